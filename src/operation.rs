@@ -1,0 +1,177 @@
+//! The contract with the ledger: what an operation is, and what a decision on it says.
+//!
+//! This module knows no rules, no state and no transport. Field names, value names and their limits
+//! are fixed: other teams' code depends on them.
+
+pub mod decision;
+pub mod decode;
+pub mod money;
+pub mod time;
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+pub use money::Money;
+pub use time::Time;
+
+/// Defines a closed set of contract words: the enum, its wire names, and the way back.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$vmeta])* $variant),+ }
+
+        impl $name {
+            /// Lists every value in the order of the contract.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// Lists the wire names in the order of [`Self::ALL`].
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// Returns the name used in JSON, rules, metrics and logs.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Finds the value with this wire name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// Returns the position in [`Self::ALL`].
+            #[must_use]
+            pub const fn code(self) -> u8 { self as u8 }
+        }
+    };
+}
+pub(crate) use words;
+
+words! {
+    /// What happened; see the contract's table of types.
+    OperationType {
+        Transfer = "transfer",
+        Payment = "payment",
+        CashOut = "cash_out",
+        Redemption = "redemption",
+        TopUp = "top_up",
+        Refund = "refund",
+        Login = "login",
+        SecretAnswer = "secret_answer",
+        Pin = "pin",
+        Cancelled = "cancelled",
+        WalletBlockRequested = "wallet_block_requested",
+        WalletUnblockRequested = "wallet_unblock_requested",
+        OwnershipDisputed = "ownership_disputed",
+        IdentityConfirmed = "identity_confirmed",
+        IpUnblockRequested = "ip_unblock_requested",
+        CashOutDetailsWrong = "cash_out_details_wrong",
+        FraudReported = "fraud_reported",
+        DocumentsRefused = "documents_refused",
+        TamperingDetected = "tampering_detected",
+    }
+}
+
+impl OperationType {
+    /// Tells whether money leaves the wallet: transfer, payment, cash_out, redemption.
+    #[must_use]
+    pub const fn is_debit(self) -> bool {
+        matches!(self, Self::Transfer | Self::Payment | Self::CashOut | Self::Redemption)
+    }
+
+    /// Tells whether money enters the wallet: top_up, refund.
+    #[must_use]
+    pub const fn is_credit(self) -> bool {
+        matches!(self, Self::TopUp | Self::Refund)
+    }
+
+    /// Tells whether it is a session event: login, secret_answer, pin.
+    #[must_use]
+    pub const fn is_session(self) -> bool {
+        matches!(self, Self::Login | Self::SecretAnswer | Self::Pin)
+    }
+
+    /// Tells whether the operation bears an amount (debits and credits).
+    #[must_use]
+    pub const fn is_money(self) -> bool {
+        self.is_debit() || self.is_credit()
+    }
+}
+
+words! {
+    /// How well the client is known (4.1 of the offer).
+    ClientStatus { Unregistered = "unregistered", Unidentified = "unidentified", Identified = "identified" }
+}
+words! {
+    /// What kind of party stands on the other side of a debit or credit.
+    CounterpartyKind {
+        Client = "client", Merchant = "merchant", BankAccount = "bank_account", Agent = "agent", Card = "card",
+    }
+}
+words! {
+    /// How an attempt ended.
+    AttemptOutcome { Success = "success", Failure = "failure" }
+}
+words! {
+    /// How identity was proved (7.8, 7.9, 7.14, 7.16).
+    Proof {
+        Pin = "pin", SecretAnswer = "secret_answer", IdentityDocument = "identity_document",
+        MobileContract = "mobile_contract", Agreed = "agreed",
+    }
+}
+words! {
+    /// What the owner says of the waiting operations (7.6).
+    Order { Complete = "complete", Cancel = "cancel" }
+}
+words! {
+    /// Who reported.
+    ReportSource {
+        Client = "client", Support = "support", Issuer = "issuer", PaymentSystem = "payment_system",
+        AntifraudCentre = "antifraud_centre", LawEnforcement = "law_enforcement", Ledger = "ledger",
+    }
+}
+
+/// The other side of a money operation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counterparty<'a> {
+    pub kind: Option<CounterpartyKind>,
+    pub wallet_id: Option<Cow<'a, str>>,
+    pub account: Option<Cow<'a, str>>,
+    pub phone: Option<Cow<'a, str>>,
+}
+
+/// One value of the flat `attributes` object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttributeValue<'a> {
+    Text(Cow<'a, str>),
+    /// The JSON number as it was written; integers that fit an `i64` compare as ints, others are missing to rules.
+    Number(Cow<'a, str>),
+    Bool(bool),
+}
+
+/// One accepted operation, decoded and checked, borrowing its texts from the record where it can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation<'a> {
+    pub op_id: Cow<'a, str>,
+    pub kind: OperationType,
+    /// Event time: every window and day is computed from it.
+    pub occurred_at: Time,
+    pub wallet_id: Cow<'a, str>,
+    pub client_status: Option<ClientStatus>,
+    pub amount: Option<Money>,
+    pub counterparty: Counterparty<'a>,
+    /// Canonical: an IPv4-mapped IPv6 address is its IPv4 address.
+    pub ip: Option<IpAddr>,
+    pub device_id: Option<Cow<'a, str>>,
+    pub outcome: Option<AttemptOutcome>,
+    pub ref_op_id: Option<Cow<'a, str>>,
+    pub proof: Option<Proof>,
+    pub order: Option<Order>,
+    pub actor: Option<Cow<'a, str>>,
+    pub source: Option<ReportSource>,
+    /// In the order of the record.
+    pub attributes: Vec<(Cow<'a, str>, AttributeValue<'a>)>,
+    /// How many top-level fields were ignored because the contract does not know them.
+    pub unknown_fields: u32,
+}

@@ -1,0 +1,139 @@
+//! Event time in nanoseconds, and the calendar of Almaty.
+
+use std::fmt;
+
+use chrono::offset::LocalResult;
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono_tz::Asia::Almaty;
+
+/// One second, minute, hour and exact day in nanoseconds.
+pub const SECOND: i64 = 1_000_000_000;
+pub const MINUTE: i64 = 60 * SECOND;
+pub const HOUR: i64 = 60 * MINUTE;
+pub const DAY: i64 = 24 * HOUR;
+
+/// An instant: nanoseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(i64);
+
+impl Time {
+    /// The earliest and the latest accepted event times (2000-01-01 and 2100-01-01, UTC).
+    pub const ACCEPTED_FROM: Self = Self(946_684_800 * SECOND);
+    pub const ACCEPTED_UNTIL: Self = Self(4_102_444_800 * SECOND);
+
+    #[must_use]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    #[must_use]
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Adds a span of nanoseconds, stopping at the ends of the range.
+    #[must_use]
+    pub const fn plus(self, nanos: i64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
+    /// Subtracts a span of nanoseconds, stopping at the ends of the range.
+    #[must_use]
+    pub const fn minus(self, nanos: i64) -> Self {
+        Self(self.0.saturating_sub(nanos))
+    }
+
+    /// Returns how long after `earlier` this is, in nanoseconds; negative when it is before.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Converts to a chrono instant.
+    #[must_use]
+    pub const fn to_utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_nanos(self.0)
+    }
+
+    /// Returns the calendar day of this instant in Almaty.
+    #[must_use]
+    pub fn almaty_date(self) -> NaiveDate {
+        self.to_utc().with_timezone(&Almaty).date_naive()
+    }
+}
+
+impl fmt::Display for Time {
+    /// Writes UTC with `Z` and 0, 3, 6 or 9 fractional digits, as many as needed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let utc = self.to_utc();
+        write!(f, "{}", utc.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+    }
+}
+
+/// The half-open span of one calendar unit: `start ≤ t < end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Span {
+    pub start: Time,
+    pub end: Time,
+}
+
+impl Span {
+    /// Tells whether the instant lies in the span.
+    #[must_use]
+    pub const fn contains(self, at: Time) -> bool {
+        self.start.0 <= at.0 && at.0 < self.end.0
+    }
+}
+
+/// Returns the Almaty calendar day that holds `at`. 29 February 2024 lasted 25 hours.
+#[must_use]
+pub fn almaty_day(at: Time) -> Span {
+    let date = at.almaty_date();
+    day_span(date, date.checked_add_days(Days::new(1)).unwrap_or(date))
+}
+
+/// Returns the Almaty calendar month that holds `at`.
+#[must_use]
+pub fn almaty_month(at: Time) -> Span {
+    let date = at.almaty_date();
+    let first = date.with_day(1).unwrap_or(date);
+    day_span(first, first.checked_add_months(Months::new(1)).unwrap_or(first))
+}
+
+fn day_span(start: NaiveDate, end: NaiveDate) -> Span {
+    Span { start: almaty_midnight(start), end: almaty_midnight(end) }
+}
+
+/// Returns the first instant of a calendar day in Almaty.
+#[must_use]
+pub fn almaty_midnight(date: NaiveDate) -> Time {
+    almaty_instant(date.and_time(NaiveTime::MIN))
+}
+
+/// Adds calendar days at the same Almaty wall clock.
+#[must_use]
+pub fn plus_days(at: Time, days: u32) -> Time {
+    let local = at.to_utc().with_timezone(&Almaty).naive_local();
+    local.checked_add_days(Days::new(u64::from(days))).map_or(at, almaty_instant)
+}
+
+/// Adds calendar months at the same Almaty wall clock; a day that the month lacks becomes its last.
+#[must_use]
+pub fn plus_months(at: Time, months: u32) -> Time {
+    let local = at.to_utc().with_timezone(&Almaty).naive_local();
+    local.checked_add_months(Months::new(months)).map_or(at, almaty_instant)
+}
+
+/// Resolves a wall clock of Almaty. One that happened twice means the later instant; one that was
+/// skipped (only before 2005) means the instant the clock jumped to.
+fn almaty_instant(local: NaiveDateTime) -> Time {
+    let instant = match Almaty.from_local_datetime(&local) {
+        LocalResult::Single(instant) => instant.with_timezone(&Utc),
+        LocalResult::Ambiguous(one, other) => one.max(other).with_timezone(&Utc),
+        LocalResult::None => {
+            let after = local + chrono::TimeDelta::hours(1);
+            Almaty.from_local_datetime(&after).latest().map_or_else(|| local.and_utc(), |i| i.with_timezone(&Utc))
+        }
+    };
+    Time(instant.timestamp_nanos_opt().unwrap_or(i64::MAX))
+}
