@@ -55,6 +55,33 @@ impl Time {
         DateTime::from_timestamp_nanos(self.0)
     }
 
+    /// Appends the text of [`fmt::Display`] without going through the formatter.
+    pub fn push_text(self, out: &mut Vec<u8>) {
+        let utc = self.to_utc();
+        let seconds_of_day = self.0.div_euclid(SECOND).rem_euclid(86_400);
+        let nanos = self.0.rem_euclid(SECOND);
+        push_digits(out, i64::from(utc.year()), 4);
+        for (mark, value) in [(b'-', i64::from(utc.month())), (b'-', i64::from(utc.day()))] {
+            out.push(mark);
+            push_digits(out, value, 2);
+        }
+        for (mark, value) in
+            [(b'T', seconds_of_day / 3600), (b':', seconds_of_day / 60 % 60), (b':', seconds_of_day % 60)]
+        {
+            out.push(mark);
+            push_digits(out, value, 2);
+        }
+        if nanos != 0 {
+            out.push(b'.');
+            match (nanos % 1_000_000, nanos % 1_000) {
+                (0, _) => push_digits(out, nanos / 1_000_000, 3),
+                (_, 0) => push_digits(out, nanos / 1_000, 6),
+                _ => push_digits(out, nanos, 9),
+            }
+        }
+        out.push(b'Z');
+    }
+
     /// Returns the calendar day of this instant in Almaty.
     #[must_use]
     pub fn almaty_date(self) -> NaiveDate {
@@ -67,6 +94,34 @@ impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let utc = self.to_utc();
         write!(f, "{}", utc.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+    }
+}
+
+/// Writes a span of nanoseconds in the rule language's units: `1h30m`, `2d`, `0.5s`.
+#[must_use]
+pub fn duration_text(nanos: i128) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let (whole, part) = (nanos.unsigned_abs() / 1_000_000_000, nanos.unsigned_abs() % 1_000_000_000);
+    let mut text = String::from(sign);
+    for (value, unit) in [(whole / 86_400, 'd'), (whole / 3_600 % 24, 'h'), (whole / 60 % 60, 'm')] {
+        if value > 0 {
+            text.push_str(&format!("{value}{unit}"));
+        }
+    }
+    if part > 0 {
+        let digits = format!("{part:09}");
+        text.push_str(&format!("{}.{}s", whole % 60, digits.trim_end_matches('0')));
+    } else if whole % 60 > 0 || text.len() == sign.len() {
+        text.push_str(&format!("{}s", whole % 60));
+    }
+    text
+}
+
+/// Appends a non-negative number with leading zeros.
+fn push_digits(out: &mut Vec<u8>, value: i64, width: u32) {
+    for position in (0..width).rev() {
+        let digit = value / 10_i64.pow(position) % 10;
+        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
     }
 }
 

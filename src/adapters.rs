@@ -1,0 +1,3 @@
+//! Where the outside meets the pipeline: files, stores, folders.
+
+pub mod memory;

@@ -1,0 +1,84 @@
+//! Shared state in this process: a concurrent map that several shards' workers may use.
+
+use std::collections::HashMap;
+
+use dashmap::DashMap;
+
+use crate::engine::plan::Plan;
+use crate::engine::restriction::Restriction;
+use crate::engine::shared::{
+    Party, SharedChange, SharedKey, SharedRequest, SharedView, SharedWindow, change_directory,
+};
+use crate::pipeline::SharedStore;
+
+/// Shared windows and the directory of blocks, in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    windows: DashMap<SharedKey, SharedWindow, foldhash::fast::RandomState>,
+    directory: DashMap<Party, Vec<Restriction>, foldhash::fast::RandomState>,
+}
+
+impl MemoryStore {
+    /// Returns how many windows are held.
+    #[must_use]
+    pub fn window_count(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Estimates the bytes of the windows.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.windows.iter().map(|window| size_of::<(SharedKey, SharedWindow)>() + window.state.heap_bytes()).sum()
+    }
+}
+
+impl SharedStore for MemoryStore {
+    fn fetch(&self, _plan: &Plan, request: &SharedRequest) -> SharedView {
+        let mut view = SharedView { available: true, ..SharedView::default() };
+        for key in &request.windows {
+            if let Some(window) = self.windows.get(key) {
+                view.windows.entry(*key).or_insert_with(|| window.clone());
+            }
+        }
+        if !self.directory.is_empty() {
+            for party in &request.parties {
+                if let Some(blocks) = self.directory.get(party) {
+                    view.directory.entry(*party).or_insert_with(|| blocks.clone());
+                }
+            }
+        }
+        view
+    }
+
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) {
+        for change in changes {
+            match change {
+                SharedChange::Insert { key, .. } | SharedChange::Run { key, .. } | SharedChange::Text { key, .. } => {
+                    let mut window = self.windows.entry(*key).or_insert_with(|| SharedWindow::new(plan, *key));
+                    window.apply(plan, change);
+                }
+                SharedChange::Remove { key, .. } => {
+                    if let Some(mut window) = self.windows.get_mut(key) {
+                        window.apply(plan, change);
+                    }
+                }
+                SharedChange::Place { party, .. }
+                | SharedChange::Lift { party, .. }
+                | SharedChange::Seen { party, .. } => self.change_directory(plan, *party, change),
+            }
+        }
+    }
+}
+
+impl MemoryStore {
+    fn change_directory(&self, plan: &Plan, party: Party, change: &SharedChange) {
+        let mut one: HashMap<Party, Vec<Restriction>> = HashMap::new();
+        if let Some((party, blocks)) = self.directory.remove(&party) {
+            one.insert(party, blocks);
+        }
+        change_directory(&mut one, plan, change);
+        if let Some(blocks) = one.remove(&party) {
+            self.directory.insert(party, blocks);
+        }
+    }
+}

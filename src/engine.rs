@@ -1,0 +1,152 @@
+//! The engine: decides operations against rules and state. Pure and synchronous.
+//!
+//! It knows no Kafka, Redis, HTTP, file, thread or clock. [`Engine::prepare`] names the shared keys a
+//! batch needs, [`Engine::decide`] decides one operation over the wallet's record and the fetched
+//! [`SharedView`], [`Engine::apply`] makes the outcome's changes count. An operation is decided in one
+//! place, [`decide::decide`], whoever runs it.
+
+pub mod decide;
+pub mod enrich;
+pub mod evaluate;
+pub mod index;
+pub mod judge;
+pub mod keyed;
+pub mod lifecycle;
+pub mod outcome;
+pub mod plan;
+pub mod restriction;
+pub mod shared;
+pub mod wallet;
+pub mod wallets;
+pub mod window;
+
+use std::sync::Arc;
+
+use crate::operation::OperationType;
+use crate::operation::Time;
+use crate::operation::decode::id_hash;
+use crate::operation::time::{Span, almaty_day};
+
+
+use decide::Context;
+use enrich::Enriched;
+use evaluate::AggregateValue;
+use judge::Judge;
+use outcome::{Changes, Step};
+use plan::Plan;
+use shared::{Party, SharedKey, SharedRequest, SharedView};
+use wallet::Wallet;
+use wallets::Wallets;
+
+/// The wallets of one shard and the plan that decides their operations.
+pub struct Engine {
+    plan: Arc<Plan>,
+    wallets: Wallets,
+    nobody: Wallet,
+    memo: Vec<Option<AggregateValue>>,
+    /// The last calendar day looked up: operations mostly come day by day.
+    day: Span,
+}
+
+impl Engine {
+    /// Makes an engine that knows no wallet.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let day = almaty_day(Time::ACCEPTED_FROM);
+        Self { plan, wallets: Wallets::default(), nobody: Wallet::default(), memo: Vec::new(), day }
+    }
+
+    /// Returns the plan in use.
+    #[must_use]
+    pub const fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Returns the wallets.
+    #[must_use]
+    pub const fn wallets(&self) -> &Wallets {
+        &self.wallets
+    }
+
+    /// Adds the shared keys that deciding the operation will read or that it changes.
+    pub fn prepare(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
+        let kind = operation.operation.kind;
+        let of_type = self.plan.of(kind);
+        let (reads, feeds) = (&of_type.shared_reads, &of_type.feeds);
+        let shared_feeds = || feeds.iter().filter(|id| !self.plan.aggregates[**id].owned);
+        if !reads.is_empty() || shared_feeds().next().is_some() {
+            let (view, mut memo) = (SharedView::default(), Vec::new());
+            let judge = self.plain_judge(operation, &view, &mut memo);
+            for id in reads {
+                let key = judge.reading_key(&self.plan.aggregates[*id]);
+                request.windows.extend(key.map(|key| SharedKey { aggregate: *id, key }));
+            }
+            for id in shared_feeds() {
+                let key = judge.feeding_key(&self.plan.aggregates[*id]);
+                request.windows.extend(key.map(|key| SharedKey { aggregate: *id, key }));
+            }
+        }
+        request.parties.extend(operation.operation.ip.map(Party::Address));
+        if kind == OperationType::Transfer {
+            request.parties.extend(operation.counterparty.map(Party::Wallet));
+        }
+        if kind == OperationType::Cancelled {
+            self.prepare_cancelled(operation, request);
+        }
+    }
+
+    /// A cancelled operation leaves the shared windows it entered.
+    fn prepare_cancelled(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
+        let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id);
+        let id = operation.operation.ref_op_id.as_deref().map(id_hash);
+        let (Some(wallet), Some(id)) = (wallet, id) else { return };
+        let Some(row) = wallet.find(&self.plan, id) else { return };
+        for aggregate in row.windows(self.plan.mask_words).filter(|id| !self.plan.aggregates[*id].owned) {
+            if self.plan.aggregates[aggregate].key_words.iter().all(|word| *word != usize::MAX) {
+                request.windows.push(SharedKey { aggregate, key: wallet::key_of_row(&self.plan, aggregate, row) });
+            }
+        }
+    }
+
+    fn plain_judge<'e, 'o>(
+        &'e self,
+        operation: &'e Enriched<'o>,
+        view: &'e SharedView,
+        memo: &'e mut Vec<Option<AggregateValue>>,
+    ) -> Judge<'e, 'o> {
+        Judge {
+            plan: &self.plan,
+            operation,
+            wallet: &self.nobody,
+            view,
+            day: self.day,
+            is_blocked: false,
+            is_monitored: false,
+            feeds: smallvec::SmallVec::new(),
+            fired: Vec::new(),
+            for_enforced: false,
+            memo,
+        }
+    }
+
+    /// Decides one operation; changes nothing.
+    pub fn decide(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Step {
+        let at = operation.operation.occurred_at;
+        if !self.day.contains(at) {
+            self.day = almaty_day(at);
+        }
+        let mut memo = std::mem::take(&mut self.memo);
+        let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id).unwrap_or(&self.nobody);
+        let context = Context { plan: &self.plan, wallet, view, day: self.day };
+        let step = decide::decide(&context, operation, &mut memo);
+        self.memo = memo;
+        step
+    }
+
+    /// Makes an outcome's changes to the acting wallet's record count.
+    pub fn apply(&mut self, operation: &Enriched<'_>, changes: Changes) {
+        let wallet = self.wallets.get_or_insert(operation.wallet, &operation.operation.wallet_id);
+        wallet.apply(&self.plan, changes);
+    }
+}
+

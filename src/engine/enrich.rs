@@ -1,0 +1,67 @@
+//! An operation with what the engine derives from it once: hashes, symbols, facts of its address.
+
+use crate::geo::Lookup;
+use crate::operation::Operation;
+use crate::operation::decode::{content_hash, id_hash};
+use crate::rules::program::{symbol_of_address, symbol_of_text};
+
+/// What the geo databases say of the operation's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressFacts {
+    pub country: Lookup<[u8; 2]>,
+    pub anonymizer: Lookup<bool>,
+}
+
+impl AddressFacts {
+    /// What is known where no database was asked.
+    pub const NONE: Self = Self { country: Lookup::DatabaseMissing, anonymizer: Lookup::DatabaseMissing };
+}
+
+/// One operation, ready to be judged.
+#[derive(Debug, Clone)]
+pub struct Enriched<'a> {
+    pub operation: Operation<'a>,
+    pub facts: AddressFacts,
+    /// 128 bits that stand for the operation's id within its wallet.
+    pub id: u128,
+    /// Of the decoded fields of the contract: tells a duplicate from a conflict.
+    pub content: u64,
+    /// The wallet's symbol.
+    pub wallet: u64,
+    /// The counterparty wallet's symbol.
+    pub counterparty: Option<u64>,
+    /// The device's symbol.
+    pub device: Option<u64>,
+    /// The address's symbol.
+    pub address: Option<u64>,
+}
+
+impl<'a> Enriched<'a> {
+    /// Derives everything the engine needs of an operation.
+    #[must_use]
+    pub fn new(operation: Operation<'a>, facts: AddressFacts) -> Self {
+        Self {
+            id: id_hash(&operation.op_id),
+            content: content_hash(&operation),
+            wallet: symbol_of_text(&operation.wallet_id),
+            counterparty: operation.counterparty.wallet_id.as_deref().map(symbol_of_text),
+            device: operation.device_id.as_deref().map(symbol_of_text),
+            address: operation.ip.map(symbol_of_address),
+            operation,
+            facts,
+        }
+    }
+
+    /// Tells the operations of all wallets apart, in windows that wallets share.
+    #[must_use]
+    pub fn shared_op(&self) -> u64 {
+        shared_op(self.id, self.wallet)
+    }
+}
+
+/// Names an operation among those of all wallets.
+#[must_use]
+pub fn shared_op(id: u128, wallet: u64) -> u64 {
+    let low = id & u128::from(u64::MAX);
+    u64::try_from(low).unwrap_or(0) ^ wallet.rotate_left(32)
+}

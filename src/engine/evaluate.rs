@@ -1,0 +1,193 @@
+//! Runs the compiled conditions: three-valued, exact, unable to fail.
+//!
+//! What a field or an aggregate is worth comes from a [`Facts`]: the judged operation, a match, or a
+//! past operation in a log. `None` is missing everywhere, and unknown for conditions.
+
+use std::net::IpAddr;
+
+use crate::rules::program::{AggregateId, Condition, Field, List, Number, Operand, Scope, Symbol};
+
+use super::plan::holds;
+
+/// An exact number; the denominator is positive, and 1 unless `/` or `avg` made the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ratio {
+    pub numerator: i128,
+    pub denominator: i128,
+}
+
+impl Ratio {
+    /// Makes a whole number.
+    #[must_use]
+    pub const fn whole(numerator: i128) -> Self {
+        Self { numerator, denominator: 1 }
+    }
+
+    /// Makes a ratio; missing when the divisor is zero.
+    #[must_use]
+    pub const fn new(numerator: i128, denominator: i128) -> Option<Self> {
+        match denominator {
+            0 => None,
+            1.. => Some(Self { numerator, denominator }),
+            _ => Some(Self { numerator: -numerator, denominator: -denominator }),
+        }
+    }
+
+    fn compare(self, other: Self) -> Option<std::cmp::Ordering> {
+        if self.denominator == other.denominator {
+            return Some(self.numerator.cmp(&other.numerator));
+        }
+        let left = self.numerator.checked_mul(other.denominator)?;
+        let right = other.numerator.checked_mul(self.denominator)?;
+        Some(left.cmp(&right))
+    }
+
+    fn add(self, other: Self, sign: i128) -> Option<Self> {
+        if self.denominator == other.denominator {
+            let numerator = self.numerator.checked_add(other.numerator.checked_mul(sign)?)?;
+            return Some(Self { numerator, denominator: self.denominator });
+        }
+        let left = self.numerator.checked_mul(other.denominator)?;
+        let right = other.numerator.checked_mul(self.denominator)?.checked_mul(sign)?;
+        Self::new(left.checked_add(right)?, self.denominator.checked_mul(other.denominator)?)
+    }
+}
+
+/// What an aggregate is worth on the judged operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AggregateValue {
+    Missing,
+    Number(Ratio),
+    /// A symbol, of `last`, `min` or `max` over a field that is no number.
+    Word(u64),
+    Flag(bool),
+}
+
+/// Where conditions read.
+pub trait Facts {
+    /// Returns a field as one word: the symbol, the bits of the `i64`, or 0 and 1.
+    fn word(&self, scope: Scope, field: &Field) -> Option<u64>;
+    /// Returns a field's text, for membership in a list.
+    fn text(&self, scope: Scope, field: &Field) -> Option<&str>;
+    /// Returns the address, for membership in a list of networks.
+    fn address(&self, scope: Scope) -> Option<IpAddr>;
+    /// Tells whether the list holds what the closure finds, at the time of the operation.
+    fn in_list(&self, list: usize, holds: &dyn Fn(&List) -> Option<bool>) -> Option<bool>;
+    /// Tells whether the match's clauses hold this one.
+    fn clauses_has(&self, clause: &str) -> bool;
+    /// Tells whether an enforced rule of the clause matched the judged operation.
+    fn matched(&self, clause: &str) -> bool;
+    /// Returns the MRP in tiyn on the operation's day.
+    fn mrp(&self) -> Option<i64>;
+    /// Returns an aggregate's value.
+    fn aggregate(&mut self, id: AggregateId) -> AggregateValue;
+    /// Returns the judged operation's time.
+    fn at(&self) -> crate::operation::Time;
+}
+
+/// Evaluates a condition: `Some(true)`, `Some(false)`, or `None` where it is unknown.
+pub fn condition<F: Facts>(facts: &mut F, what: &Condition) -> Option<bool> {
+    match what {
+        Condition::Literal(value) => Some(*value),
+        Condition::Not(inner) => condition(facts, inner).map(|value| !value),
+        Condition::All(parts) => junction(facts, parts, false),
+        Condition::Any(parts) => junction(facts, parts, true),
+        Condition::Compare { left, comparison, right } => {
+            let ordering = number(facts, left)?.compare(number(facts, right)?)?;
+            Some(holds(*comparison, ordering))
+        }
+        Condition::Same { left, right, negated } => {
+            let same = symbol(facts, left)? == symbol(facts, right)?;
+            Some(same != *negated)
+        }
+        Condition::Flag(scope, field) => facts.word(*scope, field).map(|word| word != 0),
+        Condition::FlagAggregate(id) => match facts.aggregate(*id) {
+            AggregateValue::Flag(value) => Some(value),
+            AggregateValue::Word(word) => Some(word != 0),
+            AggregateValue::Missing | AggregateValue::Number(_) => None,
+        },
+        Condition::InList { scope, field, list, negated } => {
+            member(facts, *scope, field, *list).map(|on_it| on_it != *negated)
+        }
+        Condition::Missing { what, negated } => Some(is_missing(facts, what) != *negated),
+        Condition::ClausesHas(clause) => Some(facts.clauses_has(clause)),
+        Condition::Matched(clause) => Some(facts.matched(clause)),
+    }
+}
+
+/// Kleene's `and` (`decisive` false) and `or` (`decisive` true).
+fn junction<F: Facts>(facts: &mut F, parts: &[Condition], decisive: bool) -> Option<bool> {
+    let mut result = Some(!decisive);
+    for part in parts {
+        match condition(facts, part) {
+            Some(value) if value == decisive => return Some(decisive),
+            Some(_) => {}
+            None => result = None,
+        }
+    }
+    result
+}
+
+/// Evaluates a number; `None` is missing.
+pub fn number<F: Facts>(facts: &mut F, what: &Number) -> Option<Ratio> {
+    match what {
+        Number::Literal(value) => Some(Ratio::whole(*value)),
+        Number::Mrp { hundredths } => Ratio::new(i128::from(*hundredths) * i128::from(facts.mrp()?), 100),
+        Number::Field(scope, field) => facts.word(*scope, field).map(whole_of_word),
+        Number::Aggregate(id) => match facts.aggregate(*id) {
+            AggregateValue::Number(value) => Some(value),
+            AggregateValue::Word(word) => Some(whole_of_word(word)),
+            AggregateValue::Missing | AggregateValue::Flag(_) => None,
+        },
+        Number::Add(left, right) => number(facts, left)?.add(number(facts, right)?, 1),
+        Number::Subtract(left, right) => number(facts, left)?.add(number(facts, right)?, -1),
+        Number::Multiply(left, right) => {
+            let (left, right) = (number(facts, left)?, number(facts, right)?);
+            let numerator = left.numerator.checked_mul(right.numerator)?;
+            Ratio::new(numerator, left.denominator.checked_mul(right.denominator)?)
+        }
+        Number::Divide(left, right) => {
+            let (left, right) = (number(facts, left)?, number(facts, right)?);
+            let numerator = left.numerator.checked_mul(right.denominator)?;
+            Ratio::new(numerator, left.denominator.checked_mul(right.numerator)?)
+        }
+        Number::Remainder(left, right) => {
+            let (left, right) = (number(facts, left)?, number(facts, right)?);
+            left.numerator.checked_rem(right.numerator).map(Ratio::whole)
+        }
+    }
+}
+
+/// Reads the bits of an `i64` as a number.
+#[must_use]
+pub const fn whole_of_word(word: u64) -> Ratio {
+    Ratio::whole(word.cast_signed() as i128)
+}
+
+fn symbol<F: Facts>(facts: &mut F, what: &Symbol) -> Option<u64> {
+    match what {
+        Symbol::Literal(word) => Some(*word),
+        Symbol::Field(scope, field) => facts.word(*scope, field),
+        Symbol::Aggregate(id) => match facts.aggregate(*id) {
+            AggregateValue::Word(word) => Some(word),
+            AggregateValue::Missing | AggregateValue::Number(_) | AggregateValue::Flag(_) => None,
+        },
+    }
+}
+
+fn member<F: Facts>(facts: &F, scope: Scope, field: &Field, list: usize) -> Option<bool> {
+    let at = facts.at();
+    if *field == Field::Ip {
+        let address = facts.address(scope)?;
+        return facts.in_list(list, &|list| Some(list.has_address(address, at)));
+    }
+    let text = facts.text(scope, field)?;
+    facts.in_list(list, &|list| Some(list.has_text(text, at)))
+}
+
+fn is_missing<F: Facts>(facts: &mut F, what: &Operand) -> bool {
+    match what {
+        Operand::Field(scope, field) => facts.word(*scope, field).is_none(),
+        Operand::Aggregate(id) => facts.aggregate(*id) == AggregateValue::Missing,
+    }
+}

@@ -1,0 +1,677 @@
+//! The operation being judged, as its rules see it: fields, and aggregates with this one included.
+
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use crate::geo::Lookup;
+use crate::operation::time::Span;
+use crate::operation::{AttributeValue, Money, Time};
+use crate::rules::program::{
+    AggregateId, AttributeType, Field, Function, List, Rule, Scope, Stream, Window, symbol_of_country, symbol_of_text,
+};
+
+use super::enrich::Enriched;
+use super::evaluate::{self, AggregateValue, Facts, Ratio};
+use super::index::{entry, is_indexed, is_visible_match};
+use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
+use super::plan::{Plan, PlannedAggregate};
+use super::shared::{SharedKey, SharedView};
+use super::wallet::{FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, key_word};
+use super::window::{Entry, scan};
+
+/// A rule that fired on the operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Fired {
+    /// Position in the rule set.
+    pub rule: usize,
+    pub enforced: bool,
+}
+
+/// Everything a condition on one operation may read.
+pub struct Judge<'e, 'o> {
+    pub plan: &'e Plan,
+    pub operation: &'e Enriched<'o>,
+    pub wallet: &'e Wallet,
+    pub view: &'e SharedView,
+    /// The Almaty day of the operation.
+    pub day: Span,
+    pub is_blocked: bool,
+    pub is_monitored: bool,
+    /// Windows the operation enters if it is not refused, one bit each.
+    pub feeds: SmallVec<[u64; 2]>,
+    /// What fired so far.
+    pub fired: Vec<Fired>,
+    /// Whether the rule being evaluated is enforced: shadow matches are invisible to it.
+    pub for_enforced: bool,
+    /// Aggregates computed already.
+    pub memo: &'e mut Vec<Option<AggregateValue>>,
+}
+
+type Gathered = SmallVec<[Entry; SCANNED_ROWS_MAX]>;
+
+impl Judge<'_, '_> {
+    /// Finds the windows that the operation would enter.
+    pub fn find_feeds(&mut self) {
+        let plan = self.plan;
+        self.feeds = SmallVec::from_elem(0, plan.mask_words);
+        for id in &plan.of(self.operation.operation.kind).feeds {
+            let aggregate = &plan.aggregates[*id];
+            if self.enters(aggregate) {
+                self.feeds[id / 64] |= 1 << (id % 64);
+            }
+        }
+    }
+
+    fn enters(&mut self, aggregate: &PlannedAggregate) -> bool {
+        let definition = &aggregate.definition;
+        // A run is ended by operations that do not satisfy `where`; it keeps its own state.
+        let by_filter = definition.function == Function::Streak
+            || definition.filter.as_ref().is_none_or(|filter| evaluate::condition(self, filter) == Some(true));
+        by_filter
+            && definition.value.as_ref().is_none_or(|field| self.word(Scope::Past, field).is_some())
+            && aggregate.key_past.iter().all(|field| self.word(Scope::Past, field).is_some())
+            && aggregate.residual_past.iter().all(|field| self.word(Scope::Past, field).is_some())
+    }
+
+    /// Tells whether the operation enters the window.
+    #[must_use]
+    pub fn feeds(&self, id: AggregateId) -> bool {
+        self.feeds[id / 64] >> (id % 64) & 1 != 0
+    }
+
+    /// Returns the key under which the judged operation reads the window.
+    #[must_use]
+    pub fn reading_key(&self, aggregate: &PlannedAggregate) -> Option<u64> {
+        self.key(aggregate.key_this.iter(), Scope::This)
+    }
+
+    /// Returns the key under which the operation enters the window.
+    #[must_use]
+    pub fn feeding_key(&self, aggregate: &PlannedAggregate) -> Option<u64> {
+        self.key(aggregate.key_past.iter(), Scope::Past)
+    }
+
+    fn key<'f>(&self, fields: impl Iterator<Item = &'f Field>, scope: Scope) -> Option<u64> {
+        let mut words: SmallVec<[u64; 4]> = SmallVec::new();
+        for field in fields {
+            words.push(self.word(scope, field)?);
+        }
+        Some(key_word(words.into_iter()))
+    }
+
+    /// Returns the value with which the operation enters the window.
+    #[must_use]
+    pub fn value(&self, aggregate: &PlannedAggregate) -> i64 {
+        let field = aggregate.definition.value.as_ref();
+        field.and_then(|field| self.word(Scope::Past, field)).map_or(1, u64::cast_signed)
+    }
+
+    /// Returns the operation's own value where it counts in its own window.
+    fn this_value(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Option<i64> {
+        let counts = !aggregate.definition.excluding_this
+            && aggregate.definition.function != Function::Last
+            && self.feeds(id)
+            && self.feeding_key(aggregate) == Some(key)
+            && self.residual_holds_for_this(aggregate);
+        counts.then(|| self.value(aggregate))
+    }
+
+    fn residual_holds_for_this(&self, aggregate: &PlannedAggregate) -> bool {
+        aggregate.definition.residual.as_ref().is_none_or(|residual| {
+            evaluate::condition(&mut ThisAsPast { judge: self }, residual) == Some(true)
+        })
+    }
+
+    fn compute(&mut self, id: AggregateId) -> AggregateValue {
+        let plan = self.plan;
+        let aggregate = &plan.aggregates[id];
+        let Some(key) = self.reading_key(aggregate) else { return AggregateValue::Missing };
+        if aggregate.is_run() {
+            return self.run_length(id, aggregate, key);
+        }
+        if aggregate.definition.stream == Stream::Matches {
+            return self.compute_matches(id, aggregate, key);
+        }
+        let this = self.this_value(id, aggregate, key);
+        if aggregate.owned { self.compute_owned(id, aggregate, key, this) } else { self.compute_shared(id, key, this) }
+    }
+
+    fn compute_owned(
+        &self,
+        id: AggregateId,
+        aggregate: &PlannedAggregate,
+        key: u64,
+        this: Option<i64>,
+    ) -> AggregateValue {
+        if is_indexed(aggregate) && let Some(index) = self.wallet.index() {
+            let state = index.window(id, key);
+            if let (None, Window::Quiet(quiet)) = (state, aggregate.definition.window) {
+                return value_of_age(self.age(id, key, &[], this.is_some(), quiet));
+            }
+            return self.of_state(aggregate, state, self.wallet.newest(), this);
+        }
+        if let Some(value) = self.plain_total(id, aggregate, key, this) {
+            return value;
+        }
+        let entries = self.gather(id, aggregate, key);
+        self.of_entries(id, aggregate, key, &entries, this)
+    }
+
+    /// Computes from a structure; one that holds entries which a late operation must no longer see
+    /// is looked at through a clone without them.
+    fn of_state(
+        &self,
+        aggregate: &PlannedAggregate,
+        state: Option<&KeyedState>,
+        newest: Option<Time>,
+        this: Option<i64>,
+    ) -> AggregateValue {
+        let at = self.at();
+        let lateness = self.plan.settings.lateness;
+        match (state, newest) {
+            (Some(state), Some(newest)) if at < newest.minus(lateness) => {
+                let mut left = state.clone();
+                left.evict(aggregate, newest, lateness);
+                left.evaluate(aggregate, at, this)
+            }
+            (Some(state), _) => state.evaluate(aggregate, at, this),
+            (None, _) => KeyedState::new(aggregate).evaluate(aggregate, at, this),
+        }
+    }
+
+    fn compute_shared(&self, id: AggregateId, key: u64, this: Option<i64>) -> AggregateValue {
+        if !self.view.available {
+            return AggregateValue::Missing;
+        }
+        let aggregate = &self.plan.aggregates[id];
+        let window = self.view.windows.get(&SharedKey { aggregate: id, key });
+        self.of_state(aggregate, window.map(|window| &window.state), window.and_then(|window| window.newest), this)
+    }
+
+    /// Counts and sums over a short log when nothing in the window is newer than the operation:
+    /// by far the commonest case, without gathering anything.
+    fn plain_total(
+        &self,
+        id: AggregateId,
+        aggregate: &PlannedAggregate,
+        key: u64,
+        this: Option<i64>,
+    ) -> Option<AggregateValue> {
+        let function = aggregate.definition.function;
+        let is_sum = function == Function::Sum;
+        let is_total = matches!(function, Function::Count | Function::Sum | Function::Any | Function::None);
+        if !is_total || aggregate.definition.residual.is_some() {
+            return None;
+        }
+        let (from, until, open_end) = self.reach(aggregate)?;
+        let mut total = 0;
+        for row in self.wallet.rows(self.plan) {
+            let at = row.at();
+            if at < from || !row.is_in(id) || key_of_row(self.plan, id, row) != key {
+                continue;
+            }
+            if at > until {
+                // An entry that a fuller window than the one ending at the operation may hold.
+                match open_end {
+                    Some(end) if at <= end => return None,
+                    _ => continue,
+                }
+            }
+            total += if is_sum { i128::from(entry(aggregate, row).value) } else { 1 };
+        }
+        let own = this.map_or(0, |value| if is_sum { i128::from(value) } else { 1 });
+        Some(value_of_total(function, total + own))
+    }
+
+    /// Returns the closed span that certainly counts, and until when a fuller window may reach.
+    fn reach(&self, aggregate: &PlannedAggregate) -> Option<(Time, Time, Option<Time>)> {
+        let at = self.at();
+        let newest = self.wallet.newest();
+        match aggregate.definition.window {
+            Window::Within(length) => {
+                let visible = newest.map_or(at.minus(length), |newest| newest.minus(aggregate.retention));
+                Some((at.minus(length).max(visible), at, Some(at.plus(length))))
+            }
+            Window::Today | Window::ThisMonth => {
+                let span = self.span(aggregate);
+                let is_open = newest.is_none_or(|newest| span.end > newest.minus(self.plan.settings.lateness));
+                let end = span.end.minus(1);
+                // A day that is over for good has nothing left: an empty span.
+                Some(if is_open { (span.start, end, None) } else { (Time::from_nanos(i64::MAX), end, None) })
+            }
+            Window::Quiet(_) => None,
+        }
+    }
+
+    fn span(&self, aggregate: &PlannedAggregate) -> Span {
+        match aggregate.definition.window {
+            Window::Today => self.day,
+            Window::ThisMonth | Window::Within(_) | Window::Quiet(_) => calendar_span(aggregate, self.at()),
+        }
+    }
+
+    /// Collects the visible entries of a window from the log, oldest first.
+    fn gather(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Gathered {
+        let newest = self.wallet.newest();
+        let mut entries: Gathered = self
+            .wallet
+            .rows(self.plan)
+            .filter(|row| {
+                row.is_in(id)
+                    && is_visible(self.plan, id, row.at(), newest)
+                    && key_of_row(self.plan, id, *row) == key
+                    && is_visible_match(aggregate, *row)
+                    && self.residual_holds(aggregate, *row)
+            })
+            .map(|row| entry(aggregate, row))
+            .collect();
+        if !entries.is_sorted_by_key(|entry| entry.at) {
+            entries.sort_by_key(|entry| (entry.at, entry.op));
+        }
+        entries
+    }
+
+    fn residual_holds(&self, aggregate: &PlannedAggregate, row: Row<'_>) -> bool {
+        aggregate.definition.residual.as_ref().is_none_or(|residual| {
+            !row.has(FLAG_CANCELLED)
+                && evaluate::condition(&mut PastRow { judge: self, row }, residual) == Some(true)
+        })
+    }
+
+    fn of_entries(
+        &self,
+        id: AggregateId,
+        aggregate: &PlannedAggregate,
+        key: u64,
+        entries: &[Entry],
+        this: Option<i64>,
+    ) -> AggregateValue {
+        let (function, at) = (aggregate.definition.function, self.at().nanos());
+        let pairs = entries.iter().map(|entry| (entry.at, entry.value));
+        match aggregate.definition.window {
+            Window::Today | Window::ThisMonth => {
+                let mut cells = KeyedState::new(aggregate);
+                let span = self.span(aggregate);
+                let open = self.wallet.newest().is_none_or(|n| span.end > n.minus(self.plan.settings.lateness));
+                let inside = entries.iter().filter(|entry| open && span.contains(Time::from_nanos(entry.at)));
+                inside.for_each(|entry| cells.insert(aggregate, *entry));
+                cells.evaluate(aggregate, self.at(), this)
+            }
+            Window::Quiet(quiet) => value_of_age(self.age(id, key, entries, this.is_some(), quiet)),
+            Window::Within(length) => match function {
+                Function::Min | Function::Max | Function::Avg => {
+                    value_of_range(function, scan::range(pairs, length, at, this))
+                }
+                Function::Last => {
+                    let newest = entries.last().filter(|entry| entry.at.abs_diff(at) <= length.unsigned_abs());
+                    value_of_last(newest.copied())
+                }
+                Function::Sum => value_of_total(function, scan::fullest_sum(pairs, length, at, this)),
+                Function::Distinct => value_of_total(function, scan::fullest_distinct(pairs, length, at, this)),
+                Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => {
+                    value_of_total(function, scan::fullest_count(pairs, length, at, this.is_some()))
+                }
+            },
+        }
+    }
+
+    /// Walks a chain back from the operation over the log, then over what is remembered before it.
+    fn age(&self, id: AggregateId, key: u64, entries: &[Entry], with_this: bool, quiet: i64) -> Option<i64> {
+        let at = self.at();
+        let mut first = with_this.then_some(at);
+        let earlier = entries.iter().rev().map(|entry| Time::from_nanos(entry.at)).filter(|time| *time <= at);
+        let mut reached = at;
+        for time in earlier {
+            if reached.since(time) > quiet {
+                return first.map(|first| at.since(first));
+            }
+            (reached, first) = (time, Some(time));
+        }
+        if let Some(chain) = self.wallet.chain(id, key)
+            && chain.first <= reached
+            && reached.since(chain.last) <= quiet
+        {
+            first = Some(chain.first);
+        }
+        first.map(|first| at.since(first))
+    }
+
+    /// Returns the length of the current run, this operation included where it counts.
+    fn run_length(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> AggregateValue {
+        if !aggregate.owned && !self.view.available {
+            return AggregateValue::Missing;
+        }
+        let length = match self.run_after(id, aggregate) {
+            Some((own_key, length)) if own_key == key && !aggregate.definition.excluding_this => length,
+            _ => self.run_before(id, aggregate, key),
+        };
+        AggregateValue::Number(Ratio::whole(i128::from(length)))
+    }
+
+    /// Returns the key of the run that the operation continues or ends, and its length after that;
+    /// `None` when the operation is not of the run's types.
+    #[must_use]
+    pub fn run_after(&self, id: AggregateId, aggregate: &PlannedAggregate) -> Option<(u64, u64)> {
+        if !self.feeds(id) {
+            return None;
+        }
+        let key = self.feeding_key(aggregate)?;
+        let filter = aggregate.definition.filter.as_ref();
+        let satisfied = filter.is_none_or(|f| evaluate::condition(&mut ThisAsPast { judge: self }, f) == Some(true));
+        Some((key, if satisfied { self.run_before(id, aggregate, key) + 1 } else { 0 }))
+    }
+
+    fn run_before(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> u64 {
+        let Window::Quiet(quiet) = aggregate.definition.window else { return 0 };
+        let (run, newest) = if aggregate.owned {
+            let run = self.wallet.run(id, key);
+            (run.map(|run| (run.length, run.last)), self.wallet.newest())
+        } else {
+            let window = self.view.windows.get(&SharedKey { aggregate: id, key });
+            (window.and_then(|window| window.run), None)
+        };
+        run.map_or(0, |(length, last)| {
+            let is_over = self.at().since(last) > quiet
+                || newest.is_some_and(|newest| last < newest.minus(aggregate.retention));
+            if is_over { 0 } else { length }
+        })
+    }
+
+    /// Computes an aggregate over matches: those of earlier operations, and this one's so far.
+    fn compute_matches(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> AggregateValue {
+        let at = self.at().nanos();
+        let mut own = Vec::new();
+        if !aggregate.definition.excluding_this && aggregate.definition.function != Function::Last {
+            for fired in &self.fired {
+                if let Some(value) = self.match_value(id, *fired) {
+                    own.push(Entry { at, op: u64::MAX - own.len() as u64, value });
+                }
+            }
+        }
+        if let Some(index) = self.wallet.index()
+            && is_indexed(aggregate)
+        {
+            let mut state = index.window(id, key).cloned().unwrap_or_else(|| KeyedState::new(aggregate));
+            own.into_iter().for_each(|entry| state.insert(aggregate, entry));
+            return self.of_state(aggregate, Some(&state), self.wallet.newest(), None);
+        }
+        let mut entries = self.gather(id, aggregate, key);
+        entries.extend(own);
+        entries.sort_by_key(|entry| (entry.at, entry.op));
+        self.of_entries(id, aggregate, key, &entries, None)
+    }
+
+    /// Returns the value with which a match enters a window over matches, `None` if it does not.
+    #[must_use]
+    pub fn match_value(&self, id: AggregateId, fired: Fired) -> Option<i64> {
+        let aggregate = &self.plan.aggregates[id];
+        if aggregate.enforced_only && !fired.enforced {
+            return None;
+        }
+        let mut facts = MatchFacts { judge: self, rule: &self.plan.rules.rules[fired.rule], fired };
+        if let Some(filter) = &aggregate.definition.filter
+            && evaluate::condition(&mut facts, filter) != Some(true)
+        {
+            return None;
+        }
+        aggregate.definition.value.as_ref().map_or(Some(1), |field| facts.word(Scope::Past, field).map(u64::cast_signed))
+    }
+
+    /// Returns a word of a match for a column of the log.
+    #[must_use]
+    pub fn match_word(&self, fired: Fired, field: &Field) -> Option<u64> {
+        MatchFacts { judge: self, rule: &self.plan.rules.rules[fired.rule], fired }.word(Scope::Past, field)
+    }
+
+    /// Returns the text of a field, where it has one.
+    #[must_use]
+    pub fn field_text(&self, field: &Field) -> Option<&str> {
+        let operation = &self.operation.operation;
+        match field {
+            Field::OpId => Some(&operation.op_id),
+            Field::WalletId => Some(&operation.wallet_id),
+            Field::CounterpartyWalletId => operation.counterparty.wallet_id.as_deref(),
+            Field::CounterpartyAccount => operation.counterparty.account.as_deref(),
+            Field::CounterpartyPhone => operation.counterparty.phone.as_deref(),
+            Field::DeviceId => operation.device_id.as_deref(),
+            Field::RefOpId => operation.ref_op_id.as_deref(),
+            Field::Actor => operation.actor.as_deref(),
+            Field::Type => Some(operation.kind.name()),
+            Field::ClientStatus => operation.client_status.map(crate::operation::ClientStatus::name),
+            Field::CounterpartyKind => operation.counterparty.kind.map(crate::operation::CounterpartyKind::name),
+            Field::Outcome => operation.outcome.map(crate::operation::AttemptOutcome::name),
+            Field::Proof => operation.proof.map(crate::operation::Proof::name),
+            Field::Order => operation.order.map(crate::operation::Order::name),
+            Field::Source => operation.source.map(crate::operation::ReportSource::name),
+            Field::Currency => operation.kind.is_money().then_some("KZT"),
+            Field::Attribute(name, AttributeType::Text) => match self.attribute(name)? {
+                AttributeValue::Text(text) => Some(text),
+                AttributeValue::Number(_) | AttributeValue::Bool(_) => None,
+            },
+            Field::Attribute(..)
+            | Field::OccurredAt
+            | Field::Amount
+            | Field::Ip
+            | Field::IpCountry
+            | Field::IpIsAnonymizer
+            | Field::WalletIsBlocked
+            | Field::WalletIsMonitored
+            | Field::MatchRule
+            | Field::MatchMode
+            | Field::MatchClauses => None,
+        }
+    }
+
+    fn attribute(&self, name: &str) -> Option<&AttributeValue<'_>> {
+        self.operation.operation.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn attribute_word(&self, name: &str, wanted: AttributeType) -> Option<u64> {
+        match (self.attribute(name)?, wanted) {
+            (AttributeValue::Text(text), AttributeType::Text) => Some(symbol_of_text(text)),
+            (AttributeValue::Text(text), AttributeType::Money) => {
+                Money::parse(text).map(|money| money.tiyn().cast_unsigned())
+            }
+            (AttributeValue::Number(text), AttributeType::Int) => text.parse::<i64>().ok().map(i64::cast_unsigned),
+            (AttributeValue::Bool(value), AttributeType::Bool) => Some(u64::from(*value)),
+            (AttributeValue::Text(_) | AttributeValue::Number(_) | AttributeValue::Bool(_), _) => None,
+        }
+    }
+}
+
+fn known<T>(lookup: Lookup<T>) -> Option<T> {
+    match lookup {
+        Lookup::Known(value) => Some(value),
+        Lookup::Unknown | Lookup::DatabaseMissing => None,
+    }
+}
+
+impl Facts for Judge<'_, '_> {
+    fn word(&self, _scope: Scope, field: &Field) -> Option<u64> {
+        let enriched = self.operation;
+        let operation = &enriched.operation;
+        match field {
+            Field::OpId => Some(symbol_of_text(&operation.op_id)),
+            Field::Type => Some(u64::from(operation.kind.code())),
+            Field::OccurredAt => Some(operation.occurred_at.nanos().cast_unsigned()),
+            Field::WalletId => Some(enriched.wallet),
+            Field::ClientStatus => operation.client_status.map(|value| u64::from(value.code())),
+            Field::Amount => operation.amount.map(|money| money.tiyn().cast_unsigned()),
+            Field::Currency => operation.kind.is_money().then(|| symbol_of_text("KZT")),
+            Field::CounterpartyKind => operation.counterparty.kind.map(|value| u64::from(value.code())),
+            Field::CounterpartyWalletId => enriched.counterparty,
+            Field::CounterpartyAccount => operation.counterparty.account.as_deref().map(symbol_of_text),
+            Field::CounterpartyPhone => operation.counterparty.phone.as_deref().map(symbol_of_text),
+            Field::Ip => enriched.address,
+            Field::IpCountry => known(enriched.facts.country).map(symbol_of_country),
+            Field::IpIsAnonymizer => known(enriched.facts.anonymizer).map(u64::from),
+            Field::DeviceId => enriched.device,
+            Field::Outcome => operation.outcome.map(|value| u64::from(value.code())),
+            Field::RefOpId => operation.ref_op_id.as_deref().map(symbol_of_text),
+            Field::Proof => operation.proof.map(|value| u64::from(value.code())),
+            Field::Order => operation.order.map(|value| u64::from(value.code())),
+            Field::Actor => operation.actor.as_deref().map(symbol_of_text),
+            Field::Source => operation.source.map(|value| u64::from(value.code())),
+            Field::Attribute(name, wanted) => self.attribute_word(name, *wanted),
+            Field::WalletIsBlocked => Some(u64::from(self.is_blocked)),
+            Field::WalletIsMonitored => Some(u64::from(self.is_monitored)),
+            Field::MatchRule | Field::MatchMode | Field::MatchClauses => None,
+        }
+    }
+
+    fn text(&self, _scope: Scope, field: &Field) -> Option<&str> {
+        self.field_text(field)
+    }
+
+    fn address(&self, _scope: Scope) -> Option<IpAddr> {
+        self.operation.operation.ip
+    }
+
+    fn in_list(&self, list: usize, holds: &dyn Fn(&List) -> Option<bool>) -> Option<bool> {
+        holds(self.plan.rules.lists.get(list)?)
+    }
+
+    fn clauses_has(&self, _clause: &str) -> bool {
+        false
+    }
+
+    fn matched(&self, clause: &str) -> bool {
+        let bears = |rule: &Rule| rule.clauses.iter().any(|known| &**known == clause);
+        self.fired.iter().any(|fired| fired.enforced && bears(&self.plan.rules.rules[fired.rule]))
+    }
+
+    fn mrp(&self) -> Option<i64> {
+        self.plan.rules.mrp.at(self.day.start)
+    }
+
+    fn aggregate(&mut self, id: AggregateId) -> AggregateValue {
+        let id = self.plan.visible_to(id, self.for_enforced);
+        if self.plan.aggregates[id].definition.stream == Stream::Matches {
+            // Matches so far: another value at each stage.
+            return self.compute(id);
+        }
+        if let Some(value) = self.memo[id] {
+            return value;
+        }
+        let value = self.compute(id);
+        self.memo[id] = Some(value);
+        value
+    }
+
+    fn at(&self) -> Time {
+        self.operation.operation.occurred_at
+    }
+}
+
+/// Reads a match of the judged operation inside `where`.
+struct MatchFacts<'j, 'e, 'o> {
+    judge: &'j Judge<'e, 'o>,
+    rule: &'j Rule,
+    fired: Fired,
+}
+
+/// Reads the judged operation on both sides of a `where`.
+struct ThisAsPast<'j, 'e, 'o> {
+    judge: &'j Judge<'e, 'o>,
+}
+
+/// Reads a row of the log as the past operation, the judged one as `this`.
+struct PastRow<'j, 'e, 'o, 'r> {
+    judge: &'j Judge<'e, 'o>,
+    row: Row<'r>,
+}
+
+impl PastRow<'_, '_, '_, '_> {
+    fn column(&self, field: &Field) -> Option<u64> {
+        let plan = self.judge.plan;
+        let column = plan.columns.iter().position(|column| column == field)?;
+        // A row does not tell a missing value from zero bits; `enters` kept rows without a key or
+        // value out, and a residual compares only what the checker demands to be present.
+        Some(self.row.word(super::plan::ROW_HEADER + plan.mask_words + column))
+    }
+}
+
+/// Delegates to the judge all that the two inner readers share.
+macro_rules! delegate {
+    () => {
+        fn in_list(&self, list: usize, holds: &dyn Fn(&List) -> Option<bool>) -> Option<bool> {
+            self.judge.in_list(list, holds)
+        }
+        fn matched(&self, clause: &str) -> bool {
+            self.judge.matched(clause)
+        }
+        fn mrp(&self) -> Option<i64> {
+            self.judge.mrp()
+        }
+        fn aggregate(&mut self, _id: AggregateId) -> AggregateValue {
+            // Aggregates do not nest: the checker refuses one inside `where`.
+            AggregateValue::Missing
+        }
+        fn at(&self) -> Time {
+            self.judge.at()
+        }
+    };
+}
+
+impl Facts for ThisAsPast<'_, '_, '_> {
+    fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
+        self.judge.word(scope, field)
+    }
+    fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
+        self.judge.text(scope, field)
+    }
+    fn address(&self, scope: Scope) -> Option<IpAddr> {
+        self.judge.address(scope)
+    }
+    fn clauses_has(&self, clause: &str) -> bool {
+        self.judge.clauses_has(clause)
+    }
+    delegate!();
+}
+
+impl Facts for PastRow<'_, '_, '_, '_> {
+    fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
+        match (scope, field) {
+            (Scope::This, _) | (Scope::Past, Field::WalletId) => self.judge.word(scope, field),
+            (Scope::Past, Field::OccurredAt) => Some(self.row.at().nanos().cast_unsigned()),
+            (Scope::Past, _) => self.column(field),
+        }
+    }
+    fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
+        if scope == Scope::This { self.judge.text(scope, field) } else { None }
+    }
+    fn address(&self, scope: Scope) -> Option<IpAddr> {
+        if scope == Scope::This { self.judge.address(scope) } else { None }
+    }
+    fn clauses_has(&self, _clause: &str) -> bool {
+        false
+    }
+    delegate!();
+}
+
+impl Facts for MatchFacts<'_, '_, '_> {
+    fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
+        match field {
+            Field::MatchRule if scope == Scope::Past => Some(symbol_of_text(&self.rule.id)),
+            Field::MatchMode if scope == Scope::Past => Some(mode_symbol(self.fired.enforced)),
+            _ => self.judge.word(scope, field),
+        }
+    }
+    fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
+        if *field == Field::MatchRule { Some(&self.rule.id) } else { self.judge.text(scope, field) }
+    }
+    fn address(&self, scope: Scope) -> Option<IpAddr> {
+        self.judge.address(scope)
+    }
+    fn clauses_has(&self, clause: &str) -> bool {
+        self.rule.clauses.iter().any(|known| &**known == clause)
+    }
+    delegate!();
+}
+
+/// Returns the symbol of a match's mode.
+#[must_use]
+pub const fn mode_symbol(enforced: bool) -> u64 {
+    if enforced { 0 } else { 1 }
+}

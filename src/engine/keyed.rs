@@ -1,0 +1,206 @@
+//! The entries of one window under one key, in the structure that answers its aggregate fast.
+//! Serves long wallet logs ([`super::index`]) and the windows that wallets share ([`super::shared`]).
+
+use std::collections::BTreeMap;
+
+use crate::operation::Time;
+use crate::operation::time::{Span, almaty_day, almaty_month};
+use crate::rules::program::{Function, Window};
+
+use super::evaluate::{AggregateValue, Ratio};
+use super::plan::PlannedAggregate;
+use super::window::{CalendarCell, Chain, Entry, RangeFold, Shape, Timeline};
+
+/// Entries of one window under one key.
+#[derive(Debug, Clone)]
+pub enum KeyedState {
+    Within(Timeline),
+    /// By the first instant of the calendar day or month; with the instant it ends.
+    Calendar(BTreeMap<i64, (Time, CalendarCell)>),
+    Chain(Chain),
+}
+
+impl KeyedState {
+    /// Makes the empty state of an aggregate.
+    #[must_use]
+    pub fn new(aggregate: &PlannedAggregate) -> Self {
+        match aggregate.definition.window {
+            Window::Within(length) => Self::Within(Timeline::new(shape(aggregate), length)),
+            Window::Quiet(quiet) => Self::Chain(Chain::new(quiet)),
+            Window::Today | Window::ThisMonth => Self::Calendar(BTreeMap::new()),
+        }
+    }
+
+    /// Adds an entry.
+    pub fn insert(&mut self, aggregate: &PlannedAggregate, entry: Entry) {
+        match self {
+            Self::Within(timeline) => timeline.insert(entry),
+            Self::Chain(chain) => chain.insert(entry),
+            Self::Calendar(cells) => {
+                let span = calendar_span(aggregate, Time::from_nanos(entry.at));
+                let cell = cells.entry(span.start.nanos());
+                cell.or_insert_with(|| (span.end, CalendarCell::new(shape(aggregate)))).1.insert(entry);
+            }
+        }
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, aggregate: &PlannedAggregate, entry: Entry) {
+        match self {
+            Self::Within(timeline) => {
+                timeline.remove(entry.at, entry.op);
+            }
+            Self::Chain(chain) => {
+                chain.remove(entry.at, entry.op);
+            }
+            Self::Calendar(cells) => {
+                let start = calendar_span(aggregate, Time::from_nanos(entry.at)).start.nanos();
+                if let Some((_, cell)) = cells.get_mut(&start) {
+                    cell.remove(entry);
+                    if cell.is_empty() {
+                        cells.remove(&start);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets entries go that no longer count when the key's newest entry is at `newest`.
+    pub fn evict(&mut self, aggregate: &PlannedAggregate, newest: Time, lateness: i64) {
+        let limit = newest.minus(aggregate.retention);
+        match self {
+            Self::Within(timeline) => timeline.evict_before(limit.nanos()),
+            Self::Chain(chain) => chain.fold_before(limit.nanos()),
+            Self::Calendar(cells) => {
+                let open = newest.minus(lateness);
+                while cells.first_key_value().is_some_and(|(_, (end, _))| *end <= open) {
+                    cells.pop_first();
+                }
+            }
+        }
+    }
+
+    /// Tells whether nothing is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Within(timeline) => timeline.is_empty(),
+            Self::Chain(chain) => chain.is_empty(),
+            Self::Calendar(cells) => cells.is_empty(),
+        }
+    }
+
+    /// Computes the aggregate for an operation at `at`; `this` is the operation's own value where it
+    /// belongs to the window.
+    #[must_use]
+    pub fn evaluate(&self, aggregate: &PlannedAggregate, at: Time, this: Option<i64>) -> AggregateValue {
+        let function = aggregate.definition.function;
+        match self {
+            Self::Within(timeline) => match function {
+                Function::Min | Function::Max | Function::Avg => {
+                    value_of_range(function, timeline.range(at.nanos(), this))
+                }
+                Function::Last => value_of_last(timeline.last(at.nanos())),
+                Function::Count | Function::Sum | Function::Distinct | Function::Any | Function::None
+                | Function::Streak | Function::Age => value_of_total(function, timeline.fullest(at.nanos(), this)),
+            },
+            Self::Chain(chain) => value_of_age(chain.age(at.nanos(), this.is_some())),
+            Self::Calendar(cells) => {
+                let span = calendar_span(aggregate, at);
+                let cell = cells.get(&span.start.nanos()).map(|(_, cell)| cell);
+                value_of_cell(function, cell, this)
+            }
+        }
+    }
+
+    /// Estimates the bytes on the heap.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Within(timeline) => timeline.heap_bytes(),
+            Self::Chain(chain) => chain.heap_bytes(),
+            Self::Calendar(cells) => cells.values().map(|(_, cell)| cell.heap_bytes() + 64).sum(),
+        }
+    }
+}
+
+/// Returns the calendar day or month of the aggregate's window that holds `at`.
+#[must_use]
+pub fn calendar_span(aggregate: &PlannedAggregate, at: Time) -> Span {
+    match aggregate.definition.window {
+        Window::ThisMonth => almaty_month(at),
+        Window::Today | Window::Within(_) | Window::Quiet(_) => almaty_day(at),
+    }
+}
+
+fn shape(aggregate: &PlannedAggregate) -> Shape {
+    match aggregate.definition.function {
+        Function::Sum => Shape::Sum,
+        Function::Distinct => Shape::Distinct,
+        Function::Min | Function::Max | Function::Avg => Shape::Range,
+        Function::Last => Shape::Last,
+        Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => Shape::Count,
+    }
+}
+
+/// Turns a total into the value of a count, sum, distinct, any or none.
+#[must_use]
+pub fn value_of_total(function: Function, total: i128) -> AggregateValue {
+    match function {
+        Function::Any => AggregateValue::Flag(total > 0),
+        Function::None => AggregateValue::Flag(total == 0),
+        Function::Count | Function::Sum | Function::Distinct | Function::Min | Function::Max | Function::Avg
+        | Function::Last | Function::Streak | Function::Age => AggregateValue::Number(Ratio::whole(total)),
+    }
+}
+
+/// Turns a fold into the value of a min, max or avg; empty is missing.
+#[must_use]
+pub fn value_of_range(function: Function, fold: RangeFold) -> AggregateValue {
+    let word = |value: Option<i64>| value.map_or(AggregateValue::Missing, |v| AggregateValue::Word(v.cast_unsigned()));
+    match function {
+        Function::Min => word(fold.min),
+        Function::Max => word(fold.max),
+        Function::Avg | Function::Count | Function::Sum | Function::Distinct | Function::Last | Function::Any
+        | Function::None | Function::Streak | Function::Age => {
+            Ratio::new(fold.sum, i128::from(fold.count)).map_or(AggregateValue::Missing, AggregateValue::Number)
+        }
+    }
+}
+
+/// Turns the last entry into a value.
+#[must_use]
+pub fn value_of_last(entry: Option<Entry>) -> AggregateValue {
+    entry.map_or(AggregateValue::Missing, |entry| AggregateValue::Word(entry.value.cast_unsigned()))
+}
+
+/// Turns an age in nanoseconds into a value.
+#[must_use]
+pub fn value_of_age(age: Option<i64>) -> AggregateValue {
+    age.map_or(AggregateValue::Missing, |age| AggregateValue::Number(Ratio::whole(i128::from(age))))
+}
+
+fn value_of_cell(function: Function, cell: Option<&CalendarCell>, this: Option<i64>) -> AggregateValue {
+    match function {
+        Function::Last => value_of_last(cell.and_then(CalendarCell::last)),
+        Function::Min | Function::Max | Function::Avg => {
+            let mut fold = cell.map_or_else(RangeFold::default, CalendarCell::range);
+            if let Some(value) = this {
+                fold.add(value);
+            }
+            value_of_range(function, fold)
+        }
+        Function::Distinct => {
+            let known = cell.map_or(0, CalendarCell::distinct);
+            let new = this.is_some_and(|value| !cell.is_some_and(|cell| cell.holds(value)));
+            value_of_total(function, i128::from(known) + i128::from(new))
+        }
+        Function::Sum => {
+            value_of_total(function, cell.map_or(0, CalendarCell::sum) + this.map_or(0, i128::from))
+        }
+        Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => {
+            let count = cell.map_or(0, CalendarCell::count);
+            value_of_total(function, i128::from(count) + i128::from(this.is_some()))
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What deciding one operation yields: the decision, and the changes it makes to state.
+//!
+//! Deciding changes nothing. Whoever runs the engine applies the changes: to its view of the batch at
+//! once, so that the batch's next operation sees them, and for good only with the batch's commit.
+
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+use crate::operation::Time;
+use crate::operation::decision::Decision;
+
+use super::restriction::{Restriction, Waiting};
+use super::shared::SharedChange;
+use super::wallet::Run;
+
+/// What became of one record's operation.
+#[derive(Debug)]
+pub enum Step {
+    Decided(Box<Outcome>),
+    /// The operation was decided before, with the same content.
+    Duplicate,
+    /// The id was used before, with other content.
+    Conflict,
+}
+
+/// A decision and the state changes that go with it.
+#[derive(Debug)]
+pub struct Outcome {
+    pub decision: Decision,
+    pub changes: Changes,
+    pub shared: Vec<SharedChange>,
+}
+
+/// Changes to the acting wallet's record.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The operation's time, unless it was refused.
+    pub newest: Option<Time>,
+    /// New rows of the log, end to end.
+    pub rows: SmallVec<[u64; 16]>,
+    /// The operation that leaves every window.
+    pub cancelled: Option<u128>,
+    pub rare: RareChanges,
+}
+
+/// Changes to what most wallets have none of.
+#[derive(Debug, Default)]
+pub struct RareChanges {
+    pub runs: Vec<Run>,
+    pub placed: Vec<Restriction>,
+    pub lifted: Vec<Uuid>,
+    /// The waiting operations after the decision, where an older one changed.
+    pub waiting: Option<Vec<Waiting>>,
+    /// This operation waits.
+    pub starts_waiting: Option<Waiting>,
+    pub texts: Vec<(u64, Box<str>)>,
+}
+
+impl Changes {
+    /// Tells whether a record without rare parts needs them now.
+    #[must_use]
+    pub fn touches_rare(&self) -> bool {
+        let rare = &self.rare;
+        !rare.runs.is_empty()
+            || !rare.placed.is_empty()
+            || rare.waiting.is_some()
+            || rare.starts_waiting.is_some()
+            || !rare.texts.is_empty()
+    }
+}

@@ -1,0 +1,287 @@
+//! A rule set laid out for the engine: which rules and windows an operation of each type meets, and
+//! what a wallet's log keeps of an operation for them. Knows no wallet and no operation.
+
+use std::sync::Arc;
+
+use crate::operation::OperationType;
+use crate::operation::time::{DAY, HOUR};
+use crate::rules::program::{
+    Aggregate, AggregateId, Field, Function, Mode, Operand, Rule, RuleSet, Scope, Stream, Window, symbol_of_text,
+};
+use crate::rules::program::{Comparison, Condition, Number, Symbol};
+
+/// Words of a row before its mask: time, id (two words), content, arrival and flags.
+pub const ROW_HEADER: usize = 5;
+/// Positions of the header's words.
+pub const ROW_AT: usize = 0;
+pub const ROW_ID: usize = 1;
+pub const ROW_CONTENT: usize = 3;
+pub const ROW_FLAGS: usize = 4;
+
+/// The settings that decisions depend on besides the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How far an operation may be behind its wallet's newest one before it is `late`, in nanoseconds.
+    pub lateness: i64,
+    /// How long an operation id is remembered, in nanoseconds of event time.
+    pub duplicate_horizon: i64,
+    /// How many operations of one wallet may wait.
+    pub waiting_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lateness: 10 * crate::operation::time::MINUTE,
+            duplicate_horizon: 24 * HOUR,
+            waiting_max: 1_000,
+        }
+    }
+}
+
+/// One aggregate with the places its inputs have in a row.
+#[derive(Debug, Clone)]
+pub struct PlannedAggregate {
+    pub definition: Aggregate,
+    /// Only enforced matches are visible (the twin that enforced rules read; see [`Plan::visible_to`]).
+    pub enforced_only: bool,
+    pub owned: bool,
+    /// Names the window in shared stores and over reloads.
+    pub state_id: u64,
+    /// The words of a row that hold the key, without the owning wallet.
+    pub key_words: Vec<usize>,
+    /// The judged operation's fields for the same key parts.
+    pub key_this: Vec<Field>,
+    /// The past operation's fields for the same key parts.
+    pub key_past: Vec<Field>,
+    /// The past operation's fields that a residual `where` reads: without them it does not enter.
+    pub residual_past: Vec<Field>,
+    /// The word of a row that holds the value.
+    pub value_word: Option<usize>,
+    /// How long after its time an entry may still count, lateness included.
+    pub retention: i64,
+}
+
+/// A rule set laid out for the engine.
+#[derive(Debug)]
+pub struct Plan {
+    pub rules: Arc<RuleSet>,
+    pub ruleset: Arc<str>,
+    pub settings: Settings,
+    pub aggregates: Vec<PlannedAggregate>,
+    /// For each aggregate over matches the twin that sees enforced matches only.
+    twins: Vec<Option<AggregateId>>,
+    /// The fields a row keeps, after the mask.
+    pub columns: Vec<Field>,
+    pub mask_words: usize,
+    by_type: Vec<TypePlan>,
+    /// Aggregates over matches.
+    pub match_feeds: Vec<AggregateId>,
+}
+
+/// What operations of one type meet.
+#[derive(Debug, Default)]
+pub struct TypePlan {
+    /// Rules in evaluation order: plain ones, those that read a login run, then those that read matches.
+    pub rules: Vec<usize>,
+    /// Aggregates whose stream holds the type.
+    pub feeds: Vec<AggregateId>,
+    /// Shared aggregates that some rule of the type reads.
+    pub shared_reads: Vec<AggregateId>,
+}
+
+impl Plan {
+    /// Lays out a rule set.
+    #[must_use]
+    pub fn new(rules: Arc<RuleSet>, settings: Settings) -> Self {
+        let mut definitions: Vec<(Aggregate, bool)> =
+            rules.aggregates.iter().map(|aggregate| (aggregate.clone(), false)).collect();
+        let mut twins = vec![None; definitions.len()];
+        for (id, twin) in twins.iter_mut().enumerate() {
+            let reads = |rule: &Rule| rule.mode == Mode::Enforce && rule.aggregates.contains(&id);
+            if definitions[id].0.stream == Stream::Matches && rules.rules.iter().any(reads) {
+                *twin = Some(definitions.len());
+                definitions.push((definitions[id].0.clone(), true));
+            }
+        }
+        let columns = columns_of(definitions.iter().map(|(definition, _)| definition));
+        let mask_words = definitions.len().div_ceil(64).max(1);
+        let layout = Layout { columns: &columns, mask_words };
+        let aggregates: Vec<_> =
+            definitions.into_iter().map(|(definition, enforced)| layout.place(definition, enforced, settings)).collect();
+        let match_feeds =
+            (0..aggregates.len()).filter(|id| aggregates[*id].definition.stream == Stream::Matches).collect();
+        let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();
+        let ruleset = Arc::from(rules.hash.as_str());
+        Self { rules, ruleset, settings, aggregates, twins, columns, mask_words, by_type, match_feeds }
+    }
+
+    /// Returns what operations of the type meet.
+    #[must_use]
+    pub fn of(&self, kind: OperationType) -> &TypePlan {
+        &self.by_type[usize::from(kind.code())]
+    }
+
+    /// Returns the aggregate as a rule of this mode sees it: shadow matches are invisible to
+    /// enforced rules.
+    #[must_use]
+    pub fn visible_to(&self, id: AggregateId, enforced: bool) -> AggregateId {
+        if enforced { self.twins[id].unwrap_or(id) } else { id }
+    }
+
+    /// Returns the length of a row in words.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        ROW_HEADER + self.mask_words + self.columns.len()
+    }
+}
+
+fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationType) -> TypePlan {
+    let mut met: Vec<usize> = (0..rules.rules.len())
+        .filter(|index| rules.rules[*index].mode != Mode::Off && rules.rules[*index].on.contains(kind))
+        .collect();
+    met.sort_by_key(|index| (rules.rules[*index].stage, rules.rules[*index].reads_login_run, *index));
+    let feeds = (0..aggregates.len())
+        .filter(|id| matches!(aggregates[*id].definition.stream, Stream::Operations(types) if types.contains(kind)))
+        .collect();
+    let mut shared_reads: Vec<_> = met
+        .iter()
+        .flat_map(|index| rules.rules[*index].aggregates.iter().copied())
+        .filter(|id| !aggregates[*id].owned)
+        .collect();
+    shared_reads.sort_unstable();
+    shared_reads.dedup();
+    TypePlan { rules: met, feeds, shared_reads }
+}
+
+/// Collects the fields that rows must keep: keys, values, and what a residual `where` reads.
+fn columns_of<'a>(definitions: impl Iterator<Item = &'a Aggregate>) -> Vec<Field> {
+    let mut columns = Vec::new();
+    for definition in definitions {
+        let keys = definition.key.iter().map(|part| &part.past);
+        let value = definition.value.iter();
+        let residual = residual_fields(definition);
+        columns.extend(keys.chain(value).chain(residual.iter()).filter(|field| header_word(field).is_none()).cloned());
+    }
+    columns.sort();
+    columns.dedup();
+    columns
+}
+
+/// Fields a row's header already holds, as far as telling values apart goes; the owner is the record itself.
+const fn header_word(field: &Field) -> Option<usize> {
+    match field {
+        Field::OccurredAt => Some(ROW_AT),
+        Field::OpId => Some(ROW_ID),
+        Field::WalletId => Some(usize::MAX),
+        _ => None,
+    }
+}
+
+struct Layout<'a> {
+    columns: &'a [Field],
+    mask_words: usize,
+}
+
+impl Layout<'_> {
+    fn word(&self, field: &Field) -> usize {
+        let column = self.columns.iter().position(|column| column == field);
+        column.map_or_else(|| header_word(field).unwrap_or(ROW_AT), |at| ROW_HEADER + self.mask_words + at)
+    }
+
+    fn place(&self, definition: Aggregate, enforced_only: bool, settings: Settings) -> PlannedAggregate {
+        let owned = definition.is_owned();
+        let is_owner = |past: &Field, this: &Field| owned && *past == Field::WalletId && *this == Field::WalletId;
+        let parts: Vec<_> = definition.key.iter().filter(|part| !is_owner(&part.past, &part.this)).collect();
+        let length = match definition.window {
+            Window::Within(length) | Window::Quiet(length) => length,
+            Window::Today => DAY + HOUR,
+            Window::ThisMonth => 31 * DAY + HOUR,
+        };
+        let state_text = format!("{}{}", definition.canonical, if enforced_only { " enforced" } else { "" });
+        PlannedAggregate {
+            enforced_only,
+            owned,
+            state_id: symbol_of_text(&state_text),
+            key_words: parts.iter().map(|part| self.word(&part.past)).collect(),
+            key_this: parts.iter().map(|part| part.this.clone()).collect(),
+            key_past: parts.iter().map(|part| part.past.clone()).collect(),
+            residual_past: residual_fields(&definition),
+            value_word: definition.value.as_ref().map(|field| self.word(field)),
+            retention: length.saturating_add(settings.lateness),
+            definition,
+        }
+    }
+}
+
+impl PlannedAggregate {
+    /// Tells whether the aggregate's state is a run or a chain instead of entries in a window.
+    #[must_use]
+    pub fn is_run(&self) -> bool {
+        self.definition.function == Function::Streak
+    }
+}
+
+fn residual_fields(definition: &Aggregate) -> Vec<Field> {
+    let mut fields = Vec::new();
+    if let Some(condition) = &definition.residual {
+        past_fields(condition, &mut fields);
+    }
+    fields
+}
+
+/// Collects the fields of the past operation that a condition reads.
+fn past_fields(condition: &Condition, found: &mut Vec<Field>) {
+    match condition {
+        Condition::Literal(_) | Condition::FlagAggregate(_) | Condition::ClausesHas(_) | Condition::Matched(_) => {}
+        Condition::Not(inner) => past_fields(inner, found),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| past_fields(part, found)),
+        Condition::Compare { left, right, comparison: _ } => {
+            past_fields_of_number(left, found);
+            past_fields_of_number(right, found);
+        }
+        Condition::Same { left, right, negated: _ } => {
+            for side in [left, right] {
+                if let Symbol::Field(Scope::Past, field) = side {
+                    found.push(field.clone());
+                }
+            }
+        }
+        Condition::Flag(scope, field)
+        | Condition::InList { scope, field, .. }
+        | Condition::Missing { what: Operand::Field(scope, field), .. } => {
+            if *scope == Scope::Past {
+                found.push(field.clone());
+            }
+        }
+        Condition::Missing { what: Operand::Aggregate(_), .. } => {}
+    }
+}
+
+fn past_fields_of_number(number: &Number, found: &mut Vec<Field>) {
+    match number {
+        Number::Field(Scope::Past, field) => found.push(field.clone()),
+        Number::Field(Scope::This, _) | Number::Literal(_) | Number::Mrp { .. } | Number::Aggregate(_) => {}
+        Number::Add(left, right)
+        | Number::Subtract(left, right)
+        | Number::Multiply(left, right)
+        | Number::Divide(left, right)
+        | Number::Remainder(left, right) => {
+            past_fields_of_number(left, found);
+            past_fields_of_number(right, found);
+        }
+    }
+}
+
+/// Compares two ordered values the way the language's operator does.
+#[must_use]
+pub fn holds(comparison: Comparison, ordering: std::cmp::Ordering) -> bool {
+    match comparison {
+        Comparison::Equal => ordering.is_eq(),
+        Comparison::NotEqual => ordering.is_ne(),
+        Comparison::Less => ordering.is_lt(),
+        Comparison::LessOrEqual => ordering.is_le(),
+        Comparison::Greater => ordering.is_gt(),
+        Comparison::GreaterOrEqual => ordering.is_ge(),
+    }
+}

@@ -1,0 +1,466 @@
+//! One wallet's record: the log of its recent operations, runs, restrictions, waiting operations.
+//!
+//! The log is the truth of every owned window: a row says when an operation was, which windows it
+//! entered (the mask) and the words those windows compute with. Small logs are scanned; a log that
+//! grows gets an index beside it ([`super::index`]), which can always be made again from the rows.
+
+use crate::operation::Time;
+
+use super::index::Index;
+use super::outcome::Changes;
+use super::plan::{Plan, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID};
+use super::restriction::{Restriction, Waiting};
+
+/// Flags in the low half of a row's flags word; the high half counts arrivals.
+pub const FLAG_MONEY: u64 = 1;
+/// The operation was refused: it is in no window, only its id is remembered.
+pub const FLAG_REFUSED: u64 = 2;
+/// The operation did not happen after all.
+pub const FLAG_CANCELLED: u64 = 4;
+/// The row is a match of an operation, not the operation.
+pub const FLAG_MATCH: u64 = 8;
+/// The match is a shadow rule's.
+pub const FLAG_SHADOW: u64 = 16;
+
+/// Logs of more rows than this have an index.
+pub const SCANNED_ROWS_MAX: usize = 32;
+
+/// A row of the log, read.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a>(pub &'a [u64]);
+
+impl Row<'_> {
+    #[must_use]
+    pub const fn at(self) -> Time {
+        Time::from_nanos(self.0[ROW_AT].cast_signed())
+    }
+
+    #[must_use]
+    pub fn id(self) -> u128 {
+        u128::from(self.0[ROW_ID]) | u128::from(self.0[ROW_ID + 1]) << 64
+    }
+
+    #[must_use]
+    pub const fn content(self) -> u64 {
+        self.0[ROW_CONTENT]
+    }
+
+    #[must_use]
+    pub const fn has(self, flag: u64) -> bool {
+        self.0[ROW_FLAGS] & flag != 0
+    }
+
+    #[must_use]
+    pub const fn arrival(self) -> u64 {
+        self.0[ROW_FLAGS] >> 32
+    }
+
+    #[must_use]
+    pub const fn word(self, at: usize) -> u64 {
+        self.0[at]
+    }
+
+    /// Tells whether the row is in the window.
+    #[must_use]
+    pub const fn is_in(self, aggregate: usize) -> bool {
+        self.0[ROW_HEADER + aggregate / 64] >> (aggregate % 64) & 1 != 0
+    }
+
+    /// Lists the windows the row is in.
+    pub fn windows(self, mask_words: usize) -> impl Iterator<Item = usize> {
+        (0..mask_words).flat_map(move |word| {
+            let mut bits = self.0[ROW_HEADER + word];
+            std::iter::from_fn(move || {
+                if bits == 0 {
+                    return None;
+                }
+                let bit = bits.trailing_zeros();
+                bits &= bits - 1;
+                Some(word * 64 + bit as usize)
+            })
+        })
+    }
+}
+
+/// The length of a run of consecutive operations, for one `streak` and key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    pub aggregate: usize,
+    pub key: u64,
+    pub length: u64,
+    /// The last operation that was counted, in order of arrival.
+    pub last: Time,
+}
+
+/// What is remembered of a chain (`age`) whose rows have left the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChainStart {
+    pub aggregate: usize,
+    pub key: u64,
+    pub first: Time,
+    pub last: Time,
+}
+
+/// One wallet.
+#[derive(Debug, Default)]
+pub struct Wallet {
+    pub id: Box<str>,
+    /// The newest time of its operations that were not refused.
+    newest: Option<Time>,
+    /// Rows in order of arrival, [`Plan::stride`] words each.
+    rows: Vec<u64>,
+    /// Words at the front of `rows` that no longer count.
+    gone: u32,
+    /// Rows at the last sweep, to sweep again only after as many came.
+    swept_rows: u32,
+    arrivals: u64,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most wallets have none of.
+#[derive(Debug, Default)]
+pub struct Rare {
+    pub runs: Vec<Run>,
+    pub chains: Vec<ChainStart>,
+    pub restrictions: Vec<Restriction>,
+    pub waiting: Vec<Waiting>,
+    /// The texts behind the symbols that a `last` may have to show.
+    pub texts: Vec<(u64, Box<str>)>,
+    pub index: Option<Index>,
+}
+
+impl Wallet {
+    /// Makes the record of a wallet that has done nothing yet.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self { id: id.into(), ..Self::default() }
+    }
+
+    /// Returns the newest time of the wallet's operations that were not refused.
+    #[must_use]
+    pub const fn newest(&self) -> Option<Time> {
+        self.newest
+    }
+
+    /// Returns how many operations and matches were written to the log so far.
+    #[must_use]
+    pub const fn arrivals(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// Lists the rows of the log in order of arrival.
+    pub fn rows(&self, plan: &Plan) -> impl DoubleEndedIterator<Item = Row<'_>> + Clone {
+        self.live().chunks_exact(plan.stride()).map(Row)
+    }
+
+    /// Returns how many rows the log has.
+    #[must_use]
+    pub fn row_count(&self, plan: &Plan) -> usize {
+        self.live().len() / plan.stride()
+    }
+
+    fn live(&self) -> &[u64] {
+        &self.rows[self.gone as usize..]
+    }
+
+    /// Finds the operation with this id, the latest arrival if there are several.
+    #[must_use]
+    pub fn find(&self, plan: &Plan, id: u128) -> Option<Row<'_>> {
+        if let Some(index) = self.index() {
+            let arrival = index.arrival_of(id)?;
+            return self.row_of_arrival(plan, arrival);
+        }
+        self.rows(plan).rev().find(|row| row.id() == id && !row.has(FLAG_MATCH))
+    }
+
+    fn row_of_arrival(&self, plan: &Plan, arrival: u64) -> Option<Row<'_>> {
+        let stride = plan.stride();
+        let live = self.live();
+        let (mut low, mut high) = (0, live.len() / stride);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            let row = Row(&live[middle * stride..(middle + 1) * stride]);
+            if row.arrival() < arrival {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let row = Row(live.get(low * stride..(low + 1) * stride)?);
+        (row.arrival() == arrival).then_some(row)
+    }
+
+    /// Returns the index beside a long log.
+    #[must_use]
+    pub fn index(&self) -> Option<&Index> {
+        self.rare.as_ref()?.index.as_ref()
+    }
+
+    /// Returns the restrictions that have not left the record.
+    #[must_use]
+    pub fn restrictions(&self) -> &[Restriction] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.restrictions)
+    }
+
+    /// Returns the waiting operations in order of arrival.
+    #[must_use]
+    pub fn waiting(&self) -> &[Waiting] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.waiting)
+    }
+
+    /// Returns the run of this `streak` and key.
+    #[must_use]
+    pub fn run(&self, aggregate: usize, key: u64) -> Option<Run> {
+        self.rare.as_ref()?.runs.iter().find(|run| run.aggregate == aggregate && run.key == key).copied()
+    }
+
+    /// Returns what is remembered of the chain of this `age` and key before the log's rows.
+    #[must_use]
+    pub fn chain(&self, aggregate: usize, key: u64) -> Option<ChainStart> {
+        self.rare.as_ref()?.chains.iter().find(|chain| chain.aggregate == aggregate && chain.key == key).copied()
+    }
+
+    /// Returns the text behind a symbol that a `last` gave.
+    #[must_use]
+    pub fn text(&self, symbol: u64) -> Option<&str> {
+        let texts = &self.rare.as_ref()?.texts;
+        texts.iter().find(|(known, _)| *known == symbol).map(|(_, text)| &**text)
+    }
+
+    /// Makes the changes of a committed outcome count.
+    pub fn apply(&mut self, plan: &Plan, changes: Changes) {
+        if let Some(id) = changes.cancelled {
+            self.cancel(plan, id);
+        }
+        if changes.touches_rare() || self.rare.is_some() {
+            let newest = changes.newest.or(self.newest);
+            let rare = self.rare.get_or_insert_with(Box::default);
+            rare.apply(changes.rare, newest, plan.settings.lateness);
+        }
+        self.newest = self.newest.max(changes.newest);
+        for row in changes.rows.chunks_exact(plan.stride()) {
+            self.push(plan, row);
+        }
+        self.sweep(plan);
+        if self.rare.as_ref().is_some_and(|rare| rare.is_empty()) {
+            self.rare = None;
+        }
+    }
+
+    fn push(&mut self, plan: &Plan, row: &[u64]) {
+        if self.rows.is_empty() {
+            // One operation is all that most wallets hold at a time.
+            self.rows.reserve_exact(row.len());
+        }
+        let start = self.rows.len();
+        self.rows.extend_from_slice(row);
+        self.rows[start + ROW_FLAGS] |= self.arrivals << 32;
+        self.arrivals += 1;
+        if let Some(index) = self.rare.as_mut().and_then(|rare| rare.index.as_mut()) {
+            index.insert(plan, Row(&self.rows[start..]), self.newest);
+        } else if self.row_count(plan) > SCANNED_ROWS_MAX {
+            self.build_index(plan);
+        }
+    }
+
+    fn build_index(&mut self, plan: &Plan) {
+        let mut index = Index::default();
+        for row in self.rows(plan) {
+            index.insert(plan, row, self.newest);
+        }
+        self.rare.get_or_insert_with(Box::default).index = Some(index);
+    }
+
+    /// Takes an operation out of every window that still holds it.
+    fn cancel(&mut self, plan: &Plan, id: u128) {
+        let (stride, newest) = (plan.stride(), self.newest);
+        let gone = self.gone as usize;
+        let positions: Vec<usize> = (0..(self.rows.len() - gone) / stride)
+            .map(|number| gone + number * stride)
+            .filter(|at| Row(&self.rows[*at..*at + stride]).id() == id)
+            .collect();
+        for start in positions {
+            let row = Row(&self.rows[start..start + stride]);
+            let leaves: Vec<usize> =
+                row.windows(plan.mask_words).filter(|window| is_visible(plan, *window, row.at(), newest)).collect();
+            if let Some(index) = self.rare.as_mut().and_then(|rare| rare.index.as_mut()) {
+                leaves.iter().for_each(|window| index.remove(plan, *window, row));
+            }
+            for window in leaves {
+                self.rows[start + ROW_HEADER + window / 64] &= !(1 << (window % 64));
+            }
+            self.rows[start + ROW_FLAGS] |= FLAG_CANCELLED;
+        }
+    }
+
+    /// Lets rows go that no window and no duplicate check can need, at a cost that is constant per
+    /// operation: the front of the log each time, all of it after it doubled.
+    fn sweep(&mut self, plan: &Plan) {
+        let Some(newest) = self.newest else { return };
+        let stride = plan.stride();
+        while let Some(front) = self.live().get(..stride) {
+            if is_needed(plan, Row(front), newest) {
+                break;
+            }
+            self.forget_rows(plan, 1);
+        }
+        let count = self.row_count(plan);
+        if count > 2 * self.swept_rows as usize + SCANNED_ROWS_MAX {
+            self.compact(plan, newest);
+        } else if self.gone as usize > self.rows.len() / 2 {
+            self.rows.drain(..self.gone as usize);
+            self.gone = 0;
+            self.rows.shrink_to(self.rows.len() * 2);
+        }
+        if self.index().is_some() && self.row_count(plan) < SCANNED_ROWS_MAX / 2 {
+            if let Some(rare) = self.rare.as_mut() {
+                rare.index = None;
+            }
+        }
+    }
+
+    fn forget_rows(&mut self, plan: &Plan, count: usize) {
+        let stride = plan.stride();
+        let start = self.gone as usize;
+        for number in 0..count {
+            let at = start + number * stride;
+            forget(plan, &mut self.rare, Row(&self.rows[at..at + stride]));
+        }
+        self.gone += u32::try_from(count * stride).unwrap_or(u32::MAX);
+    }
+
+    fn compact(&mut self, plan: &Plan, newest: Time) {
+        let stride = plan.stride();
+        let mut dropped: Vec<&[u64]> = Vec::new();
+        let mut kept = Vec::with_capacity(self.rows.len());
+        for row in self.live().chunks_exact(stride) {
+            if is_needed(plan, Row(row), newest) {
+                kept.extend_from_slice(row);
+            } else {
+                dropped.push(row);
+            }
+        }
+        // A chain grows from its oldest end, whatever the order of arrival.
+        dropped.sort_by_key(|row| Row(row).at());
+        let mut rare = self.rare.take();
+        dropped.into_iter().for_each(|row| forget(plan, &mut rare, Row(row)));
+        self.rare = rare;
+        self.rows = kept;
+        self.gone = 0;
+        self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
+    }
+
+    /// Estimates the bytes the record holds on the heap and in its table.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.id.len() + self.rows.capacity() * 8 + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
+    }
+}
+
+/// Lets one row go: out of the index, and its chains remember it.
+fn forget(plan: &Plan, rare: &mut Option<Box<Rare>>, row: Row<'_>) {
+    if let Some(index) = rare.as_mut().and_then(|rare| rare.index.as_mut()) {
+        row.windows(plan.mask_words).for_each(|window| index.remove(plan, window, row));
+        index.forget(row);
+    }
+    for window in row.windows(plan.mask_words) {
+        let aggregate = &plan.aggregates[window];
+        if aggregate.owned && aggregate.definition.function == crate::rules::program::Function::Age {
+            let quiet = aggregate.retention - plan.settings.lateness;
+            rare.get_or_insert_with(Box::default).extend_chain(window, key_of_row(plan, window, row), row.at(), quiet);
+        }
+    }
+}
+
+/// Tells whether an entry of this time still counts in the window's state.
+#[must_use]
+pub fn is_visible(plan: &Plan, window: usize, at: Time, newest: Option<Time>) -> bool {
+    newest.is_none_or(|newest| at >= newest.minus(plan.aggregates[window].retention))
+}
+
+fn is_needed(plan: &Plan, row: Row<'_>, newest: Time) -> bool {
+    let at = row.at();
+    let is_id = !row.has(FLAG_MATCH) && at >= newest.minus(plan.settings.duplicate_horizon);
+    is_id || row.windows(plan.mask_words).any(|window| at >= newest.minus(plan.aggregates[window].retention))
+}
+
+/// Returns the key of a row in one window, as one word.
+#[must_use]
+pub fn key_of_row(plan: &Plan, window: usize, row: Row<'_>) -> u64 {
+    key_word(plan.aggregates[window].key_words.iter().map(|word| row.word(*word)))
+}
+
+/// Mixes the words of a key into one.
+#[must_use]
+pub fn key_word(words: impl Iterator<Item = u64>) -> u64 {
+    let mut mixed = 0;
+    for (position, word) in words.enumerate() {
+        mixed = if position == 0 { word } else { mix(mixed, word) };
+    }
+    mixed
+}
+
+fn mix(left: u64, right: u64) -> u64 {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&left.to_le_bytes());
+    bytes[8..].copy_from_slice(&right.to_le_bytes());
+    xxhash_rust::xxh3::xxh3_64(&bytes)
+}
+
+impl Rare {
+    fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+            && self.chains.is_empty()
+            && self.restrictions.is_empty()
+            && self.waiting.is_empty()
+            && self.texts.is_empty()
+            && self.index.is_none()
+    }
+
+    fn apply(&mut self, changes: super::outcome::RareChanges, newest: Option<Time>, lateness: i64) {
+        for run in changes.runs {
+            self.runs.retain(|known| (known.aggregate, known.key) != (run.aggregate, run.key));
+            if run.length > 0 {
+                self.runs.push(run);
+            }
+        }
+        self.restrictions.retain(|restriction| !changes.lifted.contains(&restriction.id));
+        if let Some(newest) = newest {
+            self.restrictions.retain(|restriction| !restriction.is_gone(newest, lateness));
+        }
+        self.restrictions.extend(changes.placed);
+        if let Some(waiting) = changes.waiting {
+            self.waiting = waiting;
+        }
+        if let Some(waiting) = changes.starts_waiting {
+            self.waiting.push(waiting);
+        }
+        for (symbol, text) in changes.texts {
+            if !self.texts.iter().any(|(known, _)| *known == symbol) {
+                self.texts.push((symbol, text));
+            }
+        }
+    }
+
+    fn extend_chain(&mut self, aggregate: usize, key: u64, at: Time, quiet: i64) {
+        let known = self.chains.iter_mut().find(|chain| chain.aggregate == aggregate && chain.key == key);
+        match known {
+            Some(chain) if at.since(chain.last) > quiet => (chain.first, chain.last) = (at, at),
+            Some(chain) if chain.first.since(at) > quiet => {}
+            Some(chain) => {
+                chain.first = chain.first.min(at);
+                chain.last = chain.last.max(at);
+            }
+            None => self.chains.push(ChainStart { aggregate, key, first: at, last: at }),
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.runs.capacity() * size_of::<Run>()
+            + self.chains.capacity() * size_of::<ChainStart>()
+            + self.restrictions.capacity() * size_of::<Restriction>()
+            + self.waiting.capacity() * size_of::<Waiting>()
+            + self.index.as_ref().map_or(0, Index::heap_bytes)
+    }
+}

@@ -1,0 +1,92 @@
+//! All wallets of a shard, found by id. Split into many small tables so that none ever stalls the
+//! stream while it grows.
+
+use hashbrown::HashTable;
+
+use super::wallet::Wallet;
+
+/// A power of two: so many tables, each grows on its own.
+const TABLES: usize = 1_024;
+
+/// The wallets of a shard.
+#[derive(Debug)]
+pub struct Wallets {
+    tables: Vec<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// Positions in `wallets`, by the wallet's symbol.
+    positions: HashTable<u32>,
+    symbols: Vec<u64>,
+    wallets: Vec<Wallet>,
+}
+
+impl Default for Wallets {
+    fn default() -> Self {
+        Self { tables: (0..TABLES).map(|_| Table::default()).collect() }
+    }
+}
+
+fn table_of(symbol: u64) -> usize {
+    usize::try_from(symbol >> 54).unwrap_or(0) % TABLES
+}
+
+impl Wallets {
+    /// Finds a wallet by its symbol and id. The id is compared too: no two wallets share a record.
+    #[must_use]
+    pub fn get(&self, symbol: u64, id: &str) -> Option<&Wallet> {
+        let table = &self.tables[table_of(symbol)];
+        let position = table.positions.find(symbol, |position| *table.wallets[*position as usize].id == *id)?;
+        Some(&table.wallets[*position as usize])
+    }
+
+    /// Finds a wallet or makes its empty record.
+    pub fn get_or_insert(&mut self, symbol: u64, id: &str) -> &mut Wallet {
+        let table = &mut self.tables[table_of(symbol)];
+        let Table { positions, symbols, wallets } = table;
+        let found = positions.find(symbol, |position| *wallets[*position as usize].id == *id).copied();
+        let position = found.unwrap_or_else(|| {
+            let position = u32::try_from(wallets.len()).unwrap_or(u32::MAX);
+            if wallets.len() == wallets.capacity() {
+                // Grow by an eighth: records are large, doubling would waste half of them.
+                wallets.reserve_exact(wallets.len() / 8 + 4);
+                symbols.reserve_exact(wallets.len() / 8 + 4);
+            }
+            wallets.push(Wallet::new(id));
+            symbols.push(symbol);
+            positions.insert_unique(symbol, position, |position| symbols[*position as usize]);
+            position
+        });
+        &mut wallets[position as usize]
+    }
+
+    /// Lists all wallets, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = &Wallet> {
+        self.tables.iter().flat_map(|table| &table.wallets)
+    }
+
+    /// Returns how many wallets are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tables.iter().map(|table| table.wallets.len()).sum()
+    }
+
+    /// Tells whether no wallet is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tables.iter().all(|table| table.wallets.is_empty())
+    }
+
+    /// Estimates the bytes of all records and tables.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let of_table = |table: &Table| {
+            table.wallets.capacity() * size_of::<Wallet>()
+                + table.symbols.capacity() * 8
+                + table.positions.capacity() * 5
+                + table.wallets.iter().map(Wallet::heap_bytes).sum::<usize>()
+        };
+        self.tables.iter().map(of_table).sum()
+    }
+}

@@ -1,0 +1,129 @@
+//! The only loop: a batch of records in, decided, committed, and only then counting.
+//!
+//! records → decode → enrich → prepare → one fetch of shared state → decide each in order → commit.
+//! Declares what the loop needs of the outside as ports; knows none of their implementations.
+
+use crate::engine::enrich::{AddressFacts, Enriched};
+use crate::engine::outcome::Step;
+use crate::engine::plan::Plan;
+use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
+use crate::engine::Engine;
+use crate::geo::Geo;
+use crate::operation::Time;
+use crate::operation::decision::Decision;
+use crate::operation::decode::{self, Rejection};
+
+/// State that wallets share, behind whatever keeps it.
+pub trait SharedStore {
+    /// Fetches what a batch needs. A store that is away answers with a view that is not available.
+    fn fetch(&self, plan: &Plan, request: &SharedRequest) -> SharedView;
+    /// Makes the changes of a committed batch count. Idempotent by operation.
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]);
+}
+
+/// One record of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    pub bytes: &'a [u8],
+    /// When it arrived, where that is known: a time too far behind it lies in the future.
+    pub arrived_at: Option<Time>,
+}
+
+/// What became of one record, in the order of the batch.
+#[derive(Debug)]
+pub enum Answer {
+    Decided(Box<Decision>),
+    Duplicate,
+    Rejected(Rejection),
+}
+
+/// Limits of the loop.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How far after a record's arrival its operation may have occurred, in nanoseconds.
+    pub future_skew_max: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { future_skew_max: 5 * crate::operation::time::MINUTE }
+    }
+}
+
+/// A batch that was decided and waits for its commit.
+#[derive(Debug)]
+pub struct Decided {
+    /// One answer a record.
+    pub answers: Vec<Answer>,
+    /// Changes to shared state, for after the commit.
+    pub shared: Vec<SharedChange>,
+    /// How many top-level fields the contract does not know.
+    pub unknown_fields: u64,
+}
+
+/// The engine with what it needs to decide batches.
+pub struct Pipeline<S> {
+    pub engine: Engine,
+    pub geo: Geo,
+    pub store: S,
+    pub limits: Limits,
+}
+
+impl<S: SharedStore> Pipeline<S> {
+    /// Decides a batch. The wallets' records move on with it: whoever cannot commit the batch must
+    /// drop the engine, or read the touched records again from what was committed last.
+    pub fn decide(&mut self, records: &[Record<'_>]) -> Decided {
+        let operations: Vec<Result<Enriched<'_>, Rejection>> =
+            records.iter().map(|record| self.understand(record)).collect();
+        let mut request = SharedRequest::default();
+        for operation in operations.iter().flatten() {
+            self.engine.prepare(operation, &mut request);
+        }
+        let mut view = self.store.fetch(self.engine.plan(), &request);
+        let mut decided = Decided { answers: Vec::with_capacity(records.len()), shared: Vec::new(), unknown_fields: 0 };
+        for operation in operations {
+            let answer = match operation {
+                Ok(operation) => self.decide_one(&operation, &mut view, &mut decided),
+                Err(rejection) => Answer::Rejected(rejection),
+            };
+            decided.answers.push(answer);
+        }
+        decided
+    }
+
+    /// Makes the shared part of a committed batch count.
+    pub fn committed(&self, decided: &Decided) {
+        self.store.apply(self.engine.plan(), &decided.shared);
+    }
+
+    fn understand<'a>(&self, record: &Record<'a>) -> Result<Enriched<'a>, Rejection> {
+        let operation = decode::decode(record.bytes)?;
+        if let Some(arrived_at) = record.arrived_at
+            && operation.occurred_at > arrived_at.plus(self.limits.future_skew_max)
+        {
+            return Err(Rejection::timestamp_in_future(operation.occurred_at, arrived_at));
+        }
+        let facts = operation.ip.map_or(AddressFacts::NONE, |ip| AddressFacts {
+            country: self.geo.country(ip),
+            anonymizer: self.geo.anonymizer(ip),
+        });
+        Ok(Enriched::new(operation, facts))
+    }
+
+    fn decide_one(&mut self, operation: &Enriched<'_>, view: &mut SharedView, decided: &mut Decided) -> Answer {
+        decided.unknown_fields += u64::from(operation.operation.unknown_fields);
+        match self.engine.decide(operation, view) {
+            Step::Duplicate => Answer::Duplicate,
+            Step::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
+            Step::Decided(outcome) => {
+                let outcome = *outcome;
+                for change in outcome.shared {
+                    view.apply(self.engine.plan(), &change);
+                    decided.shared.push(change);
+                }
+                self.engine.apply(operation, outcome.changes);
+                Answer::Decided(Box::new(outcome.decision))
+            }
+        }
+    }
+}
