@@ -133,7 +133,8 @@ impl Buffer {
         self.bytes(significant);
         match power.parse::<i64>() {
             Ok(power) => {
-                let shift = trailing as i64 - fraction.len() as i64;
+                let count = |digits: usize| i64::try_from(digits).unwrap_or(i64::MAX);
+                let shift = count(trailing) - count(fraction.len());
                 self.0.extend_from_slice(&power.saturating_add(shift).to_le_bytes());
             }
             // An exponent beyond 64 bits counts as it was written.

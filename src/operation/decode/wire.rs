@@ -74,7 +74,7 @@ fn wrong_kind(text: &str) -> Option<&'static str> {
         Some(b'[') => Some("an array"),
         Some(b'"') => Some("a text"),
         Some(b'-' | b'0'..=b'9') => Some("a number"),
-        Some(_) => Some("something that is not JSON"),
+        Some(_) => Some("something that is no object"),
     }
 }
 
