@@ -3,8 +3,10 @@
 //! This module knows no rules, no state and no transport. Field names, value names and their limits
 //! are fixed: other teams' code depends on them.
 
+pub mod content;
 pub mod decision;
 pub mod decode;
+pub mod encode;
 pub mod money;
 pub mod time;
 

@@ -1,6 +1,10 @@
 //! Event time in nanoseconds, and the calendar of Almaty.
 
+mod rfc3339;
+
 use std::fmt;
+
+pub use rfc3339::Rfc3339Error;
 
 use chrono::offset::LocalResult;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};

@@ -1,0 +1,96 @@
+//! Why a record was refused, and the JSON that says so.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::encode::{write_number, write_text};
+use super::super::{Time, words};
+use super::{RECORD_BYTES_MAX, message};
+
+words! {
+    /// Why a record was refused, in the contract's words.
+    RejectionCode {
+        TooLarge = "too_large", MalformedJson = "malformed_json", MissingField = "missing_field",
+        InvalidField = "invalid_field", UnknownType = "unknown_type", UnsupportedCurrency = "unsupported_currency",
+        TimestampInFuture = "timestamp_in_future", ConflictingDuplicate = "conflicting_duplicate",
+        WrongPartition = "wrong_partition",
+    }
+}
+
+/// A record that cannot be understood: the first reason in the contract's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    pub code: RejectionCode,
+    /// The dotted path of the field, where one is to blame.
+    pub field: Option<String>,
+    /// One lowercase sentence: what was found and what is accepted.
+    pub message: String,
+}
+
+impl Rejection {
+    pub(super) fn too_large(bytes: usize) -> Self {
+        let message = format!("found a record of {bytes} bytes, but at most {RECORD_BYTES_MAX} bytes are accepted");
+        Self { code: RejectionCode::TooLarge, field: None, message }
+    }
+
+    pub(super) fn not_utf8(valid_up_to: usize) -> Self {
+        Self::malformed(&format!("bytes that are not UTF-8 at offset {valid_up_to}"))
+    }
+
+    pub(super) fn malformed(found: &str) -> Self {
+        let message = format!("found {found}, but one JSON object in UTF-8 is accepted");
+        Self { code: RejectionCode::MalformedJson, field: None, message }
+    }
+
+    /// Refuses an event time too far after the record's arrival. `skew_max` is in nanoseconds.
+    #[must_use]
+    pub fn timestamp_in_future(occurred_at: Time, arrived_at: Time, skew_max: i64) -> Self {
+        let message = format!(
+            "found {occurred_at}, {} after the record's arrival at {arrived_at}, but at most {} is accepted",
+            message::duration(occurred_at.since(arrived_at)),
+            message::duration(skew_max),
+        );
+        Self { code: RejectionCode::TimestampInFuture, field: Some("occurred_at".into()), message }
+    }
+
+    /// Refuses a record that lies in a partition which is not its wallet's.
+    #[must_use]
+    pub fn wrong_partition(found: i32, expected: i32) -> Self {
+        let message =
+            format!("found in partition {found}, but only partition {expected} is accepted for this wallet_id");
+        Self { code: RejectionCode::WrongPartition, field: Some("wallet_id".into()), message }
+    }
+
+    /// Refuses a second record with the id of an earlier one and other content.
+    #[must_use]
+    pub fn conflicting_duplicate(op_id: &str) -> Self {
+        let message = format!(
+            "found {} a second time with different content, but only the same content is accepted again",
+            message::quote(op_id)
+        );
+        Self { code: RejectionCode::ConflictingDuplicate, field: Some("op_id".into()), message }
+    }
+}
+
+/// Appends the line of the rejected stream, without a line end. `raw` becomes base64 when it is not UTF-8.
+pub fn encode_rejection(out: &mut Vec<u8>, rejection: &Rejection, offset: u64, partition: i32, raw: &[u8]) {
+    out.extend_from_slice(b"{\"error\":{\"code\":\"");
+    out.extend_from_slice(rejection.code.name().as_bytes());
+    out.extend_from_slice(b"\",\"field\":");
+    match &rejection.field {
+        Some(field) => write_text(out, field),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"message\":");
+    write_text(out, &rejection.message);
+    out.extend_from_slice(b"},\"offset\":");
+    write_number(out, offset);
+    out.extend_from_slice(b",\"partition\":");
+    write_number(out, partition);
+    out.extend_from_slice(b",\"raw\":");
+    match std::str::from_utf8(raw) {
+        Ok(text) => write_text(out, text),
+        Err(_) => write_text(out, &STANDARD.encode(raw)),
+    }
+    out.push(b'}');
+}
