@@ -1,0 +1,3 @@
+//! The pure core: windows, decisions and state changes.
+
+pub mod window;
