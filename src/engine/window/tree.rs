@@ -176,11 +176,14 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> SummaryTree<K, V, S> {
     }
 }
 
+/// An inner node and the index of the child to visit next.
+type Place<'a, K, V, S> = (&'a Inner<K, V, S>, usize);
+
 /// Walks a tree in key order.
 #[derive(Debug, Clone)]
 pub struct Iter<'a, K: Ord + Copy, V: Copy, S: Summary<Value = V>> {
-    /// The inner nodes above the current leaf, each with the index of its next child.
-    above: SmallVec<[(&'a Inner<K, V, S>, usize); 6]>,
+    /// The inner nodes above the current leaf.
+    above: SmallVec<[Place<'a, K, V, S>; 6]>,
     leaf: Option<(&'a node::Leaf<K, V>, usize)>,
 }
 
