@@ -11,5 +11,6 @@
 //! [`rules`] is the language of the rule files: text with spans in, a type-checked program out.
 //! Dependencies point one way: `main → cli → app → adapters → pipeline → engine → rules → operation`.
 
+pub mod engine;
 pub mod operation;
 pub mod rules;

@@ -1,0 +1,132 @@
+//! The window measures by a walk over operations in ascending order of time.
+//!
+//! This is the definition the trees are tested against, and what is used while a log is short: no
+//! allocation for counts and sums. Windows are closed at both ends.
+
+use std::ops::{AddAssign, SubAssign};
+
+use smallvec::SmallVec;
+
+use super::RangeFold;
+use super::tree::Summary;
+
+/// Returns the largest count over the windows `[e−length, e]`, `at ≤ e ≤ at+length`; `this` counts the
+/// operation being judged, which lies in all of them.
+pub fn fullest_count(entries: impl Iterator<Item = (i64, i64)> + Clone, length: i64, at: i64, this: bool) -> i128 {
+    i128::from(fullest_weight(entries, length, at, |_| 1_i64) + i64::from(this))
+}
+
+/// Returns the largest sum over the same windows; `this` is the value of the operation being judged.
+pub fn fullest_sum(entries: impl Iterator<Item = (i64, i64)> + Clone, length: i64, at: i64, this: Option<i64>) -> i128 {
+    fullest_weight(entries, length, at, i128::from) + this.map_or(0, i128::from)
+}
+
+/// Returns the largest number of distinct values over the same windows, that of `this` included.
+pub fn fullest_distinct(
+    entries: impl Iterator<Item = (i64, i64)> + Clone,
+    length: i64,
+    at: i64,
+    this: Option<i64>,
+) -> i128 {
+    let mut present = Present { counts: this.map(|value| (value, 1)).into_iter().collect(), distinct: 0 };
+    present.distinct = present.counts.len();
+    let mut fullest = 0;
+    walk(entries, length, at, |step| match step {
+        Step::Enters(value) => present.enter(value),
+        Step::Leaves(value) => present.leave(value),
+        Step::Holds => fullest = fullest.max(present.distinct),
+    });
+    fullest as i128
+}
+
+/// Folds the values of `[at−length, at]` and that of `this`.
+pub fn range(entries: impl Iterator<Item = (i64, i64)>, length: i64, at: i64, this: Option<i64>) -> RangeFold {
+    let from = at.saturating_sub(length);
+    let inside = entries.skip_while(|(time, _)| *time < from).take_while(|(time, _)| *time <= at);
+    inside.map(|(_, value)| value).chain(this).fold(RangeFold::EMPTY, RangeFold::with)
+}
+
+/// Returns the last entry of the log, unless it is farther than `length` from `at` on either side.
+pub fn last(entries: impl Iterator<Item = (i64, i64)>, length: i64, at: i64) -> Option<(i64, i64)> {
+    entries.last().filter(|(time, _)| time.abs_diff(at) <= length.unsigned_abs())
+}
+
+fn fullest_weight<T: Copy + Ord + Default + AddAssign + SubAssign>(
+    entries: impl Iterator<Item = (i64, i64)> + Clone,
+    length: i64,
+    at: i64,
+    weight: impl Fn(i64) -> T,
+) -> T {
+    let mut sum = T::default();
+    let mut fullest = None;
+    walk(entries, length, at, |step| match step {
+        Step::Enters(value) => sum += weight(value),
+        Step::Leaves(value) => sum -= weight(value),
+        Step::Holds => fullest = fullest.max(Some(sum)),
+    });
+    fullest.unwrap_or_default()
+}
+
+enum Step {
+    Enters(i64),
+    Leaves(i64),
+    /// All that enters or leaves at one instant has been told: this is the content of a window.
+    Holds,
+}
+
+/// Slides a window from the one that ends at `at` to the one that begins there, and tells what
+/// changes. Content only changes where an entry enters or has just left, so only those ends are told.
+fn walk(entries: impl Iterator<Item = (i64, i64)> + Clone, length: i64, at: i64, mut tell: impl FnMut(Step)) {
+    let begin = at.saturating_sub(length);
+    let mut entering = entries.skip_while(move |(time, _)| *time < begin).peekable();
+    let mut leaving = entering.clone();
+    while let Some((_, value)) = entering.next_if(|(time, _)| *time <= at) {
+        tell(Step::Enters(value));
+    }
+    tell(Step::Holds);
+    let end = at.saturating_add(length);
+    loop {
+        let enters = entering.peek().map_or(i64::MAX, |(time, _)| *time);
+        let leaves = leaving.peek().map_or(i64::MAX, |(time, _)| time.saturating_add(length).saturating_add(1));
+        let instant = enters.min(leaves);
+        // Once nothing enters any more, what leaves can still raise a sum of negative values.
+        if instant > end || instant == i64::MAX {
+            return;
+        }
+        while let Some((_, value)) = entering.next_if(|(time, _)| *time == instant) {
+            tell(Step::Enters(value));
+        }
+        while let Some((_, value)) = leaving.next_if(|(time, _)| time.saturating_add(length) < instant) {
+            tell(Step::Leaves(value));
+        }
+        tell(Step::Holds);
+    }
+}
+
+/// How often each value is in the window; values that left stay with a count of zero.
+struct Present {
+    counts: SmallVec<[(i64, u32); 16]>,
+    distinct: usize,
+}
+
+impl Present {
+    fn enter(&mut self, value: i64) {
+        match self.counts.iter_mut().find(|(held, _)| *held == value) {
+            Some((_, count)) => {
+                self.distinct += usize::from(*count == 0);
+                *count += 1;
+            }
+            None => {
+                self.counts.push((value, 1));
+                self.distinct += 1;
+            }
+        }
+    }
+
+    fn leave(&mut self, value: i64) {
+        if let Some((_, count)) = self.counts.iter_mut().find(|(held, _)| *held == value) {
+            *count -= 1;
+            self.distinct -= usize::from(*count == 0);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Every answer against a recomputation from scratch, over short and long timelines.
+
+use proptest::prelude::*;
+
+use super::super::tree::Summary;
+use super::super::{Entry, Measure, RangeFold, Shape, scan};
+use super::Timeline;
+
+const MEASURES: [Measure; 5] = [Measure::Count, Measure::Sum, Measure::Distinct, Measure::Range, Measure::Last];
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert(Entry),
+    Again(usize),
+    Remove(usize),
+    Evict(i64),
+    Clone,
+}
+
+/// Windows are 10 long; times crowd around multiples of that.
+const LENGTH: i64 = 10;
+
+fn time() -> impl Strategy<Value = i64> {
+    prop_oneof![(0..8_i64, -1..=1_i64).prop_map(|(k, near)| k * LENGTH + near), -5..90_i64]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => (time(), 0..4_u64, -4..5_i64).prop_map(|(at, op, value)| Step::Insert(Entry { at, op, value })),
+        1 => (0..64_usize).prop_map(Step::Again),
+        3 => (0..64_usize).prop_map(Step::Remove),
+        1 => time().prop_map(Step::Evict),
+        1 => Just(Step::Clone),
+    ]
+}
+
+fn total(measure: Measure, inside: &[i64]) -> i128 {
+    match measure {
+        Measure::Sum => inside.iter().map(|value| i128::from(*value)).sum(),
+        Measure::Distinct => inside.iter().collect::<std::collections::BTreeSet<_>>().len() as i128,
+        Measure::Count | Measure::Range | Measure::Last => inside.len() as i128,
+    }
+}
+
+fn naive_fullest(measure: Measure, entries: &[Entry], at: i64, this: Option<i64>) -> i128 {
+    let window = |end: i64| {
+        let inside = entries.iter().filter(|entry| end - LENGTH <= entry.at && entry.at <= end);
+        total(measure, &inside.map(|entry| entry.value).chain(this).collect::<Vec<_>>())
+    };
+    (at..=at + LENGTH).map(window).max().unwrap()
+}
+
+fn check(timeline: &Timeline, entries: &[Entry], at: i64, this: Option<i64>) {
+    let measure = timeline.shape().measure;
+    assert!(timeline.iter().eq(entries.iter().copied()));
+    assert_eq!(timeline.len(), entries.len());
+    assert_eq!(timeline.is_empty(), entries.is_empty());
+    assert_eq!(timeline.newest(), entries.last().map(|entry| entry.at));
+    assert_eq!(timeline.fullest(at, this), naive_fullest(measure, entries, at, this), "{measure:?} at {at}");
+    let inside = entries.iter().filter(|entry| at - LENGTH <= entry.at && entry.at <= at);
+    let fold = inside.map(|entry| entry.value).chain(this).fold(RangeFold::EMPTY, |fold, value| RangeFold {
+        count: fold.count + 1,
+        sum: fold.sum + i128::from(value),
+        min: Some(fold.min.map_or(value, |min| min.min(value))),
+        max: Some(fold.max.map_or(value, |max| max.max(value))),
+    });
+    assert_eq!(timeline.range(at, this), fold);
+    let last = entries.last().filter(|entry| (entry.at - at).abs() <= LENGTH);
+    assert_eq!(timeline.last(at).as_ref(), last);
+
+    let log = entries.iter().map(|entry| (entry.at, entry.value));
+    let count = naive_fullest(Measure::Count, entries, at, this);
+    assert_eq!(scan::fullest_count(log.clone(), LENGTH, at, this.is_some()), count);
+    assert_eq!(scan::fullest_sum(log.clone(), LENGTH, at, this), naive_fullest(Measure::Sum, entries, at, this));
+    let distinct = naive_fullest(Measure::Distinct, entries, at, this);
+    assert_eq!(scan::fullest_distinct(log.clone(), LENGTH, at, this), distinct);
+    assert_eq!(scan::range(log.clone(), LENGTH, at, this), fold);
+    assert_eq!(scan::last(log, LENGTH, at), last.map(|entry| (entry.at, entry.value)));
+}
+
+fn run(measure: Measure, steps: &[Step], queries: &[(i64, Option<i64>)]) {
+    let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut clones = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        match step {
+            Step::Insert(entry) => {
+                let held = entries.iter().any(|held| held.key() == entry.key());
+                assert_eq!(timeline.insert(*entry), !held);
+                if !held {
+                    entries.push(*entry);
+                    entries.sort();
+                }
+            }
+            Step::Again(which) => {
+                if let Some(entry) = entries.get(*which) {
+                    assert!(!timeline.insert(Entry { value: 99, ..*entry }));
+                }
+            }
+            Step::Remove(which) => {
+                let gone = entries.get(*which).copied();
+                if let Some(entry) = gone {
+                    entries.remove(*which);
+                    assert!(timeline.remove(entry.at, entry.op));
+                    assert!(!timeline.remove(entry.at, entry.op));
+                }
+            }
+            Step::Evict(at) => {
+                timeline.evict_before(*at);
+                entries.retain(|entry| entry.at >= *at);
+            }
+            Step::Clone => clones.push((timeline.clone(), entries.clone())),
+        }
+        let (at, this) = queries[index % queries.len()];
+        check(&timeline, &entries, at, this);
+    }
+    clones.push((timeline, entries));
+    for (timeline, entries) in clones {
+        for (at, this) in queries {
+            check(&timeline, &entries, *at, *this);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn a_timeline_answers_like_a_recomputation(
+        steps in prop::collection::vec(step(), 1..120),
+        queries in prop::collection::vec((time(), prop::option::of(-4..5_i64)), 1..12),
+    ) {
+        for measure in MEASURES {
+            run(measure, &steps, &queries);
+        }
+    }
+
+    #[test]
+    fn a_timeline_in_order_answers_like_a_recomputation(
+        gaps in prop::collection::vec((0..4_i64, -1..4_i64, 0..20_i64), 1..150),
+    ) {
+        for measure in MEASURES {
+            let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+            let mut entries = Vec::new();
+            let mut now = 0;
+            for (op, (gap, value, back)) in gaps.iter().copied().enumerate() {
+                now += gap;
+                let at = if back < 4 { now - back } else { now };
+                check(&timeline, &entries, at, Some(value));
+                let entry = Entry { at, op: op as u64, value };
+                timeline.insert(entry);
+                entries.push(entry);
+                entries.sort();
+                timeline.evict_before(now - LENGTH - 3);
+                entries.retain(|entry| entry.at >= now - LENGTH - 3);
+                check(&timeline, &entries, at, None);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_is_closed_to_the_nanosecond() {
+    let mut timeline = Timeline::new(Shape { measure: Measure::Count, length: LENGTH });
+    for op in 0..20 {
+        timeline.insert(Entry { at: 0, op, value: 0 });
+    }
+    assert_eq!(timeline.fullest(LENGTH, Some(0)), 21);
+    assert_eq!(timeline.fullest(LENGTH + 1, Some(0)), 1);
+    assert_eq!(timeline.fullest(-LENGTH, Some(0)), 21);
+    assert_eq!(timeline.fullest(-LENGTH - 1, Some(0)), 1);
+}
+
+#[test]
+fn sums_do_not_overflow() {
+    let mut timeline = Timeline::new(Shape { measure: Measure::Sum, length: LENGTH });
+    for op in 0..100 {
+        timeline.insert(Entry { at: 0, op, value: i64::MAX });
+    }
+    assert_eq!(timeline.fullest(0, Some(i64::MAX)), 101 * i128::from(i64::MAX));
+}
