@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::operation::OperationType;
 use crate::operation::Time;
-use crate::operation::decode::id_hash;
+use crate::operation::content::id_hash;
 use crate::operation::time::{Span, almaty_day};
 
 

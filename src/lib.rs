@@ -11,6 +11,9 @@
 //! [`rules`] is the language of the rule files: text with spans in, a type-checked program out.
 //! Dependencies point one way: `main → cli → app → adapters → pipeline → engine → rules → operation`.
 
+pub mod adapters;
 pub mod engine;
+pub mod geo;
 pub mod operation;
+pub mod pipeline;
 pub mod rules;

@@ -101,12 +101,9 @@ impl<S: SharedStore> Pipeline<S> {
         if let Some(arrived_at) = record.arrived_at
             && operation.occurred_at > arrived_at.plus(self.limits.future_skew_max)
         {
-            return Err(Rejection::timestamp_in_future(operation.occurred_at, arrived_at));
+            return Err(Rejection::timestamp_in_future(operation.occurred_at, arrived_at, self.limits.future_skew_max));
         }
-        let facts = operation.ip.map_or(AddressFacts::NONE, |ip| AddressFacts {
-            country: self.geo.country(ip),
-            anonymizer: self.geo.anonymizer(ip),
-        });
+        let facts = AddressFacts::of(&self.geo, operation.ip);
         Ok(Enriched::new(operation, facts))
     }
 

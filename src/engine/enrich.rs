@@ -1,8 +1,10 @@
 //! An operation with what the engine derives from it once: hashes, symbols, facts of its address.
 
-use crate::geo::Lookup;
+use std::net::IpAddr;
+
+use crate::geo::{Geo, Lookup};
 use crate::operation::Operation;
-use crate::operation::decode::{content_hash, id_hash};
+use crate::operation::content::{content_hash, id_hash};
 use crate::rules::program::{symbol_of_address, symbol_of_text};
 
 /// What the geo databases say of the operation's address.
@@ -13,8 +15,17 @@ pub struct AddressFacts {
 }
 
 impl AddressFacts {
-    /// What is known where no database was asked.
-    pub const NONE: Self = Self { country: Lookup::DatabaseMissing, anonymizer: Lookup::DatabaseMissing };
+    /// Asks the databases; without an address they answer unknown, unless they are missing.
+    #[must_use]
+    pub fn of(geo: &Geo, address: Option<IpAddr>) -> Self {
+        match address {
+            Some(address) => Self { country: geo.country(address), anonymizer: geo.anonymizer(address) },
+            None => Self {
+                country: geo.country_database().map_or(Lookup::DatabaseMissing, |_| Lookup::Unknown),
+                anonymizer: geo.anonymizer_database().map_or(Lookup::DatabaseMissing, |_| Lookup::Unknown),
+            },
+        }
+    }
 }
 
 /// One operation, ready to be judged.

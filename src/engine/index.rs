@@ -7,7 +7,7 @@ use crate::operation::Time;
 
 use super::keyed::KeyedState;
 use super::plan::{Plan, PlannedAggregate};
-use super::wallet::{FLAG_MATCH, FLAG_SHADOW, Row, key_of_row};
+use super::wallet::{ChainStart, FLAG_MATCH, FLAG_SHADOW, Row, key_of_row};
 use super::window::Entry;
 
 type Keyed = HashMap<(usize, u64), KeyedState, foldhash::fast::FixedState>;
@@ -33,7 +33,9 @@ impl Index {
     }
 
     /// Adds a row to every window it is in.
-    pub fn insert(&mut self, plan: &Plan, row: Row<'_>, newest: Option<Time>) {
+    ///
+    /// A chain that is not in the index yet starts from what the record remembers of it.
+    pub fn insert(&mut self, plan: &Plan, row: Row<'_>, newest: Option<Time>, chains: &[ChainStart]) {
         if !row.has(FLAG_MATCH) {
             self.arrivals.insert(row.id(), row.arrival());
         }
@@ -43,7 +45,7 @@ impl Index {
                 continue;
             }
             let key = key_of_row(plan, window, row);
-            let state = self.windows.entry((window, key)).or_insert_with(|| KeyedState::new(aggregate));
+            let state = self.windows.entry((window, key)).or_insert_with(|| start(aggregate, chains, window, key));
             state.insert(aggregate, entry(aggregate, row));
             if let Some(newest) = newest {
                 state.evict(aggregate, newest, plan.settings.lateness);
@@ -76,6 +78,15 @@ impl Index {
         let states: usize = self.windows.values().map(KeyedState::heap_bytes).sum();
         states + self.windows.capacity() * size_of::<((usize, u64), KeyedState)>() + self.arrivals.capacity() * 32
     }
+}
+
+fn start(aggregate: &PlannedAggregate, chains: &[ChainStart], window: usize, key: u64) -> KeyedState {
+    let mut state = KeyedState::new(aggregate);
+    if let KeyedState::Chain(chain) = &mut state {
+        let known = chains.iter().find(|known| known.aggregate == window && known.key == key);
+        chain.restore_folded(known.map(|known| (known.first.nanos(), known.last.nanos())));
+    }
+    state
 }
 
 /// Tells whether the aggregate is answered from the index: runs keep their own state, a residual

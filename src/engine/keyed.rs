@@ -9,7 +9,7 @@ use crate::rules::program::{Function, Window};
 
 use super::evaluate::{AggregateValue, Ratio};
 use super::plan::PlannedAggregate;
-use super::window::{CalendarCell, Chain, Entry, RangeFold, Shape, Timeline};
+use super::window::{CalendarCell, Chain, Entry, Measure, RangeFold, Shape, Timeline};
 
 /// Entries of one window under one key.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl KeyedState {
     #[must_use]
     pub fn new(aggregate: &PlannedAggregate) -> Self {
         match aggregate.definition.window {
-            Window::Within(length) => Self::Within(Timeline::new(shape(aggregate), length)),
+            Window::Within(length) => Self::Within(Timeline::new(Shape { measure: measure(aggregate), length })),
             Window::Quiet(quiet) => Self::Chain(Chain::new(quiet)),
             Window::Today | Window::ThisMonth => Self::Calendar(BTreeMap::new()),
         }
@@ -34,12 +34,16 @@ impl KeyedState {
     /// Adds an entry.
     pub fn insert(&mut self, aggregate: &PlannedAggregate, entry: Entry) {
         match self {
-            Self::Within(timeline) => timeline.insert(entry),
-            Self::Chain(chain) => chain.insert(entry),
+            Self::Within(timeline) => {
+                timeline.insert(entry);
+            }
+            Self::Chain(chain) => {
+                chain.insert(entry.at, entry.op);
+            }
             Self::Calendar(cells) => {
                 let span = calendar_span(aggregate, Time::from_nanos(entry.at));
                 let cell = cells.entry(span.start.nanos());
-                cell.or_insert_with(|| (span.end, CalendarCell::new(shape(aggregate)))).1.insert(entry);
+                cell.or_insert_with(|| (span.end, CalendarCell::new(measure(aggregate)))).1.insert(entry);
             }
         }
     }
@@ -108,7 +112,7 @@ impl KeyedState {
             Self::Calendar(cells) => {
                 let span = calendar_span(aggregate, at);
                 let cell = cells.get(&span.start.nanos()).map(|(_, cell)| cell);
-                value_of_cell(function, cell, this)
+                value_of_cell(aggregate, cell, this)
             }
         }
     }
@@ -133,13 +137,13 @@ pub fn calendar_span(aggregate: &PlannedAggregate, at: Time) -> Span {
     }
 }
 
-fn shape(aggregate: &PlannedAggregate) -> Shape {
+fn measure(aggregate: &PlannedAggregate) -> Measure {
     match aggregate.definition.function {
-        Function::Sum => Shape::Sum,
-        Function::Distinct => Shape::Distinct,
-        Function::Min | Function::Max | Function::Avg => Shape::Range,
-        Function::Last => Shape::Last,
-        Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => Shape::Count,
+        Function::Sum => Measure::Sum,
+        Function::Distinct => Measure::Distinct,
+        Function::Min | Function::Max | Function::Avg => Measure::Range,
+        Function::Last => Measure::Last,
+        Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => Measure::Count,
     }
 }
 
@@ -180,27 +184,17 @@ pub fn value_of_age(age: Option<i64>) -> AggregateValue {
     age.map_or(AggregateValue::Missing, |age| AggregateValue::Number(Ratio::whole(i128::from(age))))
 }
 
-fn value_of_cell(function: Function, cell: Option<&CalendarCell>, this: Option<i64>) -> AggregateValue {
+fn value_of_cell(aggregate: &PlannedAggregate, cell: Option<&CalendarCell>, this: Option<i64>) -> AggregateValue {
+    let function = aggregate.definition.function;
+    let empty = CalendarCell::new(measure(aggregate));
+    let cell = cell.unwrap_or(&empty);
     match function {
-        Function::Last => value_of_last(cell.and_then(CalendarCell::last)),
-        Function::Min | Function::Max | Function::Avg => {
-            let mut fold = cell.map_or_else(RangeFold::default, CalendarCell::range);
-            if let Some(value) = this {
-                fold.add(value);
-            }
-            value_of_range(function, fold)
-        }
-        Function::Distinct => {
-            let known = cell.map_or(0, CalendarCell::distinct);
-            let new = this.is_some_and(|value| !cell.is_some_and(|cell| cell.holds(value)));
-            value_of_total(function, i128::from(known) + i128::from(new))
-        }
-        Function::Sum => {
-            value_of_total(function, cell.map_or(0, CalendarCell::sum) + this.map_or(0, i128::from))
-        }
+        Function::Last => value_of_last(cell.last()),
+        Function::Min | Function::Max | Function::Avg => value_of_range(function, cell.range(this)),
+        Function::Distinct => value_of_total(function, cell.distinct(this)),
+        Function::Sum => value_of_total(function, cell.sum(this)),
         Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => {
-            let count = cell.map_or(0, CalendarCell::count);
-            value_of_total(function, i128::from(count) + i128::from(this.is_some()))
+            value_of_total(function, cell.count(this))
         }
     }
 }

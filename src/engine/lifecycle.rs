@@ -488,7 +488,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     fn take_back(&mut self) {
         let context = self.context;
         let Some(ref_op_id) = self.operation.operation.ref_op_id.as_deref() else { return };
-        let id = crate::operation::decode::id_hash(ref_op_id);
+        let id = crate::operation::content::id_hash(ref_op_id);
         // Whatever waits is a debit; it may have waited longer than the log remembers.
         if self.waiting_or_known().iter().any(|waiting| waiting.id == id) {
             self.waiting_mut().retain(|waiting| waiting.id != id);

@@ -256,8 +256,8 @@ impl Wallet {
         self.rows.extend_from_slice(row);
         self.rows[start + ROW_FLAGS] |= self.arrivals << 32;
         self.arrivals += 1;
-        if let Some(index) = self.rare.as_mut().and_then(|rare| rare.index.as_mut()) {
-            index.insert(plan, Row(&self.rows[start..]), self.newest);
+        if let Some(Rare { index: Some(index), chains, .. }) = self.rare.as_deref_mut() {
+            index.insert(plan, Row(&self.rows[start..]), self.newest, chains);
         } else if self.row_count(plan) > SCANNED_ROWS_MAX {
             self.build_index(plan);
         }
@@ -265,8 +265,9 @@ impl Wallet {
 
     fn build_index(&mut self, plan: &Plan) {
         let mut index = Index::default();
+        let chains = self.rare.as_ref().map_or(&[][..], |rare| &rare.chains);
         for row in self.rows(plan) {
-            index.insert(plan, row, self.newest);
+            index.insert(plan, row, self.newest, chains);
         }
         self.rare.get_or_insert_with(Box::default).index = Some(index);
     }
@@ -330,10 +331,10 @@ impl Wallet {
     }
 
     fn compact(&mut self, plan: &Plan, newest: Time) {
-        let stride = plan.stride();
+        let rows = std::mem::take(&mut self.rows);
         let mut dropped: Vec<&[u64]> = Vec::new();
-        let mut kept = Vec::with_capacity(self.rows.len());
-        for row in self.live().chunks_exact(stride) {
+        let mut kept = Vec::with_capacity(rows.len());
+        for row in rows[self.gone as usize..].chunks_exact(plan.stride()) {
             if is_needed(plan, Row(row), newest) {
                 kept.extend_from_slice(row);
             } else {
@@ -342,9 +343,7 @@ impl Wallet {
         }
         // A chain grows from its oldest end, whatever the order of arrival.
         dropped.sort_by_key(|row| Row(row).at());
-        let mut rare = self.rare.take();
-        dropped.into_iter().for_each(|row| forget(plan, &mut rare, Row(row)));
-        self.rare = rare;
+        dropped.into_iter().for_each(|row| forget(plan, &mut self.rare, Row(row)));
         self.rows = kept;
         self.gone = 0;
         self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
