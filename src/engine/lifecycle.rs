@@ -545,7 +545,15 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         sort_commands(&mut self.commands);
         self.changes.rare.placed = self.placed;
         self.changes.rare.lifted = self.lifted;
-        self.changes.rare.waiting = self.waiting;
+        if let Some(after) = self.waiting {
+            for before in self.context.wallet.waiting() {
+                match after.iter().find(|waiting| waiting.arrival == before.arrival) {
+                    None => self.changes.rare.no_longer_waiting.push(before.arrival),
+                    Some(now) if now != before => self.changes.rare.waits_otherwise.push(now.clone()),
+                    Some(_) => {}
+                }
+            }
+        }
         (self.commands, self.changes, self.shared)
     }
 }

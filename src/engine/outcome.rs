@@ -49,8 +49,10 @@ pub struct RareChanges {
     pub runs: Vec<Run>,
     pub placed: Vec<Restriction>,
     pub lifted: Vec<Uuid>,
-    /// The waiting operations after the decision, where an older one changed.
-    pub waiting: Option<Vec<Waiting>>,
+    /// Operations that no longer wait, by arrival.
+    pub no_longer_waiting: Vec<u64>,
+    /// Operations that wait for other reasons than before, whole.
+    pub waits_otherwise: Vec<Waiting>,
     /// This operation waits.
     pub starts_waiting: Option<Waiting>,
     pub texts: Vec<(u64, Box<str>)>,
@@ -63,7 +65,8 @@ impl Changes {
         let rare = &self.rare;
         !rare.runs.is_empty()
             || !rare.placed.is_empty()
-            || rare.waiting.is_some()
+            || !rare.no_longer_waiting.is_empty()
+            || !rare.waits_otherwise.is_empty()
             || rare.starts_waiting.is_some()
             || !rare.texts.is_empty()
     }

@@ -428,8 +428,13 @@ impl Rare {
             self.restrictions.retain(|restriction| !restriction.is_gone(newest, lateness));
         }
         self.restrictions.extend(changes.placed);
-        if let Some(waiting) = changes.waiting {
-            self.waiting = waiting;
+        if !changes.no_longer_waiting.is_empty() {
+            self.waiting.retain(|waiting| !changes.no_longer_waiting.contains(&waiting.arrival));
+        }
+        for changed in changes.waits_otherwise {
+            if let Some(known) = self.waiting.iter_mut().find(|known| known.arrival == changed.arrival) {
+                *known = changed;
+            }
         }
         if let Some(waiting) = changes.starts_waiting {
             self.waiting.push(waiting);
