@@ -93,6 +93,34 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> SummaryTree<K, V, S> {
         done.before
     }
 
+    /// Updates many keys in one walk: each value under a key of the batch (ascending, no key twice)
+    /// becomes what `change` makes of it and the batch's value. Neighbouring keys share the cost.
+    pub fn update_all(&mut self, batch: &[(K, V)], change: &dyn Fn(Option<V>, V) -> Option<V>) {
+        if batch.is_empty() {
+            return;
+        }
+        let root = self.root.get_or_insert_with(Child::empty);
+        let mut right = Vec::new();
+        self.len = self.len.saturating_add_signed(root.update_all(batch, change, &mut right));
+        while !right.is_empty() {
+            let mut level = vec![root.clone()];
+            level.append(&mut right);
+            *root = Inner::above(level, &mut right);
+        }
+        self.lower_root();
+    }
+
+    /// Takes out the first few entries at once: a whole leaf.
+    pub fn pop_first_leaf(&mut self) -> SmallVec<[(K, V); FANOUT]> {
+        let Some(root) = &mut self.root else {
+            return SmallVec::new();
+        };
+        let popped = root.pop_first_leaf();
+        self.len -= popped.len();
+        self.lower_root();
+        popped
+    }
+
     /// Puts a value under the key and returns the one before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         self.update(key, |_| Some(value))
