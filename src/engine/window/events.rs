@@ -7,6 +7,8 @@
 
 use std::ops::{Add, Sub};
 
+use smallvec::SmallVec;
+
 use super::tree::{Summary, SummaryTree};
 
 /// A prefix sum: `i32` where every entry weighs one, `i128` for sums.
@@ -59,6 +61,28 @@ impl<T: Weight> Events<T> {
         if change != T::ZERO {
             self.0.update(at, |before| Some(before.unwrap_or(T::ZERO) + change).filter(|sum| *sum != T::ZERO));
         }
+    }
+
+    /// Adds many changes at once; instants may repeat and come in any order.
+    pub(super) fn add_all(&mut self, changes: impl Iterator<Item = (i64, T)>) {
+        let mut batch: SmallVec<[(i64, T); 32]> = changes.collect();
+        batch.sort_unstable_by_key(|(at, _)| *at);
+        batch.dedup_by(|later, held| {
+            let same = later.0 == held.0;
+            if same {
+                held.1 = held.1 + later.1;
+            }
+            same
+        });
+        self.0.update_all(&batch, &|before, change| {
+            Some(before.unwrap_or(T::ZERO) + change).filter(|sum| *sum != T::ZERO)
+        });
+    }
+
+    /// Returns the content of the window that ends at `at`.
+    pub(super) fn content(&self, at: i64) -> i128 {
+        // All events together are zero, and the later ones are fewer where it matters: near the newest.
+        (T::ZERO - self.0.fold(Some(at.saturating_add(1)), None).sum).into()
     }
 
     /// Returns the largest content of the windows that end in `[first, last]`, `None` for no window.

@@ -137,6 +137,7 @@ proptest! {
     #[test]
     fn a_timeline_in_order_answers_like_a_recomputation(
         gaps in prop::collection::vec((0..4_i64, -1..4_i64, 0..20_i64), 1..150),
+        least in -1..=0_i64,
     ) {
         for measure in MEASURES {
             let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
@@ -144,6 +145,7 @@ proptest! {
             let mut now = 0;
             for (op, (gap, value, back)) in gaps.iter().copied().enumerate() {
                 now += gap;
+                let value = value.max(least);
                 let at = if back < 4 { now - back } else { now };
                 check(&timeline, &entries, at, Some(value));
                 let entry = Entry { at, op: op as u64, value };
