@@ -11,7 +11,7 @@ use super::super::{Entry, Measure, RangeFold, Shape, scan};
 type Key = (i64, u64);
 
 /// So many of the newest entries wait to be put into the trees together.
-const RECENT: usize = if cfg!(test) { 3 } else { 16 };
+const RECENT: usize = if cfg!(test) { 3 } else { 32 };
 
 /// More of the oldest entries than this go back to the tree.
 const OLDEST: usize = if cfg!(test) { 8 } else { 128 };
@@ -41,7 +41,42 @@ pub(super) struct Long {
 #[derive(Debug, Clone)]
 enum Entries {
     Plain(SummaryTree<Key, i64, Plain<i64>>),
-    Folded(SummaryTree<Key, i64, RangeFold>),
+    Folded(SummaryTree<Key, i64, Extent>),
+}
+
+/// A [`RangeFold`] without branches: the bounds of no values are the wrong way round.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    count: u64,
+    sum: i128,
+    min: i64,
+    max: i64,
+}
+
+impl Summary for Extent {
+    type Value = i64;
+    const EMPTY: Self = Self { count: 0, sum: 0, min: i64::MAX, max: i64::MIN };
+
+    fn of(value: i64) -> Self {
+        Self { count: 1, sum: i128::from(value), min: value, max: value }
+    }
+
+    fn then(self, later: Self) -> Self {
+        Self {
+            count: self.count + later.count,
+            sum: self.sum + later.sum,
+            min: self.min.min(later.min),
+            max: self.max.max(later.max),
+        }
+    }
+}
+
+impl Extent {
+    fn to_fold(self) -> RangeFold {
+        let Self { count, sum, min, max } = self;
+        let some = |bound| (count > 0).then_some(bound);
+        RangeFold { count, sum, min: some(min), max: some(max) }
+    }
 }
 
 /// What windows hold, by where they end.
@@ -103,6 +138,10 @@ impl Long {
 
     pub(super) fn insert(&mut self, entry: Entry) -> bool {
         self.has_negative |= entry.value < 0 && matches!(self.contents, Contents::Sum(_));
+        if entry.at <= self.gone_until {
+            // It may be one of the evicted: that one has to be out before this one comes in.
+            self.settle_gone();
+        }
         if self.is_recent(entry) {
             return self.insert_recent(entry);
         }
@@ -190,7 +229,7 @@ impl Long {
             values.fold(RangeFold::EMPTY, RangeFold::with)
         };
         let body = match &self.body {
-            Entries::Folded(tree) => tree.fold(Some((from, 0)), Some((at.saturating_add(1), 0))),
+            Entries::Folded(tree) => tree.fold(Some((from, 0)), Some((at.saturating_add(1), 0))).to_fold(),
             Entries::Plain(_) => return scan::range(self.pairs(), self.length, at, this),
         };
         let held = inside(self.live_oldest()).then(body).then(inside(&self.recent));

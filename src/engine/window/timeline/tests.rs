@@ -180,3 +180,22 @@ fn sums_do_not_overflow() {
     }
     assert_eq!(timeline.fullest(0, Some(i64::MAX)), 101 * i128::from(i64::MAX));
 }
+
+#[test]
+fn an_evicted_entry_can_come_back_before_its_eviction_is_settled() {
+    for measure in MEASURES {
+        let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+        let mut entries: Vec<Entry> =
+            (0..20).map(|op| Entry { at: 50 + op, op: op.unsigned_abs(), value: op }).collect();
+        entries.iter().for_each(|entry| assert!(timeline.insert(*entry)));
+        timeline.evict_before(51);
+        assert!(timeline.insert(entries[0]));
+        timeline.evict_before(45);
+        for at in 40..80 {
+            check(&timeline, &entries, at, Some(3));
+        }
+        timeline.evict_before(55);
+        entries.retain(|entry| entry.at >= 55);
+        check(&timeline, &entries, 60, Some(3));
+    }
+}
