@@ -13,8 +13,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 pub use summary::{Observed, Summary};
 
-use super::exit::{self, UsageError};
 use super::LogFormat;
+use super::exit::{self, UsageError};
 use crate::adapters::files::{Batch, DecisionWriter, Record, RecordReader, is_same_regular_file};
 use crate::adapters::folders::{self, Folder};
 
