@@ -1,3 +1,7 @@
 //! Where the outside meets the pipeline: files, stores, folders.
+//!
+//! Knows bytes and where they come from; must not know how an operation is decided.
 
+pub mod files;
+pub mod folders;
 pub mod memory;

@@ -1,0 +1,89 @@
+# kuzet: what a developer and CI do. `make help` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+CARGO_DENY_VERSION := 0.20.2
+DEMO := target/demo
+# About 20 operations of each of 1,000 wallets: one day.
+DEMO_OPERATIONS := 20000
+# In CI the lock file is what is tested; a developer may be changing it.
+LOCKED := $(if $(CI),--locked)
+
+.PHONY: help tools test demo bench lint
+
+help:
+	@echo "make test   install what is missing, check the format and lints, run every test"
+	echo "make demo   simulate a day of 1,000 wallets, decide it, print the digest"
+	echo "make bench  run the benchmarks"
+	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
+
+# Cargo builds, a C compiler builds zstd, pkg-config finds what the system has.
+tools:
+	@missing=()
+	command -v cc >/dev/null || missing+=(gcc libc6-dev)
+	command -v pkg-config >/dev/null || missing+=(pkg-config)
+	if [ $${#missing[@]} -gt 0 ]; then
+	    sudo=""; [ "$$(id -u)" -eq 0 ] || sudo="sudo"
+	    if command -v apt-get >/dev/null; then
+	        $$sudo apt-get update -qq && $$sudo apt-get install -y -qq "$${missing[@]}"
+	    elif command -v cc >/dev/null; then
+	        echo "kuzet: going on without $${missing[*]}"
+	    else
+	        echo "kuzet: a C compiler is missing; install it with the system's package manager: $${missing[*]}" >&2
+	        exit 1
+	    fi
+	fi
+	if ! command -v cargo >/dev/null; then
+	    echo "kuzet: cargo is missing; install it with: sudo apt-get install rustup && rustup default stable" >&2
+	    exit 1
+	fi
+
+# The runner's summaries are added up into one last line: a test binary that happens to be empty may
+# not stand for the whole run. Documentation examples are not compiled twice: they run with the rest.
+test:
+	@started=$$SECONDS; times=""
+	stage() {
+	    local begun=$$SECONDS name=$$1; shift
+	    echo "== $$name"
+	    "$$@" || { echo "== $$name failed after $$((SECONDS - begun)) s" >&2; exit 1; }
+	    times+="$$(printf '%6d s  %s' $$((SECONDS - begun)) "$$name")"$$'\n'
+	}
+	run_tests() { mkdir -p target; cargo test $(LOCKED) --no-fail-fast 2>&1 | tee target/test.log; }
+	stage "tools" $(MAKE) --no-print-directory tools
+	stage "format" cargo fmt --check
+	stage "clippy" cargo clippy $(LOCKED) --all-targets -- -D warnings
+	stage "build of the tests" cargo test $(LOCKED) --no-run
+	stage "tests" run_tests
+	printf '\n%s%6d s  in all\n' "$$times" $$((SECONDS - started))
+	awk '/^test result:/ { passed += $$4; failed += $$6; skipped += $$8 }
+	     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed == 0 }' target/test.log
+
+demo: tools
+	@cargo build --release $(LOCKED)
+	mkdir -p $(DEMO)
+	kuzet=target/release/kuzet
+	$$kuzet simulate --wallets 1000 --ops $(DEMO_OPERATIONS) --seed 1 --out $(DEMO)/operations.jsonl --labels $(DEMO)/labels.jsonl
+	$$kuzet replay $(DEMO)/operations.jsonl --out $(DEMO)/decisions.jsonl --rejected $(DEMO)/rejected.jsonl
+	$$kuzet digest $(DEMO)/operations.jsonl $(DEMO)/decisions.jsonl
+
+bench: tools
+	@cargo bench $(LOCKED)
+
+lint: tools
+	@cargo fmt --check
+	cargo clippy $(LOCKED) --all-targets -- -D warnings
+	export PATH="$$PWD/target/tools/bin:$$PATH"
+	if ! command -v cargo-deny >/dev/null; then
+	    cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root target/tools --target-dir target/tools/build
+	fi
+	cargo deny --config .deny.toml check --hide-inclusion-graph licenses bans sources
+	if log=$$(cargo deny --config .deny.toml check --hide-inclusion-graph advisories 2>&1); then
+	    echo "$$log"
+	elif grep -qE 'failed to (fetch|clone|open|load) .*advisor|unable to (fetch|clone)|failed to prepare fetch|failed to fetch' <<<"$$log"; then
+	    echo "kuzet: the advisory database cannot be reached; advisories were not checked"
+	else
+	    echo "$$log" >&2; exit 1
+	fi

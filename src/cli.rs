@@ -1,0 +1,124 @@
+//! The command line: one file per command, help with an example on each, and the exit codes.
+//!
+//! Knows how people ask and how answers are shown; must not know how an operation is decided.
+
+pub mod exit;
+pub mod replay;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Shown below the help of the whole program.
+const AFTER_HELP: &str = "\
+Exit codes:
+  0   done, and the answer is yes
+  1   the answer is no: errors found, tests failed, or input or output ended before the work did
+  2   usage: no such command, option or input file
+  64  configuration: rules, geo databases or settings that cannot be used
+  70  a fault of kuzet itself
+
+Example:
+  kuzet replay operations.jsonl.gz --out decisions.jsonl --rejected rejected.jsonl";
+
+/// Watches the operations of an e-money wallet system and decides each of them
+#[derive(Debug, Parser)]
+#[command(name = "kuzet", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+struct Arguments {
+    /// How messages on standard error are written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How messages on standard error are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line, for machines.
+    Json,
+}
+
+/// Adding a command takes a line here and one in [`run`].
+#[derive(Debug, Subcommand)]
+enum Command {
+    Replay(replay::ReplayArguments),
+}
+
+fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
+    match command {
+        Command::Replay(arguments) => replay::run(arguments, log_format),
+    }
+}
+
+/// Parses the arguments, runs the command and gives its exit code. A panic anywhere in it becomes one
+/// message and the code of an internal fault.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let code = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => guarded(arguments.log_format, || run(&arguments.command, arguments.log_format)),
+        Err(message) => show_usage(&message),
+    };
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Shows help, the version or a usage error as clap words it.
+fn show_usage(message: &clap::Error) -> i32 {
+    match message.print() {
+        Ok(()) => message.exit_code(),
+        Err(error) => failed(LogFormat::Text, &error.into()),
+    }
+}
+
+fn guarded(log_format: LogFormat, work: impl FnOnce() -> anyhow::Result<i32>) -> i32 {
+    panic::set_hook(Box::new(move |info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let what = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+        log(log_format, "error", &format!("internal fault at {place}: {what}"));
+    }));
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => failed(log_format, &error),
+        Err(_) => exit::INTERNAL,
+    }
+}
+
+fn failed(log_format: LogFormat, error: &anyhow::Error) -> i32 {
+    log(log_format, "error", &exit::OneLine(error).to_string());
+    exit::code_of(error)
+}
+
+/// Writes one message to standard error. When that is closed there is nobody left to tell.
+pub fn log(format: LogFormat, level: &str, message: &str) {
+    let line = match format {
+        LogFormat::Text => format!("kuzet: {message}\n"),
+        LogFormat::Json => format!("{}\n", serde_json::json!({ "level": level, "message": message })),
+    };
+    drop(io::stderr().write_all(line.as_bytes()));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_panic_is_an_internal_fault() {
+        let code = guarded(LogFormat::Text, || panic!("planted"));
+        drop(panic::take_hook());
+        assert_eq!(code, exit::INTERNAL);
+    }
+}

@@ -1,0 +1,98 @@
+//! Exit codes, and which error means which.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::adapters::files::{ReadError, WriteError};
+use crate::adapters::folders::FolderError;
+
+/// Everything went as asked.
+pub const OK: i32 = 0;
+/// The answer is no: tests failed, errors found, or the input or output ended before the work did.
+pub const NO: i32 = 1;
+/// The command line asks for something that cannot be done.
+pub const USAGE: i32 = 2;
+/// The configuration, the rules or the geo databases cannot be used.
+pub const CONFIGURATION: i32 = 64;
+/// A fault of kuzet itself.
+pub const INTERNAL: i32 = 70;
+
+/// A command line that parses and still cannot be done.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// A configuration, a rule set or a database that cannot be used.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct ConfigurationError(pub String);
+
+/// Finds the exit code of an error by the first cause that has one; any other is a fault of kuzet.
+#[must_use]
+pub fn code_of(error: &anyhow::Error) -> i32 {
+    if error.is::<UsageError>() {
+        return USAGE;
+    }
+    if error.is::<ConfigurationError>() || error.is::<FolderError>() {
+        return CONFIGURATION;
+    }
+    if let Some(error) = error.downcast_ref::<ReadError>() {
+        return match error {
+            ReadError::Open { .. } => USAGE,
+            ReadError::Truncated { .. } | ReadError::Read { .. } => NO,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<WriteError>() {
+        return match error {
+            WriteError::Open { .. } => USAGE,
+            WriteError::Closed { .. } | WriteError::Write { .. } => NO,
+        };
+    }
+    match error.downcast_ref::<std::io::Error>() {
+        Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => NO,
+        _ => INTERNAL,
+    }
+}
+
+/// Shows an error with its causes on one line: `failed to …: because`.
+pub struct OneLine<'a>(pub &'a anyhow::Error);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.downcast_ref::<std::io::Error>() {
+            Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => f.write_str("output closed by its reader"),
+            _ => write!(f, "{:#}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::Context;
+
+    use super::*;
+
+    fn check(error: impl Into<anyhow::Error>, code: i32) {
+        let error = error.into();
+        assert_eq!(code_of(&error), code, "{error:#}");
+        assert_eq!(code_of(&Err::<(), _>(error).context("failed to do it").unwrap_err()), code);
+    }
+
+    #[test]
+    fn each_error_has_its_code() {
+        let name = || String::from("x");
+        check(UsageError(name()), USAGE);
+        check(ConfigurationError(name()), CONFIGURATION);
+        check(FolderError::NotAFolder { what: "rules", path: "x".into() }, CONFIGURATION);
+        check(ReadError::Open { name: name(), source: io::ErrorKind::NotFound.into() }, USAGE);
+        check(ReadError::Truncated { name: name(), records: 1 }, NO);
+        check(WriteError::Closed { name: name(), lines: 1 }, NO);
+        let full = io::ErrorKind::StorageFull.into();
+        check(WriteError::Write { name: name(), what: "decisions", lines: 1, source: full }, NO);
+        check(io::Error::from(io::ErrorKind::BrokenPipe), NO);
+        check(anyhow::anyhow!("x"), INTERNAL);
+    }
+}

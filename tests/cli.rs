@@ -1,0 +1,80 @@
+//! Runs the binary as a person does.
+
+use std::process::{Command, Output, Stdio};
+
+fn kuzet(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+    command.args(arguments).stdin(Stdio::null()).output().expect("the binary has been built")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Reads the names of all commands from the help.
+fn commands() -> Vec<String> {
+    let help = text(&kuzet(&["--help"]).stdout);
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let starts = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    starts.filter_map(|line| line.split_whitespace().next()).map(String::from).filter(|name| name != "help").collect()
+}
+
+#[test]
+fn help_of_every_command_has_an_example() {
+    let commands = commands();
+    assert!(commands.iter().any(|command| command == "replay"), "{commands:?}");
+    for command in commands {
+        let output = kuzet(&[&command, "--help"]);
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        let help = text(&output.stdout);
+        let example = help.lines().skip_while(|line| !line.starts_with("Example")).nth(1).unwrap_or_default();
+        assert!(example.contains(&format!("kuzet {command}")), "no example in the help of {command}:\n{help}");
+    }
+}
+
+#[test]
+fn a_mistaken_command_line_exits_2_and_names_the_mistake() {
+    for (arguments, named) in [
+        (&["replya"][..], "replay"),
+        (&["replay"], "OPS"),
+        (&["replay", "x", "--nonsense"], "--nonsense"),
+        (&["replay", "no/such/file"], "failed to open no/such/file: No such file"),
+        (&["--log-format", "xml", "replay", "x"], "json"),
+    ] {
+        let output = kuzet(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let message = text(&output.stderr);
+        assert!(message.contains(named), "{arguments:?}: {message}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_missing_folder_of_rules_exits_64() {
+    let output = kuzet(&["replay", "-", "--rules", "no/such/folder"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(text(&output.stderr), "kuzet: failed to find the rules folder no/such/folder: not a folder\n");
+}
+
+#[test]
+fn log_format_json_makes_errors_json() {
+    let output = kuzet(&["replay", "no/such/file", "--log-format", "json"]);
+    let line: serde_json::Value = serde_json::from_slice(&output.stderr).expect("one JSON object");
+    assert_eq!(line["level"], "error");
+}
+
+#[test]
+fn version_is_told() {
+    let output = kuzet(&["--version"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stdout), format!("kuzet {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_kuzet")).arg("--help").stdout(writer).output().expect("built");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stderr), "kuzet: output closed by its reader\n");
+}
