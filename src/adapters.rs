@@ -4,4 +4,5 @@
 
 pub mod files;
 pub mod folders;
+pub mod geo_files;
 pub mod memory;

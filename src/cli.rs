@@ -3,7 +3,9 @@
 //! Knows how people ask and how answers are shown; must not know how an operation is decided.
 
 pub mod exit;
+pub mod geoip;
 pub mod replay;
+pub mod schema;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -48,11 +50,15 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(replay::ReplayArguments),
+    Geoip(geoip::GeoipArgs),
+    Schema(schema::SchemaArgs),
 }
 
 fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
     match command {
         Command::Replay(arguments) => replay::run(arguments, log_format),
+        Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
+        Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
     }
 }
 

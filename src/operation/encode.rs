@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::Write as _;
 
+use super::decision::push_string;
 use super::decode::{CounterpartyField, Field};
 use super::{AttributeValue, Counterparty, Operation};
 
@@ -50,7 +51,7 @@ fn attributes(out: &mut Vec<u8>, operation: &Operation<'_>) {
     for (key, value) in &operation.attributes {
         let out = object.key(key);
         match value {
-            AttributeValue::Text(text) => write_text(out, text),
+            AttributeValue::Text(text) => push_string(out, text),
             AttributeValue::Number(digits) => out.extend_from_slice(digits.as_bytes()),
             AttributeValue::Bool(value) => write_number(out, value),
         }
@@ -75,14 +76,14 @@ impl<'a> ObjectWriter<'a> {
             self.out.push(b',');
         }
         self.empty = false;
-        write_text(self.out, key);
+        push_string(self.out, key);
         self.out.push(b':');
         self.out
     }
 
     fn text(&mut self, key: &str, value: Option<&str>) {
         if let Some(text) = value {
-            write_text(self.key(key), text);
+            push_string(self.key(key), text);
         }
     }
 
@@ -99,11 +100,6 @@ impl<'a> ObjectWriter<'a> {
     fn close(self) {
         self.out.push(b'}');
     }
-}
-
-/// Appends a JSON string, escapes included.
-pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(&mut *out, text).expect("writing to memory cannot fail");
 }
 
 /// Appends a value in its own form.

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::encode::{write_number, write_text};
+use super::super::decision::push_string;
+use super::super::encode::write_number;
 use super::super::{Time, words};
 use super::{RECORD_BYTES_MAX, message};
 
@@ -78,19 +79,19 @@ pub fn encode_rejection(out: &mut Vec<u8>, rejection: &Rejection, offset: u64, p
     out.extend_from_slice(rejection.code.name().as_bytes());
     out.extend_from_slice(b"\",\"field\":");
     match &rejection.field {
-        Some(field) => write_text(out, field),
+        Some(field) => push_string(out, field),
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"message\":");
-    write_text(out, &rejection.message);
+    push_string(out, &rejection.message);
     out.extend_from_slice(b"},\"offset\":");
     write_number(out, offset);
     out.extend_from_slice(b",\"partition\":");
     write_number(out, partition);
     out.extend_from_slice(b",\"raw\":");
     match std::str::from_utf8(raw) {
-        Ok(text) => write_text(out, text),
-        Err(_) => write_text(out, &STANDARD.encode(raw)),
+        Ok(text) => push_string(out, text),
+        Err(_) => push_string(out, &STANDARD.encode(raw)),
     }
     out.push(b'}');
 }

@@ -52,15 +52,20 @@ pub(super) fn parse(text: &str) -> Result<Wire<'_>, Rejection> {
     if let Some(found) = wrong_kind(text) {
         return Err(Rejection::malformed(found));
     }
-    let fields = object(text, |name| Field::from_name(name).map(Field::code))?;
+    let fields = object(text, Field::NAMES, |name| Field::from_name(name).map(Field::code))
+        .map_err(|error| Rejection::malformed(&format!("broken JSON ({error})")))?;
     let counterparty = match &fields.values[usize::from(Field::Counterparty.code())] {
         Some(Value::Object(raw)) => {
-            Some(object(raw, |name| CounterpartyField::from_name(name).map(CounterpartyField::code))?)
+            let position = |name: &str| CounterpartyField::from_name(name).map(CounterpartyField::code);
+            let party = object(raw, CounterpartyField::NAMES, position);
+            Some(party.map_err(|error| malformed_within(Field::Counterparty, &error))?)
         }
         _ => None,
     };
     let attributes = match &fields.values[usize::from(Field::Attributes.code())] {
-        Some(Value::Object(raw)) => Some(attributes::parse(raw).map_err(|error| malformed(&error))?),
+        Some(Value::Object(raw)) => {
+            Some(attributes::parse(raw).map_err(|error| malformed_within(Field::Attributes, &error))?)
+        }
         _ => None,
     };
     Ok(Wire { fields, counterparty, attributes })
@@ -78,19 +83,25 @@ fn wrong_kind(text: &str) -> Option<&'static str> {
     }
 }
 
-fn object<const N: usize>(text: &str, position: impl Fn(&str) -> Option<u8>) -> Result<Object<'_, N>, Rejection> {
+fn object<'a, const N: usize>(
+    text: &'a str,
+    names: &'static [&'static str],
+    position: impl Fn(&str) -> Option<u8>,
+) -> serde_json::Result<Object<'a, N>> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let parsed = deserializer.deserialize_map(ObjectVisitor { position });
-    let parsed = parsed.and_then(|object| deserializer.end().map(|()| object));
-    parsed.map_err(|error| malformed(&error))
+    let object = deserializer.deserialize_map(ObjectVisitor { names, position })?;
+    deserializer.end()?;
+    Ok(object)
 }
 
+/// Names the field, because lines and columns are counted from the field's own brace.
 /// serde_json's own texts name tokens and places, never a value of the record.
-fn malformed(error: &serde_json::Error) -> Rejection {
-    Rejection::malformed(&format!("broken JSON ({error})"))
+fn malformed_within(field: Field, error: &serde_json::Error) -> Rejection {
+    Rejection::malformed(&format!("broken JSON within {} ({error})", field.name()))
 }
 
 struct ObjectVisitor<P, const N: usize> {
+    names: &'static [&'static str],
     position: P,
 }
 
@@ -112,7 +123,8 @@ impl<'de, P: Fn(&str) -> Option<u8>, const N: usize> Visitor<'de> for ObjectVisi
             };
             let bit = 1 << position;
             if seen & bit != 0 {
-                return Err(A::Error::custom("a field given twice"));
+                let name = self.names.get(usize::from(position)).unwrap_or(&"a field");
+                return Err(A::Error::custom(format_args!("{name} given twice")));
             }
             seen |= bit;
             object.values[usize::from(position)] = value(raw)?;

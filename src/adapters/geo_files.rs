@@ -1,0 +1,44 @@
+//! The two databases of a geo folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::geo::{Geo, GeoDatabase, GeoError};
+
+/// The names in any geo folder.
+pub const COUNTRY_FILE: &str = "country.mmdb";
+pub const ANONYMIZER_FILE: &str = "anonymizer.mmdb";
+
+/// A file is there but is of no use. A missing file is no error: rules say what then happens.
+#[derive(Debug, thiserror::Error)]
+pub enum GeoFileError {
+    #[error("failed to read {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("failed to open {}: {source}", path.display())]
+    Broken { path: PathBuf, source: GeoError },
+}
+
+/// Loads what the folder holds.
+///
+/// # Errors
+/// The first file that is there and cannot be used, with its path and the reason.
+pub fn load(folder: &Path) -> Result<Geo, GeoFileError> {
+    Ok(Geo::new(load_file(&folder.join(COUNTRY_FILE))?, load_file(&folder.join(ANONYMIZER_FILE))?))
+}
+
+/// Loads one database; `None` when there is no such file.
+///
+/// # Errors
+/// The file is there and cannot be used.
+pub fn load_file(path: &Path) -> Result<Option<GeoDatabase>, GeoFileError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(GeoFileError::Unreadable { path: path.to_owned(), source }),
+    };
+    match GeoDatabase::from_bytes(bytes) {
+        Ok(database) => Ok(Some(database)),
+        Err(source) => Err(GeoFileError::Broken { path: path.to_owned(), source }),
+    }
+}

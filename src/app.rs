@@ -1,0 +1,87 @@
+//! Puts the parts together: folders become a rule set, databases and a pipeline.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::adapters::folders::{Folder, FolderError};
+use crate::adapters::geo_files::{ANONYMIZER_FILE, COUNTRY_FILE};
+use crate::adapters::memory::MemoryStore;
+use crate::engine::Engine;
+use crate::engine::plan::{Plan, Settings};
+use crate::geo::{Geo, GeoDatabase, GeoError};
+use crate::pipeline::{Limits, Pipeline};
+use crate::rules::program::RuleSet;
+use crate::rules::{self, Compiled, SourceFile};
+
+/// Why kuzet cannot start with these folders.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The text shows every error of every file.
+    #[error("failed to load the rules of {folder}: {count} found\n\n{text}", count = errors(*errors))]
+    Rules { folder: String, errors: usize, text: String },
+    #[error("failed to open {folder}/{file}: {source}")]
+    Geo { folder: String, file: &'static str, source: GeoError },
+}
+
+fn errors(count: usize) -> String {
+    if count == 1 { String::from("1 error") } else { format!("{count} errors") }
+}
+
+/// Reads the files of a rule folder that belong to a rule set: rules, tests and data.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn rule_sources(folder: &Folder) -> Result<Vec<SourceFile>, FolderError> {
+    let root = match folder {
+        Folder::Path(path) => format!("{}/", path.display()),
+        Folder::Embedded(_) => String::new(),
+    };
+    let wanted = |path: &str| path.ends_with(".yaml") || path.ends_with(".yml") || path.ends_with(".csv");
+    let files = folder.files(wanted)?;
+    let source = |file: crate::adapters::folders::FolderFile| SourceFile {
+        path: format!("{root}{}", file.path),
+        bytes: file.bytes.into_owned(),
+    };
+    Ok(files.into_iter().map(source).collect())
+}
+
+/// Loads a rule folder.
+///
+/// # Errors
+/// The folder cannot be read, or a file in it is not right.
+pub fn load_rules(folder: &Folder) -> Result<RuleSet, LoadError> {
+    let sources = rule_sources(folder)?;
+    match rules::compile(&sources) {
+        Ok(Compiled { rule_set, warnings: _ }) => Ok(rule_set),
+        Err(diagnostics) => Err(LoadError::Rules {
+            folder: folder.name(),
+            errors: diagnostics.iter().filter(|found| found.severity == rules::Severity::Error).count(),
+            text: rules::render_text(&diagnostics, &sources),
+        }),
+    }
+}
+
+/// Loads the databases of a geo folder; either may be absent.
+///
+/// # Errors
+/// A file is there and cannot be read or used.
+pub fn load_geo(folder: &Folder) -> Result<Geo, LoadError> {
+    let load = |file: &'static str| -> Result<Option<GeoDatabase>, LoadError> {
+        let Some(bytes) = folder.file(file)? else { return Ok(None) };
+        match GeoDatabase::from_bytes(bytes.into_owned()) {
+            Ok(database) => Ok(Some(database)),
+            Err(source) => Err(LoadError::Geo { folder: folder.name(), file, source }),
+        }
+    };
+    Ok(Geo::new(load(COUNTRY_FILE)?, load(ANONYMIZER_FILE)?))
+}
+
+/// Makes a pipeline that keeps shared state in this process.
+#[must_use]
+pub fn pipeline(rules: RuleSet, geo: Geo) -> Pipeline<MemoryStore> {
+    let plan = Arc::new(Plan::new(Arc::new(rules), Settings::default()));
+    Pipeline { engine: Engine::new(plan), geo, store: MemoryStore::default(), limits: Limits::default() }
+}

@@ -1,0 +1,141 @@
+//! The schemas against the contract's examples and the fixtures of decoding.
+
+use std::path::Path;
+
+use kuzet::cli::schema::{SchemaArgs, SchemaSubject, document, run};
+use kuzet::operation::decode::{Rejection, decode, encode_rejection};
+use serde_json::{Value, json};
+
+fn validator(subject: SchemaSubject) -> jsonschema::Validator {
+    jsonschema::options().should_validate_formats(true).build(&document(subject)).expect("a valid schema")
+}
+
+fn fixtures(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file);
+    let text = std::fs::read_to_string(path).expect("readable");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn every_schema_is_one() {
+    for subject in [SchemaSubject::Operation, SchemaSubject::Decision, SchemaSubject::Rejected, SchemaSubject::Rule] {
+        let document = document(subject);
+        assert!(jsonschema::meta::is_valid(&document), "{subject:?}");
+        let mut out = Vec::new();
+        assert_eq!(run(&SchemaArgs { subject }, &mut out).unwrap(), 0);
+        assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), document);
+    }
+}
+
+#[test]
+fn accepted_operations_are_valid() {
+    let schema = validator(SchemaSubject::Operation);
+    for case in fixtures("operations/accepted.jsonl") {
+        let record = match case["raw"].as_str().map(serde_json::from_str) {
+            None => case["record"].clone(),
+            Some(Ok(record)) => record,
+            // What serde_json cannot hold (1e999 in a field nobody reads), no schema can be asked about.
+            Some(Err(_)) => continue,
+        };
+        assert!(schema.is_valid(&record), "{}: {:?}", case["why"], schema.iter_errors(&record).next());
+    }
+}
+
+#[test]
+fn rejected_operations_are_invalid() {
+    let schema = validator(SchemaSubject::Operation);
+    // Calendars, years and addresses with a zone are beyond a schema.
+    let beyond = ["30 February", "the accepted times", "nanoseconds do not hold"];
+    let mut checked = 0;
+    for file in ["always", "by_type", "values", "attributes", "precedence"] {
+        for case in fixtures(&format!("rejections/{file}.jsonl")) {
+            let why = case["why"].as_str().expect("a reason");
+            if case["record"].is_null() || beyond.iter().any(|text| why.contains(text)) {
+                continue;
+            }
+            assert!(!schema.is_valid(&case["record"]), "{why}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 180, "{checked}");
+}
+
+#[test]
+fn the_contracts_decision_is_valid() {
+    let schema = validator(SchemaSubject::Decision);
+    let id = "8f14e45f-ceea-567f-a3b1-0123456789ab";
+    let decision = json!({"decision_id": id, "op_id": "01JD8Q6T9V0000000000000001", "wallet_id": "77010000001", "type": "transfer",
+        "occurred_at": "2026-11-22T05:15:00.123Z", "verdict": "hold",
+        "matches": [{"rule": "transfer-over-100k", "clauses": ["7.15"], "mode": "enforce",
+                     "evidence": {"amount": "150000.00", "counterparty.kind": "client"}}],
+        "commands": [{"command": "hold", "command_id": id, "rule": "transfer-over-100k", "clauses": ["7.15"],
+                      "subject": {"operation": "01JD8Q6T9V0000000000000001"}, "restriction_id": id,
+                      "from": "2026-11-22T05:15:00.123Z", "until": null,
+                      "lifted_by": ["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"]}],
+        "late": false, "degraded": [], "ruleset": "b1946ac92492"});
+    assert!(schema.is_valid(&decision), "{:?}", schema.iter_errors(&decision).next());
+    for (path, value) in [
+        ("/verdict", json!("maybe")),
+        ("/decision_id", json!("x")),
+        ("/occurred_at", json!("2026-11-22T10:15:00+05:00")),
+        ("/commands/0/restriction_id", Value::Null),
+        ("/commands/0/command", json!("report")),
+        ("/commands/0/subject", json!({"wallet": "a", "ip": "b"})),
+        ("/matches/0/mode", json!("off")),
+        ("/degraded", json!(["redis"])),
+    ] {
+        let mut changed = decision.clone();
+        *changed.pointer_mut(path).expect("there") = value;
+        assert!(!schema.is_valid(&changed), "{path}");
+    }
+}
+
+#[test]
+fn refused_records_are_valid() {
+    let schema = validator(SchemaSubject::Rejected);
+    for raw in [&b"{"[..], b"{}", b"\xff"] {
+        let mut line = Vec::new();
+        let rejection: Rejection = decode(raw).unwrap_err();
+        encode_rejection(&mut line, &rejection, 0, 0, raw);
+        assert!(schema.is_valid(&serde_json::from_slice(&line).unwrap()));
+    }
+}
+
+#[test]
+fn rules_have_a_form() {
+    let schema = validator(SchemaSubject::Rule);
+    let rule = json!({"rule": "equal-transfers-in-hour", "clauses": ["7.15"], "title": {"kk": "а", "ru": "б", "en": "c"},
+        "owner": "risk", "mode": "enforce", "on": "transfer", "when": "amount > 100_000 KZT",
+        "then": ["monitor", {"monitor": {"lifted_by": ["identity_document"]}}, {"challenge": "pin"}, {"report": "afm"},
+            {"block": {"what": "wallet", "direction": "debit", "for": "6mo"}}, {"report": {"to": "afm", "when": "amount > 1 MRP"}}]});
+    assert!(schema.is_valid(&rule), "{:?}", schema.iter_errors(&rule).next());
+    for (key, value) in [
+        ("mode", json!("on")),
+        ("on", json!("transfers")),
+        ("then", json!(["stop"])),
+        ("then", json!([{"block": {"what": "wallet", "direction": "debit", "for": "2 h"}}])),
+        ("rule", json!("Equal")),
+        ("wen", json!("true")),
+        ("when", json!({"all": [], "any": []})),
+    ] {
+        let mut changed = rule.clone();
+        changed[key] = value;
+        assert!(!schema.is_valid(&changed), "{key}");
+    }
+}
+
+#[test]
+fn the_topics_are_described() {
+    let document = document(SchemaSubject::Asyncapi);
+    assert_eq!(document["asyncapi"], "3.0.0");
+    for (channel, address) in
+        [("operations", "wallet.operations"), ("decisions", "wallet.decisions"), ("rejected", "wallet.operations.rejected")]
+    {
+        let channel = &document["channels"][channel];
+        assert_eq!(channel["address"], address);
+        for message in channel["messages"].as_object().unwrap().values() {
+            let target = message["$ref"].as_str().unwrap().trim_start_matches('#');
+            assert!(jsonschema::meta::is_valid(&document.pointer(target).unwrap()["payload"]), "{target}");
+        }
+    }
+}
