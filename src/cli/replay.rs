@@ -2,6 +2,7 @@
 //!
 //! Knows files, the terminal and the shape of the loop; how a batch is decided is behind [`Replayer`].
 
+mod decider;
 mod summary;
 
 use std::io::{self, IsTerminal, Write};
@@ -17,6 +18,7 @@ use super::LogFormat;
 use super::exit::{self, UsageError};
 use crate::adapters::files::{Batch, DecisionWriter, Record, RecordReader, is_same_regular_file};
 use crate::adapters::folders::{self, Folder};
+use crate::app;
 
 /// How many records are decided at a time.
 const BATCH_RECORDS_MAX: usize = 8_192;
@@ -87,9 +89,8 @@ pub fn run(arguments: &ReplayArguments, log_format: LogFormat) -> anyhow::Result
     result.map(|()| exit::OK)
 }
 
-/// The engine is plugged in here.
 fn load_replayer(rules: &Folder, geoip: &Folder) -> anyhow::Result<Box<dyn Replayer>> {
-    anyhow::bail!("failed to decide with {} and {}: this build has no engine", rules.name(), geoip.name())
+    Ok(Box::new(app::pipeline(app::load_rules(rules)?, app::load_geo(geoip)?)))
 }
 
 /// Where the lines of a run go.

@@ -68,6 +68,11 @@ impl Summary {
         }
     }
 
+    /// Counts fields that the contract does not know.
+    pub fn add_unknown_fields(&mut self, count: u64) {
+        self.unknown_fields += count;
+    }
+
     /// Returns how many records were seen, refused ones included.
     #[must_use]
     pub const fn operations(&self) -> u64 {
