@@ -15,7 +15,9 @@ const LAYERS: &[&[&str]] = &[
     &["config", "metrics", "console"],
     &["adapters"],
     &["pipeline"],
-    &["engine", "geo"],
+    &["engine"],
+    // Beside the engine, which knows its answers; it knows nothing of the engine.
+    &["geo"],
     &["rules"],
     &["operation"],
 ];
@@ -212,7 +214,8 @@ fn has_float(code: &str) -> bool {
 fn without_texts(line: &str) -> String {
     let (mut code, mut is_text, mut previous) = (String::new(), false, ' ');
     for c in line.chars() {
-        if c == '"' && previous != '\\' && !(previous == '\'' && !is_text) {
+        let is_quoted_char = previous == '\'' && !is_text;
+        if c == '"' && previous != '\\' && !is_quoted_char {
             is_text = !is_text;
         }
         if !is_text {
@@ -335,7 +338,7 @@ mod planted {
         check(layer, "src/rules/types.rs", "fn f() { crate::cli::log(); }", 1);
         check(layer, "src/rules/types.rs", "use crate::{\n    operation::{Money, rules},\n    pipeline,\n};", 1);
         check(layer, "src/geo.rs", "use crate::engine::decide;", 1);
-        check(layer, "src/engine/decide.rs", "use crate::geo::Country;", 1);
+        check(layer, "src/engine/decide.rs", "use crate::geo::Country;", 0);
         check(layer, "src/simulate/day.rs", "use crate::rules::program;", 1);
         check(layer, "src/engine.rs", "use crate::simulate;", 1);
         check(layer, "src/nowhere.rs", "use crate::operation;", 1);

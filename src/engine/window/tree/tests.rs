@@ -67,9 +67,8 @@ proptest! {
                     let add = |held: Option<i64>, more| Some(held.unwrap_or(0) + more).filter(|sum| *sum != 0);
                     tree.update_all(&batch, &add);
                     for (key, value) in batch {
-                        match add(map.remove(&key), value) {
-                            Some(sum) => drop(map.insert(key, sum)),
-                            None => {}
+                        if let Some(sum) = add(map.remove(&key), value) {
+                            map.insert(key, sum);
                         }
                     }
                 }
