@@ -20,13 +20,13 @@ pub enum LoadError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// The text shows every error of every file.
-    #[error("failed to load the rules of {folder}: {count} found\n\n{text}", count = errors(*errors))]
+    #[error("failed to load the rules of {folder}: {count} found\n\n{text}", count = count_of_errors(*errors))]
     Rules { folder: String, errors: usize, text: String },
     #[error("failed to open {folder}/{file}: {source}")]
     Geo { folder: String, file: &'static str, source: GeoError },
 }
 
-fn errors(count: usize) -> String {
+fn count_of_errors(count: usize) -> String {
     if count == 1 { String::from("1 error") } else { format!("{count} errors") }
 }
 
