@@ -549,6 +549,13 @@ pub fn symbol_of_text(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
+/// Returns the bits of a word of a closed set, by its code in that set (`OperationType::code` and its
+/// siblings; `enforce` is 0 and `shadow` 1).
+#[must_use]
+pub fn symbol_of_word(code: u8) -> u64 {
+    u64::from(code)
+}
+
 /// Returns the bits of a country code (`KZ`); they can be turned back by [`country_of_symbol`].
 #[must_use]
 pub fn symbol_of_country(code: [u8; 2]) -> u64 {

@@ -1,0 +1,229 @@
+//! What is wrong with a rule file, where, and what would be right.
+//!
+//! A diagnostic is plain data: it names a file and a byte range of it. Rendering for people and for
+//! machines is in [`render`]; nothing here prints.
+
+pub mod render;
+
+use std::ops::Range;
+
+use crate::operation::words;
+
+words! {
+    /// Every kind of finding. The names are stable: editors and CI filter by them.
+    Code {
+        AlwaysFalse = "always-false",
+        AlwaysTrue = "always-true",
+        AggregateField = "aggregate-field",
+        AggregateNested = "aggregate-nested",
+        AggregateWindow = "aggregate-window",
+        AttributeType = "attribute-type",
+        BadCharacter = "bad-character",
+        BadDate = "bad-date",
+        BadDuration = "bad-duration",
+        BadKey = "bad-key",
+        BadNumber = "bad-number",
+        BadPeriod = "bad-period",
+        BadTime = "bad-time",
+        BadUnit = "bad-unit",
+        BadValue = "bad-value",
+        BlockDirection = "block-direction",
+        CalendarUnit = "calendar-unit",
+        CannotLift = "cannot-lift",
+        ChallengeNotDebit = "challenge-not-debit",
+        CsvHeader = "csv-header",
+        CsvRow = "csv-row",
+        DuplicateAction = "duplicate-action",
+        DuplicateKey = "duplicate-key",
+        DuplicateRule = "duplicate-rule",
+        EmptyCondition = "empty-condition",
+        FieldNotHere = "field-not-here",
+        FileTooLarge = "file-too-large",
+        HoldNotDebit = "hold-not-debit",
+        InvalidYaml = "invalid-yaml",
+        ListType = "list-type",
+        MatchesOnly = "matches-only",
+        MissingFile = "missing-file",
+        MissingKey = "missing-key",
+        MixedAndOr = "mixed-and-or",
+        MoneyWithoutUnit = "money-without-unit",
+        MrpOrder = "mrp-order",
+        NeverLifted = "never-lifted",
+        NotACondition = "not-a-condition",
+        NotUtf8 = "not-utf8",
+        NumberTooLarge = "number-too-large",
+        OnMissingUnset = "on-missing-unset",
+        Placeholder = "placeholder",
+        QuotedCondition = "quoted-condition",
+        RuleCycle = "rule-cycle",
+        RuleId = "rule-id",
+        TooDeep = "too-deep",
+        TooManyAggregates = "too-many-aggregates",
+        TooManyRules = "too-many-rules",
+        TypeMismatch = "type-mismatch",
+        UnclosedText = "unclosed-text",
+        UnexpectedToken = "unexpected-token",
+        UnknownField = "unknown-field",
+        UnknownFunction = "unknown-function",
+        UnknownKey = "unknown-key",
+        UnknownList = "unknown-list",
+        UnknownType = "unknown-type",
+        UnknownWord = "unknown-word",
+        WindowTooLong = "window-too-long",
+        WrongShape = "wrong-shape",
+        YamlFeature = "yaml-feature",
+    }
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The rule set does not load.
+    Error,
+    /// The rule set loads.
+    Warning,
+}
+
+impl Severity {
+    /// Returns the word shown to people and machines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One finding in one place of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// A name of [`Code`].
+    pub code: &'static str,
+    pub severity: Severity,
+    /// What is wrong: one lowercase fragment.
+    pub message: String,
+    /// The file as it was given.
+    pub path: String,
+    /// Byte range in the file.
+    pub span: Range<usize>,
+    /// What stands at the span.
+    pub label: String,
+    /// What would be right.
+    pub help: Vec<String>,
+}
+
+/// Collects the findings of one file.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    path: String,
+    pub(crate) list: Vec<Diagnostic>,
+}
+
+impl Findings {
+    pub(crate) fn new(path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            list: Vec::new(),
+        }
+    }
+
+    /// Adds an error; the returned handle adds label and help.
+    pub(crate) fn error(
+        &mut self,
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(Severity::Error, code, span, message.into())
+    }
+
+    /// Adds a warning; the returned handle adds label and help.
+    pub(crate) fn warning(
+        &mut self,
+        code: Code,
+        span: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(Severity::Warning, code, span, message.into())
+    }
+
+    /// Tells whether any error was found.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.error_count() > 0
+    }
+
+    /// Counts the errors, warnings left out.
+    pub(crate) fn error_count(&self) -> usize {
+        self.list
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .count()
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        span: &Range<usize>,
+        message: String,
+    ) -> &mut Diagnostic {
+        self.list.push(Diagnostic {
+            code: code.name(),
+            severity,
+            message,
+            path: self.path.clone(),
+            span: span.clone(),
+            label: String::new(),
+            help: Vec::new(),
+        });
+        let last = self.list.len() - 1;
+        &mut self.list[last]
+    }
+}
+
+impl Diagnostic {
+    pub(crate) fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = label.into();
+        self
+    }
+
+    pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Adds "did you mean" with the nearest of the known names, or the whole choice when none is near.
+    pub(crate) fn nearest<'a>(
+        &mut self,
+        found: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> &mut Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let help = match nearest_name(found, &known) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None if known.is_empty() => return self,
+            None if known.len() <= 24 => format!("known here: {}", known.join(", ")),
+            None => return self,
+        };
+        self.help(help)
+    }
+}
+
+/// Finds the known name that is most likely meant, if any is near enough.
+pub(crate) fn nearest_name<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let lower = found.to_lowercase();
+    known
+        .iter()
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
+                *name,
+            )
+        })
+        .filter(|(distance, name)| {
+            *distance <= (name.chars().count().max(found.chars().count()) / 3).max(1)
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}

@@ -1,0 +1,349 @@
+//! `ID.test.yaml`: the tests of a rule as plain data, with the place of every step.
+//!
+//! Running them is not known here; this module says what a test file means and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use chrono::DateTime;
+use serde_json::{Map, Number, Value};
+
+use super::diagnostic::{Code, Diagnostic, Findings, Severity};
+use super::keys::{self, Keys};
+use super::yaml::{self, Entry, Node, NodeKind, Style};
+use crate::operation::Time;
+use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
+
+/// Most repetitions of one step.
+pub const TIMES_MAX: u32 = 10_000;
+
+/// The tests of one file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestFile {
+    pub tests: Vec<TestCase>,
+}
+
+/// One test: its own wallets, its own clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestCase {
+    pub name: String,
+    /// Where the name stands.
+    pub span: Range<usize>,
+    /// The moment zero of the steps.
+    pub start: Time,
+    /// Runs the whole set instead of the rule of the file.
+    pub with_all: bool,
+    /// What addresses are in this test; all others have no record.
+    pub geo: BTreeMap<String, TestAddress>,
+    /// The values of lists that this test replaces.
+    pub lists: BTreeMap<String, Vec<String>>,
+    /// In order of arrival.
+    pub steps: Vec<Step>,
+}
+
+/// What a test says of an address.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TestAddress {
+    pub country: Option<[u8; 2]>,
+    pub anonymizer: bool,
+}
+
+/// One operation, or `times` of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Nanoseconds from the start of the test; may be negative.
+    pub at: i64,
+    pub times: u32,
+    /// Nanoseconds between repetitions.
+    pub every: i64,
+    /// `given`, overridden by the step's own fields; without ids and times where none were written.
+    pub operation: Map<String, Value>,
+    pub expect: Expect,
+    /// The whole step.
+    pub span: Range<usize>,
+}
+
+/// What must hold after a step; `None` is "do not care". All lists are compared as sets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expect {
+    pub verdict: Option<String>,
+    pub matches: Option<Vec<String>>,
+    pub shadow: Option<Vec<String>>,
+    pub commands: Option<Vec<String>>,
+    /// Rules whose restrictions are in force after the step.
+    pub restrictions: Option<Vec<String>>,
+    /// Where `expect` stands.
+    pub span: Range<usize>,
+}
+
+const TEST_KEYS: [&str; 7] = ["name", "start", "given", "with", "geo", "lists", "steps"];
+const STEP_KEYS: [&str; 4] = ["at", "times", "every", "expect"];
+const FIELD_KEYS: [&str; 17] = [
+    "op_id", "type", "occurred_at", "wallet_id", "client_status", "amount", "currency", "counterparty", "ip", "device_id",
+    "outcome", "ref_op_id", "proof", "order", "actor", "source", "attributes",
+];
+const EXPECT_KEYS: [&str; 5] = ["verdict", "matches", "shadow", "commands", "restrictions"];
+const VERDICTS: [&str; 4] = ["allow", "challenge", "hold", "refuse"];
+const COMMANDS: [&str; 9] =
+    ["refuse", "hold", "challenge", "monitor", "block", "lift", "release", "cancel", "report"];
+
+/// Parses a test file.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(path: &str, text: &str) -> Result<TestFile, Vec<Diagnostic>> {
+    let mut findings = Findings::new(path);
+    let mut tests = Vec::new();
+    if let Some(root) = yaml::parse(text, &mut findings)
+        && let Some(keys) = Keys::open(&root, "a test file", &["tests"], &mut findings)
+        && let Some(node) = keys.required("tests", "a test file", &mut findings)
+    {
+        for item in keys::list(node, "`tests`", &mut findings) {
+            tests.extend(read_test(item, &mut findings));
+        }
+    }
+    if findings.list.iter().any(|found| found.severity == Severity::Error) {
+        return Err(findings.list);
+    }
+    Ok(TestFile { tests })
+}
+
+fn read_test(node: &Node, findings: &mut Findings) -> Option<TestCase> {
+    let keys = Keys::open(node, "a test", &TEST_KEYS, findings)?;
+    let name_node = keys.required("name", "a test", findings);
+    let name = name_node.and_then(|node| keys::text(node, "`name`", findings)).map(str::to_owned);
+    let start = keys.required("start", "a test", findings).and_then(|node| instant(node, findings));
+    let given = keys.optional("given").map_or_else(Map::new, |node| fields(node, &[], "`given`", findings));
+    let with_all = keys
+        .optional("with")
+        .and_then(|node| keys::word(node, "choice", &[("all", true), ("rule", false)], findings))
+        .unwrap_or(false);
+    let geo = keys.optional("geo").map(|node| read_geo(node, findings)).unwrap_or_default();
+    let lists = keys.optional("lists").map(|node| read_lists(node, findings)).unwrap_or_default();
+    let mut steps = Vec::new();
+    if let Some(node) = keys.required("steps", "a test", findings) {
+        for item in keys::list(node, "`steps`", findings) {
+            steps.extend(read_step(item, &given, start, findings));
+        }
+    }
+    Some(TestCase { name: name?, span: name_node?.span.clone(), start: start?, with_all, geo, lists, steps })
+}
+
+fn read_step(node: &Node, given: &Map<String, Value>, start: Option<Time>, findings: &mut Findings) -> Option<Step> {
+    let NodeKind::Mapping(entries) = &node.kind else {
+        findings
+            .error(Code::WrongShape, &node.span, "a step must be a mapping of keys")
+            .label(format!("this is {}", node.describe()));
+        return None;
+    };
+    let own = fields(node, &STEP_KEYS, "a step", findings);
+    let find = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+    let at = match find("at") {
+        Some(node) => at(node, start, findings),
+        None => Some(0),
+    };
+    let times = find("times").map_or(Some(1), |node| repetitions(node, findings));
+    let every = match find("every") {
+        Some(node) => span_of_time(node, findings),
+        None => Some(0),
+    };
+    let expect = find("expect").map(|node| read_expect(node, findings)).unwrap_or_default();
+    let mut operation = given.clone();
+    merge(&mut operation, own);
+    Some(Step { at: at?, times: times?, every: every?, operation, expect, span: node.span.clone() })
+}
+
+/// Lays the step's fields over the given ones; objects are merged key by key, `null` removes a field.
+fn merge(base: &mut Map<String, Value>, over: Map<String, Value>) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (_, Value::Null) => {
+                base.remove(&key);
+            }
+            (Some(Value::Object(inner)), Value::Object(more)) => merge(inner, more),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Reads the operation's fields of a mapping, leaving out the keys that belong to the test.
+fn fields(node: &Node, but: &[&str], what: &str, findings: &mut Findings) -> Map<String, Value> {
+    let known: Vec<&str> = but.iter().chain(&FIELD_KEYS).copied().collect();
+    let mut out = Map::new();
+    if Keys::open(node, what, &known, findings).is_some()
+        && let NodeKind::Mapping(entries) = &node.kind
+    {
+        for Entry { key, value, .. } in entries.iter().filter(|entry| !but.contains(&entry.key.as_str())) {
+            out.insert(key.clone(), json(value));
+        }
+    }
+    out
+}
+
+/// Plain `true`, `false` and whole numbers are themselves, everything else is text.
+fn json(node: &Node) -> Value {
+    match &node.kind {
+        NodeKind::Empty => Value::Null,
+        NodeKind::Scalar { text, style: Style::Plain } => match (text.as_str(), text.parse::<i64>()) {
+            ("true", _) => Value::Bool(true),
+            ("false", _) => Value::Bool(false),
+            (_, Ok(number)) => Value::Number(Number::from(number)),
+            (text, Err(_)) => Value::String(text.to_owned()),
+        },
+        NodeKind::Scalar { text, .. } => Value::String(text.clone()),
+        NodeKind::Sequence(items) => Value::Array(items.iter().map(json).collect()),
+        NodeKind::Mapping(entries) => {
+            Value::Object(entries.iter().map(|entry| (entry.key.clone(), json(&entry.value))).collect())
+        }
+    }
+}
+
+fn read_geo(node: &Node, findings: &mut Findings) -> BTreeMap<String, TestAddress> {
+    let mut out = BTreeMap::new();
+    let NodeKind::Mapping(entries) = &node.kind else {
+        findings
+            .error(Code::WrongShape, &node.span, "`geo` must be a mapping of addresses")
+            .label(format!("this is {}", node.describe()));
+        return out;
+    };
+    for entry in entries {
+        if entry.key.parse::<std::net::IpAddr>().is_err() {
+            findings
+                .error(Code::BadValue, &entry.key_span, format!("`{}` is not an address", entry.key))
+                .label("neither IPv4 nor IPv6");
+        }
+        let Some(keys) = Keys::open(&entry.value, "an address", &["country", "anonymizer"], findings) else { continue };
+        let country = keys.optional("country").and_then(|node| {
+            let text = keys::text(node, "`country`", findings)?;
+            if let [first @ b'A'..=b'Z', second @ b'A'..=b'Z'] = text.as_bytes() {
+                return Some([*first, *second]);
+            }
+            findings
+                .error(Code::BadValue, &node.span, format!("`{text}` is not a country code"))
+                .label("not two capital letters");
+            None
+        });
+        let anonymizer = keys
+            .optional("anonymizer")
+            .and_then(|node| keys::word(node, "choice", &[("true", true), ("false", false)], findings))
+            .unwrap_or(false);
+        out.insert(entry.key.clone(), TestAddress { country, anonymizer });
+    }
+    out
+}
+
+fn read_lists(node: &Node, findings: &mut Findings) -> BTreeMap<String, Vec<String>> {
+    let NodeKind::Mapping(entries) = &node.kind else {
+        findings
+            .error(Code::WrongShape, &node.span, "`lists` must be a mapping of list names")
+            .label(format!("this is {}", node.describe()));
+        return BTreeMap::new();
+    };
+    entries.iter().map(|entry| (entry.key.clone(), texts(&entry.value, "the list", findings))).collect()
+}
+
+fn texts(node: &Node, what: &str, findings: &mut Findings) -> Vec<String> {
+    let items = keys::list(node, what, findings);
+    items.into_iter().filter_map(|item| keys::text(item, "an item", findings)).map(str::to_owned).collect()
+}
+
+fn read_expect(node: &Node, findings: &mut Findings) -> Expect {
+    let mut expect = Expect { span: node.span.clone(), ..Expect::default() };
+    let Some(keys) = Keys::open(node, "`expect`", &EXPECT_KEYS, findings) else {
+        return expect;
+    };
+    let verdicts: Vec<(&'static str, &'static str)> = VERDICTS.iter().map(|name| (*name, *name)).collect();
+    expect.verdict = keys
+        .optional("verdict")
+        .and_then(|node| keys::word(node, "verdict", &verdicts, findings))
+        .map(str::to_owned);
+    expect.matches = keys.optional("matches").map(|node| texts(node, "`matches`", findings));
+    expect.shadow = keys.optional("shadow").map(|node| texts(node, "`shadow`", findings));
+    expect.restrictions = keys.optional("restrictions").map(|node| texts(node, "`restrictions`", findings));
+    let commands: Vec<(&'static str, &'static str)> = COMMANDS.iter().map(|name| (*name, *name)).collect();
+    expect.commands = keys.optional("commands").map(|node| {
+        let items = keys::list(node, "`commands`", findings);
+        let read = items.into_iter().filter_map(|item| keys::word(item, "command", &commands, findings));
+        read.map(str::to_owned).collect()
+    });
+    expect
+}
+
+fn repetitions(node: &Node, findings: &mut Findings) -> Option<u32> {
+    let text = keys::text(node, "`times`", findings)?;
+    let times = text.parse().ok().filter(|times| (1..=TIMES_MAX).contains(times));
+    if times.is_none() {
+        findings
+            .error(Code::BadValue, &node.span, format!("`times` is a whole number from 1 to {TIMES_MAX}"))
+            .label("here");
+    }
+    times
+}
+
+/// A distance from the start (`1h30m`, `-5m`) or an instant.
+fn at(node: &Node, start: Option<Time>, findings: &mut Findings) -> Option<i64> {
+    let text = keys::text(node, "`at`", findings)?;
+    if text.contains('T') {
+        return Some(instant(node, findings)?.since(start?));
+    }
+    span_of_time(node, findings)
+}
+
+fn span_of_time(node: &Node, findings: &mut Findings) -> Option<i64> {
+    let text = keys::text(node, "a duration", findings)?;
+    let parsed = parse_duration(text);
+    if parsed.is_none() {
+        findings
+            .error(Code::BadDuration, &node.span, format!("`{text}` is not a duration"))
+            .label("here")
+            .help("write `0m`, `1h30m`, `59m59.999s`, `2d` or `-5m`");
+    }
+    parsed
+}
+
+/// Reads `-1d2h3m4.005s`: each unit at most once, large before small; only seconds have decimals.
+fn parse_duration(text: &str) -> Option<i64> {
+    let (negative, mut rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total: i64 = 0;
+    let mut units: &[(char, i64)] = &[('d', DAY), ('h', HOUR), ('m', MINUTE), ('s', SECOND)];
+    while !rest.is_empty() {
+        let length = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let unit = rest[length..].chars().next()?;
+        let position = units.iter().position(|(name, _)| *name == unit)?;
+        let nanos = scaled(&rest[..length], units[position].1, unit == 's')?;
+        total = total.checked_add(nanos)?;
+        units = &units[position + 1..];
+        rest = &rest[length + 1..];
+    }
+    Some(if negative { -total } else { total })
+}
+
+fn scaled(number: &str, unit: i64, decimals: bool) -> Option<i64> {
+    let (whole, fraction) = number.split_once('.').map_or((number, None), |(whole, fraction)| (whole, Some(fraction)));
+    let mut nanos = whole.parse::<i64>().ok()?.checked_mul(unit)?;
+    if let Some(fraction) = fraction {
+        if !decimals || fraction.is_empty() || fraction.len() > 9 {
+            return None;
+        }
+        nanos = nanos.checked_add(format!("{fraction:0<9}").parse().ok()?)?;
+    }
+    Some(nanos)
+}
+
+fn instant(node: &Node, findings: &mut Findings) -> Option<Time> {
+    let text = keys::text(node, "a time", findings)?;
+    let parsed = DateTime::parse_from_rfc3339(text).ok().and_then(|time| time.timestamp_nanos_opt()).map(Time::from_nanos);
+    let found = parsed.filter(|time| (Time::ACCEPTED_FROM..Time::ACCEPTED_UNTIL).contains(time));
+    if found.is_none() {
+        findings
+            .error(Code::BadTime, &node.span, format!("`{text}` is not a time"))
+            .label("here")
+            .help("write it with the offset, between 2000 and 2100: `2026-03-02T12:00:00+05:00`");
+    }
+    found
+}
