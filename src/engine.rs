@@ -27,7 +27,6 @@ use crate::operation::Time;
 use crate::operation::content::id_hash;
 use crate::operation::time::{Span, almaty_day};
 
-
 use decide::Context;
 use enrich::Enriched;
 use evaluate::AggregateValue;
@@ -149,4 +148,3 @@ impl Engine {
         wallet.apply(&self.plan, changes);
     }
 }
-

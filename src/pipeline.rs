@@ -3,11 +3,13 @@
 //! records → decode → enrich → prepare → one fetch of shared state → decide each in order → commit.
 //! Declares what the loop needs of the outside as ports; knows none of their implementations.
 
+use std::net::IpAddr;
+
+use crate::engine::Engine;
 use crate::engine::enrich::{AddressFacts, Enriched};
 use crate::engine::outcome::Step;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
-use crate::engine::Engine;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
@@ -19,6 +21,18 @@ pub trait SharedStore {
     fn fetch(&self, plan: &Plan, request: &SharedRequest) -> SharedView;
     /// Makes the changes of a committed batch count. Idempotent by operation.
     fn apply(&self, plan: &Plan, changes: &[SharedChange]);
+}
+
+/// What is known of addresses.
+pub trait AddressBook {
+    /// Looks an operation's address up; without one, tells what could have been known.
+    fn facts(&self, address: Option<IpAddr>) -> AddressFacts;
+}
+
+impl AddressBook for Geo {
+    fn facts(&self, address: Option<IpAddr>) -> AddressFacts {
+        AddressFacts::of(self, address)
+    }
 }
 
 /// One record of a batch.
@@ -62,14 +76,14 @@ pub struct Decided {
 }
 
 /// The engine with what it needs to decide batches.
-pub struct Pipeline<S> {
+pub struct Pipeline<S, G = Geo> {
     pub engine: Engine,
-    pub geo: Geo,
+    pub geo: G,
     pub store: S,
     pub limits: Limits,
 }
 
-impl<S: SharedStore> Pipeline<S> {
+impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     /// Decides a batch. The wallets' records move on with it: whoever cannot commit the batch must
     /// drop the engine, or read the touched records again from what was committed last.
     pub fn decide(&mut self, records: &[Record<'_>]) -> Decided {
@@ -103,7 +117,7 @@ impl<S: SharedStore> Pipeline<S> {
         {
             return Err(Rejection::timestamp_in_future(operation.occurred_at, arrived_at, self.limits.future_skew_max));
         }
-        let facts = AddressFacts::of(&self.geo, operation.ip);
+        let facts = self.geo.facts(operation.ip);
         Ok(Enriched::new(operation, facts))
     }
 

@@ -96,11 +96,7 @@ impl FileKind {
 pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
     let texts = read_texts(files, &mut diagnostics);
-    let of_kind = |kind: FileKind| {
-        texts
-            .iter()
-            .filter(move |(path, _)| FileKind::of(path) == kind)
-    };
+    let of_kind = |kind: FileKind| texts.iter().filter(move |(path, _)| FileKind::of(path) == kind);
 
     let mut mrp = MrpTable::default();
     for (path, text) in of_kind(FileKind::Mrp) {
@@ -120,9 +116,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
         aggregates: Vec::new(),
     };
     // In the order of rule ids, so that moving a file to another folder changes nothing.
-    let mut sources: Vec<(&str, &str)> = of_kind(FileKind::Rule)
-        .map(|(path, text)| (*path, *text))
-        .collect();
+    let mut sources: Vec<(&str, &str)> = of_kind(FileKind::Rule).map(|(path, text)| (*path, *text)).collect();
     sources.sort_by_key(|(path, _)| (rule_file::file_stem(path), *path));
     let mut rules: Vec<RuleFile> = Vec::new();
     for (path, text) in &sources {
@@ -133,38 +127,18 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     check_set(&mut rules, &sources, &world, &mut diagnostics);
 
     diagnostics.sort_by(|a, b| (&a.path, a.span.start).cmp(&(&b.path, b.span.start)));
-    if diagnostics
-        .iter()
-        .any(|found| found.severity == Severity::Error)
-    {
+    if diagnostics.iter().any(|found| found.severity == Severity::Error) {
         return Err(diagnostics);
     }
     let rules: Vec<program::Rule> = rules.into_iter().map(|file| file.rule).collect();
-    let names = canonical::Names {
-        lists: &world.list_names,
-        aggregates: &world.aggregates,
-    };
+    let names = canonical::Names { lists: &world.list_names, aggregates: &world.aggregates };
     let hash = canonical::rule_set_hash(&rules, &lists, &mrp, names);
-    let rule_set = RuleSet {
-        hash,
-        rules,
-        aggregates: world.aggregates,
-        lists,
-        mrp,
-    };
-    Ok(Compiled {
-        rule_set,
-        warnings: diagnostics,
-    })
+    let rule_set = RuleSet { hash, rules, aggregates: world.aggregates, lists, mrp };
+    Ok(Compiled { rule_set, warnings: diagnostics })
 }
 
 /// Checks what only the whole set shows: repeated ids, too many rules, cycles.
-fn check_set(
-    rules: &mut [RuleFile],
-    sources: &[(&str, &str)],
-    world: &World,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+fn check_set(rules: &mut [RuleFile], sources: &[(&str, &str)], world: &World, diagnostics: &mut Vec<Diagnostic>) {
     let mut first_paths: BTreeMap<&str, &str> = BTreeMap::new();
     for file in &*rules {
         let Some(first) = first_paths.get(&*file.rule.id) else {
@@ -173,11 +147,7 @@ fn check_set(
         };
         let mut findings = Findings::new(&file.rule.path);
         findings
-            .error(
-                Code::DuplicateRule,
-                &file.id_span,
-                format!("there is already a rule `{}`", file.rule.id),
-            )
+            .error(Code::DuplicateRule, &file.id_span, format!("there is already a rule `{}`", file.rule.id))
             .label("same id")
             .help(format!("the other one is {first}"));
         diagnostics.append(&mut findings.list);
@@ -185,11 +155,7 @@ fn check_set(
     if let Some((path, _)) = sources.get(RULES_MAX) {
         let mut findings = Findings::new(path);
         findings
-            .error(
-                Code::TooManyRules,
-                &(0..0),
-                format!("a set has at most {RULES_MAX} rules"),
-            )
+            .error(Code::TooManyRules, &(0..0), format!("a set has at most {RULES_MAX} rules"))
             .label(format!("this is one of {}", sources.len()));
         diagnostics.append(&mut findings.list);
     }
@@ -197,10 +163,7 @@ fn check_set(
 }
 
 /// Keeps the files that can be read at all, by path.
-fn read_texts<'f>(
-    files: &'f [SourceFile],
-    diagnostics: &mut Vec<Diagnostic>,
-) -> BTreeMap<&'f str, &'f str> {
+fn read_texts<'f>(files: &'f [SourceFile], diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<&'f str, &'f str> {
     let mut texts = BTreeMap::new();
     for file in files {
         match FileKind::of(&file.path) {
@@ -221,19 +184,11 @@ fn read_texts<'f>(
     texts
 }
 
-fn readable<'f>(
-    file: &'f SourceFile,
-    max: usize,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<&'f str> {
+fn readable<'f>(file: &'f SourceFile, max: usize, diagnostics: &mut Vec<Diagnostic>) -> Option<&'f str> {
     let mut findings = Findings::new(&file.path);
     if file.bytes.len() > max {
         findings
-            .error(
-                Code::FileTooLarge,
-                &(0..0),
-                format!("the file is larger than {max} bytes"),
-            )
+            .error(Code::FileTooLarge, &(0..0), format!("the file is larger than {max} bytes"))
             .label(format!("{} bytes", file.bytes.len()));
         diagnostics.append(&mut findings.list);
         return None;

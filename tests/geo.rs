@@ -55,8 +55,18 @@ fn maxmind_countries() {
 fn maxmind_anonymizers() {
     let geo = Geo::new(None, Some(database("tests/geo/GeoIP2-Anonymous-IP-Test.mmdb")));
     let hide = [
-        "1.2.0.1", "6.1.0.1", "1.124.213.1", "81.2.69.142", "::ffff:81.2.69.142", "186.30.236.7", "6.1.0.3",
-        "abcd:1000::1", "2001:480:3a::1", "65.0.0.1", "65.7.255.255", "6.1.0.4",
+        "1.2.0.1",
+        "6.1.0.1",
+        "1.124.213.1",
+        "81.2.69.142",
+        "::ffff:81.2.69.142",
+        "186.30.236.7",
+        "6.1.0.3",
+        "abcd:1000::1",
+        "2001:480:3a::1",
+        "65.0.0.1",
+        "65.7.255.255",
+        "6.1.0.4",
     ];
     for text in hide {
         assert_eq!(geo.anonymizer(address(text)), Lookup::Known(true), "{text}");
@@ -112,7 +122,10 @@ fn an_unreadable_file_is_named() {
     let file = folder.path().join("country.mmdb");
     std::fs::write(&file, "not a database").unwrap();
     let message = geo_files::load(folder.path()).unwrap_err().to_string();
-    assert!(message.starts_with(&format!("failed to open {}: not a readable MaxMind database", file.display())), "{message}");
+    assert!(
+        message.starts_with(&format!("failed to open {}: not a readable MaxMind database", file.display())),
+        "{message}"
+    );
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
     let message = geo_files::load(folder.path()).unwrap_err().to_string();
@@ -141,7 +154,8 @@ fn survive(bytes: Vec<u8>) {
                 assert_eq!(asked.0 == Lookup::DatabaseMissing || as_country, true, "{text}");
             }
         }
-        let described = geo.country_database().or(geo.anonymizer_database()).map(|d| (d.description(), d.build_epoch_seconds()));
+        let described =
+            geo.country_database().or(geo.anonymizer_database()).map(|d| (d.description(), d.build_epoch_seconds()));
         assert!(described.is_some());
     }
 }
@@ -214,9 +228,13 @@ fn build_merges_the_flags_of_every_list() {
     assert!(out.contains("6 networks"), "{out}");
     let geo = geo_files::load(folder.path()).unwrap();
     let flags = |text: &str| match geo.anonymizer_flags(address(text)) {
-        Lookup::Known(f) => format!("{}{}{}{}",
-            if f.is_anonymous { "a" } else { "" }, if f.is_anonymous_vpn { "v" } else { "" },
-            if f.is_tor_exit_node { "t" } else { "" }, if f.is_hosting_provider { "h" } else { "" }),
+        Lookup::Known(f) => format!(
+            "{}{}{}{}",
+            if f.is_anonymous { "a" } else { "" },
+            if f.is_anonymous_vpn { "v" } else { "" },
+            if f.is_tor_exit_node { "t" } else { "" },
+            if f.is_hosting_provider { "h" } else { "" }
+        ),
         other => format!("{other:?}"),
     };
     assert_eq!(flags("192.0.2.7"), "avth");

@@ -128,9 +128,11 @@ fn rules_have_a_form() {
 fn the_topics_are_described() {
     let document = document(SchemaSubject::Asyncapi);
     assert_eq!(document["asyncapi"], "3.0.0");
-    for (channel, address) in
-        [("operations", "wallet.operations"), ("decisions", "wallet.decisions"), ("rejected", "wallet.operations.rejected")]
-    {
+    for (channel, address) in [
+        ("operations", "wallet.operations"),
+        ("decisions", "wallet.decisions"),
+        ("rejected", "wallet.operations.rejected"),
+    ] {
         let channel = &document["channels"][channel];
         assert_eq!(channel["address"], address);
         for message in channel["messages"].as_object().unwrap().values() {

@@ -96,7 +96,10 @@ fn build(args: &BuildArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::
         ("is_hosting_provider", &args.hosting),
     ];
     if lists.iter().all(|(_, files)| files.is_empty()) {
-        writeln!(err, "found no list, but at least one of --vpn, --tor, --public-proxy, --residential-proxy or --hosting is needed")?;
+        writeln!(
+            err,
+            "found no list, but at least one of --vpn, --tor, --public-proxy, --residential-proxy or --hosting is needed"
+        )?;
         return Ok(2);
     }
     let mut writer = Writer::builder("GeoIP2-Anonymous-IP").description(&[("en", &args.description)]).build();
@@ -128,7 +131,9 @@ fn build(args: &BuildArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::
 /// Adds a flag to whatever the network's addresses bear already.
 fn insert(writer: &mut Writer, network: IpNet, flag: &'static str) -> anyhow::Result<()> {
     let flags: BTreeMap<&str, bool> = BTreeMap::from([("is_anonymous", true), (flag, true)]);
-    writer.insert_merged(network, &flags, MergeStrategy::TopLevelMerge).with_context(|| format!("failed to add {network}"))
+    writer
+        .insert_merged(network, &flags, MergeStrategy::TopLevelMerge)
+        .with_context(|| format!("failed to add {network}"))
 }
 
 /// The networks of a list and its bad lines as `file:line: reason`.

@@ -9,9 +9,7 @@ use serde_json::{Value, json};
 
 use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::decode::{RECORD_BYTES_MAX, RejectionCode};
-use crate::operation::{
-    AttemptOutcome, ClientStatus, CounterpartyKind, OperationType, Order, Proof, ReportSource,
-};
+use crate::operation::{AttemptOutcome, ClientStatus, CounterpartyKind, OperationType, Order, Proof, ReportSource};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -329,9 +327,7 @@ fn actions() -> Value {
     lifters.extend(["client", "support"]);
     let lifted_by = json!({"type": "array", "items": {"enum": lifters}, "minItems": 1});
     let receivers = json!({"enum": ["afm", "antifraud_centre", "issuer"]});
-    let only = |name: &str, value: &Value| {
-        json!({"type": "object", "required": [name], "properties": {name: value}, "additionalProperties": false})
-    };
+    let only = |name: &str, value: &Value| json!({"type": "object", "required": [name], "properties": {name: value}, "additionalProperties": false});
     let terms = json!({"type": "object", "properties": {"lifted_by": lifted_by}, "additionalProperties": false});
     json!([
         {"enum": ["hold", "monitor", "refuse", "cancel_waiting"]},
@@ -360,15 +356,9 @@ fn actions() -> Value {
 
 fn asyncapi() -> Value {
     let header = |description: &str| json!({"type": "string", "description": description});
-    let message = |title: &str, payload: Value, headers: Value| {
-        json!({"title": title, "contentType": "application/json", "payload": payload, "headers": {"type": "object", "properties": headers}})
-    };
-    let channel = |address: &str, description: &str, name: &str| {
-        json!({"address": address, "description": description, "messages": {name: {"$ref": format!("#/components/messages/{name}")}}})
-    };
-    let operation = |action: &str, channel: &str, summary: &str| {
-        json!({"action": action, "channel": {"$ref": format!("#/channels/{channel}")}, "summary": summary})
-    };
+    let message = |title: &str, payload: Value, headers: Value| json!({"title": title, "contentType": "application/json", "payload": payload, "headers": {"type": "object", "properties": headers}});
+    let channel = |address: &str, description: &str, name: &str| json!({"address": address, "description": description, "messages": {name: {"$ref": format!("#/components/messages/{name}")}}});
+    let operation = |action: &str, channel: &str, summary: &str| json!({"action": action, "channel": {"$ref": format!("#/channels/{channel}")}, "summary": summary});
     let decision_headers = json!({
         "content-type": header("application/json"),
         "kuzet-shard": header("The shard that decided: the input partition"),

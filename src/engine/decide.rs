@@ -253,9 +253,7 @@ pub fn show(judge: &mut Judge<'_, '_>, item: &Evidence) -> EvidenceValue {
 fn show_word(judge: &Judge<'_, '_>, word: u64, value_type: Type) -> EvidenceValue {
     match value_type {
         Type::Bool => EvidenceValue::Bool(word != 0),
-        Type::Int | Type::Money | Type::Duration | Type::Time => {
-            show_number(evaluate::whole_of_word(word), value_type)
-        }
+        Type::Int | Type::Money | Type::Duration | Type::Time => show_number(evaluate::whole_of_word(word), value_type),
         Type::Country => EvidenceValue::Text(String::from_utf8_lossy(&country_of_symbol(word)).into()),
         Type::Text | Type::Enum | Type::Address | Type::Clauses => {
             judge.wallet.text(word).map_or(EvidenceValue::Missing, |text| EvidenceValue::Text(text.into()))
@@ -270,9 +268,7 @@ fn show_remembered(judge: &Judge<'_, '_>, id: usize, word: u64, value_type: Type
     if aggregate.owned || !matches!(value_type, Type::Text | Type::Enum | Type::Address | Type::Clauses) {
         return show_word(judge, word, value_type);
     }
-    let window = judge
-        .reading_key(aggregate)
-        .and_then(|key| judge.view.windows.get(&SharedKey { aggregate: id, key }));
+    let window = judge.reading_key(aggregate).and_then(|key| judge.view.windows.get(&SharedKey { aggregate: id, key }));
     let text = window.and_then(|window| window.texts.iter().find(|(known, _)| *known == word));
     text.map_or(EvidenceValue::Missing, |(_, text)| EvidenceValue::Text(text.clone()))
 }

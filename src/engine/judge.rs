@@ -118,9 +118,11 @@ impl Judge<'_, '_> {
     }
 
     fn residual_holds_for_this(&self, aggregate: &PlannedAggregate) -> bool {
-        aggregate.definition.residual.as_ref().is_none_or(|residual| {
-            evaluate::condition(&mut ThisAsPast { judge: self }, residual) == Some(true)
-        })
+        aggregate
+            .definition
+            .residual
+            .as_ref()
+            .is_none_or(|residual| evaluate::condition(&mut ThisAsPast { judge: self }, residual) == Some(true))
     }
 
     fn compute(&mut self, id: AggregateId) -> AggregateValue {
@@ -144,7 +146,9 @@ impl Judge<'_, '_> {
         key: u64,
         this: Option<i64>,
     ) -> AggregateValue {
-        if is_indexed(aggregate) && let Some(index) = self.wallet.index() {
+        if is_indexed(aggregate)
+            && let Some(index) = self.wallet.index()
+        {
             let state = index.window(id, key);
             if let (None, Window::Quiet(quiet)) = (state, aggregate.definition.window) {
                 return value_of_age(self.age(id, key, &[], this.is_some(), quiet));
@@ -274,8 +278,7 @@ impl Judge<'_, '_> {
 
     fn residual_holds(&self, aggregate: &PlannedAggregate, row: Row<'_>) -> bool {
         aggregate.definition.residual.as_ref().is_none_or(|residual| {
-            !row.has(FLAG_CANCELLED)
-                && evaluate::condition(&mut PastRow { judge: self, row }, residual) == Some(true)
+            !row.has(FLAG_CANCELLED) && evaluate::condition(&mut PastRow { judge: self, row }, residual) == Some(true)
         })
     }
 
@@ -372,8 +375,8 @@ impl Judge<'_, '_> {
             (window.and_then(|window| window.run), None)
         };
         run.map_or(0, |(length, last)| {
-            let is_over = self.at().since(last) > quiet
-                || newest.is_some_and(|newest| last < newest.minus(aggregate.retention));
+            let is_over =
+                self.at().since(last) > quiet || newest.is_some_and(|newest| last < newest.minus(aggregate.retention));
             if is_over { 0 } else { length }
         })
     }
@@ -415,7 +418,11 @@ impl Judge<'_, '_> {
         {
             return None;
         }
-        aggregate.definition.value.as_ref().map_or(Some(1), |field| facts.word(Scope::Past, field).map(u64::cast_signed))
+        aggregate
+            .definition
+            .value
+            .as_ref()
+            .map_or(Some(1), |field| facts.word(Scope::Past, field).map(u64::cast_signed))
     }
 
     /// Returns a word of a match for a column of the log.

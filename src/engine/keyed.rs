@@ -105,8 +105,13 @@ impl KeyedState {
                     value_of_range(function, timeline.range(at.nanos(), this))
                 }
                 Function::Last => value_of_last(timeline.last(at.nanos())),
-                Function::Count | Function::Sum | Function::Distinct | Function::Any | Function::None
-                | Function::Streak | Function::Age => value_of_total(function, timeline.fullest(at.nanos(), this)),
+                Function::Count
+                | Function::Sum
+                | Function::Distinct
+                | Function::Any
+                | Function::None
+                | Function::Streak
+                | Function::Age => value_of_total(function, timeline.fullest(at.nanos(), this)),
             },
             Self::Chain(chain) => value_of_age(chain.age(at.nanos(), this.is_some())),
             Self::Calendar(cells) => {
@@ -153,8 +158,15 @@ pub fn value_of_total(function: Function, total: i128) -> AggregateValue {
     match function {
         Function::Any => AggregateValue::Flag(total > 0),
         Function::None => AggregateValue::Flag(total == 0),
-        Function::Count | Function::Sum | Function::Distinct | Function::Min | Function::Max | Function::Avg
-        | Function::Last | Function::Streak | Function::Age => AggregateValue::Number(Ratio::whole(total)),
+        Function::Count
+        | Function::Sum
+        | Function::Distinct
+        | Function::Min
+        | Function::Max
+        | Function::Avg
+        | Function::Last
+        | Function::Streak
+        | Function::Age => AggregateValue::Number(Ratio::whole(total)),
     }
 }
 
@@ -165,8 +177,15 @@ pub fn value_of_range(function: Function, fold: RangeFold) -> AggregateValue {
     match function {
         Function::Min => word(fold.min),
         Function::Max => word(fold.max),
-        Function::Avg | Function::Count | Function::Sum | Function::Distinct | Function::Last | Function::Any
-        | Function::None | Function::Streak | Function::Age => {
+        Function::Avg
+        | Function::Count
+        | Function::Sum
+        | Function::Distinct
+        | Function::Last
+        | Function::Any
+        | Function::None
+        | Function::Streak
+        | Function::Age => {
             Ratio::new(fold.sum, i128::from(fold.count)).map_or(AggregateValue::Missing, AggregateValue::Number)
         }
     }

@@ -31,11 +31,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            lateness: 10 * crate::operation::time::MINUTE,
-            duplicate_horizon: 24 * HOUR,
-            waiting_max: 1_000,
-        }
+        Self { lateness: 10 * crate::operation::time::MINUTE, duplicate_horizon: 24 * HOUR, waiting_max: 1_000 }
     }
 }
 
@@ -107,8 +103,10 @@ impl Plan {
         let columns = columns_of(definitions.iter().map(|(definition, _)| definition));
         let mask_words = definitions.len().div_ceil(64).max(1);
         let layout = Layout { columns: &columns, mask_words };
-        let aggregates: Vec<_> =
-            definitions.into_iter().map(|(definition, enforced)| layout.place(definition, enforced, settings)).collect();
+        let aggregates: Vec<_> = definitions
+            .into_iter()
+            .map(|(definition, enforced)| layout.place(definition, enforced, settings))
+            .collect();
         let match_feeds =
             (0..aggregates.len()).filter(|id| aggregates[*id].definition.stream == Stream::Matches).collect();
         let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::operation::decision::{Clauses, RestrictionTerms};
 use crate::operation::Time;
+use crate::operation::decision::{Clauses, RestrictionTerms};
 use crate::rules::program::{Block, Lifters};
 
 /// What a restriction of a wallet or an address does while it is in force.

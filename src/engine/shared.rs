@@ -42,16 +42,39 @@ pub struct SharedRequest {
 /// A change to shared state, idempotent by the operation it comes from.
 #[derive(Debug, Clone)]
 pub enum SharedChange {
-    Insert { key: SharedKey, entry: Entry },
-    Remove { key: SharedKey, entry: Entry },
+    Insert {
+        key: SharedKey,
+        entry: Entry,
+    },
+    Remove {
+        key: SharedKey,
+        entry: Entry,
+    },
     /// The length of a run after an operation.
-    Run { key: SharedKey, length: u64, last: Time },
+    Run {
+        key: SharedKey,
+        length: u64,
+        last: Time,
+    },
     /// The text behind a value that a `last` may have to show.
-    Text { key: SharedKey, symbol: u64, text: Box<str> },
-    Place { party: Party, restriction: Restriction },
-    Lift { party: Party, restriction: Uuid },
+    Text {
+        key: SharedKey,
+        symbol: u64,
+        text: Box<str>,
+    },
+    Place {
+        party: Party,
+        restriction: Restriction,
+    },
+    Lift {
+        party: Party,
+        restriction: Uuid,
+    },
     /// A login from the address that was not refused, at this time: expired blocks may go.
-    Seen { party: Party, at: Time },
+    Seen {
+        party: Party,
+        at: Time,
+    },
 }
 
 /// A shared window's state.

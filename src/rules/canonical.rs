@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::fields::path;
 use super::program::{
-    Action, Aggregate, AttributeType, Comparison, Condition, Field, KeyPart, List, MrpTable,
-    Number, Operand, Rule, Scope, Stream, Symbol, TypeSet, Window,
+    Action, Aggregate, AttributeType, Comparison, Condition, Field, KeyPart, List, MrpTable, Number, Operand, Rule,
+    Scope, Stream, Symbol, TypeSet, Window,
 };
 use crate::operation::OperationType;
 
@@ -31,10 +31,7 @@ pub(crate) fn aggregate(aggregate: &Aggregate, names: Names<'_>) -> String {
     if let Some(value) = &aggregate.value {
         let _ok = write!(out, " of {}", field(value));
     }
-    for (word, part) in [
-        ("where", &aggregate.filter),
-        ("and this", &aggregate.residual),
-    ] {
+    for (word, part) in [("where", &aggregate.filter), ("and this", &aggregate.residual)] {
         if let Some(part) = part {
             let _ok = write!(out, " {word} {}", condition(part, names));
         }
@@ -47,33 +44,18 @@ pub(crate) fn aggregate(aggregate: &Aggregate, names: Names<'_>) -> String {
         Window::ThisMonth => write!(out, "this month"),
         Window::Quiet(nanos) => write!(out, "quiet {nanos}ns"),
     };
-    out.push_str(if aggregate.excluding_this {
-        " excluding this)"
-    } else {
-        ")"
-    });
+    out.push_str(if aggregate.excluding_this { " excluding this)" } else { ")" });
     out
 }
 
 fn key_part(part: &KeyPart) -> String {
-    if part.past == part.this {
-        field(&part.past)
-    } else {
-        format!("{} = {}", field(&part.past), field(&part.this))
-    }
+    if part.past == part.this { field(&part.past) } else { format!("{} = {}", field(&part.past), field(&part.this)) }
 }
 
 fn type_set(types: TypeSet) -> String {
-    let names: Vec<&str> = OperationType::ALL
-        .iter()
-        .filter(|kind| types.contains(**kind))
-        .map(|kind| kind.name())
-        .collect();
-    if names.len() == OperationType::ALL.len() {
-        "any".to_owned()
-    } else {
-        names.join("|")
-    }
+    let names: Vec<&str> =
+        OperationType::ALL.iter().filter(|kind| types.contains(**kind)).map(|kind| kind.name()).collect();
+    if names.len() == OperationType::ALL.len() { "any".to_owned() } else { names.join("|") }
 }
 
 fn field(field: &Field) -> String {
@@ -104,34 +86,16 @@ pub(crate) fn condition(what: &Condition, names: Names<'_>) -> String {
         Condition::Not(inner) => format!("not {}", condition(inner, names)),
         Condition::All(parts) => joined(parts, " and ", names),
         Condition::Any(parts) => joined(parts, " or ", names),
-        Condition::Compare {
-            left,
-            comparison,
-            right,
-        } => {
-            format!(
-                "({} {} {})",
-                number(left, names),
-                sign(*comparison),
-                number(right, names)
-            )
+        Condition::Compare { left, comparison, right } => {
+            format!("({} {} {})", number(left, names), sign(*comparison), number(right, names))
         }
-        Condition::Same {
-            left,
-            right,
-            negated,
-        } => {
+        Condition::Same { left, right, negated } => {
             let sign = if *negated { "!=" } else { "=" };
             format!("({} {sign} {})", symbol(left, names), symbol(right, names))
         }
         Condition::Flag(scope, what) => scoped(*scope, what),
         Condition::FlagAggregate(id) => by_id(*id, names),
-        Condition::InList {
-            scope,
-            field,
-            list,
-            negated,
-        } => {
+        Condition::InList { scope, field, list, negated } => {
             let list = names.lists.get(*list).map_or("?", String::as_str);
             format!("({} {}in {list})", scoped(*scope, field), not(*negated))
         }
@@ -156,10 +120,7 @@ fn operand(what: &Operand, names: Names<'_>) -> String {
 }
 
 fn by_id(id: usize, names: Names<'_>) -> String {
-    names
-        .aggregates
-        .get(id)
-        .map_or_else(String::new, |aggregate| aggregate.canonical.clone())
+    names.aggregates.get(id).map_or_else(String::new, |aggregate| aggregate.canonical.clone())
 }
 
 fn number(what: &Number, names: Names<'_>) -> String {
@@ -200,12 +161,7 @@ const fn sign(comparison: Comparison) -> &'static str {
 
 /// Returns the first 12 hex digits of the SHA-256 over everything that can change a decision or the
 /// words around it.
-pub(crate) fn rule_set_hash(
-    rules: &[Rule],
-    lists: &[List],
-    mrp: &MrpTable,
-    names: Names<'_>,
-) -> String {
+pub(crate) fn rule_set_hash(rules: &[Rule], lists: &[List], mrp: &MrpTable, names: Names<'_>) -> String {
     let mut hasher = Sha256::new();
     // Every part ends with a byte that no text holds, so that no two sets share one byte string.
     let mut put = |text: &str| {
@@ -216,20 +172,9 @@ pub(crate) fn rule_set_hash(
         put("rule");
         put(&rule.id);
         put(&format!("{:?}", rule.clauses));
-        put(&format!(
-            "{:?} {:?} {:?} {:?}",
-            rule.title, rule.message, rule.owner, rule.severity
-        ));
-        put(&format!(
-            "{:?} {:?} {}",
-            rule.notes,
-            rule.mode,
-            type_set(rule.on)
-        ));
-        put(&format!(
-            "{:?} {:?} {:?}",
-            rule.from, rule.until, rule.on_missing
-        ));
+        put(&format!("{:?} {:?} {:?} {:?}", rule.title, rule.message, rule.owner, rule.severity));
+        put(&format!("{:?} {:?} {}", rule.notes, rule.mode, type_set(rule.on)));
+        put(&format!("{:?} {:?} {:?}", rule.from, rule.until, rule.on_missing));
         put(&condition(&rule.when, names));
         for action in &rule.actions {
             put(&action_text(action, names));
@@ -258,10 +203,7 @@ pub(crate) fn rule_set_hash(
 
 fn action_text(action: &Action, names: Names<'_>) -> String {
     if let Action::Report { to, when } = action {
-        let when = when
-            .as_ref()
-            .map(|when| condition(when, names))
-            .unwrap_or_default();
+        let when = when.as_ref().map(|when| condition(when, names)).unwrap_or_default();
         return format!("report {} when {when}", to.name());
     }
     format!("{action:?}")

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use super::diagnostic::{Code, Findings};
 use super::fields::{self, FieldInfo};
 use super::program::{
-    Aggregate, AggregateId, AttributeType, Condition, Evidence, Field, Inputs, ListType, Number,
-    Operand, Scope, Symbol, Type,
+    Aggregate, AggregateId, AttributeType, Condition, Evidence, Field, Inputs, ListType, Number, Operand, Scope,
+    Symbol, Type,
 };
 use super::syntax::{Expression, ExpressionKind, Name};
 pub(crate) use number::MRP_MAX;
@@ -138,25 +138,13 @@ const fn describe_symbol(symbol_type: Type) -> &'static str {
         Type::Enum => "a word of a fixed set",
         Type::Country => "a country",
         Type::Address => "an address",
-        Type::Text
-        | Type::Bool
-        | Type::Int
-        | Type::Money
-        | Type::Duration
-        | Type::Time
-        | Type::Clauses => "a text",
+        Type::Text | Type::Bool | Type::Int | Type::Money | Type::Duration | Type::Time | Type::Clauses => "a text",
     }
 }
 
 impl<'a> Checker<'a> {
     pub(crate) fn new(file: &'a str, findings: &'a mut Findings, world: &'a mut World) -> Self {
-        Self {
-            file,
-            findings,
-            world,
-            reads: Reads::default(),
-            place: Place::Condition,
-        }
+        Self { file, findings, world, reads: Reads::default(), place: Place::Condition }
     }
 
     /// Checks an expression that must be a condition. What was wrong became `false`, which never runs:
@@ -164,12 +152,8 @@ impl<'a> Checker<'a> {
     pub(crate) fn condition(&mut self, expression: &Expression) -> Condition {
         let condition = match &expression.kind {
             ExpressionKind::Not(inner) => Condition::Not(Box::new(self.condition(inner))),
-            ExpressionKind::All(parts) => {
-                Condition::All(parts.iter().map(|part| self.condition(part)).collect())
-            }
-            ExpressionKind::Any(parts) => {
-                Condition::Any(parts.iter().map(|part| self.condition(part)).collect())
-            }
+            ExpressionKind::All(parts) => Condition::All(parts.iter().map(|part| self.condition(part)).collect()),
+            ExpressionKind::Any(parts) => Condition::Any(parts.iter().map(|part| self.condition(part)).collect()),
             _ => {
                 let value = self.value(expression, Some(Type::Bool));
                 self.as_condition(value, &expression.span)
@@ -185,11 +169,7 @@ impl<'a> Checker<'a> {
     }
 
     fn warn_constant(&mut self, value: bool, span: &Range<usize>) {
-        let code = if value {
-            Code::AlwaysTrue
-        } else {
-            Code::AlwaysFalse
-        };
+        let code = if value { Code::AlwaysTrue } else { Code::AlwaysFalse };
         self.findings
             .warning(code, span, format!("this part is always {value}"))
             .label("depends on nothing")
@@ -223,35 +203,19 @@ impl<'a> Checker<'a> {
         let span = &expression.span;
         match &expression.kind {
             ExpressionKind::Bool(value) => Value::Condition(Condition::Literal(*value)),
-            ExpressionKind::Number {
-                hundredths,
-                whole,
-                unit,
-            } => self.literal(*hundredths, *whole, *unit, span),
+            ExpressionKind::Number { hundredths, whole, unit } => self.literal(*hundredths, *whole, *unit, span),
             ExpressionKind::Text(text) => Value::Text(text.clone()),
             ExpressionKind::Name(name) => self.name(name, span, hint),
             ExpressionKind::Aggregate(aggregate) => self.aggregate(aggregate, span, hint),
             ExpressionKind::Not(_) | ExpressionKind::All(_) | ExpressionKind::Any(_) => {
                 Value::Condition(self.condition(expression))
             }
-            ExpressionKind::Compare {
-                left,
-                comparison,
-                right,
-            } => self.compare(left, *comparison, right, span),
-            ExpressionKind::In {
-                what,
-                negated,
-                list,
-            } => self.in_list(what, *negated, list),
+            ExpressionKind::Compare { left, comparison, right } => self.compare(left, *comparison, right, span),
+            ExpressionKind::In { what, negated, list } => self.in_list(what, *negated, list),
             ExpressionKind::Has { what, text } => self.has(what, text),
             ExpressionKind::Is { what, missing } => self.is_missing(what, !*missing),
             ExpressionKind::Matched(clause) => self.matched(clause, span),
-            ExpressionKind::Arithmetic {
-                left,
-                operator,
-                right,
-            } => self.arithmetic(left, *operator, right, hint, span),
+            ExpressionKind::Arithmetic { left, operator, right } => self.arithmetic(left, *operator, right, hint, span),
             ExpressionKind::Broken => Value::Broken,
         }
     }
@@ -277,21 +241,13 @@ impl<'a> Checker<'a> {
         span: &Range<usize>,
         hint: Option<Type>,
     ) -> Value {
-        let FieldInfo {
-            mut field,
-            mut field_type,
-            words,
-        } = info;
+        let FieldInfo { mut field, mut field_type, words } = info;
         if let Field::Attribute(key, attribute_type) = &mut field {
             match hint.map(attribute_type_of) {
                 Some(Some((chosen, as_type))) => (*attribute_type, field_type) = (chosen, as_type),
                 Some(None) => {
                     self.findings
-                        .error(
-                            Code::AttributeType,
-                            span,
-                            "an attribute cannot be of this type",
-                        )
+                        .error(Code::AttributeType, span, "an attribute cannot be of this type")
                         .label("read as text, int, money or bool only");
                     return Value::Broken;
                 }
@@ -309,11 +265,7 @@ impl<'a> Checker<'a> {
             (Place::Condition, None) => (Scope::This, name, false),
             (Place::Condition, Some(path)) => {
                 self.findings
-                    .error(
-                        Code::FieldNotHere,
-                        span,
-                        "`this.` is only for `where` inside an aggregate",
-                    )
+                    .error(Code::FieldNotHere, span, "`this.` is only for `where` inside an aggregate")
                     .label("outside of `where` every field is this operation's")
                     .help(format!("write `{path}`"));
                 return None;
@@ -328,17 +280,10 @@ impl<'a> Checker<'a> {
             }
             return None;
         };
-        let of_wallet = matches!(
-            info.field,
-            Field::WalletIsBlocked | Field::WalletIsMonitored
-        );
+        let of_wallet = matches!(info.field, Field::WalletIsBlocked | Field::WalletIsMonitored);
         if of_wallet && self.place != Place::Condition {
             self.findings
-                .error(
-                    Code::FieldNotHere,
-                    span,
-                    format!("`{path}` cannot be asked inside an aggregate"),
-                )
+                .error(Code::FieldNotHere, span, format!("`{path}` cannot be asked inside an aggregate"))
                 .label("this is the wallet's state now, not then")
                 .help("move it out of the aggregate: `… and wallet.is_blocked`");
             return None;
@@ -351,11 +296,7 @@ impl<'a> Checker<'a> {
         let of_match = self.place == Place::WhereMatch && fields::field(name, false).is_some();
         if of_match {
             self.findings
-                .error(
-                    Code::FieldNotHere,
-                    span,
-                    format!("a match has no field `{name}`"),
-                )
+                .error(Code::FieldNotHere, span, format!("a match has no field `{name}`"))
                 .label("not a field of a match")
                 .nearest("", fields::known_paths(true));
         }
@@ -365,10 +306,8 @@ impl<'a> Checker<'a> {
     fn unknown_field(&mut self, name: &str, span: &Range<usize>) {
         let of_match = self.place == Place::WhereMatch;
         let path = name.strip_prefix("this.").unwrap_or(name);
-        let finding = self
-            .findings
-            .error(Code::UnknownField, span, format!("unknown field `{name}`"))
-            .label("not a field");
+        let finding =
+            self.findings.error(Code::UnknownField, span, format!("unknown field `{name}`")).label("not a field");
         if path == "wallet" {
             finding.help("the wallet's id is `wallet_id`; `wallet` stands for it after `by` only");
         } else if path.starts_with("attributes") {
@@ -393,14 +332,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let what = Operand::Field(scope, field.clone());
-        self.reads.evidence.push((
-            span.start,
-            Evidence {
-                name: name.to_owned(),
-                what,
-                value_type: as_type,
-            },
-        ));
+        self.reads.evidence.push((span.start, Evidence { name: name.to_owned(), what, value_type: as_type }));
         if may_miss {
             self.reads.may_miss.push((field.clone(), span.clone()));
         }
@@ -408,19 +340,10 @@ impl<'a> Checker<'a> {
 
     fn in_list(&mut self, what: &Expression, negated: bool, list: &Name) -> Value {
         let value = self.value(what, Some(Type::Text));
-        let Some(position) = self
-            .world
-            .list_names
-            .iter()
-            .position(|known| *known == list.text)
-        else {
+        let Some(position) = self.world.list_names.iter().position(|known| *known == list.text) else {
             let known: Vec<&str> = self.world.list_names.iter().map(String::as_str).collect();
             self.findings
-                .error(
-                    Code::UnknownList,
-                    &list.span,
-                    format!("unknown list `{}`", list.text),
-                )
+                .error(Code::UnknownList, &list.span, format!("unknown list `{}`", list.text))
                 .label("not declared in data/lists.yaml")
                 .nearest(&list.text, known);
             return Value::Broken;
@@ -428,40 +351,19 @@ impl<'a> Checker<'a> {
         let of_networks = self.world.list_types[position] == ListType::Cidr;
         match value {
             Value::Broken => Value::Broken,
-            Value::Symbol {
-                symbol: Symbol::Field(scope, field),
-                symbol_type,
-                ..
-            } if symbol_type
-                == if of_networks {
-                    Type::Address
-                } else {
-                    Type::Text
-                } =>
+            Value::Symbol { symbol: Symbol::Field(scope, field), symbol_type, .. }
+                if symbol_type == if of_networks { Type::Address } else { Type::Text } =>
             {
-                Value::Condition(Condition::InList {
-                    scope,
-                    field,
-                    list: position,
-                    negated,
-                })
+                Value::Condition(Condition::InList { scope, field, list: position, negated })
             }
             Value::Word(word) => {
                 self.unknown_field(&word, &what.span);
                 Value::Broken
             }
             other => {
-                let wanted = if of_networks {
-                    "an address field"
-                } else {
-                    "a text field"
-                };
+                let wanted = if of_networks { "an address field" } else { "a text field" };
                 self.findings
-                    .error(
-                        Code::ListType,
-                        &what.span,
-                        format!("the list `{}` is asked about {wanted}", list.text),
-                    )
+                    .error(Code::ListType, &what.span, format!("the list `{}` is asked about {wanted}", list.text))
                     .label(format!("this is {}", other.describe()));
                 Value::Broken
             }
@@ -470,17 +372,11 @@ impl<'a> Checker<'a> {
 
     fn has(&mut self, what: &Expression, text: &Name) -> Value {
         match self.value(what, None) {
-            Value::Clauses => {
-                Value::Condition(Condition::ClausesHas(Arc::from(text.text.as_str())))
-            }
+            Value::Clauses => Value::Condition(Condition::ClausesHas(Arc::from(text.text.as_str()))),
             Value::Broken => Value::Broken,
             _ => {
                 self.findings
-                    .error(
-                        Code::MatchesOnly,
-                        &what.span,
-                        "only the clauses of a match can be asked with `has`",
-                    )
+                    .error(Code::MatchesOnly, &what.span, "only the clauses of a match can be asked with `has`")
                     .label("this is not `clauses`")
                     .help("inside an aggregate over `match`: `where clauses has \"7.15\"`");
                 Value::Broken
@@ -491,11 +387,7 @@ impl<'a> Checker<'a> {
     fn matched(&mut self, clause: &Name, span: &Range<usize>) -> Value {
         if self.place != Place::Condition {
             self.findings
-                .error(
-                    Code::MatchesOnly,
-                    span,
-                    "`matched` speaks of this operation and cannot stand in `where`",
-                )
+                .error(Code::MatchesOnly, span, "`matched` speaks of this operation and cannot stand in `where`")
                 .label("inside an aggregate")
                 .help("move it out: `… and matched \"7.15\"`, or run the aggregate over `match`");
             return Value::Broken;
@@ -507,23 +399,14 @@ impl<'a> Checker<'a> {
     fn is_missing(&mut self, what: &Expression, negated: bool) -> Value {
         match &what.kind {
             ExpressionKind::Name(name) => self.field_is_missing(name, negated, &what.span),
-            ExpressionKind::Aggregate(aggregate) => {
-                match self.aggregate_id(aggregate, &what.span, None) {
-                    Some(id) => Value::Condition(Condition::Missing {
-                        what: Operand::Aggregate(id),
-                        negated,
-                    }),
-                    None => Value::Broken,
-                }
-            }
+            ExpressionKind::Aggregate(aggregate) => match self.aggregate_id(aggregate, &what.span, None) {
+                Some(id) => Value::Condition(Condition::Missing { what: Operand::Aggregate(id), negated }),
+                None => Value::Broken,
+            },
             ExpressionKind::Broken => Value::Broken,
             _ => {
                 self.findings
-                    .error(
-                        Code::TypeMismatch,
-                        &what.span,
-                        "only a field or an aggregate can be missing",
-                    )
+                    .error(Code::TypeMismatch, &what.span, "only a field or an aggregate can be missing")
                     .label("this is neither");
                 Value::Broken
             }
@@ -537,10 +420,7 @@ impl<'a> Checker<'a> {
             }
             return Value::Broken;
         };
-        let missing = |field| Condition::Missing {
-            what: Operand::Field(scope, field),
-            negated,
-        };
+        let missing = |field| Condition::Missing { what: Operand::Field(scope, field), negated };
         let Field::Attribute(key, _) = &info.field else {
             self.note_field(scope, &info.field, info.field_type, name, span, false);
             return Value::Condition(missing(info.field));
@@ -548,14 +428,8 @@ impl<'a> Checker<'a> {
         // Nothing says its type here, so it is missing when it is neither text, int nor bool.
         self.note_field(scope, &info.field, info.field_type, name, span, false);
         let parts = [AttributeType::Text, AttributeType::Int, AttributeType::Bool];
-        let parts = parts
-            .map(|as_type| missing(Field::Attribute(Arc::clone(key), as_type)))
-            .to_vec();
-        Value::Condition(if negated {
-            Condition::Any(parts)
-        } else {
-            Condition::All(parts)
-        })
+        let parts = parts.map(|as_type| missing(Field::Attribute(Arc::clone(key), as_type))).to_vec();
+        Value::Condition(if negated { Condition::Any(parts) } else { Condition::All(parts) })
     }
 }
 
@@ -565,29 +439,20 @@ const fn attribute_type_of(wanted: Type) -> Option<(AttributeType, Type)> {
         Type::Bool => Some((AttributeType::Bool, Type::Bool)),
         Type::Int => Some((AttributeType::Int, Type::Int)),
         Type::Money => Some((AttributeType::Money, Type::Money)),
-        Type::Text | Type::Enum | Type::Country | Type::Address => {
-            Some((AttributeType::Text, Type::Text))
-        }
+        Type::Text | Type::Enum | Type::Country | Type::Address => Some((AttributeType::Text, Type::Text)),
         Type::Duration | Type::Time | Type::Clauses => None,
     }
 }
 
-fn field_value(
-    scope: Scope,
-    field: Field,
-    field_type: Type,
-    words: &'static [&'static str],
-) -> Value {
+fn field_value(scope: Scope, field: Field, field_type: Type, words: &'static [&'static str]) -> Value {
     match field_type {
         Type::Bool => Value::Condition(Condition::Flag(scope, field)),
         Type::Int | Type::Money | Type::Duration | Type::Time => {
             Value::Number(Quantity::whole(Number::Field(scope, field), field_type))
         }
-        Type::Text | Type::Enum | Type::Country | Type::Address => Value::Symbol {
-            symbol: Symbol::Field(scope, field),
-            symbol_type: field_type,
-            words,
-        },
+        Type::Text | Type::Enum | Type::Country | Type::Address => {
+            Value::Symbol { symbol: Symbol::Field(scope, field), symbol_type: field_type, words }
+        }
         Type::Clauses => Value::Clauses,
     }
 }

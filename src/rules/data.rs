@@ -17,14 +17,10 @@ pub(crate) fn read_mrp(path: &str, text: &str) -> (MrpTable, Vec<Diagnostic>) {
     let mut table = MrpTable::default();
     let rows = yaml::parse(text, &mut findings).and_then(|root| {
         let keys = Keys::open(&root, "the MRP table", &["mrp"], &mut findings)?;
-        keys.required("mrp", "the MRP table", &mut findings)
-            .cloned()
+        keys.required("mrp", "the MRP table", &mut findings).cloned()
     });
     let items = match rows {
-        Some(Node {
-            kind: NodeKind::Sequence(items),
-            ..
-        }) => items,
+        Some(Node { kind: NodeKind::Sequence(items), .. }) => items,
         Some(node) => {
             findings
                 .error(Code::WrongShape, &node.span, "`mrp` must be a list of rows")
@@ -45,28 +41,18 @@ fn read_mrp_row(item: &Node, table: &mut MrpTable, findings: &mut Findings) {
         return;
     };
     let from_node = keys.required("from", "a row", findings);
-    let from = from_node
-        .and_then(|node| keys::date(node, "`from`", findings))
-        .map(almaty_midnight);
-    let value = keys
-        .required("value", "a row", findings)
-        .and_then(|node| read_kzt(node, findings));
+    let from = from_node.and_then(|node| keys::date(node, "`from`", findings)).map(almaty_midnight);
+    let value = keys.required("value", "a row", findings).and_then(|node| read_kzt(node, findings));
     let (Some(node), Some(from), Some(value)) = (from_node, from, value) else {
         return;
     };
     match table.rows.last() {
         Some((last, _)) if *last == from => {
-            findings
-                .error(Code::MrpOrder, &node.span, "two rows start on the same day")
-                .label("second of them");
+            findings.error(Code::MrpOrder, &node.span, "two rows start on the same day").label("second of them");
         }
         Some((last, _)) if *last > from => {
             findings
-                .error(
-                    Code::MrpOrder,
-                    &node.span,
-                    "the rows must be in ascending order",
-                )
+                .error(Code::MrpOrder, &node.span, "the rows must be in ascending order")
                 .label("starts before the row above");
         }
         _ => table.rows.push((from, value)),
@@ -75,23 +61,13 @@ fn read_mrp_row(item: &Node, table: &mut MrpTable, findings: &mut Findings) {
 
 fn read_kzt(node: &Node, findings: &mut Findings) -> Option<i64> {
     let text = keys::text(node, "`value`", findings)?;
-    let number = text
-        .strip_suffix("KZT")
-        .map(|number| number.trim_end().replace('_', ""));
+    let number = text.strip_suffix("KZT").map(|number| number.trim_end().replace('_', ""));
     let tiyn = number.as_deref().and_then(Money::parse).map(Money::tiyn);
     let found = tiyn.filter(|tiyn| *tiyn > 0 && i128::from(*tiyn) <= MRP_MAX);
     if found.is_none() {
-        let code = if number.is_none() {
-            Code::MoneyWithoutUnit
-        } else {
-            Code::BadValue
-        };
+        let code = if number.is_none() { Code::MoneyWithoutUnit } else { Code::BadValue };
         findings
-            .error(
-                code,
-                &node.span,
-                "the value of one MRP is an amount of money",
-            )
+            .error(code, &node.span, "the value of one MRP is an amount of money")
             .label("not an amount in KZT, or out of range")
             .help("for example `4325 KZT`");
     }
@@ -154,78 +130,39 @@ fn declarations(path: &str, text: &str, findings: &mut Findings) -> Vec<Declarat
     };
     let NodeKind::Mapping(entries) = &root.kind else {
         findings
-            .error(
-                Code::WrongShape,
-                &root.span,
-                "the file must be a mapping of list names",
-            )
+            .error(Code::WrongShape, &root.span, "the file must be a mapping of list names")
             .label(format!("this is {}", root.describe()))
             .help("for example `antifraud_wallets: {type: wallet, file: antifraud_wallets.csv}`");
         return Vec::new();
     };
     // The names may stand under `lists:` or at the top.
     let entries = match entries.as_slice() {
-        [
-            Entry {
-                key,
-                value:
-                    Node {
-                        kind: NodeKind::Mapping(inner),
-                        ..
-                    },
-                ..
-            },
-        ] if key == "lists" => inner,
+        [Entry { key, value: Node { kind: NodeKind::Mapping(inner), .. }, .. }] if key == "lists" => inner,
         _ => entries,
     };
     let folder = path.rfind('/').map_or("", |slash| &path[..=slash]);
-    entries
-        .iter()
-        .filter_map(|entry| declaration(entry, folder, findings))
-        .collect()
+    entries.iter().filter_map(|entry| declaration(entry, folder, findings)).collect()
 }
 
 fn declaration(entry: &Entry, folder: &str, findings: &mut Findings) -> Option<Declaration> {
     let fits = entry.key.starts_with(|c: char| c.is_ascii_lowercase())
-        && entry
-            .key
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        && entry.key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if !fits {
         findings
-            .error(
-                Code::BadValue,
-                &entry.key_span,
-                format!("`{}` cannot be the name of a list", entry.key),
-            )
+            .error(Code::BadValue, &entry.key_span, format!("`{}` cannot be the name of a list", entry.key))
             .label("only `a`–`z`, `0`–`9` and `_`, a letter first");
     }
-    let keys = Keys::open(
-        &entry.value,
-        "a list",
-        &["type", "file", "title", "notes"],
-        findings,
-    )?;
-    let list_type = keys
-        .required("type", "a list", findings)
-        .and_then(|node| keys::word(node, "list type", &LIST_TYPES, findings));
+    let keys = Keys::open(&entry.value, "a list", &["type", "file", "title", "notes"], findings)?;
+    let list_type =
+        keys.required("type", "a list", findings).and_then(|node| keys::word(node, "list type", &LIST_TYPES, findings));
     let file_node = keys.required("file", "a list", findings)?;
     let file = keys::text(file_node, "`file`", findings)?;
     if !file.to_ascii_lowercase().ends_with(".csv") || file.contains(['/', '\\']) {
         findings
-            .error(
-                Code::BadValue,
-                &file_node.span,
-                "a list's file is a `.csv` beside lists.yaml",
-            )
+            .error(Code::BadValue, &file_node.span, "a list's file is a `.csv` beside lists.yaml")
             .label("not such a name");
         return None;
     }
     let path = format!("{folder}{file}");
-    Some(Declaration {
-        name: entry.key.clone(),
-        list_type: list_type?,
-        path,
-        span: file_node.span.clone(),
-    })
+    Some(Declaration { name: entry.key.clone(), list_type: list_type?, path, span: file_node.span.clone() })
 }

@@ -122,29 +122,16 @@ pub(crate) struct Findings {
 
 impl Findings {
     pub(crate) fn new(path: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            list: Vec::new(),
-        }
+        Self { path: path.to_owned(), list: Vec::new() }
     }
 
     /// Adds an error; the returned handle adds label and help.
-    pub(crate) fn error(
-        &mut self,
-        code: Code,
-        span: &Range<usize>,
-        message: impl Into<String>,
-    ) -> &mut Diagnostic {
+    pub(crate) fn error(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
         self.add(Severity::Error, code, span, message.into())
     }
 
     /// Adds a warning; the returned handle adds label and help.
-    pub(crate) fn warning(
-        &mut self,
-        code: Code,
-        span: &Range<usize>,
-        message: impl Into<String>,
-    ) -> &mut Diagnostic {
+    pub(crate) fn warning(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
         self.add(Severity::Warning, code, span, message.into())
     }
 
@@ -155,19 +142,10 @@ impl Findings {
 
     /// Counts the errors, warnings left out.
     pub(crate) fn error_count(&self) -> usize {
-        self.list
-            .iter()
-            .filter(|finding| finding.severity == Severity::Error)
-            .count()
+        self.list.iter().filter(|finding| finding.severity == Severity::Error).count()
     }
 
-    fn add(
-        &mut self,
-        severity: Severity,
-        code: Code,
-        span: &Range<usize>,
-        message: String,
-    ) -> &mut Diagnostic {
+    fn add(&mut self, severity: Severity, code: Code, span: &Range<usize>, message: String) -> &mut Diagnostic {
         self.list.push(Diagnostic {
             code: code.name(),
             severity,
@@ -194,11 +172,7 @@ impl Diagnostic {
     }
 
     /// Adds "did you mean" with the nearest of the known names, or the whole choice when none is near.
-    pub(crate) fn nearest<'a>(
-        &mut self,
-        found: &str,
-        known: impl IntoIterator<Item = &'a str>,
-    ) -> &mut Self {
+    pub(crate) fn nearest<'a>(&mut self, found: &str, known: impl IntoIterator<Item = &'a str>) -> &mut Self {
         let known: Vec<&str> = known.into_iter().collect();
         let help = match nearest_name(found, &known) {
             Some(name) => format!("did you mean `{name}`?"),
@@ -215,15 +189,8 @@ pub(crate) fn nearest_name<'a>(found: &str, known: &[&'a str]) -> Option<&'a str
     let lower = found.to_lowercase();
     known
         .iter()
-        .map(|name| {
-            (
-                strsim::damerau_levenshtein(&lower, &name.to_lowercase()),
-                *name,
-            )
-        })
-        .filter(|(distance, name)| {
-            *distance <= (name.chars().count().max(found.chars().count()) / 3).max(1)
-        })
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), *name))
+        .filter(|(distance, name)| *distance <= (name.chars().count().max(found.chars().count()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

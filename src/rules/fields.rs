@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::program::{AttributeType, Field, Type, TypeSet};
-use crate::operation::{
-    AttemptOutcome, ClientStatus, CounterpartyKind, OperationType, Order, Proof, ReportSource,
-};
+use crate::operation::{AttemptOutcome, ClientStatus, CounterpartyKind, OperationType, Order, Proof, ReportSource};
 
 /// What a field's path means.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,38 +20,13 @@ pub(crate) const FIELDS: [(&str, Field, Type, &[&str]); 23] = [
     ("type", Field::Type, Type::Enum, OperationType::NAMES),
     ("occurred_at", Field::OccurredAt, Type::Time, &[]),
     ("wallet_id", Field::WalletId, Type::Text, &[]),
-    (
-        "client_status",
-        Field::ClientStatus,
-        Type::Enum,
-        ClientStatus::NAMES,
-    ),
+    ("client_status", Field::ClientStatus, Type::Enum, ClientStatus::NAMES),
     ("amount", Field::Amount, Type::Money, &[]),
     ("currency", Field::Currency, Type::Text, &[]),
-    (
-        "counterparty.kind",
-        Field::CounterpartyKind,
-        Type::Enum,
-        CounterpartyKind::NAMES,
-    ),
-    (
-        "counterparty.wallet_id",
-        Field::CounterpartyWalletId,
-        Type::Text,
-        &[],
-    ),
-    (
-        "counterparty.account",
-        Field::CounterpartyAccount,
-        Type::Text,
-        &[],
-    ),
-    (
-        "counterparty.phone",
-        Field::CounterpartyPhone,
-        Type::Text,
-        &[],
-    ),
+    ("counterparty.kind", Field::CounterpartyKind, Type::Enum, CounterpartyKind::NAMES),
+    ("counterparty.wallet_id", Field::CounterpartyWalletId, Type::Text, &[]),
+    ("counterparty.account", Field::CounterpartyAccount, Type::Text, &[]),
+    ("counterparty.phone", Field::CounterpartyPhone, Type::Text, &[]),
     ("ip", Field::Ip, Type::Address, &[]),
     ("ip.country", Field::IpCountry, Type::Country, &[]),
     ("ip.is_anonymizer", Field::IpIsAnonymizer, Type::Bool, &[]),
@@ -65,12 +38,7 @@ pub(crate) const FIELDS: [(&str, Field, Type, &[&str]); 23] = [
     ("actor", Field::Actor, Type::Text, &[]),
     ("source", Field::Source, Type::Enum, ReportSource::NAMES),
     ("wallet.is_blocked", Field::WalletIsBlocked, Type::Bool, &[]),
-    (
-        "wallet.is_monitored",
-        Field::WalletIsMonitored,
-        Type::Bool,
-        &[],
-    ),
+    ("wallet.is_monitored", Field::WalletIsMonitored, Type::Bool, &[]),
 ];
 
 /// The fields of a match, inside an aggregate over `match`.
@@ -88,28 +56,18 @@ pub(crate) const CLASSES: [&str; 4] = ["debit", "credit", "session", "any"];
 
 /// Finds a field by its path; an attribute is text until it is compared with something else.
 pub(crate) fn field(path: &str, of_match: bool) -> Option<FieldInfo> {
-    let table: &[(&str, Field, Type, &'static [&'static str])] =
-        if of_match { &MATCH_FIELDS } else { &FIELDS };
+    let table: &[(&str, Field, Type, &'static [&'static str])] = if of_match { &MATCH_FIELDS } else { &FIELDS };
     if let Some((_, field, field_type, words)) = table.iter().find(|(name, ..)| *name == path) {
-        return Some(FieldInfo {
-            field: field.clone(),
-            field_type: *field_type,
-            words,
-        });
+        return Some(FieldInfo { field: field.clone(), field_type: *field_type, words });
     }
     let key = attribute_key(path).filter(|_| !of_match)?;
     let field = Field::Attribute(Arc::from(key), AttributeType::Text);
-    Some(FieldInfo {
-        field,
-        field_type: Type::Text,
-        words: &[],
-    })
+    Some(FieldInfo { field, field_type: Type::Text, words: &[] })
 }
 
 /// Returns the key of `attributes.KEY`.
 pub(crate) fn attribute_key(path: &str) -> Option<&str> {
-    path.strip_prefix("attributes.")
-        .filter(|key| !key.is_empty() && !key.contains('.'))
+    path.strip_prefix("attributes.").filter(|key| !key.is_empty() && !key.contains('.'))
 }
 
 /// Returns the path of a field as rules write it.
@@ -117,17 +75,13 @@ pub(crate) fn path(field: &Field) -> String {
     if let Field::Attribute(key, _) = field {
         return format!("attributes.{key}");
     }
-    let found = FIELDS
-        .iter()
-        .chain(&MATCH_FIELDS)
-        .find(|(_, known, ..)| known == field);
+    let found = FIELDS.iter().chain(&MATCH_FIELDS).find(|(_, known, ..)| known == field);
     found.map_or_else(String::new, |(name, ..)| (*name).to_owned())
 }
 
 /// Lists the paths of all fields for "did you mean".
 pub(crate) fn known_paths(of_match: bool) -> Vec<&'static str> {
-    let table: &[(&'static str, Field, Type, &[&str])] =
-        if of_match { &MATCH_FIELDS } else { &FIELDS };
+    let table: &[(&'static str, Field, Type, &[&str])] = if of_match { &MATCH_FIELDS } else { &FIELDS };
     table.iter().map(|(name, ..)| *name).collect()
 }
 
@@ -144,11 +98,7 @@ pub(crate) fn type_set(name: &str) -> Option<TypeSet> {
 
 /// Lists the names of all types and classes.
 pub(crate) fn type_names() -> Vec<&'static str> {
-    OperationType::NAMES
-        .iter()
-        .copied()
-        .chain(CLASSES)
-        .collect()
+    OperationType::NAMES.iter().copied().chain(CLASSES).collect()
 }
 
 /// Tells whether an accepted operation of the type always bears the field (section 1 of the contract).

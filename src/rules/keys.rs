@@ -17,20 +17,11 @@ pub(crate) struct Keys<'n> {
 
 impl<'n> Keys<'n> {
     /// Opens a mapping. `None` when the node is something else.
-    pub(crate) fn open(
-        node: &'n Node,
-        what: &str,
-        known: &[&str],
-        findings: &mut Findings,
-    ) -> Option<Self> {
+    pub(crate) fn open(node: &'n Node, what: &str, known: &[&str], findings: &mut Findings) -> Option<Self> {
         let NodeKind::Mapping(entries) = &node.kind else {
             let span = node.span.clone();
             findings
-                .error(
-                    Code::WrongShape,
-                    &span,
-                    format!("{what} must be a mapping of keys"),
-                )
+                .error(Code::WrongShape, &span, format!("{what} must be a mapping of keys"))
                 .label(format!("this is {}", node.describe()))
                 .help(format!("its keys are: {}", known.join(", ")));
             return None;
@@ -38,18 +29,12 @@ impl<'n> Keys<'n> {
         for entry in entries {
             if !known.contains(&entry.key.as_str()) && entry.key != "<<" {
                 findings
-                    .error(
-                        Code::UnknownKey,
-                        &entry.key_span,
-                        format!("unknown key `{}` in {what}", entry.key),
-                    )
+                    .error(Code::UnknownKey, &entry.key_span, format!("unknown key `{}` in {what}", entry.key))
                     .label("not known here")
                     .nearest(&entry.key, known.iter().copied());
             }
         }
-        let span = entries
-            .first()
-            .map_or_else(|| node.span.clone(), |entry| entry.key_span.clone());
+        let span = entries.first().map_or_else(|| node.span.clone(), |entry| entry.key_span.clone());
         Some(Self { entries, span })
     }
 
@@ -64,20 +49,11 @@ impl<'n> Keys<'n> {
     }
 
     /// Returns the value of a key that must be there.
-    pub(crate) fn required(
-        &self,
-        key: &str,
-        what: &str,
-        findings: &mut Findings,
-    ) -> Option<&'n Node> {
+    pub(crate) fn required(&self, key: &str, what: &str, findings: &mut Findings) -> Option<&'n Node> {
         let found = self.optional(key);
         if found.is_none() {
             findings
-                .error(
-                    Code::MissingKey,
-                    &self.span,
-                    format!("{what} lacks the key `{key}`"),
-                )
+                .error(Code::MissingKey, &self.span, format!("{what} lacks the key `{key}`"))
                 .label(format!("`{key}:` is missing in this mapping"));
         }
         found
@@ -94,22 +70,12 @@ pub(crate) fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> O
     match &node.kind {
         NodeKind::Scalar { text, .. } if !text.trim().is_empty() => Some(text.trim()),
         NodeKind::Scalar { .. } | NodeKind::Empty => {
-            findings
-                .error(
-                    Code::WrongShape,
-                    &node.span,
-                    format!("{what} must not be empty"),
-                )
-                .label("nothing here");
+            findings.error(Code::WrongShape, &node.span, format!("{what} must not be empty")).label("nothing here");
             None
         }
         NodeKind::Sequence(_) | NodeKind::Mapping(_) => {
             findings
-                .error(
-                    Code::WrongShape,
-                    &node.span,
-                    format!("{what} must be one text"),
-                )
+                .error(Code::WrongShape, &node.span, format!("{what} must be one text"))
                 .label(format!("this is {}", node.describe()));
             None
         }
@@ -128,11 +94,7 @@ pub(crate) fn word<T: Copy>(
         return Some(*value);
     }
     findings
-        .error(
-            Code::UnknownWord,
-            &node.span,
-            format!("unknown {what} `{found}`"),
-        )
+        .error(Code::UnknownWord, &node.span, format!("unknown {what} `{found}`"))
         .label("not known here")
         .nearest(found, words.iter().map(|(name, _)| *name));
     None
@@ -145,11 +107,7 @@ pub(crate) fn list<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> V
         NodeKind::Scalar { .. } => vec![node],
         NodeKind::Mapping(_) | NodeKind::Empty => {
             findings
-                .error(
-                    Code::WrongShape,
-                    &node.span,
-                    format!("{what} must be a list"),
-                )
+                .error(Code::WrongShape, &node.span, format!("{what} must be a list"))
                 .label(format!("this is {}", node.describe()));
             Vec::new()
         }
@@ -173,13 +131,7 @@ pub(crate) fn date(node: &Node, what: &str, findings: &mut Findings) -> Option<N
 pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
     let bytes = text.as_bytes();
     let shaped = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(i, b)| {
-            if i == 4 || i == 7 {
-                *b == b'-'
-            } else {
-                b.is_ascii_digit()
-            }
-        });
+        && bytes.iter().enumerate().all(|(i, b)| if i == 4 || i == 7 { *b == b'-' } else { b.is_ascii_digit() });
     if !shaped || !("2000".."2100").contains(&text.get(..4)?) {
         return None;
     }
@@ -188,11 +140,5 @@ pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
 
 /// Tells whether a scalar was quoted.
 pub(crate) fn is_quoted(node: &Node) -> bool {
-    matches!(
-        node.kind,
-        NodeKind::Scalar {
-            style: Style::Quoted,
-            ..
-        }
-    )
+    matches!(node.kind, NodeKind::Scalar { style: Style::Quoted, .. })
 }

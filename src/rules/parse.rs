@@ -38,23 +38,11 @@ const KEYWORDS: [&str; 15] = [
 /// Parses the expression in a byte range of a file.
 pub(crate) fn parse(file: &str, range: Range<usize>, findings: &mut Findings) -> Expression {
     let tokens = lex(file, range, findings);
-    let mut parser = Parser {
-        tokens,
-        at: 0,
-        depth: 0,
-        too_deep: false,
-        findings,
-    };
+    let mut parser = Parser { tokens, at: 0, depth: 0, too_deep: false, findings };
     if *parser.peek() == TokenKind::End {
         let span = parser.span();
-        parser
-            .findings
-            .error(Code::EmptyCondition, &span, "the condition is empty")
-            .label("nothing here");
-        return Expression {
-            span,
-            kind: ExpressionKind::Broken,
-        };
+        parser.findings.error(Code::EmptyCondition, &span, "the condition is empty").label("nothing here");
+        return Expression { span, kind: ExpressionKind::Broken };
     }
     let expression = parser.expression();
     while *parser.peek() != TokenKind::End && !parser.too_deep {
@@ -137,11 +125,7 @@ impl Parser<'_> {
         };
         let span = self.span();
         let message = format!("expected {wanted}, found {found}");
-        Some(
-            self.findings
-                .error(Code::UnexpectedToken, &span, message)
-                .label("here"),
-        )
+        Some(self.findings.error(Code::UnexpectedToken, &span, message).label("here"))
     }
 
     /// Skips to the next `and`, `or`, unmatched `)` or the end.
@@ -177,11 +161,7 @@ impl Parser<'_> {
             self.too_deep = true;
             let span = self.span();
             self.findings
-                .error(
-                    Code::TooDeep,
-                    &span,
-                    format!("the condition is nested more than {DEPTH_MAX} deep"),
-                )
+                .error(Code::TooDeep, &span, format!("the condition is nested more than {DEPTH_MAX} deep"))
                 .label("too deep here");
         }
         self.at = self.tokens.len() - 1;
@@ -203,11 +183,7 @@ impl Parser<'_> {
                 mixed = true;
                 let span = self.span();
                 self.findings
-                    .error(
-                        Code::MixedAndOr,
-                        &span,
-                        "`and` and `or` are mixed without brackets",
-                    )
+                    .error(Code::MixedAndOr, &span, "`and` and `or` are mixed without brackets")
                     .label(format!("`{found}` after `{}`", joint.unwrap_or_default()))
                     .help("say what belongs together: `(a or b) and c`, or `a or (b and c)`");
             }
@@ -218,14 +194,8 @@ impl Parser<'_> {
         let span = start..self.end().max(start);
         match joint {
             None => parts.swap_remove(0),
-            Some("or") => Expression {
-                span,
-                kind: ExpressionKind::Any(parts),
-            },
-            Some(_) => Expression {
-                span,
-                kind: ExpressionKind::All(parts),
-            },
+            Some("or") => Expression { span, kind: ExpressionKind::Any(parts) },
+            Some(_) => Expression { span, kind: ExpressionKind::All(parts) },
         }
     }
 
@@ -237,10 +207,7 @@ impl Parser<'_> {
             Some(expression) => expression,
             None => {
                 self.skip_to_joint();
-                Expression {
-                    span: start..self.end().max(start),
-                    kind: ExpressionKind::Broken,
-                }
+                Expression { span: start..self.end().max(start), kind: ExpressionKind::Broken }
             }
         };
         let joint = matches!(self.peek(), TokenKind::End | TokenKind::Sign(Sign::Close))
@@ -256,17 +223,7 @@ impl Parser<'_> {
 
     /// Tells whether the token may follow the `where` of an aggregate.
     fn ends_where(&self) -> bool {
-        [
-            "by",
-            "into",
-            "within",
-            "today",
-            "this",
-            "quiet",
-            "excluding",
-        ]
-        .iter()
-        .any(|word| self.at_word(word))
+        ["by", "into", "within", "today", "this", "quiet", "excluding"].iter().any(|word| self.at_word(word))
     }
 
     fn report_after_part(&mut self) {
@@ -278,10 +235,7 @@ impl Parser<'_> {
             }
             return;
         };
-        let before = matches!(
-            self.tokens[self.at.saturating_sub(1)].kind,
-            TokenKind::Number { .. }
-        );
+        let before = matches!(self.tokens[self.at.saturating_sub(1)].kind, TokenKind::Number { .. });
         if let Some(finding) = self.unexpected("`and`, `or` or the end of the condition") {
             let _ = before;
             finding.nearest(&found, ["and", "or", "in", "is", "has", "not"]);
@@ -294,31 +248,21 @@ impl Parser<'_> {
             return self.comparison();
         }
         let inner = self.nested(Self::negation)?;
-        Some(Expression {
-            span: start..inner.span.end,
-            kind: ExpressionKind::Not(Box::new(inner)),
-        })
+        Some(Expression { span: start..inner.span.end, kind: ExpressionKind::Not(Box::new(inner)) })
     }
 
     fn comparison(&mut self) -> Parsed<Expression> {
         let start = self.span().start;
         if self.eat_word("matched") {
             let text = self.text_literal("a clause in quotes, like \"7.15\"")?;
-            return Some(Expression {
-                span: start..text.span.end,
-                kind: ExpressionKind::Matched(text),
-            });
+            return Some(Expression { span: start..text.span.end, kind: ExpressionKind::Matched(text) });
         }
         let left = self.sum()?;
         if let Some(comparison) = self.comparison_sign() {
             self.advance();
             let right = self.sum()?;
             let span = start..right.span.end;
-            let kind = ExpressionKind::Compare {
-                left: Box::new(left),
-                comparison,
-                right: Box::new(right),
-            };
+            let kind = ExpressionKind::Compare { left: Box::new(left), comparison, right: Box::new(right) };
             return Some(Expression { span, kind });
         }
         let negated = self.at_word("not");
@@ -332,21 +276,11 @@ impl Parser<'_> {
         let what = Box::new(left);
         if self.eat_word("in") {
             let list = self.name("the name of a list")?;
-            return Some(Expression {
-                span: start..list.span.end,
-                kind: ExpressionKind::In {
-                    what,
-                    negated,
-                    list,
-                },
-            });
+            return Some(Expression { span: start..list.span.end, kind: ExpressionKind::In { what, negated, list } });
         }
         if self.eat_word("has") {
             let text = self.text_literal("a text in quotes")?;
-            return Some(Expression {
-                span: start..text.span.end,
-                kind: ExpressionKind::Has { what, text },
-            });
+            return Some(Expression { span: start..text.span.end, kind: ExpressionKind::Has { what, text } });
         }
         if self.eat_word("is") {
             let missing = self.at_word("missing");
@@ -355,10 +289,7 @@ impl Parser<'_> {
                 return None;
             }
             self.advance();
-            return Some(Expression {
-                span: start..self.end(),
-                kind: ExpressionKind::Is { what, missing },
-            });
+            return Some(Expression { span: start..self.end(), kind: ExpressionKind::Is { what, missing } });
         }
         Some(*what)
     }
@@ -376,21 +307,12 @@ impl Parser<'_> {
     }
 
     fn sum(&mut self) -> Parsed<Expression> {
-        self.arithmetic(
-            Self::product,
-            &[
-                (Sign::Plus, Operator::Add),
-                (Sign::Minus, Operator::Subtract),
-            ],
-        )
+        self.arithmetic(Self::product, &[(Sign::Plus, Operator::Add), (Sign::Minus, Operator::Subtract)])
     }
 
     fn product(&mut self) -> Parsed<Expression> {
-        const OPERATORS: [(Sign, Operator); 3] = [
-            (Sign::Times, Operator::Multiply),
-            (Sign::Over, Operator::Divide),
-            (Sign::Percent, Operator::Remainder),
-        ];
+        const OPERATORS: [(Sign, Operator); 3] =
+            [(Sign::Times, Operator::Multiply), (Sign::Over, Operator::Divide), (Sign::Percent, Operator::Remainder)];
         self.arithmetic(Self::atom, &OPERATORS)
     }
 
@@ -403,9 +325,7 @@ impl Parser<'_> {
         let mut left = operand(self)?;
         let mut links = 0;
         loop {
-            let found = operators
-                .iter()
-                .find(|(sign, _)| *self.peek() == TokenKind::Sign(*sign));
+            let found = operators.iter().find(|(sign, _)| *self.peek() == TokenKind::Sign(*sign));
             let Some((_, operator)) = found else {
                 return Some(left);
             };
@@ -417,11 +337,7 @@ impl Parser<'_> {
             self.advance();
             let right = operand(self)?;
             let span = left.span.start..right.span.end;
-            let kind = ExpressionKind::Arithmetic {
-                left: Box::new(left),
-                operator: *operator,
-                right: Box::new(right),
-            };
+            let kind = ExpressionKind::Arithmetic { left: Box::new(left), operator: *operator, right: Box::new(right) };
             left = Expression { span, kind };
         }
     }
@@ -432,29 +348,18 @@ impl Parser<'_> {
             TokenKind::Number { hundredths, whole } => {
                 self.advance();
                 let unit = self.unit()?;
-                let kind = ExpressionKind::Number {
-                    hundredths,
-                    whole,
-                    unit,
-                };
-                Some(Expression {
-                    span: span.start..self.end(),
-                    kind,
-                })
+                let kind = ExpressionKind::Number { hundredths, whole, unit };
+                Some(Expression { span: span.start..self.end(), kind })
             }
             TokenKind::Text(text) => {
                 self.advance();
-                Some(Expression {
-                    span,
-                    kind: ExpressionKind::Text(text),
-                })
+                Some(Expression { span, kind: ExpressionKind::Text(text) })
             }
             TokenKind::Sign(Sign::Open) => {
                 self.advance();
                 let mut inner = self.nested(|parser| Some(parser.expression()))?;
                 if !self.eat_sign(Sign::Close) {
-                    self.unexpected("`)`")
-                        .map(|finding| finding.help("a bracket that was opened is not closed"));
+                    self.unexpected("`)`").map(|finding| finding.help("a bracket that was opened is not closed"));
                     return None;
                 }
                 inner.span = span.start..self.end();
@@ -462,24 +367,17 @@ impl Parser<'_> {
             }
             TokenKind::Name(name) if name == "true" || name == "false" => {
                 self.advance();
-                Some(Expression {
-                    span,
-                    kind: ExpressionKind::Bool(name == "true"),
-                })
+                Some(Expression { span, kind: ExpressionKind::Bool(name == "true") })
             }
             TokenKind::Name(name) if !KEYWORDS.contains(&name.as_str()) => {
                 self.advance();
                 if *self.peek() == TokenKind::Sign(Sign::Open) {
                     return self.nested(|parser| parser.aggregate(Name { text: name, span }));
                 }
-                Some(Expression {
-                    span,
-                    kind: ExpressionKind::Name(name),
-                })
+                Some(Expression { span, kind: ExpressionKind::Name(name) })
             }
             TokenKind::Sign(Sign::Minus) => {
-                self.unexpected("a value")
-                    .map(|finding| finding.help("nothing in the language is below zero"));
+                self.unexpected("a value").map(|finding| finding.help("nothing in the language is below zero"));
                 None
             }
             _ => {

@@ -102,7 +102,9 @@ pub enum Number {
     Literal(i128),
     /// So many hundredths of the MRP of the operation's Almaty day: `100 MRP` is 10,000. Missing
     /// before the table's first row.
-    Mrp { hundredths: i64 },
+    Mrp {
+        hundredths: i64,
+    },
     Field(Scope, Field),
     Aggregate(AggregateId),
     Add(Box<Number>, Box<Number>),
@@ -143,17 +145,33 @@ pub enum Condition {
     All(Vec<Condition>),
     /// Kleene `or`.
     Any(Vec<Condition>),
-    Compare { left: Number, comparison: Comparison, right: Number },
+    Compare {
+        left: Number,
+        comparison: Comparison,
+        right: Number,
+    },
     /// Equality of symbols (`negated`: inequality).
-    Same { left: Symbol, right: Symbol, negated: bool },
+    Same {
+        left: Symbol,
+        right: Symbol,
+        negated: bool,
+    },
     /// A bool field.
     Flag(Scope, Field),
     /// An `any` or `none` aggregate, or `last` of a bool field.
     FlagAggregate(AggregateId),
     /// Membership of a text or address field in a list; a missing field is unknown.
-    InList { scope: Scope, field: Field, list: usize, negated: bool },
+    InList {
+        scope: Scope,
+        field: Field,
+        list: usize,
+        negated: bool,
+    },
     /// `x is missing` (`negated`: `is present`); never unknown.
-    Missing { what: Operand, negated: bool },
+    Missing {
+        what: Operand,
+        negated: bool,
+    },
     /// `clauses has "7.15"`, inside an aggregate over `match`.
     ClausesHas(Arc<str>),
     /// `matched "7.15"`: this operation is matched by an enforced rule of the clause.

@@ -11,8 +11,7 @@ use super::fields;
 use super::keys::{self, Keys};
 use super::parse;
 use super::program::{
-    Action, Aggregate, Condition, Field, Function, Localized, Mode, OnMissing, Rule, Stream,
-    TypeSet,
+    Action, Aggregate, Condition, Field, Function, Localized, Mode, OnMissing, Rule, Stream, TypeSet,
 };
 use super::syntax::{Expression, ExpressionKind};
 use super::yaml::{self, Node, NodeKind, Style};
@@ -57,81 +56,47 @@ pub(crate) fn read(path: &str, text: &str, world: &mut World) -> Reading {
     let mut findings = Findings::new(path);
     let file = yaml::parse(text, &mut findings).and_then(|root| {
         let keys = Keys::open(&root, "a rule", &KEYS, &mut findings)?;
-        read_keys(
-            path,
-            text,
-            &keys,
-            &mut Checker::new(text, &mut findings, world),
-        )
+        read_keys(path, text, &keys, &mut Checker::new(text, &mut findings, world))
     });
     if file.is_none() && findings.list.is_empty() {
-        findings
-            .error(Code::WrongShape, &(0..0), "the file is empty")
-            .label("a rule was expected");
+        findings.error(Code::WrongShape, &(0..0), "the file is empty").label("a rule was expected");
     }
-    Reading {
-        file,
-        findings: findings.list,
-    }
+    Reading { file, findings: findings.list }
 }
 
 /// Reads the keys in an order in which each has what it needs; all are read, whatever is wrong.
-fn read_keys(
-    path: &str,
-    text: &str,
-    keys: &Keys<'_>,
-    checker: &mut Checker<'_>,
-) -> Option<RuleFile> {
+fn read_keys(path: &str, text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>) -> Option<RuleFile> {
     let id_node = keys.required("rule", "the rule", checker.findings);
     let id = id_node.and_then(|node| read_id(path, node, checker.findings));
-    let clauses = keys
-        .required("clauses", "the rule", checker.findings)
-        .map(|node| read_clauses(node, checker.findings));
+    let clauses =
+        keys.required("clauses", "the rule", checker.findings).map(|node| read_clauses(node, checker.findings));
     let title = keys
         .required("title", "the rule", checker.findings)
         .and_then(|node| localized(node, "title", checker.findings));
     let owner = required_text(keys, "owner", checker.findings);
-    let mode = keys
-        .required("mode", "the rule", checker.findings)
-        .and_then(|node| read_mode(node, checker.findings));
-    let on = keys
-        .required("on", "the rule", checker.findings)
-        .map(|node| read_on(node, checker.findings));
+    let mode = keys.required("mode", "the rule", checker.findings).and_then(|node| read_mode(node, checker.findings));
+    let on = keys.required("on", "the rule", checker.findings).map(|node| read_on(node, checker.findings));
     let (from, until) = read_period(keys, checker.findings);
     let on_missing = keys.optional("on_missing").and_then(|node| {
-        keys::word(
-            node,
-            "choice",
-            &[("skip", OnMissing::Skip), ("fire", OnMissing::Fire)],
-            checker.findings,
-        )
+        keys::word(node, "choice", &[("skip", OnMissing::Skip), ("fire", OnMissing::Fire)], checker.findings)
     });
-    let when = keys
-        .optional("when")
-        .map_or(Condition::Literal(true), |node| read_when(node, checker));
+    let when = keys.optional("when").map_or(Condition::Literal(true), |node| read_when(node, checker));
     let may_miss = std::mem::take(&mut checker.reads.may_miss);
     let on = on.unwrap_or_default();
-    let actions = keys
-        .required("then", "the rule", checker.findings)
-        .map(|node| actions::read(node, on, checker));
+    let actions = keys.required("then", "the rule", checker.findings).map(|node| actions::read(node, on, checker));
     let actions = actions.unwrap_or_default();
     if keys.optional("on_missing").is_none() && demands_on_missing(&actions) {
         check_on_missing(on, &may_miss, checker);
     }
     let evidence = checker.reads.evidence();
     let message = keys.optional("message").and_then(|node| {
-        let names: Vec<&str> = evidence
-            .iter()
-            .map(|evidence| evidence.name.as_str())
-            .collect();
+        let names: Vec<&str> = evidence.iter().map(|evidence| evidence.name.as_str()).collect();
         check_placeholders(node, text, &names, checker.findings);
         localized(node, "message", checker.findings)
     });
     let severity = optional_text(keys, "severity", checker.findings);
     let notes = optional_text(keys, "notes", checker.findings);
-    let when_span = keys
-        .entry("when")
-        .map_or_else(|| keys.span().clone(), |entry| entry.key_span.clone());
+    let when_span = keys.entry("when").map_or_else(|| keys.span().clone(), |entry| entry.key_span.clone());
     let rule = Rule {
         id: Arc::from(id?),
         clauses: clauses?.into(),
@@ -149,21 +114,13 @@ fn read_keys(
         actions,
         evidence,
         needs: checker.reads.needs,
-        reads_login_run: checker
-            .reads
-            .aggregates
-            .iter()
-            .any(|id| is_login_run(&checker.world.aggregates[*id])),
+        reads_login_run: checker.reads.aggregates.iter().any(|id| is_login_run(&checker.world.aggregates[*id])),
         aggregates: checker.reads.aggregates.clone(),
         stage: 0,
         path: path.to_owned(),
         source: text.to_owned(),
     };
-    Some(RuleFile {
-        rule,
-        id_span: id_node?.span.clone(),
-        when_span,
-    })
+    Some(RuleFile { rule, id_span: id_node?.span.clone(), when_span })
 }
 
 fn is_login_run(aggregate: &Aggregate) -> bool {
@@ -180,40 +137,25 @@ fn required_text(keys: &Keys<'_>, key: &str, findings: &mut Findings) -> Option<
 }
 
 fn optional_text(keys: &Keys<'_>, key: &str, findings: &mut Findings) -> Option<String> {
-    keys.optional(key)
-        .and_then(|node| keys::text(node, &format!("`{key}`"), findings))
-        .map(str::to_owned)
+    keys.optional(key).and_then(|node| keys::text(node, &format!("`{key}`"), findings)).map(str::to_owned)
 }
 
 /// The id names the file and stands in commands: lower case, digits and hyphens.
 fn read_id<'n>(path: &str, node: &'n Node, findings: &mut Findings) -> Option<&'n str> {
     let id = keys::text(node, "`rule`", findings)?;
-    let fits = id
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && id.len() <= 64;
+    let fits = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && id.len() <= 64;
     if !fits {
         findings
-            .error(
-                Code::RuleId,
-                &node.span,
-                format!("`{id}` cannot be a rule id"),
-            )
+            .error(Code::RuleId, &node.span, format!("`{id}` cannot be a rule id"))
             .label("only `a`–`z`, `0`–`9` and `-`, at most 64");
         return None;
     }
     let stem = file_stem(path);
     if stem != id {
         findings
-            .error(
-                Code::RuleId,
-                &node.span,
-                "the rule id is not the file's name",
-            )
+            .error(Code::RuleId, &node.span, "the rule id is not the file's name")
             .label(format!("the file is `{stem}.yaml`"))
-            .help(format!(
-                "rename the file to `{id}.yaml`, or write `rule: {stem}`"
-            ));
+            .help(format!("rename the file to `{id}.yaml`, or write `rule: {stem}`"));
     }
     Some(id)
 }
@@ -231,33 +173,17 @@ fn read_clauses(node: &Node, findings: &mut Findings) -> Vec<Arc<str>> {
             continue;
         };
         // `7.20` unquoted is the number 7.2 to every other YAML reader.
-        let plain = matches!(
-            item.kind,
-            NodeKind::Scalar {
-                style: Style::Plain,
-                ..
-            }
-        );
+        let plain = matches!(item.kind, NodeKind::Scalar { style: Style::Plain, .. });
         if plain && clause.parse::<rust_decimal::Decimal>().is_ok() {
             findings
-                .error(
-                    Code::BadValue,
-                    &item.span,
-                    "a clause is a text and needs quotes",
-                )
+                .error(Code::BadValue, &item.span, "a clause is a text and needs quotes")
                 .label("read as a number, which loses the final zero of 7.20")
                 .help(format!("write `\"{clause}\"`"));
         }
         clauses.push(Arc::from(clause));
     }
     if clauses.is_empty() && matches!(node.kind, NodeKind::Sequence(_)) {
-        findings
-            .error(
-                Code::WrongShape,
-                &node.span,
-                "a rule names at least one clause",
-            )
-            .label("empty");
+        findings.error(Code::WrongShape, &node.span, "a rule names at least one clause").label("empty");
     }
     clauses
 }
@@ -269,19 +195,11 @@ fn localized(node: &Node, what: &str, findings: &mut Findings) -> Option<Localiz
         keys::text(node, &format!("`{what}.{key}`"), findings).map(str::to_owned)
     };
     let (kk, ru, en) = (language("kk"), language("ru"), language("en"));
-    Some(Localized {
-        kk: kk?,
-        ru: ru?,
-        en: en?,
-    })
+    Some(Localized { kk: kk?, ru: ru?, en: en? })
 }
 
 fn read_mode(node: &Node, findings: &mut Findings) -> Option<Mode> {
-    let modes = [
-        ("enforce", Mode::Enforce),
-        ("shadow", Mode::Shadow),
-        ("off", Mode::Off),
-    ];
+    let modes = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow), ("off", Mode::Off)];
     keys::word(node, "mode", &modes, findings)
 }
 
@@ -295,11 +213,7 @@ fn read_on(node: &Node, findings: &mut Findings) -> TypeSet {
             Some(set) => types.0 |= set.0,
             None => {
                 findings
-                    .error(
-                        Code::UnknownType,
-                        &item.span,
-                        format!("unknown operation type `{name}`"),
-                    )
+                    .error(Code::UnknownType, &item.span, format!("unknown operation type `{name}`"))
                     .label("not an operation type or a class")
                     .nearest(name, fields::type_names());
             }
@@ -310,9 +224,7 @@ fn read_on(node: &Node, findings: &mut Findings) -> TypeSet {
 
 /// `from` and `until` are days in Almaty, `until` included.
 fn read_period(keys: &Keys<'_>, findings: &mut Findings) -> (Option<Time>, Option<Time>) {
-    let from = keys
-        .optional("from")
-        .and_then(|node| keys::date(node, "`from`", findings));
+    let from = keys.optional("from").and_then(|node| keys::date(node, "`from`", findings));
     let until_node = keys.optional("until");
     let until = until_node.and_then(|node| keys::date(node, "`until`", findings));
     if let (Some(from), Some(until), Some(node)) = (from, until, until_node)
@@ -322,10 +234,7 @@ fn read_period(keys: &Keys<'_>, findings: &mut Findings) -> (Option<Time>, Optio
             .error(Code::BadPeriod, &node.span, "`until` is before `from`")
             .label(format!("the rule starts on {from}"));
     }
-    (
-        from.map(almaty_midnight),
-        until.and_then(|day| day.succ_opt()).map(almaty_midnight),
-    )
+    (from.map(almaty_midnight), until.and_then(|day| day.succ_opt()).map(almaty_midnight))
 }
 
 fn read_when(node: &Node, checker: &mut Checker<'_>) -> Condition {
@@ -335,21 +244,11 @@ fn read_when(node: &Node, checker: &mut Checker<'_>) -> Condition {
 
 /// A text, or `all:`/`any:` of texts (and of further `all:`/`any:`).
 fn when_expression(node: &Node, checker: &mut Checker<'_>, depth: usize) -> Expression {
-    let broken = Expression {
-        span: node.span.clone(),
-        kind: ExpressionKind::Broken,
-    };
+    let broken = Expression { span: node.span.clone(), kind: ExpressionKind::Broken };
     if depth > parse::DEPTH_MAX {
         checker
             .findings
-            .error(
-                Code::TooDeep,
-                &node.span,
-                format!(
-                    "the condition is nested more than {} deep",
-                    parse::DEPTH_MAX
-                ),
-            )
+            .error(Code::TooDeep, &node.span, format!("the condition is nested more than {} deep", parse::DEPTH_MAX))
             .label("too deep here");
         return broken;
     }
@@ -362,11 +261,7 @@ fn when_expression(node: &Node, checker: &mut Checker<'_>, depth: usize) -> Expr
             if entries.len() != 1 {
                 checker
                     .findings
-                    .error(
-                        Code::WrongShape,
-                        keys.span(),
-                        "`when` has one of `all:` and `any:`",
-                    )
+                    .error(Code::WrongShape, keys.span(), "`when` has one of `all:` and `any:`")
                     .label("exactly one key belongs here");
                 return broken;
             }
@@ -375,33 +270,16 @@ fn when_expression(node: &Node, checker: &mut Checker<'_>, depth: usize) -> Expr
             let NodeKind::Sequence(items) = &value.kind else {
                 checker
                     .findings
-                    .error(
-                        Code::WrongShape,
-                        &value.span,
-                        "a list of conditions was expected",
-                    )
+                    .error(Code::WrongShape, &value.span, "a list of conditions was expected")
                     .label(format!("this is {}", value.describe()));
                 return broken;
             };
             if items.is_empty() {
-                checker
-                    .findings
-                    .error(Code::EmptyCondition, &value.span, "the condition is empty")
-                    .label("no items");
+                checker.findings.error(Code::EmptyCondition, &value.span, "the condition is empty").label("no items");
             }
-            let parts = items
-                .iter()
-                .map(|item| when_expression(item, checker, depth + 1))
-                .collect();
-            let kind = if of_all {
-                ExpressionKind::All(parts)
-            } else {
-                ExpressionKind::Any(parts)
-            };
-            Expression {
-                span: node.span.clone(),
-                kind,
-            }
+            let parts = items.iter().map(|item| when_expression(item, checker, depth + 1)).collect();
+            let kind = if of_all { ExpressionKind::All(parts) } else { ExpressionKind::Any(parts) };
+            Expression { span: node.span.clone(), kind }
         }
         NodeKind::Sequence(_) => {
             checker
@@ -415,9 +293,7 @@ fn when_expression(node: &Node, checker: &mut Checker<'_>, depth: usize) -> Expr
 }
 
 fn demands_on_missing(actions: &[Action]) -> bool {
-    actions
-        .iter()
-        .any(|action| matches!(action, Action::Refuse | Action::Block { .. }))
+    actions.iter().any(|action| matches!(action, Action::Refuse | Action::Block { .. }))
 }
 
 /// A rule that refuses or blocks must say what an absent field does.
@@ -459,18 +335,11 @@ fn check_placeholders(node: &Node, text: &str, evidence: &[&str], findings: &mut
         while let Some(open) = raw[at..].find('{').map(|found| at + found) {
             let Some(close) = raw[open..].find('}').map(|found| open + found) else {
                 findings
-                    .error(
-                        Code::Placeholder,
-                        &(start + open..start + open + 1),
-                        "this placeholder is not closed",
-                    )
+                    .error(Code::Placeholder, &(start + open..start + open + 1), "this placeholder is not closed")
                     .label("no `}` follows");
                 break;
             };
-            let name = raw[open + 1..close]
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
+            let name = raw[open + 1..close].split_whitespace().collect::<Vec<_>>().join(" ");
             let known = evidence.contains(&name.as_str()) || fields::field(&name, false).is_some();
             if !known {
                 findings
@@ -480,10 +349,7 @@ fn check_placeholders(node: &Node, text: &str, evidence: &[&str], findings: &mut
                         format!("unknown placeholder `{name}`"),
                     )
                     .label("neither a field nor something the condition reads")
-                    .nearest(
-                        &name,
-                        evidence.iter().copied().chain(fields::known_paths(false)),
-                    );
+                    .nearest(&name, evidence.iter().copied().chain(fields::known_paths(false)));
             }
             at = close + 1;
         }

@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use super::diagnostic::{Code, Diagnostic, Findings};
-use super::program::{
-    Action, Aggregate, Condition, Field, Rule, Scope, Stream, Symbol, symbol_of_text,
-};
+use super::program::{Action, Aggregate, Condition, Field, Rule, Scope, Stream, Symbol, symbol_of_text};
 use super::rule_file::RuleFile;
 
 /// What one reading of matches may see.
@@ -22,38 +20,20 @@ struct Sight {
 
 impl Sight {
     fn sees(&self, rule: &Rule) -> bool {
-        let by_clause = self
-            .clauses
-            .iter()
-            .all(|clause| rule.clauses.contains(clause));
-        let by_rule = self
-            .rule
-            .is_none_or(|symbol| symbol == symbol_of_text(&rule.id));
+        let by_clause = self.clauses.iter().all(|clause| rule.clauses.contains(clause));
+        let by_rule = self.rule.is_none_or(|symbol| symbol == symbol_of_text(&rule.id));
         by_clause && by_rule
     }
 }
 
 /// Gives each rule its stage and reports cycles.
-pub(crate) fn order(
-    files: &mut [RuleFile],
-    aggregates: &[Aggregate],
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let sights: Vec<Vec<Sight>> = files
-        .iter()
-        .map(|file| sights_of(&file.rule, aggregates))
-        .collect();
-    let readers: Vec<usize> = (0..files.len())
-        .filter(|index| !sights[*index].is_empty())
-        .collect();
+pub(crate) fn order(files: &mut [RuleFile], aggregates: &[Aggregate], diagnostics: &mut Vec<Diagnostic>) {
+    let sights: Vec<Vec<Sight>> = files.iter().map(|file| sights_of(&file.rule, aggregates)).collect();
+    let readers: Vec<usize> = (0..files.len()).filter(|index| !sights[*index].is_empty()).collect();
     let sees: Vec<Vec<usize>> = readers
         .iter()
         .map(|reader| {
-            let seen = |other: &&usize| {
-                sights[*reader]
-                    .iter()
-                    .any(|sight| sight.sees(&files[**other].rule))
-            };
+            let seen = |other: &&usize| sights[*reader].iter().any(|sight| sight.sees(&files[**other].rule));
             readers.iter().filter(seen).copied().collect()
         })
         .collect();
@@ -63,9 +43,7 @@ pub(crate) fn order(
         let ready: Vec<usize> = readers
             .iter()
             .zip(&sees)
-            .filter(|(reader, seen)| {
-                settled[**reader] == 0 && seen.iter().all(|other| settled[*other] != 0)
-            })
+            .filter(|(reader, seen)| settled[**reader] == 0 && seen.iter().all(|other| settled[*other] != 0))
             .map(|(reader, _)| *reader)
             .collect();
         if ready.is_empty() {
@@ -93,24 +71,13 @@ fn report_cycle(file: &RuleFile, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn sights_of(rule: &Rule, aggregates: &[Aggregate]) -> Vec<Sight> {
-    let over_matches = rule
-        .aggregates
-        .iter()
-        .map(|id| &aggregates[*id])
-        .filter(|known| known.stream == Stream::Matches);
+    let over_matches =
+        rule.aggregates.iter().map(|id| &aggregates[*id]).filter(|known| known.stream == Stream::Matches);
     let mut sights: Vec<Sight> = over_matches.map(sight_of).collect();
-    let mut add = |clause: &Arc<str>| {
-        sights.push(Sight {
-            clauses: vec![clause.clone()],
-            rule: None,
-        })
-    };
+    let mut add = |clause: &Arc<str>| sights.push(Sight { clauses: vec![clause.clone()], rule: None });
     each_matched(&rule.when, &mut add);
     for action in &rule.actions {
-        if let Action::Report {
-            when: Some(when), ..
-        } = action
-        {
+        if let Action::Report { when: Some(when), .. } = action {
             each_matched(when, &mut add);
         }
     }
@@ -142,9 +109,7 @@ fn each_matched(condition: &Condition, add: &mut impl FnMut(&Arc<str>)) {
     match condition {
         Condition::Matched(clause) => add(clause),
         Condition::Not(inner) => each_matched(inner, add),
-        Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().for_each(|part| each_matched(part, add))
-        }
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| each_matched(part, add)),
         Condition::Compare { .. }
         | Condition::Literal(_)
         | Condition::Same { .. }

@@ -109,10 +109,7 @@ impl Unit {
     ];
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(text, _)| *text == name)
-            .map(|(_, unit)| *unit)
+        Self::NAMES.iter().find(|(text, _)| *text == name).map(|(_, unit)| *unit)
     }
 }
 

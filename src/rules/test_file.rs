@@ -79,13 +79,27 @@ pub struct Expect {
 const TEST_KEYS: [&str; 7] = ["name", "start", "given", "with", "geo", "lists", "steps"];
 const STEP_KEYS: [&str; 4] = ["at", "times", "every", "expect"];
 const FIELD_KEYS: [&str; 17] = [
-    "op_id", "type", "occurred_at", "wallet_id", "client_status", "amount", "currency", "counterparty", "ip", "device_id",
-    "outcome", "ref_op_id", "proof", "order", "actor", "source", "attributes",
+    "op_id",
+    "type",
+    "occurred_at",
+    "wallet_id",
+    "client_status",
+    "amount",
+    "currency",
+    "counterparty",
+    "ip",
+    "device_id",
+    "outcome",
+    "ref_op_id",
+    "proof",
+    "order",
+    "actor",
+    "source",
+    "attributes",
 ];
 const EXPECT_KEYS: [&str; 5] = ["verdict", "matches", "shadow", "commands", "restrictions"];
 const VERDICTS: [&str; 4] = ["allow", "challenge", "hold", "refuse"];
-const COMMANDS: [&str; 9] =
-    ["refuse", "hold", "challenge", "monitor", "block", "lift", "release", "cancel", "report"];
+const COMMANDS: [&str; 9] = ["refuse", "hold", "challenge", "monitor", "block", "lift", "release", "cancel", "report"];
 
 /// Parses a test file.
 ///
@@ -255,10 +269,8 @@ fn read_expect(node: &Node, findings: &mut Findings) -> Expect {
         return expect;
     };
     let verdicts: Vec<(&'static str, &'static str)> = VERDICTS.iter().map(|name| (*name, *name)).collect();
-    expect.verdict = keys
-        .optional("verdict")
-        .and_then(|node| keys::word(node, "verdict", &verdicts, findings))
-        .map(str::to_owned);
+    expect.verdict =
+        keys.optional("verdict").and_then(|node| keys::word(node, "verdict", &verdicts, findings)).map(str::to_owned);
     expect.matches = keys.optional("matches").map(|node| texts(node, "`matches`", findings));
     expect.shadow = keys.optional("shadow").map(|node| texts(node, "`shadow`", findings));
     expect.restrictions = keys.optional("restrictions").map(|node| texts(node, "`restrictions`", findings));
@@ -337,7 +349,8 @@ fn scaled(number: &str, unit: i64, decimals: bool) -> Option<i64> {
 
 fn instant(node: &Node, findings: &mut Findings) -> Option<Time> {
     let text = keys::text(node, "a time", findings)?;
-    let parsed = DateTime::parse_from_rfc3339(text).ok().and_then(|time| time.timestamp_nanos_opt()).map(Time::from_nanos);
+    let parsed =
+        DateTime::parse_from_rfc3339(text).ok().and_then(|time| time.timestamp_nanos_opt()).map(Time::from_nanos);
     let found = parsed.filter(|time| (Time::ACCEPTED_FROM..Time::ACCEPTED_UNTIL).contains(time));
     if found.is_none() {
         findings

@@ -11,22 +11,15 @@ fn rule(when: &str) -> String {
 }
 
 fn files(when: &str) -> Vec<SourceFile> {
-    let lists =
-        "antifraud_wallets: {type: wallet, file: w.csv}\nbad_nets: {type: cidr, file: n.csv}\n";
+    let lists = "antifraud_wallets: {type: wallet, file: w.csv}\nbad_nets: {type: cidr, file: n.csv}\n";
     [
         ("rules/r.yaml", rule(when).as_str()),
         ("rules/data/lists.yaml", lists),
         ("rules/data/w.csv", "value,from,until,reason\nW1,,,x\n"),
-        (
-            "rules/data/n.csv",
-            "value,from,until,reason\n10.0.0.0/8,,,\"a, b\"\n",
-        ),
+        ("rules/data/n.csv", "value,from,until,reason\n10.0.0.0/8,,,\"a, b\"\n"),
     ]
     .iter()
-    .map(|(path, text)| SourceFile {
-        path: (*path).to_owned(),
-        bytes: text.as_bytes().to_vec(),
-    })
+    .map(|(path, text)| SourceFile { path: (*path).to_owned(), bytes: text.as_bytes().to_vec() })
     .collect()
 }
 
@@ -39,11 +32,7 @@ fn compile_one(when: &str) -> RuleSet {
 }
 
 fn errors_of(when: &str) -> Vec<&'static str> {
-    compile(&files(when))
-        .expect_err(when)
-        .iter()
-        .map(|found| found.code)
-        .collect()
+    compile(&files(when)).expect_err(when).iter().map(|found| found.code).collect()
 }
 
 #[test]
@@ -94,23 +83,14 @@ error[money-without-unit]: cannot compare money with a number
 #[test]
 fn codes_of_wrong_conditions() {
     for (when, code) in [
-        (
-            "amount > 5 KZT and outcome = success or amount = 1 KZT",
-            "mixed-and-or",
-        ),
+        ("amount > 5 KZT and outcome = success or amount = 1 KZT", "mixed-and-or"),
         ("amount >", "unexpected-token"),
         ("counterparty.kind = clint", "unknown-word"),
         ("amout > 5 KZT", "unknown-field"),
         ("amount", "not-a-condition"),
         ("count(transfer by wallet within 2mo) > 1", "calendar-unit"),
-        (
-            "count(transfer by wallet within 401d) > 1",
-            "window-too-long",
-        ),
-        (
-            "cuont(transfer by wallet within 1d) > 1",
-            "unknown-function",
-        ),
+        ("count(transfer by wallet within 401d) > 1", "window-too-long"),
+        ("cuont(transfer by wallet within 1d) > 1", "unknown-function"),
         ("amount > 10.005 KZT", "bad-number"),
         ("ip.country in antifraud_wallets", "list-type"),
     ] {

@@ -74,21 +74,13 @@ const DIGITS_MAX: usize = 25;
 /// Lexes a byte range of a file. Unreadable characters are reported and become [`TokenKind::Broken`].
 pub(crate) fn lex(file: &str, range: Range<usize>, findings: &mut Findings) -> Vec<Token> {
     let end = range.end.min(file.len());
-    let mut lexer = Lexer {
-        file,
-        at: range.start,
-        end,
-        findings,
-    };
+    let mut lexer = Lexer { file, at: range.start, end, findings };
     let mut tokens = Vec::new();
     while let Some(token) = lexer.next() {
         tokens.push(token);
     }
     let last = file[range.start..end].trim_end().len() + range.start;
-    tokens.push(Token {
-        span: last..last,
-        kind: TokenKind::End,
-    });
+    tokens.push(Token { span: last..last, kind: TokenKind::End });
     tokens
 }
 
@@ -106,10 +98,7 @@ impl Lexer<'_> {
 
     fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> Range<usize> {
         let start = self.at;
-        let length = self
-            .rest()
-            .find(|c: char| !wanted(c))
-            .unwrap_or(self.end - self.at);
+        let length = self.rest().find(|c: char| !wanted(c)).unwrap_or(self.end - self.at);
         self.at += length;
         start..self.at
     }
@@ -139,20 +128,13 @@ impl Lexer<'_> {
         let start = self.at;
         if let Some((sign, length)) = sign_at(self.rest()) {
             self.at += length;
-            return Some(Token {
-                span: start..self.at,
-                kind: TokenKind::Sign(sign),
-            });
+            return Some(Token { span: start..self.at, kind: TokenKind::Sign(sign) });
         }
         self.at += first.len_utf8();
         let span = start..self.at;
         let finding = self
             .findings
-            .error(
-                Code::BadCharacter,
-                &span,
-                format!("the character `{first}` means nothing here"),
-            )
+            .error(Code::BadCharacter, &span, format!("the character `{first}` means nothing here"))
             .label("not part of the language");
         match first {
             '\'' | '«' | '“' | '”' | '„' | '»' => {
@@ -167,10 +149,7 @@ impl Lexer<'_> {
             '.' => finding.help("a number starts with a digit: `0.5`"),
             _ => finding,
         };
-        Some(Token {
-            span,
-            kind: TokenKind::Broken,
-        })
+        Some(Token { span, kind: TokenKind::Broken })
     }
 
     fn name(&mut self) -> Token {
@@ -178,17 +157,13 @@ impl Lexer<'_> {
         loop {
             self.take_while(|c| c.is_alphanumeric() || c == '_');
             let mut rest = self.rest().chars();
-            let dotted = rest.next() == Some('.')
-                && rest.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+            let dotted = rest.next() == Some('.') && rest.next().is_some_and(|c| c.is_alphabetic() || c == '_');
             if !dotted {
                 break;
             }
             self.at += 1;
         }
-        Token {
-            span: start..self.at,
-            kind: TokenKind::Name(self.file[start..self.at].to_owned()),
-        }
+        Token { span: start..self.at, kind: TokenKind::Name(self.file[start..self.at].to_owned()) }
     }
 
     fn text(&mut self) -> Token {
@@ -197,19 +172,13 @@ impl Lexer<'_> {
         let inner = self.take_while(|c| c != '"' && c != '\n');
         if self.rest().starts_with('"') {
             self.at += 1;
-            return Token {
-                span: start..self.at,
-                kind: TokenKind::Text(self.file[inner].to_owned()),
-            };
+            return Token { span: start..self.at, kind: TokenKind::Text(self.file[inner].to_owned()) };
         }
         let span = start..self.at;
         self.findings
             .error(Code::UnclosedText, &span, "this text has no closing quote")
             .label("starts here and runs to the end of the line");
-        Token {
-            span,
-            kind: TokenKind::Broken,
-        }
+        Token { span, kind: TokenKind::Broken }
     }
 
     fn number(&mut self) -> Token {
@@ -225,12 +194,7 @@ impl Lexer<'_> {
         Token { span, kind }
     }
 
-    fn number_value(
-        &mut self,
-        whole: Range<usize>,
-        fraction: Range<usize>,
-        span: &Range<usize>,
-    ) -> TokenKind {
+    fn number_value(&mut self, whole: Range<usize>, fraction: Range<usize>, span: &Range<usize>) -> TokenKind {
         let decimals = &self.file[fraction];
         if decimals.len() > 2 || decimals.contains('_') {
             self.findings
@@ -241,10 +205,9 @@ impl Lexer<'_> {
         let digits: String = self.file[whole].chars().filter(|c| *c != '_').collect();
         let scaled = format!("{digits}{decimals:0<2}");
         match scaled.parse() {
-            Ok(hundredths) if digits.len() <= DIGITS_MAX => TokenKind::Number {
-                hundredths,
-                whole: decimals.is_empty(),
-            },
+            Ok(hundredths) if digits.len() <= DIGITS_MAX => {
+                TokenKind::Number { hundredths, whole: decimals.is_empty() }
+            }
             _ => {
                 self.findings
                     .error(Code::NumberTooLarge, span, "this number is too large")
@@ -272,8 +235,5 @@ fn sign_at(rest: &str) -> Option<(Sign, usize)> {
         (")", Sign::Close),
         (",", Sign::Comma),
     ];
-    SIGNS
-        .iter()
-        .find(|(text, _)| rest.starts_with(text))
-        .map(|(text, sign)| (*sign, text.len()))
+    SIGNS.iter().find(|(text, _)| rest.starts_with(text)).map(|(text, sign)| (*sign, text.len()))
 }

@@ -67,12 +67,7 @@ const DEPTH_MAX: usize = 64;
 
 /// Parses one document. `None` when it is empty or cannot be read; the findings say why.
 pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
-    let mut builder = Builder {
-        findings,
-        open: Vec::new(),
-        root: None,
-        documents: 0,
-    };
+    let mut builder = Builder { findings, open: Vec::new(), root: None, documents: 0 };
     for next in Parser::new_from_str(text) {
         match next {
             Ok((event, span)) => {
@@ -85,17 +80,9 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
                 }
             }
             Err(error) => {
-                let at = error
-                    .marker()
-                    .byte_offset()
-                    .unwrap_or(text.len())
-                    .min(text.len());
+                let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
                 let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
-                let message = format!("this is not YAML: {error}")
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned();
+                let message = format!("this is not YAML: {error}").lines().next().unwrap_or_default().to_owned();
                 builder
                     .findings
                     .error(Code::InvalidYaml, &(at..end), message)
@@ -110,11 +97,7 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
 
 enum Open {
     Sequence(Vec<Node>, usize),
-    Mapping {
-        entries: Vec<Entry>,
-        key: Option<(String, Range<usize>)>,
-        start: usize,
-    },
+    Mapping { entries: Vec<Entry>, key: Option<(String, Range<usize>)>, start: usize },
 }
 
 struct Builder<'a> {
@@ -137,10 +120,7 @@ impl Builder<'_> {
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 self.refuse(&range, "alias");
-                self.place(Node {
-                    span: range,
-                    kind: NodeKind::Empty,
-                });
+                self.place(Node { span: range, kind: NodeKind::Empty });
             }
             Event::Scalar(text, style, anchor, _) => {
                 self.refuse_anchor(anchor, &range);
@@ -153,11 +133,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(_, anchor, _) => {
                 self.refuse_anchor(anchor, &range);
-                self.open.push(Open::Mapping {
-                    entries: Vec::new(),
-                    key: None,
-                    start: range.start,
-                });
+                self.open.push(Open::Mapping { entries: Vec::new(), key: None, start: range.start });
                 return self.depth_is_fine(&range);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(&range),
@@ -170,9 +146,7 @@ impl Builder<'_> {
         if self.open.len() <= DEPTH_MAX {
             return true;
         }
-        self.findings
-            .error(Code::TooDeep, range, "the file is nested too deeply")
-            .label("here");
+        self.findings.error(Code::TooDeep, range, "the file is nested too deeply").label("here");
         false
     }
 
@@ -183,39 +157,23 @@ impl Builder<'_> {
             _ => Style::Block,
         };
         let empty = style == Style::Plain && (range.is_empty() || text == "~" || text == "null");
-        let kind = if empty {
-            NodeKind::Empty
-        } else {
-            NodeKind::Scalar { text, style }
-        };
+        let kind = if empty { NodeKind::Empty } else { NodeKind::Scalar { text, style } };
         self.place(Node { span: range, kind });
     }
 
     fn close(&mut self, range: &Range<usize>) {
         let node = match self.open.pop() {
             Some(Open::Sequence(items, start)) => {
-                let end = if range.is_empty() {
-                    items.last().map_or(start, |item| item.span.end)
-                } else {
-                    range.end
-                };
-                Node {
-                    span: start..end.max(start),
-                    kind: NodeKind::Sequence(items),
-                }
+                let end = if range.is_empty() { items.last().map_or(start, |item| item.span.end) } else { range.end };
+                Node { span: start..end.max(start), kind: NodeKind::Sequence(items) }
             }
             Some(Open::Mapping { entries, start, .. }) => {
                 let end = if range.is_empty() {
-                    entries
-                        .last()
-                        .map_or(start, |entry| entry.value.span.end.max(entry.key_span.end))
+                    entries.last().map_or(start, |entry| entry.value.span.end.max(entry.key_span.end))
                 } else {
                     range.end
                 };
-                Node {
-                    span: start..end.max(start),
-                    kind: NodeKind::Mapping(entries),
-                }
+                Node { span: start..end.max(start), kind: NodeKind::Mapping(entries) }
             }
             None => return,
         };
@@ -227,11 +185,7 @@ impl Builder<'_> {
             None => self.root = Some(node),
             Some(Open::Sequence(items, _)) => items.push(node),
             Some(Open::Mapping { entries, key, .. }) => match key.take() {
-                Some((name, key_span)) => entries.push(Entry {
-                    key: name,
-                    key_span,
-                    value: node,
-                }),
+                Some((name, key_span)) => entries.push(Entry { key: name, key_span, value: node }),
                 None => {
                     let name = match &node.kind {
                         NodeKind::Scalar { text, .. } => text.clone(),
@@ -250,11 +204,7 @@ impl Builder<'_> {
                             .help("write the keys out");
                     } else if entries.iter().any(|entry| entry.key == name) {
                         self.findings
-                            .error(
-                                Code::DuplicateKey,
-                                &node.span,
-                                format!("key `{name}` is given twice"),
-                            )
+                            .error(Code::DuplicateKey, &node.span, format!("key `{name}` is given twice"))
                             .label("second time here");
                     }
                     *key = Some((name, node.span));
@@ -272,11 +222,7 @@ impl Builder<'_> {
     fn refuse(&mut self, range: &Range<usize>, what: &str) {
         let article = if what.starts_with('a') { "an" } else { "a" };
         self.findings
-            .error(
-                Code::YamlFeature,
-                range,
-                format!("{article} {what} is not accepted in rule files"),
-            )
+            .error(Code::YamlFeature, range, format!("{article} {what} is not accepted in rule files"))
             .label(what)
             .help("write the value out where it is used");
     }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::super::time::Rfc3339Error;
 use super::super::{
-    AttemptOutcome, AttributeValue, ClientStatus, Counterparty, CounterpartyKind, Money, Operation, OperationType, Order, Proof,
-    ReportSource, Time,
+    AttemptOutcome, AttributeValue, ClientStatus, Counterparty, CounterpartyKind, Money, Operation, OperationType,
+    Order, Proof, ReportSource, Time,
 };
 use super::message::{found, found_text, invalid, missing, refused, words};
 use super::wire::{Object, Value, Wire};
@@ -87,9 +87,8 @@ fn operation_type(wire: &mut Wire<'_>) -> Result<OperationType, Rejection> {
     let name = Field::Type.name();
     match wire.take(Field::Type) {
         None => Err(missing(name, None, &words(OperationType::NAMES))),
-        Some(Value::Text(text)) => OperationType::from_name(&text).ok_or_else(|| {
-            refused(RejectionCode::UnknownType, name, &found_text(&text), &words(OperationType::NAMES))
-        }),
+        Some(Value::Text(text)) => OperationType::from_name(&text)
+            .ok_or_else(|| refused(RejectionCode::UnknownType, name, &found_text(&text), &words(OperationType::NAMES))),
         Some(other) => Err(invalid(name, &found(&other), &words(OperationType::NAMES))),
     }
 }
@@ -156,9 +155,7 @@ fn counterparty<'a>(wire: &mut Wire<'a>, kind: OperationType) -> Result<Counterp
     }
     let party = match object.values[usize::from(CounterpartyField::Kind.code())].take() {
         None => None,
-        Some(value) => {
-            Some(word_of(value, "counterparty.kind", CounterpartyKind::from_name, CounterpartyKind::NAMES)?)
-        }
+        Some(value) => Some(word_of(value, "counterparty.kind", CounterpartyKind::from_name, CounterpartyKind::NAMES)?),
     };
     Ok(Counterparty {
         kind: party,
@@ -191,9 +188,7 @@ fn address(wire: &mut Wire<'_>, kind: OperationType) -> Result<Option<IpAddr>, R
     }
 }
 
-fn attributes<'a>(
-    wire: &mut Wire<'a>,
-) -> Result<Vec<(Cow<'a, str>, AttributeValue<'a>)>, Rejection> {
+fn attributes<'a>(wire: &mut Wire<'a>) -> Result<Vec<(Cow<'a, str>, AttributeValue<'a>)>, Rejection> {
     match wire.take(Field::Attributes) {
         None => Ok(Vec::new()),
         Some(Value::Object(_)) => attributes::check(wire.attributes.take().unwrap_or_default()),
@@ -260,12 +255,7 @@ fn word<T>(
     }
 }
 
-fn word_of<T>(
-    value: Value<'_>,
-    path: &str,
-    from_name: fn(&str) -> Option<T>,
-    names: &[&str],
-) -> Result<T, Rejection> {
+fn word_of<T>(value: Value<'_>, path: &str, from_name: fn(&str) -> Option<T>, names: &[&str]) -> Result<T, Rejection> {
     if let Value::Text(text) = &value
         && let Some(word) = from_name(text)
     {

@@ -28,7 +28,11 @@ pub(super) fn invalid(field: &str, found: &str, accepted: &str) -> Rejection {
 /// Refuses what a field holds, with the field's own code.
 #[cold]
 pub(super) fn refused(code: RejectionCode, field: &str, found: &str, accepted: &str) -> Rejection {
-    Rejection { code, field: Some(field.to_owned()), message: format!("found {found}, but only {accepted} is accepted") }
+    Rejection {
+        code,
+        field: Some(field.to_owned()),
+        message: format!("found {found}, but only {accepted} is accepted"),
+    }
 }
 
 /// Describes a value by its kind and, where it is short, by itself.

@@ -10,8 +10,8 @@ use crate::rules::canonical;
 use crate::rules::diagnostic::Code;
 use crate::rules::fields::{self, FieldInfo};
 use crate::rules::program::{
-    Aggregate, AggregateId, Comparison, Condition, Evidence, Field, Function, KeyPart, Number,
-    Operand, Scope, Stream, Symbol, Window,
+    Aggregate, AggregateId, Comparison, Condition, Evidence, Field, Function, KeyPart, Number, Operand, Scope, Stream,
+    Symbol, Window,
 };
 use crate::rules::syntax::{AggregateSyntax, KeySyntax, Name, WindowKind};
 
@@ -31,12 +31,7 @@ const FUNCTIONS: [(&str, Function); 11] = [
 
 impl Checker<'_> {
     /// Checks an aggregate and returns what its result is.
-    pub(super) fn aggregate(
-        &mut self,
-        syntax: &AggregateSyntax,
-        span: &Range<usize>,
-        hint: Option<Type>,
-    ) -> Value {
+    pub(super) fn aggregate(&mut self, syntax: &AggregateSyntax, span: &Range<usize>, hint: Option<Type>) -> Value {
         let Some(id) = self.aggregate_id(syntax, span, hint) else {
             return Value::Broken;
         };
@@ -46,20 +41,11 @@ impl Checker<'_> {
         match (aggregate.function, value_type) {
             (_, Type::Bool) => Value::Condition(Condition::FlagAggregate(id)),
             (_, Type::Text | Type::Enum | Type::Country | Type::Address | Type::Clauses) => {
-                Value::Symbol {
-                    symbol: Symbol::Aggregate(id),
-                    symbol_type: value_type,
-                    words,
-                }
+                Value::Symbol { symbol: Symbol::Aggregate(id), symbol_type: value_type, words }
             }
             (function, Type::Int | Type::Money | Type::Duration | Type::Time) => {
                 let (bound, is_whole) = result_bound(function, value_type);
-                Value::Number(Quantity {
-                    number,
-                    number_type: value_type,
-                    bound,
-                    is_whole,
-                })
+                Value::Number(Quantity { number, number_type: value_type, bound, is_whole })
             }
         }
     }
@@ -73,11 +59,7 @@ impl Checker<'_> {
     ) -> Option<AggregateId> {
         if self.place != Place::Condition {
             self.findings
-                .error(
-                    Code::AggregateNested,
-                    span,
-                    "an aggregate cannot stand inside another",
-                )
+                .error(Code::AggregateNested, span, "an aggregate cannot stand inside another")
                 .label("inside `where`")
                 .help("compare with a field of the past operation or `this.…`");
             return None;
@@ -85,22 +67,14 @@ impl Checker<'_> {
         self.reads.aggregate_count += 1;
         if self.reads.aggregate_count == AGGREGATES_MAX + 1 {
             self.findings
-                .error(
-                    Code::TooManyAggregates,
-                    span,
-                    format!("a rule has at most {AGGREGATES_MAX} aggregates"),
-                )
+                .error(Code::TooManyAggregates, span, format!("a rule has at most {AGGREGATES_MAX} aggregates"))
                 .label("one too many");
         }
         let aggregate = self.define(syntax, span, hint)?;
         if !aggregate.is_owned() {
             self.reads.needs = self.reads.needs.union(Inputs::SHARED_STATE);
         }
-        let known = self
-            .world
-            .aggregates
-            .iter()
-            .position(|known| known.canonical == aggregate.canonical);
+        let known = self.world.aggregates.iter().position(|known| known.canonical == aggregate.canonical);
         let id = known.unwrap_or_else(|| {
             self.world.aggregates.push(aggregate);
             self.world.aggregates.len() - 1
@@ -108,17 +82,9 @@ impl Checker<'_> {
         if !self.reads.aggregates.contains(&id) {
             self.reads.aggregates.push(id);
         }
-        let name = self
-            .source(span)
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let name = self.source(span).split_whitespace().collect::<Vec<_>>().join(" ");
         let (value_type, _) = self.result_of(id);
-        let evidence = Evidence {
-            name,
-            what: Operand::Aggregate(id),
-            value_type,
-        };
+        let evidence = Evidence { name, what: Operand::Aggregate(id), value_type };
         self.reads.evidence.push((span.start, evidence));
         Some(id)
     }
@@ -132,25 +98,14 @@ impl Checker<'_> {
             Function::Age => (Type::Duration, &[]),
             Function::Sum | Function::Min | Function::Max | Function::Avg | Function::Last => {
                 let of_match = aggregate.stream == Stream::Matches;
-                let words = aggregate
-                    .value
-                    .as_ref()
-                    .and_then(|value| fields::field(&fields::path(value), of_match));
-                (
-                    aggregate.value_type.unwrap_or(Type::Int),
-                    words.map_or(&[], |info| info.words),
-                )
+                let words = aggregate.value.as_ref().and_then(|value| fields::field(&fields::path(value), of_match));
+                (aggregate.value_type.unwrap_or(Type::Int), words.map_or(&[], |info| info.words))
             }
         }
     }
 
     /// Builds the definition; every part is checked even when another is wrong.
-    fn define(
-        &mut self,
-        syntax: &AggregateSyntax,
-        span: &Range<usize>,
-        hint: Option<Type>,
-    ) -> Option<Aggregate> {
+    fn define(&mut self, syntax: &AggregateSyntax, span: &Range<usize>, hint: Option<Type>) -> Option<Aggregate> {
         let errors_before = self.findings.error_count();
         let function = self.function(&syntax.function);
         let stream = self.stream(&syntax.stream);
@@ -189,10 +144,7 @@ impl Checker<'_> {
             excluding_this: syntax.excluding_this || function == Function::Last,
             canonical: String::new(),
         };
-        let names = canonical::Names {
-            lists: &self.world.list_names,
-            aggregates: &[],
-        };
+        let names = canonical::Names { lists: &self.world.list_names, aggregates: &[] };
         aggregate.canonical = canonical::aggregate(&aggregate, names);
         Some(aggregate)
     }
@@ -201,11 +153,7 @@ impl Checker<'_> {
         let found = FUNCTIONS.iter().find(|(text, _)| *text == name.text);
         if found.is_none() {
             self.findings
-                .error(
-                    Code::UnknownFunction,
-                    &name.span,
-                    format!("unknown function `{}`", name.text),
-                )
+                .error(Code::UnknownFunction, &name.span, format!("unknown function `{}`", name.text))
                 .label("not known")
                 .nearest(&name.text, FUNCTIONS.iter().map(|(text, _)| *text));
         }
@@ -221,11 +169,7 @@ impl Checker<'_> {
         if types.is_none() {
             let span = name.span.start..name.span.start + first.len();
             self.findings
-                .error(
-                    Code::UnknownType,
-                    &span,
-                    format!("unknown operation type `{first}`"),
-                )
+                .error(Code::UnknownType, &span, format!("unknown operation type `{first}`"))
                 .label("not an operation type, a class or `match`")
                 .nearest(first, fields::type_names().into_iter().chain(["match"]));
         }
@@ -244,47 +188,27 @@ impl Checker<'_> {
         let Some((first, path)) = stream.text.split_once('.') else {
             if takes_field(function) {
                 self.findings
-                    .error(
-                        Code::AggregateField,
-                        &stream.span,
-                        format!("`{name}` needs a field to work on"),
-                    )
+                    .error(Code::AggregateField, &stream.span, format!("`{name}` needs a field to work on"))
                     .label("only a type")
-                    .help(format!(
-                        "name the field after the type: `{name}({}.amount …)`",
-                        stream.text
-                    ));
+                    .help(format!("name the field after the type: `{name}({}.amount …)`", stream.text));
             }
             return None;
         };
         let span = stream.span.start + first.len() + 1..stream.span.end;
         if !takes_field(function) {
             self.findings
-                .error(
-                    Code::AggregateField,
-                    &span,
-                    format!("`{name}` takes no field"),
-                )
+                .error(Code::AggregateField, &span, format!("`{name}` takes no field"))
                 .label("leave this out")
                 .help(format!("write `{name}({first} …)`"));
             return None;
         }
         let outer = std::mem::replace(&mut self.place, place);
-        let found = if path.starts_with("this.") {
-            None
-        } else {
-            self.field(path, &span)
-        };
+        let found = if path.starts_with("this.") { None } else { self.field(path, &span) };
         if found.is_none() && !path.contains('.') {
             self.unknown_field(path, &span);
         }
         self.place = outer;
-        let (
-            _,
-            FieldInfo {
-                field, field_type, ..
-            },
-        ) = found?;
+        let (_, FieldInfo { field, field_type, .. }) = found?;
         let (field, field_type) = self.value_type(function, field, field_type, hint, &span)?;
         self.reads.need(&field);
         Some((field, field_type))
@@ -300,19 +224,11 @@ impl Checker<'_> {
     ) -> Option<(Field, Type)> {
         let (field, field_type) = match field {
             Field::Attribute(key, _) => {
-                let wanted = if function == Function::Distinct {
-                    Some(Type::Text)
-                } else {
-                    hint
-                };
+                let wanted = if function == Function::Distinct { Some(Type::Text) } else { hint };
                 let chosen = wanted.and_then(attribute_type_of);
                 let Some((as_type, field_type)) = chosen else {
                     self.findings
-                        .error(
-                            Code::AttributeType,
-                            span,
-                            "nothing says what type this attribute has",
-                        )
+                        .error(Code::AttributeType, span, "nothing says what type this attribute has")
                         .label("its type comes from what the aggregate is compared with")
                         .help("compare the aggregate with money, a number or a text");
                     return None;
@@ -328,18 +244,12 @@ impl Checker<'_> {
             }
             Function::Distinct => !matches!(field_type, Type::Bool | Type::Clauses),
             Function::Last => field_type != Type::Clauses,
-            Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => {
-                false
-            }
+            Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => false,
         };
         if !fits {
             let name = function_name(function);
             self.findings
-                .error(
-                    Code::AggregateField,
-                    span,
-                    format!("`{name}` cannot work on this field"),
-                )
+                .error(Code::AggregateField, span, format!("`{name}` cannot work on this field"))
                 .label(format!("this is {}", describe_type(field_type)));
             return None;
         }
@@ -373,17 +283,10 @@ impl Checker<'_> {
         if !matches!(function, Function::Streak | Function::Age) {
             return;
         }
-        let span = syntax
-            .filter
-            .as_ref()
-            .map_or(0..0, |filter| filter.span.clone());
+        let span = syntax.filter.as_ref().map_or(0..0, |filter| filter.span.clone());
         let name = function_name(function);
         self.findings
-            .error(
-                Code::FieldNotHere,
-                &span,
-                format!("the `where` of `{name}` cannot speak of `this`"),
-            )
+            .error(Code::FieldNotHere, &span, format!("the `where` of `{name}` cannot speak of `this`"))
             .label("reads this operation")
             .help("what must be equal belongs after `by`: `by wallet, device_id`");
     }
@@ -396,34 +299,20 @@ impl Checker<'_> {
                 if of_match {
                     self.report_match_key(span);
                 }
-                return vec![KeyPart {
-                    past: Field::CounterpartyWalletId,
-                    this: Field::WalletId,
-                }];
+                return vec![KeyPart { past: Field::CounterpartyWalletId, this: Field::WalletId }];
             }
         };
         let mut parts = Vec::new();
         for name in names {
-            let path = if name.text == "wallet" {
-                "wallet_id"
-            } else {
-                &name.text
-            };
+            let path = if name.text == "wallet" { "wallet_id" } else { &name.text };
             if of_match && path != "wallet_id" {
                 self.report_match_key(&name.span);
                 continue;
             }
             match fields::field(path, false) {
-                Some(FieldInfo {
-                    field: Field::WalletIsBlocked | Field::WalletIsMonitored,
-                    ..
-                }) => {
+                Some(FieldInfo { field: Field::WalletIsBlocked | Field::WalletIsMonitored, .. }) => {
                     self.findings
-                        .error(
-                            Code::BadKey,
-                            &name.span,
-                            format!("`{path}` cannot be a key"),
-                        )
+                        .error(Code::BadKey, &name.span, format!("`{path}` cannot be a key"))
                         .label("not a field of an operation");
                 }
                 Some(FieldInfo { field, .. }) => {
@@ -431,23 +320,13 @@ impl Checker<'_> {
                     if field != Field::WalletId {
                         self.reads.may_miss.push((field.clone(), name.span.clone()));
                     }
-                    parts.push(KeyPart {
-                        past: field.clone(),
-                        this: field,
-                    });
+                    parts.push(KeyPart { past: field.clone(), this: field });
                 }
                 None => {
                     self.findings
-                        .error(
-                            Code::UnknownField,
-                            &name.span,
-                            format!("unknown field `{}`", name.text),
-                        )
+                        .error(Code::UnknownField, &name.span, format!("unknown field `{}`", name.text))
                         .label("not a field")
-                        .nearest(
-                            path,
-                            fields::known_paths(false).into_iter().chain(["wallet"]),
-                        );
+                        .nearest(path, fields::known_paths(false).into_iter().chain(["wallet"]));
                 }
             }
         }
@@ -480,19 +359,12 @@ impl Checker<'_> {
             | Function::Max
             | Function::Avg
             | Function::Any
-            | Function::None => (
-                !matches!(window, Window::Quiet(_)),
-                "`within 1h`, `today` or `this month`",
-            ),
+            | Function::None => (!matches!(window, Window::Quiet(_)), "`within 1h`, `today` or `this month`"),
         };
         if !fits {
             let name = function_name(function);
             self.findings
-                .error(
-                    Code::AggregateWindow,
-                    &syntax.window.span,
-                    format!("`{name}` cannot have this window"),
-                )
+                .error(Code::AggregateWindow, &syntax.window.span, format!("`{name}` cannot have this window"))
                 .label("does not fit the function")
                 .help(format!("`{name}` takes {wanted}"));
             return None;
@@ -510,23 +382,13 @@ struct WhereParts {
 }
 
 fn function_name(function: Function) -> &'static str {
-    FUNCTIONS
-        .iter()
-        .find(|(_, known)| *known == function)
-        .map_or("", |(name, _)| name)
+    FUNCTIONS.iter().find(|(_, known)| *known == function).map_or("", |(name, _)| name)
 }
 
 const fn takes_field(function: Function) -> bool {
     match function {
-        Function::Sum
-        | Function::Distinct
-        | Function::Min
-        | Function::Max
-        | Function::Avg
-        | Function::Last => true,
-        Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => {
-            false
-        }
+        Function::Sum | Function::Distinct | Function::Min | Function::Max | Function::Avg | Function::Last => true,
+        Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => false,
     }
 }
 
@@ -547,27 +409,14 @@ const fn describe_type(value_type: Type) -> &'static str {
 
 /// The magnitude of an aggregate's result, and whether it is whole.
 fn result_bound(function: Function, value_type: Type) -> (Bound, bool) {
-    let one = if value_type == Type::Money {
-        AMOUNT_MAX
-    } else {
-        i128::from(i64::MAX)
-    };
+    let one = if value_type == Type::Money { AMOUNT_MAX } else { i128::from(i64::MAX) };
     match function {
         Function::Count | Function::Distinct | Function::Streak => (Bound::whole(COUNT_MAX), true),
         Function::Sum => (Bound::whole(one * COUNT_MAX), true),
-        Function::Avg => (
-            Bound {
-                numerator: one * COUNT_MAX,
-                denominator: COUNT_MAX,
-            },
-            false,
-        ),
-        Function::Min
-        | Function::Max
-        | Function::Last
-        | Function::Age
-        | Function::Any
-        | Function::None => (Bound::whole(one), true),
+        Function::Avg => (Bound { numerator: one * COUNT_MAX, denominator: COUNT_MAX }, false),
+        Function::Min | Function::Max | Function::Last | Function::Age | Function::Any | Function::None => {
+            (Bound::whole(one), true)
+        }
     }
 }
 
@@ -603,10 +452,7 @@ fn key_part(condition: &Condition) -> Option<KeyPart> {
     };
     match (one, other) {
         ((Scope::Past, past), (Scope::This, this)) | ((Scope::This, this), (Scope::Past, past)) => {
-            Some(KeyPart {
-                past: past.clone(),
-                this: this.clone(),
-            })
+            Some(KeyPart { past: past.clone(), this: this.clone() })
         }
         _ => None,
     }
@@ -615,15 +461,10 @@ fn key_part(condition: &Condition) -> Option<KeyPart> {
 /// Tells whether the condition reads the operation being judged.
 fn reads_this(condition: &Condition) -> bool {
     match condition {
-        Condition::Literal(_)
-        | Condition::ClausesHas(_)
-        | Condition::Matched(_)
-        | Condition::FlagAggregate(_) => false,
+        Condition::Literal(_) | Condition::ClausesHas(_) | Condition::Matched(_) | Condition::FlagAggregate(_) => false,
         Condition::Not(inner) => reads_this(inner),
         Condition::All(parts) | Condition::Any(parts) => parts.iter().any(reads_this),
-        Condition::Compare { left, right, .. } => {
-            number_reads_this(left) || number_reads_this(right)
-        }
+        Condition::Compare { left, right, .. } => number_reads_this(left) || number_reads_this(right),
         Condition::Same { left, right, .. } => symbol_reads_this(left) || symbol_reads_this(right),
         Condition::Flag(scope, _) | Condition::InList { scope, .. } => *scope == Scope::This,
         Condition::Missing { what, .. } => matches!(what, Operand::Field(Scope::This, _)),

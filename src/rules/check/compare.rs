@@ -9,17 +9,15 @@ use super::{Checker, Quantity, Type, Value};
 use crate::rules::diagnostic::Code;
 use crate::rules::fields;
 use crate::rules::program::{
-    AttributeType, Comparison, Condition, Field, Number, Symbol, symbol_of_address,
-    symbol_of_country, symbol_of_text, symbol_of_word,
+    AttributeType, Comparison, Condition, Field, Number, Symbol, symbol_of_address, symbol_of_country, symbol_of_text,
+    symbol_of_word,
 };
 use crate::rules::syntax::{Expression, ExpressionKind};
 
 /// Tells whether the type of the expression depends on what it is compared with.
 pub(super) fn is_open(expression: &Expression) -> bool {
     match &expression.kind {
-        ExpressionKind::Name(name) => {
-            fields::attribute_key(name.strip_prefix("this.").unwrap_or(name)).is_some()
-        }
+        ExpressionKind::Name(name) => fields::attribute_key(name.strip_prefix("this.").unwrap_or(name)).is_some(),
         ExpressionKind::Aggregate(aggregate) => aggregate.stream.text.contains(".attributes."),
         ExpressionKind::Arithmetic { left, right, .. } => is_open(left) || is_open(right),
         ExpressionKind::Bool(_)
@@ -51,23 +49,15 @@ impl Checker<'_> {
             let hint = right_value.hint();
             (self.value(left, hint.or(Some(Type::Text))), right_value)
         } else {
-            let first_hint = if is_open(left) {
-                Some(Type::Text)
-            } else {
-                None
-            };
+            let first_hint = if is_open(left) { Some(Type::Text) } else { None };
             let left_value = self.value(left, first_hint);
             let hint = left_value.hint();
             (left_value, self.value(right, hint))
         };
         let condition = match (left_value, right_value) {
             (Value::Broken, _) | (_, Value::Broken) => None,
-            (Value::Number(l), Value::Number(r)) => {
-                self.compare_numbers(l, comparison, r, left, right, span)
-            }
-            (Value::Condition(l), Value::Condition(r)) => {
-                self.compare_flags(l, comparison, r, span)
-            }
+            (Value::Number(l), Value::Number(r)) => self.compare_numbers(l, comparison, r, left, right, span),
+            (Value::Condition(l), Value::Condition(r)) => self.compare_flags(l, comparison, r, span),
             (l, r) => self.compare_symbols((l, left), comparison, (r, right), span),
         };
         condition.map_or(Value::Broken, Value::Condition)
@@ -95,11 +85,7 @@ impl Checker<'_> {
             (l, r) => {
                 let finding = self
                     .findings
-                    .error(
-                        Code::TypeMismatch,
-                        span,
-                        format!("cannot compare {} with {}", describe(l), describe(r)),
-                    )
+                    .error(Code::TypeMismatch, span, format!("cannot compare {} with {}", describe(l), describe(r)))
                     .label(format!("left is {}, right is {}", describe(l), describe(r)));
                 if l == Type::Duration || r == Type::Duration {
                     finding.help("a duration bears a unit: `2h`, `30m`, `24h`");
@@ -114,11 +100,7 @@ impl Checker<'_> {
         if let (Number::Literal(l), Number::Literal(r)) = (&left.number, &right.number) {
             return Some(Condition::Literal(holds(*l, comparison, *r)));
         }
-        Some(Condition::Compare {
-            left: left.number,
-            comparison,
-            right: right.number,
-        })
+        Some(Condition::Compare { left: left.number, comparison, right: right.number })
     }
 
     /// Bools are only compared with `true` and `false`.
@@ -132,44 +114,27 @@ impl Checker<'_> {
         let negated = match comparison {
             Comparison::Equal => false,
             Comparison::NotEqual => true,
-            Comparison::Less
-            | Comparison::LessOrEqual
-            | Comparison::Greater
-            | Comparison::GreaterOrEqual => {
+            Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual => {
                 self.report_order(span);
                 return None;
             }
         };
         let (condition, wanted) = match (left, right) {
-            (condition, Condition::Literal(wanted)) | (Condition::Literal(wanted), condition) => {
-                (condition, wanted)
-            }
+            (condition, Condition::Literal(wanted)) | (Condition::Literal(wanted), condition) => (condition, wanted),
             _ => {
                 self.findings
-                    .error(
-                        Code::TypeMismatch,
-                        span,
-                        "two conditions cannot be compared with each other",
-                    )
+                    .error(Code::TypeMismatch, span, "two conditions cannot be compared with each other")
                     .label("both sides are true or false")
                     .help("write it out: `(a and b) or (not a and not b)`");
                 return None;
             }
         };
-        Some(if wanted == negated {
-            Condition::Not(Box::new(condition))
-        } else {
-            condition
-        })
+        Some(if wanted == negated { Condition::Not(Box::new(condition)) } else { condition })
     }
 
     fn report_order(&mut self, span: &Range<usize>) {
         self.findings
-            .error(
-                Code::TypeMismatch,
-                span,
-                "only numbers, money, durations and times have an order",
-            )
+            .error(Code::TypeMismatch, span, "only numbers, money, durations and times have an order")
             .label("nothing is less or greater here")
             .help("use `=` or `!=`");
     }
@@ -182,25 +147,11 @@ impl Checker<'_> {
         span: &Range<usize>,
     ) -> Option<Condition> {
         let (left, right) = match (left, right) {
-            (
-                Value::Symbol {
-                    symbol,
-                    symbol_type,
-                    words,
-                },
-                other,
-            ) => {
+            (Value::Symbol { symbol, symbol_type, words }, other) => {
                 let other = self.symbol_as(other, right_at, symbol_type, words)?;
                 (symbol, other)
             }
-            (
-                other,
-                Value::Symbol {
-                    symbol,
-                    symbol_type,
-                    words,
-                },
-            ) => {
+            (other, Value::Symbol { symbol, symbol_type, words }) => {
                 let other = self.symbol_as(other, left_at, symbol_type, words)?;
                 (other, symbol)
             }
@@ -210,20 +161,9 @@ impl Checker<'_> {
             }
         };
         match comparison {
-            Comparison::Equal => Some(Condition::Same {
-                left,
-                right,
-                negated: false,
-            }),
-            Comparison::NotEqual => Some(Condition::Same {
-                left,
-                right,
-                negated: true,
-            }),
-            Comparison::Less
-            | Comparison::LessOrEqual
-            | Comparison::Greater
-            | Comparison::GreaterOrEqual => {
+            Comparison::Equal => Some(Condition::Same { left, right, negated: false }),
+            Comparison::NotEqual => Some(Condition::Same { left, right, negated: true }),
+            Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual => {
                 self.report_order(span);
                 None
             }
@@ -248,11 +188,7 @@ impl Checker<'_> {
         if words == 0 {
             let (left, right) = (left.describe(), right.describe());
             self.findings
-                .error(
-                    Code::TypeMismatch,
-                    span,
-                    format!("cannot compare {left} with {right}"),
-                )
+                .error(Code::TypeMismatch, span, format!("cannot compare {left} with {right}"))
                 .label(format!("left is {left}, right is {right}"));
         }
     }
@@ -266,26 +202,19 @@ impl Checker<'_> {
         words: &'static [&'static str],
     ) -> Option<Symbol> {
         match value {
-            Value::Symbol {
-                symbol,
-                symbol_type,
-                words: other,
-            } if symbol_type == wanted && other == words => Some(symbol),
-            Value::Attribute(scope, key) if wanted == Type::Text => Some(Symbol::Field(
-                scope,
-                Field::Attribute(Arc::clone(&key), AttributeType::Text),
-            )),
+            Value::Symbol { symbol, symbol_type, words: other } if symbol_type == wanted && other == words => {
+                Some(symbol)
+            }
+            Value::Attribute(scope, key) if wanted == Type::Text => {
+                Some(Symbol::Field(scope, Field::Attribute(Arc::clone(&key), AttributeType::Text)))
+            }
             Value::Word(word) => self.word_as(&word, &at.span, wanted, words),
             Value::Text(text) => self.text_as(&text, &at.span, wanted, words),
             Value::Broken => None,
             other => {
                 let (wanted, found) = (super::describe_symbol(wanted), other.describe());
                 self.findings
-                    .error(
-                        Code::TypeMismatch,
-                        &at.span,
-                        format!("cannot compare {wanted} with {found}"),
-                    )
+                    .error(Code::TypeMismatch, &at.span, format!("cannot compare {wanted} with {found}"))
                     .label(format!("this is {found}"));
                 None
             }
@@ -301,10 +230,7 @@ impl Checker<'_> {
     ) -> Option<Symbol> {
         match wanted {
             Type::Enum => {
-                let code = words
-                    .iter()
-                    .position(|known| *known == word)
-                    .and_then(|code| u8::try_from(code).ok());
+                let code = words.iter().position(|known| *known == word).and_then(|code| u8::try_from(code).ok());
                 if let Some(code) = code {
                     return Some(Symbol::Literal(symbol_of_word(code)));
                 }
@@ -322,9 +248,7 @@ impl Checker<'_> {
                 }
                 None
             }
-            Type::Bool | Type::Int | Type::Money | Type::Duration | Type::Time | Type::Clauses => {
-                None
-            }
+            Type::Bool | Type::Int | Type::Money | Type::Duration | Type::Time | Type::Clauses => None,
         }
     }
 
@@ -342,11 +266,7 @@ impl Checker<'_> {
                 Ok(address) => Some(Symbol::Literal(symbol_of_address(address.to_canonical()))),
                 Err(_) => {
                     self.findings
-                        .error(
-                            Code::BadValue,
-                            span,
-                            format!("\"{text}\" is not an address"),
-                        )
+                        .error(Code::BadValue, span, format!("\"{text}\" is not an address"))
                         .label("neither IPv4 nor IPv6");
                     None
                 }
@@ -354,11 +274,7 @@ impl Checker<'_> {
             Type::Enum => {
                 let finding = self
                     .findings
-                    .error(
-                        Code::TypeMismatch,
-                        span,
-                        "the values of this field are words, not texts",
-                    )
+                    .error(Code::TypeMismatch, span, "the values of this field are words, not texts")
                     .label("quoted");
                 if words.contains(&text) {
                     finding.help(format!("write it without quotes: `{text}`"));
@@ -367,9 +283,7 @@ impl Checker<'_> {
                 }
                 None
             }
-            Type::Bool | Type::Int | Type::Money | Type::Duration | Type::Time | Type::Clauses => {
-                None
-            }
+            Type::Bool | Type::Int | Type::Money | Type::Duration | Type::Time | Type::Clauses => None,
         }
     }
 
@@ -379,11 +293,7 @@ impl Checker<'_> {
         }
         let finding = self
             .findings
-            .error(
-                Code::BadValue,
-                span,
-                format!("`{code}` is not a country code"),
-            )
+            .error(Code::BadValue, span, format!("`{code}` is not a country code"))
             .label("not two capital letters");
         if code.len() == 2 && code.is_ascii() {
             finding.help(format!("write `{}`", code.to_ascii_uppercase()));

@@ -41,10 +41,7 @@ const INT_MAX: i128 = 1_000_000_000_000_000_000;
 
 impl Bound {
     pub(super) const fn whole(numerator: i128) -> Self {
-        Self {
-            numerator,
-            denominator: 1,
-        }
+        Self { numerator, denominator: 1 }
     }
 }
 
@@ -55,12 +52,7 @@ impl Quantity {
             Type::Money => AMOUNT_MAX,
             _ => i64::MAX as i128,
         });
-        Self {
-            number,
-            number_type,
-            bound,
-            is_whole: true,
-        }
+        Self { number, number_type, bound, is_whole: true }
     }
 }
 
@@ -76,26 +68,14 @@ pub(super) const fn describe(number_type: Type) -> &'static str {
 
 impl Checker<'_> {
     /// Checks a literal number with its unit.
-    pub(super) fn literal(
-        &mut self,
-        hundredths: i128,
-        whole: bool,
-        unit: Option<Unit>,
-        span: &Range<usize>,
-    ) -> Value {
+    pub(super) fn literal(&mut self, hundredths: i128, whole: bool, unit: Option<Unit>, span: &Range<usize>) -> Value {
         let (value, number_type, max) = match unit {
             None if !whole => {
                 let source = self.source(span).to_owned();
                 self.findings
-                    .error(
-                        Code::BadNumber,
-                        span,
-                        "a number without a unit must be whole",
-                    )
+                    .error(Code::BadNumber, span, "a number without a unit must be whole")
                     .label("has decimals")
-                    .help(format!(
-                        "for money say which unit: `{source} KZT` or `{source} MRP`"
-                    ));
+                    .help(format!("for money say which unit: `{source} KZT` or `{source} MRP`"));
                 return Value::Broken;
             }
             None => (hundredths / 100, Type::Int, INT_MAX),
@@ -110,11 +90,7 @@ impl Checker<'_> {
             }
             Some(unit @ (Unit::Second | Unit::Minute | Unit::Hour | Unit::Day)) => {
                 let nanos = i128::from(unit_nanos(unit).unwrap_or_default());
-                (
-                    hundredths.saturating_mul(nanos) / 100,
-                    Type::Duration,
-                    i128::from(i64::MAX),
-                )
+                (hundredths.saturating_mul(nanos) / 100, Type::Duration, i128::from(i64::MAX))
             }
         };
         let in_range = value <= max;
@@ -122,26 +98,16 @@ impl Checker<'_> {
             (Some(Unit::Mrp), Ok(value)) if in_range => {
                 self.reads.needs = self.reads.needs.union(super::Inputs::MRP);
                 // So many hundredths times the MRP, over 100.
-                let bound = Bound {
-                    numerator: MRP_LITERAL_MAX * MRP_MAX,
-                    denominator: 100,
-                };
+                let bound = Bound { numerator: MRP_LITERAL_MAX * MRP_MAX, denominator: 100 };
                 (Number::Mrp { hundredths: value }, bound)
             }
             _ => (Number::Literal(value), Bound::whole(value)),
         };
         if !in_range {
-            self.findings
-                .error(Code::NumberTooLarge, span, "this number is too large")
-                .label("beyond the range");
+            self.findings.error(Code::NumberTooLarge, span, "this number is too large").label("beyond the range");
             return Value::Broken;
         }
-        Value::Number(Quantity {
-            number,
-            number_type,
-            bound,
-            is_whole: unit != Some(Unit::Mrp),
-        })
+        Value::Number(Quantity { number, number_type, bound, is_whole: unit != Some(Unit::Mrp) })
     }
 
     /// Returns the source text of a span.
@@ -167,25 +133,15 @@ impl Checker<'_> {
         };
         if operator == Operator::Remainder && !(left_number.is_whole && right_number.is_whole) {
             self.findings
-                .error(
-                    Code::TypeMismatch,
-                    span,
-                    "the remainder is defined for whole numbers only",
-                )
+                .error(Code::TypeMismatch, span, "the remainder is defined for whole numbers only")
                 .label("one side is a ratio");
             return Value::Broken;
         }
-        if matches!(operator, Operator::Divide | Operator::Remainder)
-            && right_number.number == Number::Literal(0)
-        {
-            self.findings
-                .error(Code::BadValue, &right.span, "division by zero")
-                .label("this is zero");
+        if matches!(operator, Operator::Divide | Operator::Remainder) && right_number.number == Number::Literal(0) {
+            self.findings.error(Code::BadValue, &right.span, "division by zero").label("this is zero");
             return Value::Broken;
         }
-        let Some(number_type) =
-            result_type(operator, left_number.number_type, right_number.number_type)
-        else {
+        let Some(number_type) = result_type(operator, left_number.number_type, right_number.number_type) else {
             self.report_operands(operator, &left_number, &right_number, left, right);
             return Value::Broken;
         };
@@ -193,8 +149,7 @@ impl Checker<'_> {
             self.report_overflow(span);
             return Value::Broken;
         };
-        let is_whole =
-            operator != Operator::Divide && left_number.is_whole && right_number.is_whole;
+        let is_whole = operator != Operator::Divide && left_number.is_whole && right_number.is_whole;
         let (l, r) = (Box::new(left_number.number), Box::new(right_number.number));
         let number = match operator {
             Operator::Add => Number::Add(l, r),
@@ -203,12 +158,7 @@ impl Checker<'_> {
             Operator::Divide => Number::Divide(l, r),
             Operator::Remainder => Number::Remainder(l, r),
         };
-        Value::Number(Quantity {
-            number,
-            number_type,
-            bound,
-            is_whole,
-        })
+        Value::Number(Quantity { number, number_type, bound, is_whole })
     }
 
     /// Evaluates both sides; an attribute takes the type of the other side, or what the operator leaves.
@@ -222,9 +172,7 @@ impl Checker<'_> {
         let sums = matches!(operator, Operator::Add | Operator::Subtract);
         let hint_for = |other: &Value| match other {
             Value::Number(quantity) if sums => Some(quantity.number_type),
-            Value::Number(quantity) if quantity.number_type == Type::Int => {
-                hint.or(Some(Type::Int))
-            }
+            Value::Number(quantity) if quantity.number_type == Type::Int => hint.or(Some(Type::Int)),
             _ if sums => hint.or(Some(Type::Int)),
             _ => Some(Type::Int),
         };
@@ -233,11 +181,7 @@ impl Checker<'_> {
             let hint = hint_for(&right);
             return (self.value(left, hint), right);
         }
-        let first_hint = if super::compare::is_open(left) {
-            hint.or(Some(Type::Int))
-        } else {
-            None
-        };
+        let first_hint = if super::compare::is_open(left) { hint.or(Some(Type::Int)) } else { None };
         let left = self.value(left, first_hint);
         let hint = hint_for(&left);
         let right = self.value(right, hint);
@@ -254,11 +198,7 @@ impl Checker<'_> {
             }
             other => {
                 self.findings
-                    .error(
-                        Code::TypeMismatch,
-                        span,
-                        format!("cannot calculate with {}", other.describe()),
-                    )
+                    .error(Code::TypeMismatch, span, format!("cannot calculate with {}", other.describe()))
                     .label(format!("this is {}", other.describe()));
                 None
             }
@@ -287,10 +227,7 @@ impl Checker<'_> {
             .error(
                 Code::TypeMismatch,
                 &(left_at.span.start..right_at.span.end),
-                format!(
-                    "`{}` is not defined for {left} and {right}",
-                    operator.name()
-                ),
+                format!("`{}` is not defined for {left} and {right}", operator.name()),
             )
             .label(format!("{left} {} {right}", operator.name()));
     }
@@ -303,27 +240,18 @@ impl Checker<'_> {
             _ => format!("cannot {verb} money with a number"),
         };
         let literal = source.starts_with(|c: char| c.is_ascii_digit());
-        let finding = self
-            .findings
-            .error(Code::MoneyWithoutUnit, span, message)
-            .label("this is a number");
+        let finding = self.findings.error(Code::MoneyWithoutUnit, span, message).label("this is a number");
         if literal {
             finding.help(format!("say which unit: `{source} KZT` or `{source} MRP`"));
         } else {
-            finding.help(
-                "money is compared with money: a sum, an amount, or a number with `KZT` or `MRP`",
-            );
+            finding.help("money is compared with money: a sum, an amount, or a number with `KZT` or `MRP`");
         }
     }
 
     /// Reports that a value could leave the range of exact arithmetic.
     pub(super) fn report_overflow(&mut self, span: &Range<usize>) {
         self.findings
-            .error(
-                Code::NumberTooLarge,
-                span,
-                "this could exceed the range of exact numbers",
-            )
+            .error(Code::NumberTooLarge, span, "this could exceed the range of exact numbers")
             .label("too large at the extremes")
             .help("multiply by smaller numbers, or compare the parts separately");
     }
@@ -334,9 +262,7 @@ const fn result_type(operator: Operator, left: Type, right: Type) -> Option<Type
     match (operator, left, right) {
         (_, Type::Int, Type::Int) => Some(Type::Int),
         (Operator::Add | Operator::Subtract, Type::Money, Type::Money) => Some(Type::Money),
-        (Operator::Add | Operator::Subtract, Type::Duration, Type::Duration) => {
-            Some(Type::Duration)
-        }
+        (Operator::Add | Operator::Subtract, Type::Duration, Type::Duration) => Some(Type::Duration),
         (Operator::Add | Operator::Subtract, Type::Time, Type::Duration) => Some(Type::Time),
         (Operator::Add, Type::Duration, Type::Time) => Some(Type::Time),
         (Operator::Subtract, Type::Time, Type::Time) => Some(Type::Duration),
@@ -344,8 +270,9 @@ const fn result_type(operator: Operator, left: Type, right: Type) -> Option<Type
         | (Operator::Multiply, Type::Int, Type::Money) => Some(Type::Money),
         (Operator::Multiply | Operator::Divide, Type::Duration, Type::Int)
         | (Operator::Multiply, Type::Int, Type::Duration) => Some(Type::Duration),
-        (Operator::Divide, Type::Money, Type::Money)
-        | (Operator::Divide, Type::Duration, Type::Duration) => Some(Type::Int),
+        (Operator::Divide, Type::Money, Type::Money) | (Operator::Divide, Type::Duration, Type::Duration) => {
+            Some(Type::Int)
+        }
         _ => None,
     }
 }
@@ -359,24 +286,18 @@ fn result_bound(operator: Operator, left: Bound, right: Bound) -> Option<Bound> 
                 .checked_add(right.numerator.checked_mul(left.denominator)?)?,
             left.denominator.checked_mul(right.denominator)?,
         ),
-        Operator::Multiply => (
-            left.numerator.checked_mul(right.numerator)?,
-            left.denominator.checked_mul(right.denominator)?,
-        ),
-        Operator::Divide => (
-            left.numerator.checked_mul(right.denominator)?,
-            left.denominator.checked_mul(right.numerator)?,
-        ),
+        Operator::Multiply => {
+            (left.numerator.checked_mul(right.numerator)?, left.denominator.checked_mul(right.denominator)?)
+        }
+        Operator::Divide => {
+            (left.numerator.checked_mul(right.denominator)?, left.denominator.checked_mul(right.numerator)?)
+        }
         Operator::Remainder => (right.numerator, 1),
     };
-    Some(Bound {
-        numerator,
-        denominator: denominator.max(1),
-    })
+    Some(Bound { numerator, denominator: denominator.max(1) })
 }
 
 /// Tells whether two numbers can be compared by cross-multiplication within `i128`.
 pub(super) fn comparable(left: Bound, right: Bound) -> bool {
-    left.numerator.checked_mul(right.denominator).is_some()
-        && right.numerator.checked_mul(left.denominator).is_some()
+    left.numerator.checked_mul(right.denominator).is_some() && right.numerator.checked_mul(left.denominator).is_some()
 }

@@ -23,11 +23,7 @@ struct Cell {
 /// Reads the rows of a file into the list.
 pub(super) fn read(path: &str, text: &str, list: &mut List) -> Vec<Diagnostic> {
     let mut findings = Findings::new(path);
-    let mut at = if text.starts_with('\u{feff}') {
-        '\u{feff}'.len_utf8()
-    } else {
-        0
-    };
+    let mut at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let mut has_header = false;
     while at < text.len() {
         let start = at;
@@ -55,9 +51,7 @@ pub(super) fn read(path: &str, text: &str, list: &mut List) -> Vec<Diagnostic> {
         add_row(&row, list, &mut findings);
     }
     if !has_header {
-        findings
-            .error(Code::CsvHeader, &(0..0), "the file is empty")
-            .help("write `value,from,until,reason`");
+        findings.error(Code::CsvHeader, &(0..0), "the file is empty").help("write `value,from,until,reason`");
     }
     findings.list
 }
@@ -70,28 +64,17 @@ fn read_row(text: &str, at: &mut usize, findings: &mut Findings) -> Option<Vec<C
         let quoted = text[start..].starts_with('"');
         let content = if quoted {
             let Some(content) = read_quoted(text, at) else {
-                findings
-                    .error(
-                        Code::CsvRow,
-                        &(start..start + 1),
-                        "this quote is not closed",
-                    )
-                    .label("opened here");
+                findings.error(Code::CsvRow, &(start..start + 1), "this quote is not closed").label("opened here");
                 *at = text.len();
                 return None;
             };
             content
         } else {
-            let length = text[start..]
-                .find([',', '\n'])
-                .unwrap_or(text.len() - start);
+            let length = text[start..].find([',', '\n']).unwrap_or(text.len() - start);
             *at = start + length;
             text[start..*at].trim_end_matches('\r').to_owned()
         };
-        cells.push(Cell {
-            text: content,
-            span: start..*at,
-        });
+        cells.push(Cell { text: content, span: start..*at });
         let rest = &text[*at..];
         if rest.starts_with(',') {
             *at += 1;
@@ -106,16 +89,8 @@ fn read_row(text: &str, at: &mut usize, findings: &mut Findings) -> Option<Vec<C
             *at = text.len() - rest.len() + 1;
             return Some(cells);
         }
-        findings
-            .error(
-                Code::CsvRow,
-                &(start..*at),
-                "text follows the closing quote",
-            )
-            .label("quoted up to here");
-        *at = text[*at..]
-            .find('\n')
-            .map_or(text.len(), |end| *at + end + 1);
+        findings.error(Code::CsvRow, &(start..*at), "text follows the closing quote").label("quoted up to here");
+        *at = text[*at..].find('\n').map_or(text.len(), |end| *at + end + 1);
         return None;
     }
 }
@@ -137,14 +112,9 @@ fn read_quoted(text: &str, at: &mut usize) -> Option<String> {
 
 fn add_row(row: &[Cell], list: &mut List, findings: &mut Findings) {
     let [value, from, until, reason] = row else {
-        let span = row.first().map_or(0, |cell| cell.span.start)
-            ..row.last().map_or(0, |cell| cell.span.end);
+        let span = row.first().map_or(0, |cell| cell.span.start)..row.last().map_or(0, |cell| cell.span.end);
         findings
-            .error(
-                Code::CsvRow,
-                &span,
-                format!("a row has 4 columns, this has {}", row.len()),
-            )
+            .error(Code::CsvRow, &span, format!("a row has 4 columns, this has {}", row.len()))
             .label("here")
             .help("a reason that holds a comma stands in quotes");
         return;
@@ -155,16 +125,12 @@ fn add_row(row: &[Cell], list: &mut List, findings: &mut Findings) {
     if let (Some(from_day), Some(until_day)) = (from_day, until_day)
         && until_day < from_day
     {
-        findings
-            .error(Code::BadPeriod, &until.span, "`until` is before `from`")
-            .label("earlier day");
+        findings.error(Code::BadPeriod, &until.span, "`until` is before `from`").label("earlier day");
         return;
     }
     let row = ListRow {
         from: from_day.map(almaty_midnight),
-        until: until_day
-            .and_then(|day| day.succ_opt())
-            .map(almaty_midnight),
+        until: until_day.and_then(|day| day.succ_opt()).map(almaty_midnight),
         reason: reason.text.trim().to_owned(),
     };
     add_value(value, row, list, findings);
@@ -190,48 +156,27 @@ fn day(cell: &Cell, findings: &mut Findings) -> Option<Option<chrono::NaiveDate>
 fn add_value(cell: &Cell, row: ListRow, list: &mut List, findings: &mut Findings) {
     let value = cell.text.trim();
     if list.list_type == ListType::Cidr {
-        let network = value
-            .parse::<IpNet>()
-            .ok()
-            .or_else(|| value.parse::<IpAddr>().ok().map(IpNet::from));
+        let network = value.parse::<IpNet>().ok().or_else(|| value.parse::<IpAddr>().ok().map(IpNet::from));
         match network {
             Some(network) => list.networks.push((network.trunc(), row)),
             None => {
                 findings
-                    .error(
-                        Code::CsvRow,
-                        &cell.span,
-                        format!("`{value}` is neither a network nor an address"),
-                    )
+                    .error(Code::CsvRow, &cell.span, format!("`{value}` is neither a network nor an address"))
                     .label("here")
                     .help("write `203.0.113.0/24` or one address");
             }
         }
         return;
     }
-    let max = if list.list_type == ListType::Text {
-        256
-    } else {
-        64
-    };
+    let max = if list.list_type == ListType::Text { 256 } else { 64 };
     if value.is_empty() || value.chars().count() > max {
-        findings
-            .error(
-                Code::CsvRow,
-                &cell.span,
-                format!("a value has 1 to {max} characters"),
-            )
-            .label("here");
+        findings.error(Code::CsvRow, &cell.span, format!("a value has 1 to {max} characters")).label("here");
         return;
     }
     let rows = list.values.entry(value.to_owned()).or_default();
     if rows.iter().any(|known| overlap(known, &row)) {
         findings
-            .error(
-                Code::CsvRow,
-                &cell.span,
-                format!("`{value}` is listed twice for the same days"),
-            )
+            .error(Code::CsvRow, &cell.span, format!("`{value}` is listed twice for the same days"))
             .label("second time here");
         return;
     }

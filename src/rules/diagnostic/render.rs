@@ -25,29 +25,17 @@ fn render(diagnostics: &[Diagnostic], files: &[SourceFile], renderer: &Renderer)
     let texts = texts(files);
     let mut out = String::new();
     for diagnostic in diagnostics {
-        let text = texts
-            .get(diagnostic.path.as_str())
-            .map_or("", |text| text.as_str());
+        let text = texts.get(diagnostic.path.as_str()).map_or("", |text| text.as_str());
         let span = rounded(text, &diagnostic.span);
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let annotation = AnnotationKind::Primary
-            .span(span)
-            .label(diagnostic.label.as_str());
-        let snippet = Snippet::source(text)
-            .path(diagnostic.path.as_str())
-            .annotation(annotation);
-        let helps = diagnostic
-            .help
-            .iter()
-            .map(|help| Level::HELP.message(help.as_str()));
-        let group = level
-            .primary_title(diagnostic.message.as_str())
-            .id(diagnostic.code)
-            .element(snippet)
-            .elements(helps);
+        let annotation = AnnotationKind::Primary.span(span).label(diagnostic.label.as_str());
+        let snippet = Snippet::source(text).path(diagnostic.path.as_str()).annotation(annotation);
+        let helps = diagnostic.help.iter().map(|help| Level::HELP.message(help.as_str()));
+        let group =
+            level.primary_title(diagnostic.message.as_str()).id(diagnostic.code).element(snippet).elements(helps);
         out.push_str(&renderer.render(&[group]));
         out.push_str("\n\n");
     }
@@ -56,15 +44,7 @@ fn render(diagnostics: &[Diagnostic], files: &[SourceFile], renderer: &Renderer)
 
 /// Texts by path; bytes that are not UTF-8 are shown as replacement characters.
 fn texts(files: &[SourceFile]) -> BTreeMap<&str, String> {
-    files
-        .iter()
-        .map(|file| {
-            (
-                file.path.as_str(),
-                String::from_utf8_lossy(&file.bytes).into_owned(),
-            )
-        })
-        .collect()
+    files.iter().map(|file| (file.path.as_str(), String::from_utf8_lossy(&file.bytes).into_owned())).collect()
 }
 
 /// Rounds a span outwards to character boundaries within the text.
@@ -85,10 +65,7 @@ fn rounded(text: &str, span: &Range<usize>) -> Range<usize> {
 pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..rounded(text, &(at..at)).start];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[line_start..].chars().count() + 1,
-    )
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 /// One finding with its place worked out.
@@ -101,15 +78,9 @@ struct Located<'d> {
 fn locate<'d>(diagnostics: &'d [Diagnostic], files: &[SourceFile]) -> Vec<Located<'d>> {
     let texts = texts(files);
     let located = |diagnostic: &'d Diagnostic| {
-        let text = texts
-            .get(diagnostic.path.as_str())
-            .map_or("", |text| text.as_str());
+        let text = texts.get(diagnostic.path.as_str()).map_or("", |text| text.as_str());
         let span = rounded(text, &diagnostic.span);
-        Located {
-            diagnostic,
-            start: line_and_column(text, span.start),
-            end: line_and_column(text, span.end),
-        }
+        Located { diagnostic, start: line_and_column(text, span.start), end: line_and_column(text, span.end) }
     };
     diagnostics.iter().map(located).collect()
 }
@@ -119,25 +90,19 @@ fn locate<'d>(diagnostics: &'d [Diagnostic], files: &[SourceFile]) -> Vec<Locate
 pub fn render_json(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String {
     let findings: Vec<Value> = locate(diagnostics, files)
         .iter()
-        .map(
-            |Located {
-                 diagnostic,
-                 start,
-                 end,
-             }| {
-                json!({
-                    "code": diagnostic.code,
-                    "severity": diagnostic.severity.name(),
-                    "message": diagnostic.message,
-                    "label": diagnostic.label,
-                    "help": diagnostic.help,
-                    "path": diagnostic.path,
-                    "span": {"start": diagnostic.span.start, "end": diagnostic.span.end},
-                    "start": {"line": start.0, "column": start.1},
-                    "end": {"line": end.0, "column": end.1},
-                })
-            },
-        )
+        .map(|Located { diagnostic, start, end }| {
+            json!({
+                "code": diagnostic.code,
+                "severity": diagnostic.severity.name(),
+                "message": diagnostic.message,
+                "label": diagnostic.label,
+                "help": diagnostic.help,
+                "path": diagnostic.path,
+                "span": {"start": diagnostic.span.start, "end": diagnostic.span.end},
+                "start": {"line": start.0, "column": start.1},
+                "end": {"line": end.0, "column": end.1},
+            })
+        })
         .collect();
     format!("{:#}\n", json!({ "diagnostics": findings }))
 }
@@ -145,14 +110,8 @@ pub fn render_json(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String {
 /// Renders one SARIF 2.1.0 log, as code hosts and editors read it.
 #[must_use]
 pub fn render_sarif(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String {
-    let rules: Vec<Value> = Code::NAMES
-        .iter()
-        .map(|name| json!({ "id": name }))
-        .collect();
-    let results: Vec<Value> = locate(diagnostics, files)
-        .iter()
-        .map(sarif_result)
-        .collect();
+    let rules: Vec<Value> = Code::NAMES.iter().map(|name| json!({ "id": name })).collect();
+    let results: Vec<Value> = locate(diagnostics, files).iter().map(sarif_result).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -165,13 +124,7 @@ pub fn render_sarif(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String 
     format!("{log:#}\n")
 }
 
-fn sarif_result(
-    Located {
-        diagnostic,
-        start,
-        end,
-    }: &Located<'_>,
-) -> Value {
+fn sarif_result(Located { diagnostic, start, end }: &Located<'_>) -> Value {
     let mut text = diagnostic.message.clone();
     if !diagnostic.label.is_empty() {
         text = format!("{text} ({})", diagnostic.label);

@@ -47,11 +47,7 @@ impl Parser<'_> {
 
     fn aggregate_body(&mut self, function: Name) -> Parsed<AggregateSyntax> {
         let stream = self.name("an operation type, a class or `match`")?;
-        let filter = if self.eat_word("where") {
-            Some(self.expression())
-        } else {
-            None
-        };
+        let filter = if self.eat_word("where") { Some(self.expression()) } else { None };
         let key = self.key()?;
         let window = self.window()?;
         let mut excluding_this = false;
@@ -62,14 +58,7 @@ impl Parser<'_> {
             }
             excluding_this = true;
         }
-        Some(AggregateSyntax {
-            function,
-            stream,
-            filter,
-            key,
-            window,
-            excluding_this,
-        })
+        Some(AggregateSyntax { function, stream, filter, key, window, excluding_this })
     }
 
     fn key(&mut self) -> Parsed<KeySyntax> {
@@ -81,10 +70,8 @@ impl Parser<'_> {
             return Some(KeySyntax::IntoWallet);
         }
         if !self.eat_word("by") {
-            self.unexpected(
-                "`by` and the fields that past operations must share, or `into wallet`",
-            )
-            .map(|finding| finding.help("for the acting wallet: `by wallet`"));
+            self.unexpected("`by` and the fields that past operations must share, or `into wallet`")
+                .map(|finding| finding.help("for the acting wallet: `by wallet`"));
             return None;
         }
         let mut fields = vec![self.name("a field after `by`")?];
@@ -97,20 +84,14 @@ impl Parser<'_> {
     fn window(&mut self) -> Parsed<WindowSyntax> {
         let start = self.span().start;
         if self.eat_word("today") {
-            return Some(WindowSyntax {
-                span: start..self.end(),
-                kind: WindowKind::Today,
-            });
+            return Some(WindowSyntax { span: start..self.end(), kind: WindowKind::Today });
         }
         if self.eat_word("this") {
             if !self.eat_word("month") {
                 self.unexpected("`month` after `this`");
                 return None;
             }
-            return Some(WindowSyntax {
-                span: start..self.end(),
-                kind: WindowKind::ThisMonth,
-            });
+            return Some(WindowSyntax { span: start..self.end(), kind: WindowKind::ThisMonth });
         }
         let quiet = self.at_word("quiet");
         if !quiet && !self.at_word("within") {
@@ -123,21 +104,13 @@ impl Parser<'_> {
             Some(length) if quiet => WindowKind::Quiet(length),
             Some(length) => WindowKind::Within(length),
         };
-        Some(WindowSyntax {
-            span: start..self.end(),
-            kind,
-        })
+        Some(WindowSyntax { span: start..self.end(), kind })
     }
 
     /// A duration literal; `Some(None)` when it was read and is wrong.
     fn duration(&mut self) -> Parsed<Option<i64>> {
         let literal = self.atom()?;
-        let ExpressionKind::Number {
-            hundredths,
-            whole,
-            unit,
-        } = literal.kind
-        else {
+        let ExpressionKind::Number { hundredths, whole, unit } = literal.kind else {
             if literal.kind != ExpressionKind::Broken {
                 self.findings
                     .error(Code::BadDuration, &literal.span, "expected a duration")
@@ -151,11 +124,7 @@ impl Parser<'_> {
         };
         if nanos > i128::from(WINDOW_MAX) {
             self.findings
-                .error(
-                    Code::WindowTooLong,
-                    &literal.span,
-                    "a window is at most 400 days long",
-                )
+                .error(Code::WindowTooLong, &literal.span, "a window is at most 400 days long")
                 .label("longer than 400 days");
             return Some(None);
         }
@@ -174,26 +143,16 @@ fn duration_nanos(
         Some(Some(nanos)) if whole && hundredths > 0 => {
             return Some(hundredths.saturating_mul(i128::from(nanos)) / 100);
         }
-        Some(Some(_)) => parser.findings.error(
-            Code::BadDuration,
-            span,
-            "a window's length is a whole number above zero",
-        ),
+        Some(Some(_)) => {
+            parser.findings.error(Code::BadDuration, span, "a window's length is a whole number above zero")
+        }
         Some(None) if unit == Some(Unit::Month) => parser
             .findings
-            .error(
-                Code::CalendarUnit,
-                span,
-                "a window cannot be counted in months",
-            )
+            .error(Code::CalendarUnit, span, "a window cannot be counted in months")
             .help("say the exact length in days (`30d`), or use `this month`"),
         Some(None) | None => parser
             .findings
-            .error(
-                Code::BadDuration,
-                span,
-                "a window's length needs a unit of time",
-            )
+            .error(Code::BadDuration, span, "a window's length needs a unit of time")
             .help("units are `s`, `m`, `h` and `d`"),
     };
     finding.label("here");

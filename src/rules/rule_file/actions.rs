@@ -12,15 +12,7 @@ use crate::rules::program::{Action, Block, BlockTerm, Lifter, Lifters, Recipient
 use crate::rules::syntax::{Expression, ExpressionKind};
 use crate::rules::yaml::{Node, NodeKind};
 
-const ACTIONS: [&str; 7] = [
-    "hold",
-    "monitor",
-    "challenge",
-    "refuse",
-    "block",
-    "report",
-    "cancel_waiting",
-];
+const ACTIONS: [&str; 7] = ["hold", "monitor", "challenge", "refuse", "block", "report", "cancel_waiting"];
 
 /// Longest term of a block, as a guard against slips of the pen.
 const DAYS_MAX: u32 = 3_660;
@@ -31,11 +23,7 @@ pub(super) fn read(node: &Node, on: TypeSet, checker: &mut Checker<'_>) -> Vec<A
     let NodeKind::Sequence(items) = &node.kind else {
         checker
             .findings
-            .error(
-                Code::WrongShape,
-                &node.span,
-                "`then` must be a list of actions",
-            )
+            .error(Code::WrongShape, &node.span, "`then` must be a list of actions")
             .label(format!("this is {}", node.describe()))
             .help("write each action on its own line after `- `");
         return Vec::new();
@@ -48,11 +36,7 @@ pub(super) fn read(node: &Node, on: TypeSet, checker: &mut Checker<'_>) -> Vec<A
         if actions.iter().any(|known| is_same(known, &action)) {
             checker
                 .findings
-                .error(
-                    Code::DuplicateAction,
-                    &item.span,
-                    "the rule asks for this twice",
-                )
+                .error(Code::DuplicateAction, &item.span, "the rule asks for this twice")
                 .label("second time here");
             continue;
         }
@@ -72,17 +56,12 @@ fn is_same(one: &Action, other: &Action) -> bool {
 }
 
 fn read_action(item: &Node, checker: &mut Checker<'_>) -> Option<Action> {
-    let empty = Node {
-        span: item.span.clone(),
-        kind: NodeKind::Empty,
-    };
+    let empty = Node { span: item.span.clone(), kind: NodeKind::Empty };
     let (name, name_span, value) = match &item.kind {
         NodeKind::Scalar { text, .. } => (text.trim(), &item.span, &empty),
-        NodeKind::Mapping(entries) if entries.len() == 1 => (
-            entries[0].key.as_str(),
-            &entries[0].key_span,
-            &entries[0].value,
-        ),
+        NodeKind::Mapping(entries) if entries.len() == 1 => {
+            (entries[0].key.as_str(), &entries[0].key_span, &entries[0].value)
+        }
         NodeKind::Mapping(_) | NodeKind::Sequence(_) | NodeKind::Empty => {
             checker
                 .findings
@@ -93,18 +72,12 @@ fn read_action(item: &Node, checker: &mut Checker<'_>) -> Option<Action> {
         }
     };
     match name {
-        "hold" => {
-            lifted_only(value, "hold", checker.findings).map(|lifted_by| Action::Hold { lifted_by })
-        }
-        "monitor" => lifted_only(value, "monitor", checker.findings)
-            .map(|lifted_by| Action::Monitor { lifted_by }),
+        "hold" => lifted_only(value, "hold", checker.findings).map(|lifted_by| Action::Hold { lifted_by }),
+        "monitor" => lifted_only(value, "monitor", checker.findings).map(|lifted_by| Action::Monitor { lifted_by }),
         "refuse" => bare(value, Action::Refuse, checker.findings),
         "cancel_waiting" => bare(value, Action::CancelWaiting, checker.findings),
         "challenge" => {
-            let words = [
-                ("pin", Action::ChallengePin),
-                ("captcha", Action::ChallengeCaptcha),
-            ];
+            let words = [("pin", Action::ChallengePin), ("captcha", Action::ChallengeCaptcha)];
             let choices = [("pin", 0_usize), ("captcha", 1)];
             let chosen = keys::word(value, "challenge", &choices, checker.findings)?;
             Some(words[chosen].1.clone())
@@ -114,11 +87,7 @@ fn read_action(item: &Node, checker: &mut Checker<'_>) -> Option<Action> {
         _ => {
             checker
                 .findings
-                .error(
-                    Code::UnknownWord,
-                    name_span,
-                    format!("unknown action `{name}`"),
-                )
+                .error(Code::UnknownWord, name_span, format!("unknown action `{name}`"))
                 .label("not an action")
                 .nearest(name, ACTIONS);
             None
@@ -130,9 +99,7 @@ fn bare(value: &Node, action: Action, findings: &mut Findings) -> Option<Action>
     if value.kind == NodeKind::Empty {
         return Some(action);
     }
-    findings
-        .error(Code::WrongShape, &value.span, "this action has no settings")
-        .label("leave this out");
+    findings.error(Code::WrongShape, &value.span, "this action has no settings").label("leave this out");
     None
 }
 
@@ -146,19 +113,11 @@ fn lifted_only(value: &Node, what: &str, findings: &mut Findings) -> Option<Lift
 }
 
 /// Reads `lifted_by`; proofs and the client lift what lies on a wallet, support what lies on an address.
-fn lifted_by(
-    keys: &Keys<'_>,
-    of_address: bool,
-    default: Lifters,
-    findings: &mut Findings,
-) -> Option<Lifters> {
+fn lifted_by(keys: &Keys<'_>, of_address: bool, default: Lifters, findings: &mut Findings) -> Option<Lifters> {
     let Some(node) = keys.optional("lifted_by") else {
         return Some(default);
     };
-    let words: Vec<(&'static str, Lifter)> = Lifter::ALL
-        .iter()
-        .map(|lifter| (lifter.name(), *lifter))
-        .collect();
+    let words: Vec<(&'static str, Lifter)> = Lifter::ALL.iter().map(|lifter| (lifter.name(), *lifter)).collect();
     let mut lifters = Lifters(0);
     let mut all_read = true;
     for item in keys::list(node, "`lifted_by`", findings) {
@@ -173,11 +132,7 @@ fn lifted_by(
                 "`support` lifts address blocks only"
             };
             findings
-                .error(
-                    Code::CannotLift,
-                    &item.span,
-                    format!("`{}` cannot lift this", lifter.name()),
-                )
+                .error(Code::CannotLift, &item.span, format!("`{}` cannot lift this", lifter.name()))
                 .label("never happens")
                 .help(help);
             all_read = false;
@@ -187,21 +142,12 @@ fn lifted_by(
     all_read.then_some(lifters)
 }
 
-fn check_lifted(
-    lifters: Lifters,
-    term: BlockTerm,
-    keys: &Keys<'_>,
-    findings: &mut Findings,
-) -> Option<Lifters> {
+fn check_lifted(lifters: Lifters, term: BlockTerm, keys: &Keys<'_>, findings: &mut Findings) -> Option<Lifters> {
     if lifters.0 != 0 || term != BlockTerm::UntilLifted {
         return Some(lifters);
     }
     findings
-        .error(
-            Code::NeverLifted,
-            keys.span(),
-            "nothing can lift this restriction and nothing ends it",
-        )
+        .error(Code::NeverLifted, keys.span(), "nothing can lift this restriction and nothing ends it")
         .label("`lifted_by` is empty")
         .help("name who lifts it, or leave `lifted_by` out for the five proofs");
     None
@@ -210,45 +156,21 @@ fn check_lifted(
 fn block(value: &Node, name_span: &Range<usize>, findings: &mut Findings) -> Option<Action> {
     if value.kind == NodeKind::Empty {
         findings
-            .error(
-                Code::MissingKey,
-                name_span,
-                "`block` needs to say what, in which direction and for how long",
-            )
+            .error(Code::MissingKey, name_span, "`block` needs to say what, in which direction and for how long")
             .label("settings are missing")
             .help("for example `- block: {what: wallet, direction: debit, for: 30d}`");
         return None;
     }
-    let keys = Keys::open(
-        value,
-        "`block`",
-        &["what", "direction", "for", "lifted_by"],
-        findings,
-    )?;
-    let of_address = keys.required("what", "`block`", findings).and_then(|node| {
-        keys::word(
-            node,
-            "subject",
-            &[("wallet", false), ("ip", true)],
-            findings,
-        )
-    });
-    let directions = [
-        ("debit", Block::WalletDebit),
-        ("both", Block::WalletBoth),
-        ("login", Block::AddressLogin),
-    ];
+    let keys = Keys::open(value, "`block`", &["what", "direction", "for", "lifted_by"], findings)?;
+    let of_address = keys
+        .required("what", "`block`", findings)
+        .and_then(|node| keys::word(node, "subject", &[("wallet", false), ("ip", true)], findings));
+    let directions = [("debit", Block::WalletDebit), ("both", Block::WalletBoth), ("login", Block::AddressLogin)];
     let direction_node = keys.required("direction", "`block`", findings);
     let what = direction_node.and_then(|node| keys::word(node, "direction", &directions, findings));
-    let term = keys
-        .required("for", "`block`", findings)
-        .and_then(|node| block_term(node, findings));
+    let term = keys.required("for", "`block`", findings).and_then(|node| block_term(node, findings));
     let of_address = of_address?;
-    let default = if of_address {
-        Lifters(1 << Lifter::Support as u8)
-    } else {
-        Lifters::PROOFS
-    };
+    let default = if of_address { Lifters(1 << Lifter::Support as u8) } else { Lifters::PROOFS };
     let lifters = lifted_by(&keys, of_address, default, findings);
     let (what, node) = (what?, direction_node?);
     if of_address != (what == Block::AddressLogin) {
@@ -258,22 +180,14 @@ fn block(value: &Node, name_span: &Range<usize>, findings: &mut Findings) -> Opt
             ("a wallet", "a wallet is blocked for `debit` or `both`")
         };
         findings
-            .error(
-                Code::BlockDirection,
-                &node.span,
-                format!("{subject} cannot be blocked in this direction"),
-            )
+            .error(Code::BlockDirection, &node.span, format!("{subject} cannot be blocked in this direction"))
             .label("does not fit `what`")
             .help(help);
         return None;
     }
     let term = term?;
     let lifted_by = check_lifted(lifters?, term, &keys, findings)?;
-    Some(Action::Block {
-        what,
-        term,
-        lifted_by,
-    })
+    Some(Action::Block { what, term, lifted_by })
 }
 
 fn block_term(node: &Node, findings: &mut Findings) -> Option<BlockTerm> {
@@ -293,11 +207,7 @@ fn block_term(node: &Node, findings: &mut Findings) -> Option<BlockTerm> {
     });
     if term.is_none() {
         findings
-            .error(
-                Code::BadDuration,
-                &node.span,
-                format!("`{text}` is not a length of time"),
-            )
+            .error(Code::BadDuration, &node.span, format!("`{text}` is not a length of time"))
             .label("here")
             .help("write `2h`, `30d`, `6mo` (calendar months, at most 120) or `until_lifted`");
     }
@@ -310,14 +220,8 @@ fn exact(count: u32, unit: i64) -> Option<BlockTerm> {
 }
 
 fn report(value: &Node, checker: &mut Checker<'_>) -> Option<Action> {
-    let recipients: Vec<(&'static str, Recipient)> = [
-        Recipient::Afm,
-        Recipient::AntifraudCentre,
-        Recipient::Issuer,
-    ]
-    .iter()
-    .map(|to| (to.name(), *to))
-    .collect();
+    let recipients: Vec<(&'static str, Recipient)> =
+        [Recipient::Afm, Recipient::AntifraudCentre, Recipient::Issuer].iter().map(|to| (to.name(), *to)).collect();
     if !matches!(value.kind, NodeKind::Mapping(_)) {
         let to = keys::word(value, "recipient", &recipients, checker.findings)?;
         return Some(Action::Report { to, when: None });
@@ -335,23 +239,14 @@ fn report(value: &Node, checker: &mut Checker<'_>) -> Option<Action> {
 
 /// Parses the text of a condition where it stands in the file.
 pub(super) fn expression(node: &Node, checker: &mut Checker<'_>) -> Expression {
-    let broken = Expression {
-        span: node.span.clone(),
-        kind: ExpressionKind::Broken,
-    };
+    let broken = Expression { span: node.span.clone(), kind: ExpressionKind::Broken };
     match &node.kind {
         NodeKind::Scalar { .. } if keys::is_quoted(node) => {
             checker
                 .findings
-                .error(
-                    Code::QuotedCondition,
-                    &node.span,
-                    "a condition is written without quotes",
-                )
+                .error(Code::QuotedCondition, &node.span, "a condition is written without quotes")
                 .label("quoted")
-                .help(
-                    "write it plainly after the key, or as a block: `when: |` and the text below",
-                );
+                .help("write it plainly after the key, or as a block: `when: |` and the text below");
             broken
         }
         NodeKind::Scalar { .. } => parse::parse(checker.file, node.span.clone(), checker.findings),
@@ -391,12 +286,7 @@ fn check_types(action: &Action, on: TypeSet, span: &Range<usize>, findings: &mut
         .map(|kind| kind.name())
         .collect();
     if !others.is_empty() {
-        let shown = others
-            .iter()
-            .take(3)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ");
+        let shown = others.iter().take(3).copied().collect::<Vec<_>>().join(", ");
         findings
             .error(code, span, format!("`{what}` is for debits only"))
             .label(format!("`on` also holds {shown}"))

@@ -1,0 +1,232 @@
+//! Runs the tests of rule files on a virtual clock, through the same pipeline that decides for real.
+//!
+//! Knows the pipeline and the test files; reads no files itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::adapters::memory::MemoryStore;
+use crate::engine::Engine;
+use crate::engine::enrich::AddressFacts;
+use crate::engine::plan::{Plan, Settings};
+use crate::engine::shared::{Party, SharedRequest};
+use crate::engine::wallet::Wallet;
+use crate::geo::Lookup;
+use crate::operation::decision::Decision;
+use crate::operation::{Operation, Time, decode};
+use crate::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore};
+use crate::rules::program::{ListRow, Mode, RuleSet, symbol_of_text};
+use crate::rules::test_file::{Expect, TestAddress, TestCase};
+
+/// What a test found at one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Position of the step, from zero.
+    pub step: usize,
+    /// Which repetition of it, from one.
+    pub repetition: u32,
+    pub differences: Vec<Difference>,
+}
+
+/// One key of `expect` that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub key: &'static str,
+    pub expected: String,
+    pub found: String,
+}
+
+/// What one test did.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    pub mismatches: Vec<Mismatch>,
+    /// How often each rule fired, shadow ones too.
+    pub fired: BTreeMap<String, u64>,
+    /// How many decisions each rule of the set was silent on.
+    pub decisions: u64,
+}
+
+/// The addresses of one test.
+struct TestAddresses(BTreeMap<IpAddr, TestAddress>);
+
+impl AddressBook for TestAddresses {
+    fn facts(&self, address: Option<IpAddr>) -> AddressFacts {
+        let known = address.and_then(|address| self.0.get(&address));
+        AddressFacts {
+            country: known.and_then(|known| known.country).map_or(Lookup::Unknown, Lookup::Known),
+            anonymizer: Lookup::Known(known.is_some_and(|known| known.anonymizer)),
+        }
+    }
+}
+
+/// Runs one test; `rule` is the rule of its file.
+#[must_use]
+pub fn run(rules: &RuleSet, rule: &str, test: &TestCase) -> Outcome {
+    let mut pipeline = pipeline_of(rules, rule, test);
+    let mut outcome = Outcome::default();
+    let mut number = 0;
+    for (position, step) in test.steps.iter().enumerate() {
+        for repetition in 0..step.times {
+            number += 1;
+            let at = test.start.plus(step.at).plus(step.every.saturating_mul(i64::from(repetition)));
+            let operation = operation_of(&step.operation, number, at);
+            let differences = run_step(&mut pipeline, &operation, &step.expect, &mut outcome);
+            if !differences.is_empty() {
+                outcome.mismatches.push(Mismatch { step: position, repetition: repetition + 1, differences });
+            }
+        }
+    }
+    outcome
+}
+
+fn pipeline_of(rules: &RuleSet, rule: &str, test: &TestCase) -> Pipeline<MemoryStore, TestAddresses> {
+    let mut rules = rules.clone();
+    if !test.with_all {
+        rules.rules.retain(|known| &*known.id == rule);
+    }
+    for (name, values) in &test.lists {
+        if let Some(list) = rules.lists.iter_mut().find(|list| list.name == *name) {
+            let row = || vec![ListRow { from: None, until: None, reason: String::new() }];
+            list.networks = values
+                .iter()
+                .filter_map(|value| value.parse().ok())
+                .flat_map(|network| row().into_iter().map(move |row| (network, row)))
+                .collect();
+            list.values = values.iter().map(|value| (value.clone(), row())).collect();
+        }
+    }
+    let address = |text: &String| text.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+    let addresses = test.geo.iter().filter_map(|(text, known)| Some((address(text)?, known.clone()))).collect();
+    let plan = Arc::new(Plan::new(Arc::new(rules), Settings::default()));
+    Pipeline {
+        engine: Engine::new(plan),
+        geo: TestAddresses(addresses),
+        store: MemoryStore::default(),
+        limits: Limits::default(),
+    }
+}
+
+/// Completes a step's operation with an id and a time, unless it brings its own.
+fn operation_of(template: &Map<String, Value>, number: u32, at: Time) -> Vec<u8> {
+    let mut operation = template.clone();
+    operation.entry("op_id").or_insert_with(|| Value::from(format!("op-{number}")));
+    operation.entry("occurred_at").or_insert_with(|| Value::from(at.to_string()));
+    Value::Object(operation).to_string().into_bytes()
+}
+
+fn run_step(
+    pipeline: &mut Pipeline<MemoryStore, TestAddresses>,
+    record: &[u8],
+    expect: &Expect,
+    outcome: &mut Outcome,
+) -> Vec<Difference> {
+    let decided = pipeline.decide(&[Record { bytes: record, arrived_at: None }]);
+    pipeline.committed(&decided);
+    match decided.answers.first() {
+        Some(Answer::Decided(decision)) => {
+            outcome.decisions += 1;
+            for found in &decision.matches {
+                *outcome.fired.entry(String::from(&*found.rule)).or_default() += 1;
+            }
+            compare(pipeline, record, expect, decision)
+        }
+        Some(Answer::Rejected(rejection)) => vec![Difference {
+            key: "operation",
+            expected: String::from("an operation that is accepted"),
+            found: format!(
+                "{} in {}: {}",
+                rejection.code.name(),
+                rejection.field.as_deref().unwrap_or("the record"),
+                rejection.message
+            ),
+        }],
+        Some(Answer::Duplicate) | None => vec![Difference {
+            key: "operation",
+            expected: String::from("a new operation"),
+            found: String::from("a duplicate: give it an op_id of its own"),
+        }],
+    }
+}
+
+fn compare(
+    pipeline: &Pipeline<MemoryStore, TestAddresses>,
+    record: &[u8],
+    expect: &Expect,
+    decision: &Decision,
+) -> Vec<Difference> {
+    let of_mode = |enforced: bool| decision.matches.iter().filter(move |found| found.enforced == enforced);
+    let matches = of_mode(true).map(|found| &*found.rule).collect();
+    let shadow = of_mode(false).map(|found| &*found.rule).collect();
+    let commands = decision.commands.iter().map(|command| command.kind.name()).collect();
+    let mut differences = Vec::new();
+    if let Some(verdict) = &expect.verdict
+        && verdict != decision.verdict.name()
+    {
+        let (expected, found) = (verdict.clone(), String::from(decision.verdict.name()));
+        differences.push(Difference { key: "verdict", expected, found });
+    }
+    for (key, expected, found) in [
+        ("matches", &expect.matches, matches),
+        ("shadow", &expect.shadow, shadow),
+        ("commands", &expect.commands, commands),
+    ] {
+        differences.extend(compare_sets(key, expected.as_deref(), found));
+    }
+    if expect.restrictions.is_some()
+        && let Ok(operation) = decode::decode(record)
+    {
+        let active = active_restrictions(pipeline, &operation);
+        let active = active.iter().map(String::as_str).collect();
+        differences.extend(compare_sets("restrictions", expect.restrictions.as_deref(), active));
+    }
+    differences
+}
+
+fn compare_sets(key: &'static str, expected: Option<&[String]>, found: BTreeSet<&str>) -> Option<Difference> {
+    let expected: BTreeSet<&str> = expected?.iter().map(String::as_str).collect();
+    let text = |names: &BTreeSet<&str>| {
+        let names: Vec<&str> = names.iter().copied().collect();
+        format!("[{}]", names.join(", "))
+    };
+    (expected != found).then(|| Difference { key, expected: text(&expected), found: text(&found) })
+}
+
+/// Lists the rules whose restrictions are in force for the wallet or the address of a step.
+fn active_restrictions(pipeline: &Pipeline<MemoryStore, TestAddresses>, operation: &Operation<'_>) -> BTreeSet<String> {
+    let at = operation.occurred_at;
+    let engine = &pipeline.engine;
+    let wallet = engine.wallets().get(symbol_of_text(&operation.wallet_id), &operation.wallet_id);
+    let restrictions = wallet.map_or(&[][..], Wallet::restrictions);
+    let mut active: BTreeSet<String> =
+        restrictions.iter().filter(|r| r.covers(at)).map(|r| String::from(&*r.rule)).collect();
+    for waiting in wallet.map_or(&[][..], Wallet::waiting) {
+        active.extend(waiting.holds.iter().filter(|hold| hold.own.is_some()).map(|hold| String::from(&*hold.rule)));
+    }
+    if let Some(address) = operation.ip {
+        let party = Party::Address(address);
+        let request = SharedRequest { windows: Vec::new(), parties: vec![party] };
+        let view = pipeline.store.fetch(engine.plan(), &request);
+        active.extend(view.blocks(party).iter().filter(|r| r.covers(at)).map(|r| String::from(&*r.rule)));
+    }
+    active
+}
+
+/// Tells what an enforced rule's tests leave open: a rule needs one firing and one silent step.
+#[must_use]
+pub fn coverage_gap(rules: &RuleSet, rule: &str, outcomes: &[Outcome]) -> Option<&'static str> {
+    let known = rules.rules.iter().find(|known| &*known.id == rule)?;
+    if known.mode == Mode::Off {
+        return None;
+    }
+    let fired: u64 = outcomes.iter().filter_map(|outcome| outcome.fired.get(rule)).sum();
+    let decisions: u64 = outcomes.iter().map(|outcome| outcome.decisions).sum();
+    match (fired, decisions) {
+        (0, 0) => Some("has no test"),
+        (0, _) => Some("has no test in which it fires"),
+        (fired, decisions) if fired == decisions => Some("has no test in which it stays silent"),
+        _ => None,
+    }
+}
