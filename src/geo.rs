@@ -90,7 +90,6 @@ impl Geo {
 /// The record of a GeoIP2-Anonymous-IP database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "the fields of MaxMind's record")]
 pub struct AnonymizerFlags {
     pub is_anonymous: bool,
     pub is_anonymous_vpn: bool,

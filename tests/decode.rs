@@ -162,7 +162,7 @@ fn deep_nesting_is_no_danger() {
 }
 
 fn hash(text: &str) -> u64 {
-    content_hash(&decode(text.as_bytes()).unwrap())
+    content_hash(&decode(text.as_bytes()).expect("an accepted record"))
 }
 
 const TOP_UP: &str = r#"{"op_id":"a","type":"top_up","occurred_at":"2026-11-22T10:15:00Z","wallet_id":"w","amount":"5.00","counterparty":{"kind":"card","account":"4"},"ip":"192.0.2.1","attributes":{"a":1.5,"b":"x"}}"#;

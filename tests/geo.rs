@@ -151,7 +151,7 @@ fn survive(bytes: Vec<u8>) {
         for first in 0..=255_u8 {
             for text in [format!("{first}.2.3.4"), format!("{first:x}00::1"), format!("::{first:x}")] {
                 let asked = (geo.country(address(&text)), geo.anonymizer(address(&text)));
-                assert_eq!(asked.0 == Lookup::DatabaseMissing || as_country, true, "{text}");
+                assert!(asked.0 == Lookup::DatabaseMissing || as_country, "{text}");
             }
         }
         let described =

@@ -19,7 +19,7 @@ pub fn id_hash(id: &str) -> u128 {
 /// time and unknown fields do not count.
 #[must_use]
 pub fn content_hash(operation: &Operation<'_>) -> u64 {
-    let mut buffer = Buffer(SmallVec::new());
+    let mut buffer = Buffer(Vec::with_capacity(512));
     buffer.text(Field::OpId, &operation.op_id);
     buffer.word(Field::Type, Some(operation.kind.name()));
     buffer.number(Field::OccurredAt, operation.occurred_at.nanos());
@@ -49,7 +49,7 @@ pub fn content_hash(operation: &Operation<'_>) -> u64 {
 
 /// The hashed form: for each present field its code, then its value with the length in front, so that
 /// no two contents give the same bytes.
-struct Buffer(SmallVec<[u8; 512]>);
+struct Buffer(Vec<u8>);
 
 impl Buffer {
     fn tag(&mut self, field: Field) {
