@@ -19,3 +19,4 @@ pub mod geo;
 pub mod operation;
 pub mod pipeline;
 pub mod rules;
+pub mod simulate;
