@@ -6,7 +6,7 @@
 
 mod encode;
 mod event;
-mod patterns;
+pub mod patterns;
 mod pending;
 mod population;
 mod random;
