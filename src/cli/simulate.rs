@@ -12,7 +12,9 @@ use crate::simulate::{DEFAULT_START, Parameters, Simulation};
 
 /// Writes realistic simulated operations as JSON lines, the same for the same seed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  kuzet simulate --wallets 1000 --ops 100000 --seed 7 --out ops.jsonl --labels labels.jsonl")]
+#[command(
+    after_help = "Example:\n  kuzet simulate --wallets 1000 --ops 100000 --seed 7 --out ops.jsonl --labels labels.jsonl"
+)]
 pub struct Args {
     /// How many ordinary wallets there are
     #[arg(long, value_name = "N")]

@@ -12,8 +12,7 @@ type Range = ([u8; 2], [u8; 2]);
 /// Ordinary clients use these parts of Kazakh ranges; the patterns use the rest of them.
 const KAZAKHSTAN: [Range; 5] =
     [([2, 132], [0, 200]), ([95, 56], [0, 200]), ([37, 150], [0, 200]), ([92, 46], [0, 200]), ([178, 89], [0, 200])];
-const ABROAD: [Range; 4] =
-    [([77, 88], [8, 9]), ([88, 198], [0, 200]), ([84, 54], [64, 72]), ([92, 62], [64, 72])];
+const ABROAD: [Range; 4] = [([77, 88], [8, 9]), ([88, 198], [0, 200]), ([84, 54], [64, 72]), ([92, 62], [64, 72])];
 
 /// The days of the month on which salaries are paid.
 pub(super) const PAY_DAYS: [u32; 4] = [5, 10, 20, 25];

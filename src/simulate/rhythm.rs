@@ -9,8 +9,7 @@ use crate::operation::time::HOUR;
 use super::population::PAY_DAYS;
 
 /// Relative traffic by the hour of the day in Almaty.
-const BY_HOUR: [u64; 24] =
-    [6, 4, 2, 2, 2, 4, 10, 20, 33, 41, 45, 49, 57, 55, 49, 47, 49, 57, 65, 67, 61, 49, 31, 14];
+const BY_HOUR: [u64; 24] = [6, 4, 2, 2, 2, 4, 10, 20, 33, 41, 45, 49, 57, 55, 49, 47, 49, 57, 65, 67, 61, 49, 31, 14];
 
 pub(super) const HOUR_MS: u64 = 3_600_000;
 

@@ -35,7 +35,16 @@ impl Traffic {
         let session = Vec::with_capacity(8);
         let pending = Pending::new();
         let mut traffic = Self {
-            seed, wallets, random, rhythm, slot: None, consumed: 0, next_ms: None, serial: 0, payroll: 0, pending,
+            seed,
+            wallets,
+            random,
+            rhythm,
+            slot: None,
+            consumed: 0,
+            next_ms: None,
+            serial: 0,
+            payroll: 0,
+            pending,
             session,
         };
         traffic.schedule();
@@ -54,9 +63,7 @@ impl Traffic {
     pub(super) fn next(&mut self) -> Option<Event> {
         let pending_ms = self.pending.peek_ms();
         match (self.next_ms, self.slot) {
-            (Some(at_ms), Some(slot)) if pending_ms.is_none_or(|pending| at_ms < pending) => {
-                self.begin(at_ms, slot)
-            }
+            (Some(at_ms), Some(slot)) if pending_ms.is_none_or(|pending| at_ms < pending) => self.begin(at_ms, slot),
             _ => self.pending.pop(),
         }
     }
@@ -229,11 +236,8 @@ impl Traffic {
         let mut event = self.event(at_ms, OperationType::TopUp, client);
         event.amount_tiyn = amount_tiyn;
         event.purpose = purpose;
-        event.party = if purpose.is_empty() {
-            Party::Card(self.random.below(10_000))
-        } else {
-            Party::BankAccount(client.index)
-        };
+        event.party =
+            if purpose.is_empty() { Party::Card(self.random.below(10_000)) } else { Party::BankAccount(client.index) };
         self.session.push(event);
     }
 

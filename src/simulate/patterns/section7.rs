@@ -116,8 +116,7 @@ fn failures(it: &mut Instance<'_>, kind: OperationType, length: u64, pattern: &'
 }
 
 fn voluntary_block(it: &mut Instance<'_>) -> &'static str {
-    let kind =
-        if it.fraud { OperationType::WalletBlockRequested } else { OperationType::WalletUnblockRequested };
+    let kind = if it.fraud { OperationType::WalletBlockRequested } else { OperationType::WalletUnblockRequested };
     it.event(0, kind).source = Some(ReportSource::Client);
     "client-blocks-wallet"
 }
