@@ -149,11 +149,11 @@ fn party(party: Party, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"}");
 }
 
-/// The text of the list; when it shall only be near, with its last digit raised by 8, out of the list.
+/// The text of the list; when it shall only be near, with its last digit raised by 7, out of the list.
 fn listed(text: &str, near: bool, out: &mut Vec<u8>) {
     let Some((last, head)) = text.as_bytes().split_last() else { return };
     out.extend_from_slice(head);
-    out.push(if near { last + 8 } else { *last });
+    out.push(if near { last + 7 } else { *last });
 }
 
 fn address(ip: IpAddr, out: &mut Vec<u8>) {

@@ -6,10 +6,10 @@ use crate::operation::{AttemptOutcome, ClientStatus, OperationType, Order, Proof
 
 use super::random::mix;
 
-/// The wallet, account and phone that the shipped sample lists hold.
-pub(super) const LISTED_WALLET: &str = "antifraud-sample-wallet-1";
-pub(super) const LISTED_ACCOUNT: &str = "KZ00KUZET0000000001";
-pub(super) const LISTED_PHONE: &str = "+70000000001";
+/// A wallet, an account and a phone of the shipped sample lists, of rows that hold at any time.
+pub(super) const LISTED_WALLET: &str = "SAMPLE-WALLET-0003";
+pub(super) const LISTED_ACCOUNT: &str = "KZ00SAMPLE0000000002";
+pub(super) const LISTED_PHONE: &str = "+70000000002";
 
 /// How many wallets there can be: their ids are the nine digits after `77`.
 pub(super) const WALLETS_MAX: u64 = 1_000_000_000;
