@@ -20,3 +20,4 @@ pub mod operation;
 pub mod pipeline;
 pub mod rule_tests;
 pub mod rules;
+pub mod simulate;
