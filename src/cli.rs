@@ -2,16 +2,20 @@
 //!
 //! Knows how people ask and how answers are shown; must not know how an operation is decided.
 
+pub mod digest;
 pub mod exit;
 pub mod geoip;
 pub mod replay;
 pub mod schema;
+pub mod simulate;
+pub mod test;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
+use crate::app::LoadError;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Shown below the help of the whole program.
@@ -52,6 +56,9 @@ enum Command {
     Replay(replay::ReplayArguments),
     Geoip(geoip::GeoipArgs),
     Schema(schema::SchemaArgs),
+    Test(test::TestArguments),
+    Simulate(simulate::Args),
+    Digest(digest::Args),
 }
 
 fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
@@ -59,6 +66,9 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Replay(arguments) => replay::run(arguments, log_format),
         Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
         Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
+        Command::Test(arguments) => test::run(arguments, &mut io::stdout().lock()),
+        Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Digest(arguments) => digest::run(arguments),
     }
 }
 
@@ -97,6 +107,11 @@ fn guarded(log_format: LogFormat, work: impl FnOnce() -> anyhow::Result<i32>) ->
 }
 
 fn failed(log_format: LogFormat, error: &anyhow::Error) -> i32 {
+    // Rule errors are a text of many lines with carets: it must not be folded into one.
+    if let (LogFormat::Text, Some(LoadError::Rules { .. })) = (log_format, error.downcast_ref()) {
+        log(log_format, "error", &error.to_string());
+        return exit::code_of(error);
+    }
     log(log_format, "error", &exit::OneLine(error).to_string());
     exit::code_of(error)
 }

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::adapters::files::{ReadError, WriteError};
 use crate::adapters::folders::FolderError;
+use crate::app::LoadError;
 
 /// Everything went as asked.
 pub const OK: i32 = 0;
@@ -34,7 +35,7 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
     if error.is::<UsageError>() {
         return USAGE;
     }
-    if error.is::<ConfigurationError>() || error.is::<FolderError>() {
+    if error.is::<ConfigurationError>() || error.is::<FolderError>() || error.is::<LoadError>() {
         return CONFIGURATION;
     }
     if let Some(error) = error.downcast_ref::<ReadError>() {

@@ -49,7 +49,7 @@ const CHUNK_BYTES: usize = 1 << 18;
 ///
 /// # Errors
 /// When the parameters are outside their limits or a file cannot be written.
-pub fn run(args: Args) -> anyhow::Result<i32> {
+pub fn run(args: &Args) -> anyhow::Result<i32> {
     let start = args.start.as_deref().map_or(Ok(DEFAULT_START), parse_start)?;
     let mut simulation = Simulation::new(Parameters {
         wallets: args.wallets,

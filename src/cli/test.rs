@@ -1,0 +1,129 @@
+//! `kuzet test`: runs the rule tests on a virtual clock and shows what differs.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit;
+use crate::adapters::folders;
+use crate::app;
+use crate::rule_tests::{self, Outcome};
+use crate::rules::program::RuleSet;
+use crate::rules::test_file::{self, TestFile};
+use crate::rules::{self, Diagnostic, SourceFile};
+
+const AFTER_HELP: &str = "\
+Exit code 1 when a test fails. An enforced rule without a test that fires it and one that does not is warned about.
+
+Examples:
+  kuzet test
+  kuzet test rules --only transfer-over-100k";
+
+/// Run the tests beside the rules on a virtual clock
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct TestArguments {
+    /// Folder of rules [default: ./rules, else the embedded ones]
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Run only the tests of this rule
+    #[arg(long, value_name = "RULE")]
+    only: Option<String>,
+}
+
+/// Counts of a run.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    warnings: usize,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The folder cannot be read, its rules do not load, or the answer cannot be written.
+pub fn run(arguments: &TestArguments, out: &mut dyn Write) -> anyhow::Result<i32> {
+    let folder = folders::rules_folder(arguments.folder.as_deref())?;
+    let sources = app::rule_sources(&folder)?;
+    let rules = app::load_rules(&folder)?;
+    let mut tally = Tally::default();
+    let mut broken = Vec::new();
+    for rule in rules.rules.iter().map(|rule| rule.id.to_string()) {
+        if arguments.only.as_ref().is_some_and(|only| *only != rule) {
+            continue;
+        }
+        let source = sources.iter().find(|source| rule_of_tests(&source.path) == Some(&*rule));
+        match source.map(|source| parse(source)).transpose() {
+            Ok(file) => run_file(&rules, &rule, source.zip(file.as_ref()), &mut tally, out)?,
+            Err(diagnostics) => broken.extend(diagnostics),
+        }
+    }
+    if let Some(only) = &arguments.only
+        && !rules.rules.iter().any(|rule| *rule.id == **only)
+    {
+        anyhow::bail!(exit::UsageError(format!("no rule is named {only}")));
+    }
+    out.write_all(rules::render_text(&broken, &sources).as_bytes())?;
+    let code = if tally.failed == 0 && broken.is_empty() { exit::OK } else { exit::NO };
+    writeln!(out, "{} passed, {} failed, {} warnings", tally.passed, tally.failed + broken.len(), tally.warnings)?;
+    Ok(code)
+}
+
+/// Returns the rule whose tests a file holds, by its name.
+#[must_use]
+pub fn rule_of_tests(path: &str) -> Option<&str> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.strip_suffix(".test.yaml").or_else(|| name.strip_suffix(".test.yml"))
+}
+
+fn parse(source: &SourceFile) -> Result<TestFile, Vec<Diagnostic>> {
+    test_file::parse(&source.path, &String::from_utf8_lossy(&source.bytes))
+}
+
+fn run_file(
+    rules: &RuleSet,
+    rule: &str,
+    file: Option<(&SourceFile, &TestFile)>,
+    tally: &mut Tally,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    if let Some((source, file)) = file {
+        for test in &file.tests {
+            let outcome = rule_tests::run(rules, rule, test);
+            if outcome.mismatches.is_empty() {
+                tally.passed += 1;
+            } else {
+                tally.failed += 1;
+                show(source, test, &outcome, out)?;
+            }
+            outcomes.push(outcome);
+        }
+    }
+    if let Some(gap) = rule_tests::coverage_gap(rules, rule, &outcomes) {
+        tally.warnings += 1;
+        writeln!(out, "warning: {rule} {gap}\n")?;
+    }
+    Ok(())
+}
+
+fn show(source: &SourceFile, test: &test_file::TestCase, outcome: &Outcome, out: &mut dyn Write) -> anyhow::Result<()> {
+    let text = String::from_utf8_lossy(&source.bytes);
+    writeln!(out, "FAILED {}: {}", rule_of_tests(&source.path).unwrap_or(&source.path), test.name)?;
+    for mismatch in &outcome.mismatches {
+        let step = &test.steps[mismatch.step];
+        let line = 1 + text.as_bytes()[..step.span.start.min(text.len())].iter().filter(|byte| **byte == b'\n').count();
+        let repetition =
+            if step.times > 1 { format!(", repetition {} of {}", mismatch.repetition, step.times) } else { String::new() };
+        writeln!(out, "  {}:{line} step {}{repetition}", source.path, mismatch.step + 1)?;
+        for difference in &mismatch.differences {
+            writeln!(out, "    {}", difference.key)?;
+            writeln!(out, "      - expected {}", difference.expected)?;
+            writeln!(out, "      + found    {}", difference.found)?;
+        }
+    }
+    writeln!(out)?;
+    Ok(())
+}
