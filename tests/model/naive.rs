@@ -308,6 +308,8 @@ fn wallets(samples: &[Sample<'_>]) -> i128 {
 pub(crate) struct Tally {
     pub(crate) fired: BTreeMap<&'static str, u64>,
     pub(crate) boundary: BTreeMap<&'static str, u64>,
+    /// Verdicts, commands and the other things a decision can say.
+    pub(crate) seen: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -318,8 +320,60 @@ impl Tally {
         for (rule, n) in &other.boundary {
             *self.boundary.entry(rule).or_default() += n;
         }
+        for (what, n) in &other.seen {
+            *self.seen.entry(what.clone()).or_default() += n;
+        }
+    }
+
+    fn see(&mut self, what: String) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    fn see_answer(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Duplicate => self.see("duplicate".to_owned()),
+            Answer::Conflict => self.see("conflicting duplicate".to_owned()),
+            Answer::Decided(decided) => {
+                self.see(format!("verdict {}", decided.verdict));
+                for command in &decided.commands {
+                    self.see(format!("command {}", command.kind));
+                }
+                if decided.late {
+                    self.see("late".to_owned());
+                }
+                if !decided.degraded.is_empty() {
+                    self.see("degraded".to_owned());
+                }
+            }
+        }
     }
 }
+
+/// What the streams must bring about, each at least once.
+pub(crate) const SEEN: [&str; 22] = [
+    "duplicate",
+    "conflicting duplicate",
+    "late",
+    "degraded",
+    "verdict allow",
+    "verdict challenge",
+    "verdict hold",
+    "verdict refuse",
+    "command refuse",
+    "command hold",
+    "command challenge",
+    "command monitor",
+    "command block",
+    "command lift",
+    "command release",
+    "command cancel",
+    "command report",
+    "pin asked again",
+    "released by pin",
+    "cancelled by order",
+    "cancelled because blocked",
+    "still waiting after a cause went",
+];
 
 pub(crate) struct Naive<'g> {
     geo: &'g GeoMap,
@@ -361,6 +415,12 @@ impl<'g> Naive<'g> {
     }
 
     pub(crate) fn apply(&mut self, op: &Op) -> Answer {
+        let answer = self.answer(op);
+        self.tally.see_answer(&answer);
+        answer
+    }
+
+    fn answer(&mut self, op: &Op) -> Answer {
         let newest = self.newest(&op.wallet);
         if let Some(first) = self.remembered(op, newest) {
             return if first == op {
@@ -1269,6 +1329,7 @@ impl<'g> Naive<'g> {
             self.clear(op, &cleared, commands);
         } else {
             for (entry, rule) in pins {
+                self.tally.see("pin asked again".to_owned());
                 let subject = of_operation(&self.entries[entry].op.id);
                 commands.push(Command::new("challenge", rule, subject).detail("pin"));
             }
@@ -1345,13 +1406,20 @@ impl<'g> Naive<'g> {
             };
             w.causes
                 .retain(|cause| !mine().any(|(_, gone, _)| gone == cause));
-            let kind = if op.cancel || (w.causes.is_empty() && blocked) {
-                "cancel"
-            } else if w.causes.is_empty() {
-                "release"
-            } else {
+            let (kind, note) = if op.cancel {
+                ("cancel", "cancelled by order")
+            } else if !w.causes.is_empty() {
+                self.tally
+                    .see("still waiting after a cause went".to_owned());
                 continue;
+            } else if blocked {
+                ("cancel", "cancelled because blocked")
+            } else if op.kind == Kind::Pin {
+                ("release", "released by pin")
+            } else {
+                ("release", "released by a lifting")
             };
+            self.tally.see(note.to_owned());
             let subject = of_operation(&self.entries[w.entry].op.id);
             commands.push(Command::new(kind, rule, subject));
             done.push(w.entry);

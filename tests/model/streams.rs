@@ -138,6 +138,7 @@ pub(crate) fn stream(seed: u64, least: usize) -> Stream {
         now,
         latest: now,
         made: 0,
+        delay: 0,
         ops: Vec::new(),
     };
     while weaver.ops.len() < least {
@@ -149,11 +150,11 @@ pub(crate) fn stream(seed: u64, least: usize) -> Stream {
 }
 
 /// Event order, or shuffled within the lateness; then some very late ones and some duplicates.
-fn arrive(mut ops: Vec<Op>, rng: &mut Rng) -> Vec<Op> {
+fn arrive(ops: Vec<(Time, Op)>, rng: &mut Rng) -> Vec<Op> {
     let jitter = rng.one(&[0, 0, MINUTE, 10 * MINUTE]);
     let mut keyed: Vec<(Time, Op)> = ops
-        .drain(..)
-        .map(|op| (op.at + rng.between(0, jitter), op))
+        .into_iter()
+        .map(|(key, op)| (key + rng.between(0, jitter), op))
         .collect();
     let very_late = rng.one(&[0, 0, 3, 10]);
     for (key, _) in &mut keyed {
@@ -232,12 +233,15 @@ struct Weaver {
     now: Time,
     latest: Time,
     made: usize,
-    ops: Vec<Op>,
+    /// How long after its turn the next operation arrives.
+    delay: Time,
+    /// With the instant of arrival.
+    ops: Vec<(Time, Op)>,
 }
 
 type Scenario = fn(&mut Weaver, &str);
 
-const SCENARIOS: [Scenario; 25] = [
+const SCENARIOS: [Scenario; 27] = [
     Weaver::big_transfers,
     Weaver::equal_transfers,
     Weaver::equal_transfers,
@@ -263,6 +267,8 @@ const SCENARIOS: [Scenario; 25] = [
     Weaver::new_device,
     Weaver::suspicions,
     Weaver::cancellations,
+    Weaver::lateness,
+    Weaver::lateness,
 ];
 
 impl Weaver {
@@ -335,7 +341,8 @@ impl Weaver {
         self.latest = self.latest.max(op.at);
         self.now = self.now.max(op.at);
         let id = op.id.clone();
-        self.ops.push(op);
+        self.ops.push((op.at + self.delay, op));
+        self.delay = 0;
         id
     }
 
@@ -400,6 +407,7 @@ impl Weaver {
             .ops
             .iter()
             .rev()
+            .map(|(_, op)| op)
             .filter(own)
             .take(5)
             .map(|op| op.id.clone())
@@ -946,6 +954,71 @@ impl Weaver {
         if self.rng.chance(40) {
             self.login(wallet, ANONYMOUS[0], true, end);
         }
+    }
+
+    /// An operation that belongs to the edge of a window, a day or a restriction but arrives after a newer
+    /// one has moved the wallet to where that is just kept, or just gone.
+    fn lateness(&mut self, wallet: &str) {
+        let start = self.now;
+        let other = self.other(wallet);
+        let amount = 3_000 * KZT + i64::try_from(self.made).expect("a small number");
+        let case = self.rng.below(8);
+        let (edge, reach) = match case {
+            0 => (start + HOUR, HOUR),
+            1 | 2 => (start + 2 * HOUR, 2 * HOUR),
+            3..=6 => (start + DAY, DAY),
+            _ => {
+                let end = calendar::day_end(calendar::day(start));
+                (end - 1, end - start)
+            }
+        };
+        match case {
+            0 => (0..10).for_each(|_| {
+                self.transfer(wallet, &other, amount, start);
+            }),
+            1 => {
+                self.login(wallet, KZ[0], true, start);
+            }
+            2 => {
+                self.login(wallet, KZ[0], true, start - MINUTE);
+                self.login(wallet, FOREIGN[0], true, start);
+            }
+            3 => (0..6).for_each(|_| {
+                self.login(wallet, KZ[0], false, start);
+            }),
+            4 => (0..3).for_each(|_| {
+                self.push(Op::new(Kind::SecretAnswer, "", wallet, start).outcome(false));
+            }),
+            5 => {
+                self.transfer(wallet, &other, 100_000 * KZT, start);
+                self.transfer(wallet, &other, 100_000 * KZT, start);
+            }
+            6 => {
+                self.login(wallet, ANONYMOUS[0], true, start);
+                self.login(wallet, ANONYMOUS[0], true, start);
+            }
+            _ => {
+                let limit = 100 * self.mrp(start);
+                self.pay(wallet, "identified", limit, start);
+            }
+        }
+        let newest = start + reach + 10 * MINUTE + self.rng.hair();
+        if case == 3 {
+            self.login(&other, KZ[0], true, newest);
+        } else {
+            self.push(Op::new(Kind::TopUp, "", wallet, newest).amount(KZT));
+        }
+        let at = edge - self.rng.one(&[0, 0, 1]);
+        self.delay = newest - at;
+        match case {
+            0 => self.transfer(wallet, &other, amount, at),
+            1 => self.login(wallet, FOREIGN[0], true, at),
+            3 => self.login(wallet, KZ[0], false, at),
+            4 => self.push(Op::new(Kind::SecretAnswer, "", wallet, at).outcome(false)),
+            5 => self.transfer(wallet, &other, 100_000 * KZT, at),
+            6 => self.login(wallet, ANONYMOUS[0], true, at),
+            _ => self.pay(wallet, "identified", KZT, at),
+        };
     }
 
     fn cancel(&mut self, wallet: &str, id: &str, at: Time) {
