@@ -241,7 +241,7 @@ struct Weaver {
 
 type Scenario = fn(&mut Weaver, &str);
 
-const SCENARIOS: [Scenario; 27] = [
+const SCENARIOS: [Scenario; 30] = [
     Weaver::big_transfers,
     Weaver::equal_transfers,
     Weaver::equal_transfers,
@@ -269,6 +269,9 @@ const SCENARIOS: [Scenario; 27] = [
     Weaver::cancellations,
     Weaver::lateness,
     Weaver::lateness,
+    Weaver::shared_lateness,
+    Weaver::horizon,
+    Weaver::login_ties,
 ];
 
 impl Weaver {
@@ -1019,6 +1022,58 @@ impl Weaver {
             6 => self.login(wallet, ANONYMOUS[0], true, at),
             _ => self.pay(wallet, "identified", KZT, at),
         };
+    }
+
+    /// The same for windows that wallets share.
+    fn shared_lateness(&mut self, wallet: &str) {
+        let start = self.now;
+        let device = format!("d-late-{}", self.made);
+        let by_device = self.rng.chance(50);
+        let (span, others) = if by_device { (DAY, 3) } else { (HOUR, 5) };
+        let use_it = |user: &str, at: Time| {
+            if by_device {
+                let op = Op::new(Kind::Login, "", user, at).ip(KZ[1]);
+                op.outcome(true).device(&device)
+            } else {
+                let op = Op::new(Kind::Transfer, "", user, at).amount(1_000 * KZT);
+                op.status("identified").party("client", Some(wallet))
+            }
+        };
+        for n in 1..=others {
+            self.push(use_it(&format!("7704000000{n}"), start));
+        }
+        let newest = start + span + 10 * MINUTE + self.rng.hair();
+        self.push(use_it("77040000001", newest));
+        let at = start + span - self.rng.one(&[0, 0, 1]);
+        self.delay = newest - at;
+        if by_device {
+            self.push(use_it(wallet, at));
+        } else {
+            self.pay(wallet, "identified", 4_000 * KZT, at);
+        }
+    }
+
+    /// A top-up that comes again when its id is just remembered, or just forgotten.
+    fn horizon(&mut self, wallet: &str) {
+        let start = self.now;
+        let first = Op::new(Kind::TopUp, "", wallet, start).amount(KZT);
+        self.push(first);
+        let newest = start + DAY + self.rng.hair();
+        self.push(Op::new(Kind::Refund, "", wallet, newest).amount(KZT));
+        let mut copy = self.ops[self.ops.len() - 2].1.clone();
+        if self.rng.chance(30) {
+            copy.amount = Some(2 * KZT);
+        }
+        self.ops.push((newest, copy));
+    }
+
+    /// Two logins at one instant: the one that arrived later is remembered.
+    fn login_ties(&mut self, wallet: &str) {
+        let at = self.now;
+        self.login(wallet, KZ[0], true, at);
+        self.login(wallet, FOREIGN[0], true, at);
+        let ip = self.rng.one(&[KZ[0], FOREIGN[0]]);
+        self.login(wallet, ip, true, at + MINUTE);
     }
 
     fn cancel(&mut self, wallet: &str, id: &str, at: Time) {
