@@ -1,10 +1,7 @@
 //! The engine against an independent naive model, over dense random streams.
 //!
 //! `KUZET_MODEL_STREAMS` sets the number of streams (default 1,000), `KUZET_SEED` the first seed (default 1).
-#![expect(
-    clippy::print_stdout,
-    reason = "seeds and the table of rules belong in the test's output"
-)]
+#![expect(clippy::print_stdout, reason = "seeds and the table of rules belong in the test's output")]
 
 #[path = "model/adapter.rs"]
 mod adapter;
@@ -76,10 +73,7 @@ fn agree(engine: Engine, seeds: std::ops::Range<u64>) {
         operations += stream.ops.len();
         let (mismatch, fired) = compare::compare(engine, &stream, &geo, None);
         if let Some(mismatch) = mismatch {
-            panic!(
-                "{}",
-                compare::explain(engine, &stream, &geo, None, seed, &mismatch)
-            );
+            panic!("{}", compare::explain(engine, &stream, &geo, None, seed, &mismatch));
         }
         tally.add(&fired);
     }
@@ -144,12 +138,7 @@ faults! {
 
 /// Which wallets the window rules over money flag, whatever the order.
 fn flagged(answers: &[EngineAnswer]) -> BTreeSet<(String, String)> {
-    let windows = [
-        naive::EQUAL,
-        naive::DAILY,
-        naive::STRUCTURING,
-        naive::STATUTORY,
-    ];
+    let windows = [naive::EQUAL, naive::DAILY, naive::STRUCTURING, naive::STATUTORY];
     let mut flagged = BTreeSet::new();
     for answer in answers {
         let EngineAnswer::Decision(decision) = answer else {

@@ -18,10 +18,7 @@ struct Case<'g> {
 
 impl<'g> Case<'g> {
     fn new(geo: &'g GeoMap) -> Self {
-        Self {
-            model: Naive::new(geo, None),
-            made: 0,
-        }
+        Self { model: Naive::new(geo, None), made: 0 }
     }
 
     fn send(&mut self, mut op: Op) -> Decided {
@@ -49,17 +46,11 @@ fn op(kind: Kind, at: Time) -> Op {
 }
 
 fn transfer(amount: i64, at: Time) -> Op {
-    op(Kind::Transfer, at)
-        .amount(amount)
-        .status("identified")
-        .party("client", Some(OTHER))
+    op(Kind::Transfer, at).amount(amount).status("identified").party("client", Some(OTHER))
 }
 
 fn payment(amount: i64, at: Time) -> Op {
-    op(Kind::Payment, at)
-        .amount(amount)
-        .status("identified")
-        .party("merchant", None)
+    op(Kind::Payment, at).amount(amount).status("identified").party("merchant", None)
 }
 
 fn login(ip: &str, at: Time) -> Op {
@@ -105,10 +96,7 @@ fn case_02_eleven_equal_transfers() {
     ] {
         let mut case = Case::new(&geo);
         for n in 0..10 {
-            assert_eq!(
-                case.verdict(transfer(500_000, noon + n * 6 * MINUTE)),
-                "allow"
-            );
+            assert_eq!(case.verdict(transfer(500_000, noon + n * 6 * MINUTE)), "allow");
         }
         let last = case.send(transfer(amount, end));
         assert_eq!(last.verdict, verdict);
@@ -125,21 +113,14 @@ fn case_03_daily_total_over_100_mrp() {
     assert_eq!(case.verdict(payment(3_250_000, noon + SECOND)), "allow");
     let over = named(payment(1, noon + 2 * SECOND), "over");
     assert_eq!(case.verdict(over), "challenge");
-    let pin = |success| {
-        op(Kind::Pin, noon + 3 * SECOND)
-            .outcome(success)
-            .reference("over")
-    };
+    let pin = |success| op(Kind::Pin, noon + 3 * SECOND).outcome(success).reference("over");
     let wrong = case.send(pin(false));
     assert_eq!(wrong.verdict, "challenge");
     assert_eq!(wrong.commands[0].subject, "operation:over");
     let right = case.send(pin(true));
     assert_eq!(right.verdict, "allow");
     assert_eq!(commands(&right), ["release"]);
-    assert_eq!(
-        case.verdict(payment(20_000_000, noon + 4 * SECOND)),
-        "allow"
-    );
+    assert_eq!(case.verdict(payment(20_000_000, noon + 4 * SECOND)), "allow");
     let midnight = at("2026-11-23T00:00:00");
     assert_eq!(case.verdict(payment(43_250_001, midnight)), "challenge");
 }
@@ -242,10 +223,7 @@ fn case_09_clients_own_block() {
     let mut strangers = transfer(100, noon).party("client", Some(W));
     OTHER.clone_into(&mut strangers.wallet);
     assert_eq!(case.verdict(strangers), "refuse");
-    assert_eq!(
-        commands(&case.send(op(Kind::WalletUnblock, noon))),
-        ["lift"]
-    );
+    assert_eq!(commands(&case.send(op(Kind::WalletUnblock, noon))), ["lift"]);
     assert_eq!(case.verdict(payment(100, noon)), "hold");
 }
 
@@ -308,11 +286,7 @@ fn case_13_mrp_by_day() {
         ("2025-01-01", 3932),
         ("2026-01-01", 4325),
     ] {
-        let local = if day < "2024-03-01" {
-            "+06:00"
-        } else {
-            "+05:00"
-        };
+        let local = if day < "2024-03-01" { "+06:00" } else { "+05:00" };
         let midnight = read_time(&format!("{day}T00:00:00{local}"));
         let mut case = Case::new(&geo);
         assert_eq!(case.verdict(payment(mrp * 10_000, midnight)), "allow");
@@ -336,10 +310,7 @@ fn case_14_any_order_of_arrival() {
         let mut case = Case::new(&geo);
         for (n, &time) in times.iter().enumerate() {
             let decided = case.send(transfer(500_000, time));
-            let fires = decided
-                .matches
-                .iter()
-                .any(|(rule, _)| rule == crate::naive::EQUAL);
+            let fires = decided.matches.iter().any(|(rule, _)| rule == crate::naive::EQUAL);
             assert_eq!(fires, n == 10, "seed {seed}, arrival {n}");
         }
     }

@@ -18,11 +18,7 @@ fn wall(at: Time) -> Time {
 /// The instant of a wall clock; the later one where it happened twice.
 pub(crate) fn instant(wall: Time) -> Time {
     let after = wall - 5 * HOUR;
-    if after >= SWITCH {
-        after
-    } else {
-        wall - 6 * HOUR
-    }
+    if after >= SWITCH { after } else { wall - 6 * HOUR }
 }
 
 /// Number of the local day since 1970-01-01.
@@ -41,15 +37,8 @@ pub(crate) fn plus_days(at: Time, days: i64) -> Time {
 
 pub(crate) fn plus_months(at: Time, months: u32) -> Time {
     let shown = DateTime::from_timestamp_nanos(wall(at)).naive_utc();
-    let moved = shown
-        .checked_add_months(Months::new(months))
-        .expect("a date of this century");
-    instant(
-        moved
-            .and_utc()
-            .timestamp_nanos_opt()
-            .expect("a time of this century"),
-    )
+    let moved = shown.checked_add_months(Months::new(months)).expect("a date of this century");
+    instant(moved.and_utc().timestamp_nanos_opt().expect("a time of this century"))
 }
 
 pub(crate) fn day_number(year: i32, month: u32, day: u32) -> i64 {
@@ -75,7 +64,5 @@ const MRP: [(i32, u32, u32, i64); 8] = [
 
 /// Tiyn; nothing before the table's first row.
 pub(crate) fn mrp(day: i64) -> Option<i64> {
-    MRP.iter()
-        .find(|(y, m, d, _)| day >= day_number(*y, *m, *d))
-        .map(|row| row.3 * 100)
+    MRP.iter().find(|(y, m, d, _)| day >= day_number(*y, *m, *d)).map(|row| row.3 * 100)
 }

@@ -26,12 +26,7 @@ pub(crate) struct Mismatch {
 }
 
 /// The first difference, if any, and what fired in the model until then.
-pub(crate) fn compare(
-    engine: Engine,
-    stream: &Stream,
-    geo: &GeoMap,
-    fault: Option<&str>,
-) -> (Option<Mismatch>, Tally) {
+pub(crate) fn compare(engine: Engine, stream: &Stream, geo: &GeoMap, fault: Option<&str>) -> (Option<Mismatch>, Tally) {
     let answers = engine(&stream.lines, geo, fault);
     assert_eq!(answers.len(), stream.lines.len(), "one answer a line");
     let mut model = Naive::new(geo, None);
@@ -39,12 +34,7 @@ pub(crate) fn compare(
     for (index, (op, engine)) in stream.ops.iter().zip(answers).enumerate() {
         let expected = model.apply(op);
         if let Err(reason) = names.check(op, &expected, &engine) {
-            let mismatch = Mismatch {
-                index,
-                reason,
-                model: expected,
-                engine,
-            };
+            let mismatch = Mismatch { index, reason, model: expected, engine };
             return (Some(mismatch), model.tally);
         }
     }
@@ -59,11 +49,9 @@ impl Names {
     fn check(&mut self, op: &Op, expected: &Answer, engine: &EngineAnswer) -> Result<(), String> {
         match (expected, engine) {
             (Answer::Duplicate, EngineAnswer::Duplicate) => Ok(()),
-            (Answer::Conflict, EngineAnswer::Rejected(rejected)) => same(
-                "error code",
-                &"conflicting_duplicate",
-                &text(&rejected["error"], "code")?,
-            ),
+            (Answer::Conflict, EngineAnswer::Rejected(rejected)) => {
+                same("error code", &"conflicting_duplicate", &text(&rejected["error"], "code")?)
+            }
             (Answer::Decided(expected), EngineAnswer::Decision(decision)) => {
                 self.check_decision(op, expected, decision)
             }
@@ -71,12 +59,7 @@ impl Names {
         }
     }
 
-    fn check_decision(
-        &mut self,
-        op: &Op,
-        expected: &Decided,
-        decision: &Value,
-    ) -> Result<(), String> {
+    fn check_decision(&mut self, op: &Op, expected: &Decided, decision: &Value) -> Result<(), String> {
         same("op_id", &op.id, &text(decision, "op_id")?)?;
         same("wallet_id", &op.wallet, &text(decision, "wallet_id")?)?;
         same("type", &op.kind.name(), &text(decision, "type")?)?;
@@ -94,10 +77,7 @@ impl Names {
         same("degraded", &expected.degraded, &degraded)?;
         let commands = list(decision, "commands")?;
         self.learn(op, commands)?;
-        let commands = commands
-            .iter()
-            .map(|command| self.command(command))
-            .collect::<Result<Vec<_>, String>>()?;
+        let commands = commands.iter().map(|command| self.command(command)).collect::<Result<Vec<_>, String>>()?;
         check_commands(&expected.commands, commands)
     }
 
@@ -126,21 +106,11 @@ impl Names {
             }
         }
         let sorted = commands.windows(2).all(|pair| {
-            let group = |c: &Value| {
-                [
-                    c["command"].clone(),
-                    c["rule"].clone(),
-                    c["subject"].clone(),
-                ]
-            };
+            let group = |c: &Value| [c["command"].clone(), c["rule"].clone(), c["subject"].clone()];
             group(&pair[0]) != group(&pair[1])
                 || pair[0]["restriction_id"].as_str() <= pair[1]["restriction_id"].as_str()
         });
-        if sorted {
-            Ok(())
-        } else {
-            Err("equal commands are not in the order of restriction_id".to_owned())
-        }
+        if sorted { Ok(()) } else { Err("equal commands are not in the order of restriction_id".to_owned()) }
     }
 
     fn command(&self, command: &Value) -> Result<Command, String> {
@@ -148,10 +118,7 @@ impl Names {
         let subject = command["subject"].as_object().ok_or("no subject")?;
         let (what, which) = subject.iter().next().ok_or("an empty subject")?;
         let which = which.as_str().ok_or("a subject that is no text")?;
-        let detail = ["direction", "challenge", "to"]
-            .iter()
-            .find_map(|key| command[*key].as_str())
-            .unwrap_or_default();
+        let detail = ["direction", "challenge", "to"].iter().find_map(|key| command[*key].as_str()).unwrap_or_default();
         let restriction = command["restriction_id"].as_str().map(|id| {
             let name = self.0.get(id).cloned();
             name.unwrap_or_else(|| format!("unknown {id}"))
@@ -163,11 +130,7 @@ impl Names {
             detail: detail.to_owned(),
             until: command["until"].as_str().filter(|_| places).map(read_time),
             restriction,
-            lifted_by: if places {
-                texts(command, "lifted_by")?
-            } else {
-                BTreeSet::new()
-            },
+            lifted_by: if places { texts(command, "lifted_by")? } else { BTreeSet::new() },
             kind,
         })
     }
@@ -184,10 +147,7 @@ fn check_commands(expected: &[Command], mut engine: Vec<Command>) -> Result<(), 
         }
     }
     let outline = |commands: &[Command]| -> Vec<(String, String, String)> {
-        commands
-            .iter()
-            .map(|c| (c.kind.clone(), c.rule.clone(), c.subject.clone()))
-            .collect()
+        commands.iter().map(|c| (c.kind.clone(), c.rule.clone(), c.subject.clone())).collect()
     };
     same("commands", &outline(&expected), &outline(&engine))?;
     expected.sort();
@@ -207,13 +167,7 @@ fn same<A: PartialEq<B> + std::fmt::Debug, B: std::fmt::Debug>(
     expected: &A,
     got: &B,
 ) -> Result<(), String> {
-    if expected == got {
-        Ok(())
-    } else {
-        Err(format!(
-            "{what}: the model says {expected:?}, the engine {got:?}"
-        ))
-    }
+    if expected == got { Ok(()) } else { Err(format!("{what}: the model says {expected:?}, the engine {got:?}")) }
 }
 
 fn text(value: &Value, key: &str) -> Result<String, String> {
@@ -227,23 +181,11 @@ fn list<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>, String> {
 
 fn texts(value: &Value, key: &str) -> Result<BTreeSet<String>, String> {
     let items = list(value, key)?.iter();
-    items
-        .map(|item| {
-            item.as_str()
-                .map(str::to_owned)
-                .ok_or(format!("no texts in {key}"))
-        })
-        .collect()
+    items.map(|item| item.as_str().map(str::to_owned).ok_or(format!("no texts in {key}"))).collect()
 }
 
 /// Drops operations while engine and model still part, with a bounded number of tries.
-pub(crate) fn minimise(
-    engine: Engine,
-    stream: &Stream,
-    geo: &GeoMap,
-    fault: Option<&str>,
-    last: usize,
-) -> Stream {
+pub(crate) fn minimise(engine: Engine, stream: &Stream, geo: &GeoMap, fault: Option<&str>, last: usize) -> Stream {
     let mut kept: Vec<usize> = (0..=last).collect();
     let part = |kept: &[usize]| Stream {
         ops: kept.iter().map(|&n| stream.ops[n].clone()).collect(),
@@ -284,22 +226,14 @@ pub(crate) fn explain(
     let least = compare(engine, &small, geo, fault).0;
     let mut report = format!("seed {seed}, operation {} of the stream\n", found.index);
     let mut describe = |title: &str, mismatch: &Mismatch, op: &Op| {
-        let Mismatch {
-            reason,
-            model,
-            engine,
-            ..
-        } = mismatch;
+        let Mismatch { reason, model, engine, .. } = mismatch;
         let engine = match engine {
             EngineAnswer::Decision(value) => format!("decision {value}"),
             EngineAnswer::Rejected(value) => format!("rejected {value}"),
             EngineAnswer::Duplicate => "duplicate".to_owned(),
         };
-        writeln!(
-            report,
-            "{title}: {reason}\n  {op:?}\n  model: {model:?}\n  engine: {engine}"
-        )
-        .expect("a string can be written");
+        writeln!(report, "{title}: {reason}\n  {op:?}\n  model: {model:?}\n  engine: {engine}")
+            .expect("a string can be written");
     };
     describe("as found", found, &stream.ops[found.index]);
     if let Some(least) = &least {

@@ -77,33 +77,12 @@ pub(crate) const RULES: [&str; 25] = [
     NEW_DEVICE,
 ];
 
-pub(crate) const SHADOW: [&str; 6] = [
-    REPEATED,
-    STATUTORY,
-    STRUCTURING,
-    MULE,
-    DEVICE_WALLETS,
-    NEW_DEVICE,
-];
+pub(crate) const SHADOW: [&str; 6] = [REPEATED, STATUTORY, STRUCTURING, MULE, DEVICE_WALLETS, NEW_DEVICE];
 
 /// Enforced rules of clause 7.15.
-const SUSPICIOUS: [&str; 7] = [
-    TRANSFER_OVER,
-    EQUAL,
-    ANONYMIZER,
-    COUNTRY,
-    FLAGGED_PARTY,
-    FLAGGED_WALLET,
-    GAMBLING,
-];
+const SUSPICIOUS: [&str; 7] = [TRANSFER_OVER, EQUAL, ANONYMIZER, COUNTRY, FLAGGED_PARTY, FLAGGED_WALLET, GAMBLING];
 
-const ALL_PROOFS: &[&str] = &[
-    "pin",
-    "secret_answer",
-    "identity_document",
-    "mobile_contract",
-    "agreed",
-];
+const ALL_PROOFS: &[&str] = &["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"];
 
 /// What an address is known for; the same table is given to the engine.
 #[derive(Clone, Copy, Debug)]
@@ -166,17 +145,8 @@ pub(crate) struct Decided {
 }
 
 /// The order of the kinds of commands in a decision.
-pub(crate) const COMMANDS: [&str; 9] = [
-    "refuse",
-    "hold",
-    "challenge",
-    "monitor",
-    "block",
-    "lift",
-    "release",
-    "cancel",
-    "report",
-];
+pub(crate) const COMMANDS: [&str; 9] =
+    ["refuse", "hold", "challenge", "monitor", "block", "lift", "release", "cancel", "report"];
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Command {
@@ -284,11 +254,7 @@ struct Sample<'a> {
 }
 
 fn sample(op: &Op) -> Sample<'_> {
-    Sample {
-        at: op.at,
-        tiyn: op.amount.unwrap_or(0),
-        who: &op.wallet,
-    }
+    Sample { at: op.at, tiyn: op.amount.unwrap_or(0), who: &op.wallet }
 }
 
 fn size(samples: &[Sample<'_>]) -> i128 {
@@ -394,14 +360,7 @@ struct Now<'a> {
 
 impl<'g> Naive<'g> {
     pub(crate) fn new(geo: &'g GeoMap, fault: Option<Fault>) -> Self {
-        Self {
-            geo,
-            fault,
-            entries: Vec::new(),
-            restrictions: Vec::new(),
-            waiting: Vec::new(),
-            tally: Tally::default(),
-        }
+        Self { geo, fault, entries: Vec::new(), restrictions: Vec::new(), waiting: Vec::new(), tally: Tally::default() }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -423,11 +382,7 @@ impl<'g> Naive<'g> {
     fn answer(&mut self, op: &Op) -> Answer {
         let newest = self.newest(&op.wallet);
         if let Some(first) = self.remembered(op, newest) {
-            return if first == op {
-                Answer::Duplicate
-            } else {
-                Answer::Conflict
-            };
+            return if first == op { Answer::Duplicate } else { Answer::Conflict };
         }
         let late = newest.is_some_and(|newest| op.at < newest - LATENESS);
         let now = Now { op, newest, late };
@@ -436,9 +391,7 @@ impl<'g> Naive<'g> {
         let mut fired = self.money_rules(now);
         fired.extend(self.login_rules(now));
         fired.extend(self.support_rules(now));
-        let refused = !stops.is_empty()
-            || fired.contains(&LIMIT_IDENTIFIED)
-            || fired.contains(&LIMIT_UNIDENTIFIED);
+        let refused = !stops.is_empty() || fired.contains(&LIMIT_IDENTIFIED) || fired.contains(&LIMIT_UNIDENTIFIED);
         if !refused {
             fired.extend(self.run_rules(now));
         }
@@ -450,12 +403,7 @@ impl<'g> Naive<'g> {
         for &rule in &fired {
             *self.tally.fired.entry(rule).or_default() += 1;
         }
-        self.entries.push(Entry {
-            op: op.clone(),
-            refused,
-            cancelled: false,
-            suspicious,
-        });
+        self.entries.push(Entry { op: op.clone(), refused, cancelled: false, suspicious });
         let commands = self.act(op, refused, &stops, &monitors, &fired);
         let verdict = if refused {
             "refuse"
@@ -487,11 +435,7 @@ impl<'g> Naive<'g> {
 
     /// The wallet's newest operation that was not refused.
     fn newest(&self, wallet: &str) -> Option<Time> {
-        self.entries
-            .iter()
-            .filter(|e| !e.refused && e.op.wallet == wallet)
-            .map(|e| e.op.at)
-            .max()
+        self.entries.iter().filter(|e| !e.refused && e.op.wallet == wallet).map(|e| e.op.at).max()
     }
 
     /// The operation of this id that arrived before, within the duplicate horizon.
@@ -510,25 +454,13 @@ impl<'g> Naive<'g> {
     }
 
     fn day(&self, at: Time) -> i64 {
-        if self.has(Fault::DayByUtc) {
-            at.div_euclid(DAY)
-        } else {
-            calendar::day(at)
-        }
+        if self.has(Fault::DayByUtc) { at.div_euclid(DAY) } else { calendar::day(at) }
     }
 
     /// Operations of this wallet near enough to share a window of this length with the current one,
     /// which is among them when it is `wanted` itself.
-    fn own<'a>(
-        &'a self,
-        now: Now<'a>,
-        span: Time,
-        wanted: impl Fn(&Entry) -> bool,
-        this_too: bool,
-    ) -> Vec<Sample<'a>> {
-        let oldest = now
-            .newest
-            .map_or(Time::MIN, |newest| newest - span - LATENESS);
+    fn own<'a>(&'a self, now: Now<'a>, span: Time, wanted: impl Fn(&Entry) -> bool, this_too: bool) -> Vec<Sample<'a>> {
+        let oldest = now.newest.map_or(Time::MIN, |newest| newest - span - LATENESS);
         let alone = now.late && self.has(Fault::LateJudgedAlone);
         let mut samples: Vec<Sample<'_>> = self
             .entries
@@ -544,12 +476,7 @@ impl<'g> Naive<'g> {
     }
 
     /// The same for a window that wallets share: `key` says which operations lie in it.
-    fn shared<'a>(
-        &'a self,
-        now: Now<'a>,
-        span: Time,
-        key: impl Fn(&Op) -> bool,
-    ) -> Vec<Sample<'a>> {
+    fn shared<'a>(&'a self, now: Now<'a>, span: Time, key: impl Fn(&Op) -> bool) -> Vec<Sample<'a>> {
         let members = || self.entries.iter().filter(|e| key(&e.op));
         let newest = members().filter(|e| !e.refused).map(|e| e.op.at).max();
         let oldest = newest.map_or(Time::MIN, |newest| newest - span - LATENESS);
@@ -565,13 +492,7 @@ impl<'g> Naive<'g> {
     }
 
     /// The largest value over all closed windows of this length that contain the current operation.
-    fn fullest(
-        &self,
-        at: Time,
-        span: Time,
-        mut samples: Vec<Sample<'_>>,
-        measure: fn(&[Sample<'_>]) -> i128,
-    ) -> i128 {
+    fn fullest(&self, at: Time, span: Time, mut samples: Vec<Sample<'_>>, measure: fn(&[Sample<'_>]) -> i128) -> i128 {
         let open = Time::from(self.has(Fault::OpenWindow));
         let span = span - open;
         samples.sort_by_key(|s| s.at);
@@ -594,15 +515,9 @@ impl<'g> Naive<'g> {
     }
 
     /// Operations of this wallet on the local day of the current one, without it.
-    fn today<'a>(
-        &'a self,
-        now: Now<'a>,
-        wanted: impl Fn(&Op) -> bool + 'a,
-    ) -> impl Iterator<Item = &'a Op> + 'a {
+    fn today<'a>(&'a self, now: Now<'a>, wanted: impl Fn(&Op) -> bool + 'a) -> impl Iterator<Item = &'a Op> + 'a {
         let day = self.day(now.op.at);
-        let gone = now
-            .newest
-            .is_some_and(|newest| calendar::day_end(day) <= newest - LATENESS);
+        let gone = now.newest.is_some_and(|newest| calendar::day_end(day) <= newest - LATENESS);
         let alone = now.late && self.has(Fault::LateJudgedAlone);
         self.entries
             .iter()
@@ -614,9 +529,7 @@ impl<'g> Naive<'g> {
     /// Time since the first of the chain of operations that the current one continues.
     fn age(&self, now: Now<'_>, wanted: impl Fn(&Op) -> bool) -> Time {
         const QUIET: Time = 30 * DAY;
-        let oldest = now
-            .newest
-            .map_or(Time::MIN, |newest| newest - QUIET - LATENESS);
+        let oldest = now.newest.map_or(Time::MIN, |newest| newest - QUIET - LATENESS);
         let mut times: Vec<Time> = self
             .entries
             .iter()
@@ -645,21 +558,14 @@ impl<'g> Naive<'g> {
     fn in_force(&self, restriction: &Restriction, at: Time) -> bool {
         let closed = Time::from(self.has(Fault::EndInstantBlocked));
         !restriction.ended
-            && restriction
-                .until
-                .is_none_or(|until| at < until + closed && !self.gone(restriction, until))
+            && restriction.until.is_none_or(|until| at < until + closed && !self.gone(restriction, until))
     }
 
     fn gone(&self, restriction: &Restriction, until: Time) -> bool {
         match &restriction.ip {
-            None => self
-                .newest(&restriction.wallet)
-                .is_some_and(|newest| newest >= until + LATENESS),
+            None => self.newest(&restriction.wallet).is_some_and(|newest| newest >= until + LATENESS),
             Some(ip) => self.entries[restriction.placed_by..].iter().any(|e| {
-                e.op.kind == Kind::Login
-                    && !e.refused
-                    && e.op.ip.as_ref() == Some(ip)
-                    && e.op.at >= until + LATENESS
+                e.op.kind == Kind::Login && !e.refused && e.op.ip.as_ref() == Some(ip) && e.op.at >= until + LATENESS
             }),
         }
     }
@@ -677,10 +583,7 @@ impl<'g> Naive<'g> {
                 "login" => op.kind == Kind::Login && op.ip == r.ip,
                 "debit" => own && op.kind.is_debit(),
                 _ if own => op.kind.is_money(),
-                _ => {
-                    op.kind == Kind::Transfer
-                        && op.party.as_ref().and_then(|p| p.wallet.as_ref()) == Some(&r.wallet)
-                }
+                _ => op.kind == Kind::Transfer && op.party.as_ref().and_then(|p| p.wallet.as_ref()) == Some(&r.wallet),
             };
             if !concerns || r.ended {
                 continue;
@@ -718,12 +621,9 @@ impl<'g> Naive<'g> {
     }
 
     fn is_blocked(&self, wallet: &str, at: Time) -> bool {
-        self.restrictions.iter().any(|r| {
-            r.ip.is_none()
-                && matches!(r.shape, Shape::Block(_))
-                && r.wallet == wallet
-                && self.in_force(r, at)
-        })
+        self.restrictions
+            .iter()
+            .any(|r| r.ip.is_none() && matches!(r.shape, Shape::Block(_)) && r.wallet == wallet && self.in_force(r, at))
     }
 
     // ---- rules ----
@@ -739,10 +639,7 @@ impl<'g> Naive<'g> {
             let amount = op.amount.expect("a credit has an amount");
             let gambling = op.purpose.as_deref() == Some("gambling_payout");
             let bound = 1_000_000 * KZT;
-            self.hit(
-                GAMBLING,
-                gambling && (amount == bound || amount == bound - 1),
-            );
+            self.hit(GAMBLING, gambling && (amount == bound || amount == bound - 1));
             if gambling && amount >= bound {
                 fired.push(GAMBLING);
             }
@@ -768,15 +665,9 @@ impl<'g> Naive<'g> {
         let amount = op.amount.expect("a debit has an amount");
         let identified = op.status.as_deref() == Some("identified");
         let registered = op.status.as_deref() != Some("unregistered");
-        let spent: i64 = self
-            .today(now, |o| o.kind.is_debit())
-            .map(|o| o.amount.expect("a debit has an amount"))
-            .sum();
+        let spent: i64 = self.today(now, |o| o.kind.is_debit()).map(|o| o.amount.expect("a debit has an amount")).sum();
         let sum = i128::from(spent + amount);
-        let confirmed = self
-            .today(now, |o| o.kind == Kind::Pin && o.success == Some(true))
-            .next()
-            .is_some();
+        let confirmed = self.today(now, |o| o.kind == Kind::Pin && o.success == Some(true)).next().is_some();
         let exact = |value: i128, bound: i64| (0..=1).contains(&(value - i128::from(bound)));
         if registered && !confirmed {
             self.hit(DAILY, exact(sum, 100 * mrp));
@@ -784,11 +675,7 @@ impl<'g> Naive<'g> {
                 fired.push(DAILY);
             }
         }
-        let (rule, limit) = if identified {
-            (LIMIT_IDENTIFIED, 500 * mrp)
-        } else {
-            (LIMIT_UNIDENTIFIED, 100 * mrp)
-        };
+        let (rule, limit) = if identified { (LIMIT_IDENTIFIED, 500 * mrp) } else { (LIMIT_UNIDENTIFIED, 100 * mrp) };
         self.hit(rule, exact(i128::from(amount), limit));
         if self.more(i128::from(amount), i128::from(limit)) {
             fired.push(rule);
@@ -805,9 +692,7 @@ impl<'g> Naive<'g> {
     fn flagged(&mut self, op: &Op) -> Vec<&'static str> {
         let mut fired = Vec::new();
         let party = op.party.as_ref().expect("a debit has a counterparty");
-        let on = |list: &[&str], value: &Option<String>| {
-            value.as_deref().is_some_and(|value| list.contains(&value))
-        };
+        let on = |list: &[&str], value: &Option<String>| value.as_deref().is_some_and(|value| list.contains(&value));
         let near = on(&FLAGGED_ACCOUNTS, &party.phone) || on(&FLAGGED_PHONES, &party.account);
         self.hit(FLAGGED_PARTY, near);
         if on(&FLAGGED_WALLETS, &party.wallet)
@@ -817,10 +702,7 @@ impl<'g> Naive<'g> {
             fired.push(FLAGGED_PARTY);
         }
         let listed = FLAGGED_WALLETS.contains(&op.wallet.as_str());
-        self.hit(
-            FLAGGED_WALLET,
-            !listed && on(&FLAGGED_WALLETS, &party.wallet),
-        );
+        self.hit(FLAGGED_WALLET, !listed && on(&FLAGGED_WALLETS, &party.wallet));
         if listed {
             fired.push(FLAGGED_WALLET);
         }
@@ -829,10 +711,8 @@ impl<'g> Naive<'g> {
 
     fn mule(&mut self, now: Now<'_>) -> Option<&'static str> {
         let op = now.op;
-        let into = |o: &Op| {
-            o.kind == Kind::Transfer
-                && o.party.as_ref().and_then(|p| p.wallet.as_ref()) == Some(&op.wallet)
-        };
+        let into =
+            |o: &Op| o.kind == Kind::Transfer && o.party.as_ref().and_then(|p| p.wallet.as_ref()) == Some(&op.wallet);
         let came = self.shared(now, HOUR, into);
         let senders = self.fullest(op.at, HOUR, came.clone(), wallets);
         if senders < 4 {
@@ -922,11 +802,7 @@ impl<'g> Naive<'g> {
             }
         }
         if let Some(device) = &op.device {
-            let key = |o: &Op| {
-                o.kind == Kind::Login
-                    && o.success == Some(true)
-                    && o.device.as_ref() == Some(device)
-            };
+            let key = |o: &Op| o.kind == Kind::Login && o.success == Some(true) && o.device.as_ref() == Some(device);
             let samples = self.shared(now, DAY, key);
             let edge = samples.iter().any(|s| s.at == op.at - DAY);
             let count = self.fullest(op.at, DAY, samples, wallets);
@@ -944,9 +820,7 @@ impl<'g> Naive<'g> {
 
     /// Time and country of the remembered login.
     fn last_login(&self, now: Now<'_>) -> Option<(Time, &'static str)> {
-        let oldest = now
-            .newest
-            .map_or(Time::MIN, |newest| newest - 2 * HOUR - LATENESS);
+        let oldest = now.newest.map_or(Time::MIN, |newest| newest - 2 * HOUR - LATENESS);
         if now.late && self.has(Fault::LateJudgedAlone) {
             return None;
         }
@@ -971,16 +845,11 @@ impl<'g> Naive<'g> {
             Kind::FraudReported => Some(FRAUD),
             Kind::Tampering => Some(TAMPERING),
             Kind::DocumentsRefused => {
-                let own = |r: &&Restriction| {
-                    r.wallet == op.wallet && r.ip.is_none() && !matches!(r.shape, Shape::Hold(_))
-                };
+                let own =
+                    |r: &&Restriction| r.wallet == op.wallet && r.ip.is_none() && !matches!(r.shape, Shape::Hold(_));
                 let ends = |r: &Restriction| r.until == Some(op.at) && !r.ended;
                 let exact = self.restrictions.iter().filter(own).any(ends);
-                let active = self
-                    .restrictions
-                    .iter()
-                    .filter(own)
-                    .any(|r| self.in_force(r, op.at));
+                let active = self.restrictions.iter().filter(own).any(|r| self.in_force(r, op.at));
                 self.hit(DOCUMENTS, exact);
                 active.then_some(DOCUMENTS)
             }
@@ -992,10 +861,8 @@ impl<'g> Naive<'g> {
     fn run(&self, now: Now<'_>) -> (u64, Option<Time>) {
         let mut length = 0;
         let mut last: Option<Time> = None;
-        let attempts = self
-            .entries
-            .iter()
-            .filter(|e| e.op.kind == now.op.kind && e.op.wallet == now.op.wallet && self.counts(e));
+        let attempts =
+            self.entries.iter().filter(|e| e.op.kind == now.op.kind && e.op.wallet == now.op.wallet && self.counts(e));
         for attempt in attempts {
             if attempt.op.success == Some(true) {
                 if !self.has(Fault::StreakSurvivesSuccess) {
@@ -1007,13 +874,9 @@ impl<'g> Naive<'g> {
             length = if over { 1 } else { length + 1 };
             last = last.max(Some(attempt.op.at));
         }
-        let oldest = now
-            .newest
-            .map_or(Time::MIN, |newest| newest - DAY - LATENESS);
+        let oldest = now.newest.map_or(Time::MIN, |newest| newest - DAY - LATENESS);
         match last {
-            Some(last) if now.op.at - last <= DAY && last >= oldest => {
-                (length + 1, Some(now.op.at - last))
-            }
+            Some(last) if now.op.at - last <= DAY && last >= oldest => (length + 1, Some(now.op.at - last)),
             _ => (1, None),
         }
     }
@@ -1094,10 +957,7 @@ impl<'g> Naive<'g> {
             }
         }
         if !causes.is_empty() {
-            self.waiting.push(Waiting {
-                entry: this,
-                causes,
-            });
+            self.waiting.push(Waiting { entry: this, causes });
         }
         if !refused {
             self.built_in(op, before, fired.contains(&FRAUD), &mut commands);
@@ -1160,11 +1020,7 @@ impl<'g> Naive<'g> {
         commands: &mut Vec<Command>,
         causes: &mut Vec<Cause>,
     ) {
-        let lifters = if rule == OWNERSHIP {
-            &["identity_document", "mobile_contract"][..]
-        } else {
-            ALL_PROOFS
-        };
+        let lifters = if rule == OWNERSHIP { &["identity_document", "mobile_contract"][..] } else { ALL_PROOFS };
         if self.outlasted(rule, op, Shape::Monitor, None, None) {
             return;
         }
@@ -1182,16 +1038,10 @@ impl<'g> Naive<'g> {
             COUNTRY => ("debit", Some(op.at + 2 * HOUR), &ALL_PROOFS[1..]),
             PASSWORD_BLOCK => ("login", Some(op.at + DAY), &["support"]),
             VOLUNTARY => ("both", None, &["client"]),
-            CASH_OUT => (
-                "debit",
-                Some(calendar::plus_days(op.at, 30)),
-                &["identity_document", "mobile_contract", "agreed"],
-            ),
-            FRAUD => (
-                "debit",
-                Some(calendar::plus_months(op.at, 6)),
-                &["identity_document"],
-            ),
+            CASH_OUT => {
+                ("debit", Some(calendar::plus_days(op.at, 30)), &["identity_document", "mobile_contract", "agreed"])
+            }
+            FRAUD => ("debit", Some(calendar::plus_months(op.at, 6)), &["identity_document"]),
             DOCUMENTS => ("debit", None, &["identity_document", "mobile_contract"]),
             TAMPERING => ("debit", None, &["agreed", "identity_document"]),
             _ => return,
@@ -1207,22 +1057,11 @@ impl<'g> Naive<'g> {
         };
         let index = self.place(rule, op, shape, ip, until, lifters);
         let r = &self.restrictions[index];
-        commands.push(
-            Command::new("block", rule, subject)
-                .detail(direction)
-                .placing(r),
-        );
+        commands.push(Command::new("block", rule, subject).detail(direction).placing(r));
     }
 
     /// Does an active restriction of the same rule, kind, direction and subject end no earlier?
-    fn outlasted(
-        &self,
-        rule: &str,
-        op: &Op,
-        shape: Shape,
-        ip: Option<&str>,
-        until: Option<Time>,
-    ) -> bool {
+    fn outlasted(&self, rule: &str, op: &Op, shape: Shape, ip: Option<&str>, until: Option<Time>) -> bool {
         self.restrictions.iter().any(|r| {
             let same_subject = match ip {
                 Some(ip) => r.ip.as_deref() == Some(ip),
@@ -1233,11 +1072,7 @@ impl<'g> Naive<'g> {
                 (Some(_), None) => true,
                 (Some(old), Some(new)) => old < new,
             };
-            r.rule == rule
-                && r.shape == shape
-                && same_subject
-                && self.in_force(r, op.at)
-                && !ends_earlier
+            r.rule == rule && r.shape == shape && same_subject && self.in_force(r, op.at) && !ends_earlier
         })
     }
 
@@ -1279,17 +1114,15 @@ impl<'g> Naive<'g> {
                 let proof = op.proof.clone().expect("a confirmation has a proof");
                 let too_much = self.has(Fault::LiftTooMuch);
                 self.lift(op, before, commands, |r| {
-                    r.ip.is_none()
-                        && r.wallet == op.wallet
-                        && (r.lifters.contains(&proof.as_str()) || too_much)
+                    r.ip.is_none() && r.wallet == op.wallet && (r.lifters.contains(&proof.as_str()) || too_much)
                 });
             }
             Kind::WalletUnblock => self.lift(op, before, commands, |r| {
                 r.ip.is_none() && r.wallet == op.wallet && r.lifters.contains(&"client")
             }),
-            Kind::IpUnblock => self.lift(op, before, commands, |r| {
-                r.ip.is_some() && r.ip == op.ip && r.lifters.contains(&"support")
-            }),
+            Kind::IpUnblock => {
+                self.lift(op, before, commands, |r| r.ip.is_some() && r.ip == op.ip && r.lifters.contains(&"support"))
+            }
             _ => {}
         }
         if cancel_all {
@@ -1322,10 +1155,8 @@ impl<'g> Naive<'g> {
             })
             .collect();
         if op.success == Some(true) {
-            let cleared: Vec<(usize, Cause, &'static str)> = pins
-                .iter()
-                .map(|&(entry, rule)| (entry, Cause::Pin(rule), rule))
-                .collect();
+            let cleared: Vec<(usize, Cause, &'static str)> =
+                pins.iter().map(|&(entry, rule)| (entry, Cause::Pin(rule), rule)).collect();
             self.clear(op, &cleared, commands);
         } else {
             for (entry, rule) in pins {
@@ -1339,10 +1170,7 @@ impl<'g> Naive<'g> {
     /// The ledger says that an operation did not happen after all.
     fn forget(&mut self, op: &Op) {
         let found = self.entries.iter().rposition(|e| {
-            e.op.wallet == op.wallet
-                && Some(&e.op.id) == op.reference.as_ref()
-                && e.op.kind.is_money()
-                && !e.refused
+            e.op.wallet == op.wallet && Some(&e.op.id) == op.reference.as_ref() && e.op.kind.is_money() && !e.refused
         });
         if let Some(entry) = found {
             self.entries[entry].cancelled = true;
@@ -1359,13 +1187,7 @@ impl<'g> Naive<'g> {
         }
     }
 
-    fn lift(
-        &mut self,
-        op: &Op,
-        before: usize,
-        commands: &mut Vec<Command>,
-        chosen: impl Fn(&Restriction) -> bool,
-    ) {
+    fn lift(&mut self, op: &Op, before: usize, commands: &mut Vec<Command>, chosen: impl Fn(&Restriction) -> bool) {
         let lifted: Vec<usize> = (0..before)
             .filter(|&index| {
                 let r = &self.restrictions[index];
@@ -1391,12 +1213,7 @@ impl<'g> Naive<'g> {
     }
 
     /// Takes causes from waiting operations and lets go, or cancels, what waits no more.
-    fn clear(
-        &mut self,
-        op: &Op,
-        cleared: &[(usize, Cause, &'static str)],
-        commands: &mut Vec<Command>,
-    ) {
+    fn clear(&mut self, op: &Op, cleared: &[(usize, Cause, &'static str)], commands: &mut Vec<Command>) {
         let blocked = self.is_blocked(&op.wallet, op.at) && !self.has(Fault::ReleaseDespiteBlock);
         let mut done = Vec::new();
         for w in &mut self.waiting {
@@ -1404,13 +1221,11 @@ impl<'g> Naive<'g> {
             let Some(rule) = mine().map(|(.., rule)| *rule).min() else {
                 continue;
             };
-            w.causes
-                .retain(|cause| !mine().any(|(_, gone, _)| gone == cause));
+            w.causes.retain(|cause| !mine().any(|(_, gone, _)| gone == cause));
             let (kind, note) = if op.cancel {
                 ("cancel", "cancelled by order")
             } else if !w.causes.is_empty() {
-                self.tally
-                    .see("still waiting after a cause went".to_owned());
+                self.tally.see("still waiting after a cause went".to_owned());
                 continue;
             } else if blocked {
                 ("cancel", "cancelled because blocked")

@@ -59,26 +59,15 @@ const KINDS: [(Kind, &str); 19] = [
 
 impl Kind {
     pub(crate) fn name(self) -> &'static str {
-        KINDS
-            .iter()
-            .find(|(kind, _)| *kind == self)
-            .expect("every kind has a name")
-            .1
+        KINDS.iter().find(|(kind, _)| *kind == self).expect("every kind has a name").1
     }
 
     fn parse(name: &str) -> Self {
-        KINDS
-            .iter()
-            .find(|(_, known)| *known == name)
-            .expect("a known type")
-            .0
+        KINDS.iter().find(|(_, known)| *known == name).expect("a known type").0
     }
 
     pub(crate) fn is_debit(self) -> bool {
-        matches!(
-            self,
-            Self::Transfer | Self::Payment | Self::CashOut | Self::Redemption
-        )
+        matches!(self, Self::Transfer | Self::Payment | Self::CashOut | Self::Redemption)
     }
 
     pub(crate) fn is_credit(self) -> bool {
@@ -156,11 +145,7 @@ impl Op {
 
     /// A counterparty of this kind, with or without a wallet.
     pub(crate) fn party(mut self, kind: &str, wallet: Option<&str>) -> Self {
-        self.party = Some(Party {
-            kind: kind.to_owned(),
-            wallet: wallet.map(str::to_owned),
-            ..Party::default()
-        });
+        self.party = Some(Party { kind: kind.to_owned(), wallet: wallet.map(str::to_owned), ..Party::default() });
         self
     }
 
@@ -217,11 +202,7 @@ impl Op {
         if let Some(party) = &self.party {
             let mut inner = Map::new();
             inner.insert("kind".to_owned(), json!(party.kind));
-            for (key, value) in [
-                ("wallet_id", &party.wallet),
-                ("account", &party.account),
-                ("phone", &party.phone),
-            ] {
+            for (key, value) in [("wallet_id", &party.wallet), ("account", &party.account), ("phone", &party.phone)] {
                 if let Some(value) = value {
                     inner.insert(key.to_owned(), json!(value));
                 }
@@ -241,10 +222,7 @@ impl Op {
             }
         }
         if let Some(success) = self.success {
-            put(
-                "outcome",
-                json!(if success { "success" } else { "failure" }),
-            );
+            put("outcome", json!(if success { "success" } else { "failure" }));
         }
         if self.cancel {
             put("order", json!("cancel"));
@@ -290,18 +268,13 @@ impl Op {
 }
 
 pub(crate) fn read_time(text: &str) -> Time {
-    DateTime::parse_from_rfc3339(text)
-        .expect("an RFC 3339 time")
-        .timestamp_nanos_opt()
-        .expect("a time of this century")
+    DateTime::parse_from_rfc3339(text).expect("an RFC 3339 time").timestamp_nanos_opt().expect("a time of this century")
 }
 
 pub(crate) fn write_time(at: Time, style: u64) -> String {
     let hours = [5, 0, 6, -3][usize::try_from(style % 4).expect("small")];
     let offset = FixedOffset::east_opt(hours * 3600).expect("a valid offset");
-    DateTime::from_timestamp_nanos(at)
-        .with_timezone(&offset)
-        .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    DateTime::from_timestamp_nanos(at).with_timezone(&offset).to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 fn write_amount(tiyn: i64, style: u64) -> String {

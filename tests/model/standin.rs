@@ -18,9 +18,9 @@ pub(crate) fn run(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<En
             let op = Op::from_line(line);
             match model.apply(&op) {
                 Answer::Duplicate => EngineAnswer::Duplicate,
-                Answer::Conflict => EngineAnswer::Rejected(
-                    json!({"error": {"code": "conflicting_duplicate", "field": "op_id"}}),
-                ),
+                Answer::Conflict => {
+                    EngineAnswer::Rejected(json!({"error": {"code": "conflicting_duplicate", "field": "op_id"}}))
+                }
                 Answer::Decided(decided) => EngineAnswer::Decision(decision(&op, &decided)),
             }
         })
@@ -29,9 +29,7 @@ pub(crate) fn run(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<En
 
 fn decision(op: &Op, decided: &Decided) -> Value {
     let mut commands = decided.commands.clone();
-    for group in commands
-        .chunk_by_mut(|a, b| (&a.kind, &a.rule, &a.subject) == (&b.kind, &b.rule, &b.subject))
-    {
+    for group in commands.chunk_by_mut(|a, b| (&a.kind, &a.rule, &a.subject) == (&b.kind, &b.rule, &b.subject)) {
         group.sort_by(|a, b| a.restriction.cmp(&b.restriction));
     }
     let matches: Vec<Value> = decided
@@ -39,11 +37,7 @@ fn decision(op: &Op, decided: &Decided) -> Value {
         .iter()
         .map(|(rule, mode)| json!({"rule": rule, "mode": mode, "clauses": [], "evidence": {}}))
         .collect();
-    let commands: Vec<Value> = commands
-        .iter()
-        .enumerate()
-        .map(|(n, c)| command(n, c))
-        .collect();
+    let commands: Vec<Value> = commands.iter().enumerate().map(|(n, c)| command(n, c)).collect();
     json!({
         "decision_id": format!("decision-{}", op.id), "op_id": op.id, "wallet_id": op.wallet,
         "type": op.kind.name(), "occurred_at": write_time(op.at, 1), "verdict": decided.verdict,
@@ -74,10 +68,7 @@ fn command(n: usize, command: &Command) -> Value {
         put("restriction_id", json!(restriction));
     }
     if COMMANDS[1..5].contains(&command.kind.as_str()) && command.kind != "challenge" {
-        put(
-            "until",
-            json!(command.until.map(|until| write_time(until, 1))),
-        );
+        put("until", json!(command.until.map(|until| write_time(until, 1))));
         put("lifted_by", json!(command.lifted_by));
     }
     Value::Object(object)

@@ -7,31 +7,15 @@ use crate::op::{DAY, HOUR, Kind, MINUTE, MS, Op, SECOND, Time, read_time};
 const KZT: i64 = 100;
 const KZ: [&str; 3] = ["95.56.234.10", "95.56.234.11", "2a03:32c0::7"];
 const FOREIGN: [&str; 2] = ["5.8.0.1", "78.46.0.1"];
-const ANONYMOUS: [&str; 5] = [
-    "185.220.101.1",
-    "45.84.0.1",
-    "45.85.0.1",
-    "95.56.240.1",
-    "198.51.100.9",
-];
+const ANONYMOUS: [&str; 5] = ["185.220.101.1", "45.84.0.1", "45.85.0.1", "95.56.240.1", "198.51.100.9"];
 /// Hosting alone and `is_anonymous` alone do not count.
 const HARMLESS: [&str; 2] = ["78.46.0.1", "45.83.0.1"];
 const NOWHERE: &str = "203.0.113.7";
-const PROOFS: [&str; 5] = [
-    "pin",
-    "secret_answer",
-    "identity_document",
-    "mobile_contract",
-    "agreed",
-];
+const PROOFS: [&str; 5] = ["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"];
 
 /// What the addresses of the streams are known for.
 pub(crate) fn geo() -> GeoMap {
-    let record = |address, country, flags| GeoRecord {
-        address,
-        country,
-        flags,
-    };
+    let record = |address, country, flags| GeoRecord { address, country, flags };
     vec![
         record(KZ[0], Some("KZ"), &[]),
         record(KZ[1], Some("KZ"), &[]),
@@ -152,21 +136,11 @@ pub(crate) fn stream(seed: u64, least: usize) -> Stream {
 /// Event order, or shuffled within the lateness; then some very late ones and some duplicates.
 fn arrive(ops: Vec<(Time, Op)>, rng: &mut Rng) -> Vec<Op> {
     let jitter = rng.one(&[0, 0, MINUTE, 10 * MINUTE]);
-    let mut keyed: Vec<(Time, Op)> = ops
-        .into_iter()
-        .map(|(key, op)| (key + rng.between(0, jitter), op))
-        .collect();
+    let mut keyed: Vec<(Time, Op)> = ops.into_iter().map(|(key, op)| (key + rng.between(0, jitter), op)).collect();
     let very_late = rng.one(&[0, 0, 3, 10]);
     for (key, _) in &mut keyed {
         if rng.chance(very_late) {
-            *key += rng.one(&[
-                10 * MINUTE + 1,
-                11 * MINUTE,
-                HOUR,
-                2 * HOUR,
-                70 * MINUTE,
-                DAY,
-            ]);
+            *key += rng.one(&[10 * MINUTE + 1, 11 * MINUTE, HOUR, 2 * HOUR, 70 * MINUTE, DAY]);
         }
     }
     let duplicates = rng.one(&[0, 2, 5]);
@@ -198,8 +172,7 @@ fn arrive(ops: Vec<(Time, Op)>, rng: &mut Rng) -> Vec<Op> {
 /// plain top-ups, which no window of money remembers, may come back like that.
 fn keep_ids_fresh(ops: &mut Vec<Op>) {
     let mut newest: std::collections::HashMap<String, Time> = std::collections::HashMap::new();
-    let mut first: std::collections::HashMap<(String, String), bool> =
-        std::collections::HashMap::new();
+    let mut first: std::collections::HashMap<(String, String), bool> = std::collections::HashMap::new();
     ops.retain(|op| {
         let newest = newest.entry(op.wallet.clone()).or_insert(op.at);
         *newest = op.at.max(*newest);
@@ -210,9 +183,7 @@ fn keep_ids_fresh(ops: &mut Vec<Op>) {
                 first.insert(key, harmless);
                 true
             }
-            Some(&harmless_first) => {
-                (harmless_first && harmless) || op.at >= *newest - DAY + 2 * HOUR
-            }
+            Some(&harmless_first) => (harmless_first && harmless) || op.at >= *newest - DAY + 2 * HOUR,
         }
     });
 }
@@ -306,19 +277,7 @@ impl Weaver {
     }
 
     fn step(&mut self) {
-        let steps = [
-            0,
-            0,
-            1,
-            MS,
-            SECOND,
-            SECOND,
-            MINUTE,
-            MINUTE,
-            5 * MINUTE,
-            10 * MINUTE,
-            10 * MINUTE + 1,
-        ];
+        let steps = [0, 0, 1, MS, SECOND, SECOND, MINUTE, MINUTE, 5 * MINUTE, 10 * MINUTE, 10 * MINUTE + 1];
         let strides = [HOUR, 2 * HOUR, DAY, 30 * DAY];
         self.now += self.rng.one(&steps);
         if self.rng.chance(8) {
@@ -359,12 +318,7 @@ impl Weaver {
     }
 
     fn pay(&mut self, wallet: &str, status: &str, amount: i64, at: Time) -> String {
-        let kind = self.rng.one(&[
-            Kind::Payment,
-            Kind::Payment,
-            Kind::CashOut,
-            Kind::Redemption,
-        ]);
+        let kind = self.rng.one(&[Kind::Payment, Kind::Payment, Kind::CashOut, Kind::Redemption]);
         let party = match kind {
             Kind::Payment => "merchant",
             Kind::CashOut => "agent",
@@ -390,13 +344,7 @@ impl Weaver {
     }
 
     fn status(&mut self) -> &'static str {
-        self.rng.one(&[
-            "identified",
-            "identified",
-            "identified",
-            "unidentified",
-            "unregistered",
-        ])
+        self.rng.one(&["identified", "identified", "identified", "unidentified", "unregistered"])
     }
 
     fn mrp(&self, at: Time) -> i64 {
@@ -406,15 +354,8 @@ impl Weaver {
     /// A recent debit or credit of the wallet.
     fn recent(&mut self, wallet: &str) -> Option<String> {
         let own = |op: &&Op| op.wallet == wallet && op.kind.is_money();
-        let recent: Vec<String> = self
-            .ops
-            .iter()
-            .rev()
-            .map(|(_, op)| op)
-            .filter(own)
-            .take(5)
-            .map(|op| op.id.clone())
-            .collect();
+        let recent: Vec<String> =
+            self.ops.iter().rev().map(|(_, op)| op).filter(own).take(5).map(|op| op.id.clone()).collect();
         (!recent.is_empty()).then(|| recent[self.rng.below(recent.len())].clone())
     }
 
@@ -511,11 +452,7 @@ impl Weaver {
             self.pay(wallet, status, amount, at);
             return;
         }
-        let to = if self.rng.chance(10) {
-            wallet.to_owned()
-        } else {
-            self.other(wallet)
-        };
+        let to = if self.rng.chance(10) { wallet.to_owned() } else { self.other(wallet) };
         let kind = self.rng.one(&["client", "client", "client", "merchant"]);
         let mut op = Op::new(Kind::Transfer, "", wallet, at).amount(amount);
         op = op.status(status).party(kind, Some(&to));
@@ -528,18 +465,8 @@ impl Weaver {
     fn any_login(&mut self, wallet: &str, at: Time) {
         let success = self.rng.chance(50);
         let mut op = Op::new(Kind::Login, "", wallet, at).outcome(success);
-        let addresses = [
-            KZ[0],
-            KZ[0],
-            KZ[1],
-            KZ[2],
-            FOREIGN[0],
-            FOREIGN[1],
-            NOWHERE,
-            HARMLESS[1],
-            ANONYMOUS[0],
-            ANONYMOUS[4],
-        ];
+        let addresses =
+            [KZ[0], KZ[0], KZ[1], KZ[2], FOREIGN[0], FOREIGN[1], NOWHERE, HARMLESS[1], ANONYMOUS[0], ANONYMOUS[4]];
         if self.rng.chance(90) {
             op = op.ip(self.rng.one(&addresses));
         }
@@ -589,11 +516,7 @@ impl Weaver {
 
     fn anonymizer(&mut self, wallet: &str) {
         let near = self.rng.chance(30);
-        let ip = if near {
-            self.rng.pick(&HARMLESS)
-        } else {
-            self.rng.pick(&ANONYMOUS)
-        };
+        let ip = if near { self.rng.pick(&HARMLESS) } else { self.rng.pick(&ANONYMOUS) };
         self.login(wallet, ip, true, self.now);
         let to = self.other(wallet);
         self.transfer(wallet, &to, 1_000 * KZT, self.now);
@@ -713,11 +636,7 @@ impl Weaver {
     fn wrong_secrets(&mut self, wallet: &str) {
         let mut at = self.now;
         for n in 0..self.rng.between(3, 9) {
-            at += if n >= 2 && self.rng.chance(15) {
-                DAY + self.rng.hair()
-            } else {
-                SECOND
-            };
+            at += if n >= 2 && self.rng.chance(15) { DAY + self.rng.hair() } else { SECOND };
             let success = self.rng.chance(8);
             self.push(Op::new(Kind::SecretAnswer, "", wallet, at).outcome(success));
         }
@@ -754,9 +673,7 @@ impl Weaver {
         }
         self.confirm(wallet, "pin", self.now + MINUTE);
         self.block_sometimes(wallet);
-        let proof = self
-            .rng
-            .one(&["identity_document", "mobile_contract", "agreed"]);
+        let proof = self.rng.one(&["identity_document", "mobile_contract", "agreed"]);
         self.confirm(wallet, proof, self.now + MINUTE);
     }
 
@@ -781,15 +698,8 @@ impl Weaver {
         let at = self.now;
         let other = self.other(wallet);
         self.transfer(wallet, &other, 120_000 * KZT, at);
-        let sources = [
-            "client",
-            "support",
-            "issuer",
-            "payment_system",
-            "antifraud_centre",
-            "law_enforcement",
-            "ledger",
-        ];
+        let sources =
+            ["client", "support", "issuer", "payment_system", "antifraud_centre", "law_enforcement", "ledger"];
         let source = self.rng.one(&sources);
         self.push(Op::new(Kind::FraudReported, "", wallet, at).source(source));
         self.pay(wallet, "identified", KZT, at);
@@ -829,9 +739,7 @@ impl Weaver {
 
     fn limits(&mut self, wallet: &str) {
         for _ in 0..4 {
-            let status = self
-                .rng
-                .one(&["identified", "unidentified", "unregistered"]);
+            let status = self.rng.one(&["identified", "unidentified", "unregistered"]);
             let mrp = self.mrp(self.now);
             let times = self.rng.one(&[3, 100, 500]);
             let amount = times * mrp + self.rng.one(&[0, 0, 1, -1]);
@@ -875,9 +783,7 @@ impl Weaver {
             let kind = self.rng.one(&[Kind::TopUp, Kind::Refund]);
             let amount = 1_000_000 * KZT + self.rng.between(-1, 1);
             let mut op = Op::new(kind, "", wallet, self.now).amount(amount);
-            let purpose = self
-                .rng
-                .one(&["gambling_payout", "gambling_payout", "salary"]);
+            let purpose = self.rng.one(&["gambling_payout", "gambling_payout", "salary"]);
             op.purpose = Some(purpose.to_owned());
             self.push(op);
         }
@@ -900,11 +806,7 @@ impl Weaver {
         for n in 1..=5 {
             let sender = format!("7702000000{n}");
             let amount = 10_000 * KZT;
-            let at = if n == 1 {
-                start
-            } else {
-                start + n * 10 * MINUTE
-            };
+            let at = if n == 1 { start } else { start + n * 10 * MINUTE };
             self.transfer(&sender, wallet, amount, at);
         }
         let odd = self.rng.between(-1, 1);
@@ -916,10 +818,7 @@ impl Weaver {
         let start = self.now;
         let end = start + DAY + self.rng.hair();
         let device = self.rng.one(&["d-shared-1", "d-shared-2"]);
-        for (n, at) in [start, start + HOUR, start + 2 * HOUR]
-            .into_iter()
-            .enumerate()
-        {
+        for (n, at) in [start, start + HOUR, start + 2 * HOUR].into_iter().enumerate() {
             let user = format!("7703000000{n}");
             let op = Op::new(Kind::Login, "", &user, at).ip(KZ[1]).outcome(true);
             self.push(op.device(device));
@@ -935,9 +834,7 @@ impl Weaver {
         let to = self.other(wallet);
         self.transfer(wallet, &to, KZT, self.now);
         let start = self.now + DAY + self.rng.hair();
-        let first = Op::new(Kind::Login, "", wallet, start)
-            .ip(KZ[0])
-            .outcome(true);
+        let first = Op::new(Kind::Login, "", wallet, start).ip(KZ[0]).outcome(true);
         self.push(first.device(&device));
         let amount = 50_000 * KZT + self.rng.one(&[0, 1, 1]);
         let at = start + self.rng.one(&[0, DAY, DAY]) + self.rng.hair();
@@ -1137,21 +1034,9 @@ pub(crate) fn money_only(seed: u64) -> Vec<Op> {
         }
         let wallet = rng.pick(&wallets);
         let to = rng.pick(&wallets);
-        let amounts = [
-            5_000 * KZT,
-            5_000 * KZT,
-            90_000 * KZT,
-            100_000 * KZT,
-            10 * mrp,
-            3 * mrp,
-        ];
+        let amounts = [5_000 * KZT, 5_000 * KZT, 90_000 * KZT, 100_000 * KZT, 10 * mrp, 3 * mrp];
         let amount = rng.one(&amounts);
-        let kind = rng.one(&[
-            Kind::Transfer,
-            Kind::Transfer,
-            Kind::Transfer,
-            Kind::Payment,
-        ]);
+        let kind = rng.one(&[Kind::Transfer, Kind::Transfer, Kind::Transfer, Kind::Payment]);
         let op = Op::new(kind, &format!("m-{n}"), wallet, at).amount(amount);
         let status = rng.one(&["identified", "identified", "unidentified"]);
         ops.push(op.status(status).party("client", Some(to)));
@@ -1162,10 +1047,7 @@ pub(crate) fn money_only(seed: u64) -> Vec<Op> {
 /// The same operations, each at most the allowed lateness behind the newest that arrived before it.
 pub(crate) fn shuffled(ops: &[Op], seed: u64) -> Vec<Op> {
     let mut rng = Rng::new(seed ^ 0x5eed);
-    let mut keyed: Vec<(Time, Op)> = ops
-        .iter()
-        .map(|op| (op.at + rng.between(0, 10 * MINUTE), op.clone()))
-        .collect();
+    let mut keyed: Vec<(Time, Op)> = ops.iter().map(|op| (op.at + rng.between(0, 10 * MINUTE), op.clone())).collect();
     keyed.sort_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, op)| op).collect()
 }
