@@ -1,0 +1,75 @@
+//! A stand-in for the engine: the naive model again, behind the engine's JSON. It tests the comparison
+//! itself, and that the streams are dense enough for each fault to show.
+
+use crate::compare::EngineAnswer;
+use crate::naive::{Answer, COMMANDS, Command, Decided, FAULTS, GeoMap, Naive};
+use crate::op::{Op, write_time};
+use serde_json::{Map, Value, json};
+
+pub(crate) fn run(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
+    let fault = fault.map(|name| {
+        let known = FAULTS.iter().find(|(known, _)| *known == name);
+        known.expect("a known fault").1
+    });
+    let mut model = Naive::new(geo, fault);
+    lines
+        .iter()
+        .map(|line| {
+            let op = Op::from_line(line);
+            match model.apply(&op) {
+                Answer::Duplicate => EngineAnswer::Duplicate,
+                Answer::Conflict => {
+                    EngineAnswer::Rejected(json!({"error": {"code": "conflicting_duplicate", "field": "op_id"}}))
+                }
+                Answer::Decided(decided) => EngineAnswer::Decision(decision(&op, &decided)),
+            }
+        })
+        .collect()
+}
+
+fn decision(op: &Op, decided: &Decided) -> Value {
+    let mut commands = decided.commands.clone();
+    for group in commands.chunk_by_mut(|a, b| (&a.kind, &a.rule, &a.subject) == (&b.kind, &b.rule, &b.subject)) {
+        group.sort_by(|a, b| a.restriction.cmp(&b.restriction));
+    }
+    let matches: Vec<Value> = decided
+        .matches
+        .iter()
+        .map(|(rule, mode)| json!({"rule": rule, "mode": mode, "clauses": [], "evidence": {}}))
+        .collect();
+    let commands: Vec<Value> = commands.iter().enumerate().map(|(n, c)| command(n, c)).collect();
+    json!({
+        "decision_id": format!("decision-{}", op.id), "op_id": op.id, "wallet_id": op.wallet,
+        "type": op.kind.name(), "occurred_at": write_time(op.at, 1), "verdict": decided.verdict,
+        "matches": matches, "commands": commands, "late": decided.late,
+        "degraded": decided.degraded, "ruleset": "000000000000",
+    })
+}
+
+fn command(n: usize, command: &Command) -> Value {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| {
+        object.insert(key.to_owned(), value);
+    };
+    put("command", json!(command.kind));
+    put("command_id", json!(format!("command-{n}")));
+    put("rule", json!(command.rule));
+    let (what, which) = command.subject.split_once(':').expect("a subject");
+    put("subject", json!({ what: which }));
+    let detail = match command.kind.as_str() {
+        "block" => "direction",
+        "report" => "to",
+        _ => "challenge",
+    };
+    if !command.detail.is_empty() {
+        put(detail, json!(command.detail));
+    }
+    if let Some(restriction) = &command.restriction {
+        put("restriction_id", json!(restriction));
+    }
+    if COMMANDS[1..5].contains(&command.kind.as_str()) && command.kind != "challenge" {
+        put("until", json!(command.until.map(|until| write_time(until, 1))));
+        put("lifted_by", json!(command.lifted_by));
+    }
+    Value::Object(object)
+}
