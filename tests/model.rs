@@ -88,7 +88,6 @@ fn comparison_accepts_the_model_behind_json() {
 }
 
 #[test]
-#[ignore = "the adapter is not wired to the engine yet"]
 fn engine_agrees_with_the_model() {
     agree(adapter::run_engine, seeds());
 }

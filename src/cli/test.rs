@@ -115,8 +115,11 @@ fn show(source: &SourceFile, test: &test_file::TestCase, outcome: &Outcome, out:
     for mismatch in &outcome.mismatches {
         let step = &test.steps[mismatch.step];
         let line = 1 + text.as_bytes()[..step.span.start.min(text.len())].iter().filter(|byte| **byte == b'\n').count();
-        let repetition =
-            if step.times > 1 { format!(", repetition {} of {}", mismatch.repetition, step.times) } else { String::new() };
+        let repetition = if step.times > 1 {
+            format!(", repetition {} of {}", mismatch.repetition, step.times)
+        } else {
+            String::new()
+        };
         writeln!(out, "  {}:{line} step {}{repetition}", source.path, mismatch.step + 1)?;
         for difference in &mismatch.differences {
             writeln!(out, "    {}", difference.key)?;

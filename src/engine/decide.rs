@@ -355,10 +355,12 @@ fn enter(judge: &Judge<'_, '_>, id: usize, row: usize, changes: &mut Changes, sh
     let shared_key = SharedKey { aggregate: id, key };
     if aggregate.is_run() {
         if let Some((key, length)) = judge.run_after(id, aggregate) {
+            // A late attempt does not make the run look older than its newest attempt.
+            let last = judge.run_last(id, aggregate, key).filter(|_| length > 1).map_or(at, |last| last.max(at));
             if aggregate.owned {
-                changes.rare.runs.push(Run { aggregate: id, key, length, last: at });
+                changes.rare.runs.push(Run { aggregate: id, key, length, last });
             } else {
-                shared.push(SharedChange::Run { key: shared_key, length, last: at });
+                shared.push(SharedChange::Run { key: shared_key, length, last });
             }
         }
         return;

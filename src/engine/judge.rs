@@ -365,15 +365,24 @@ impl Judge<'_, '_> {
         Some((key, if satisfied { self.run_before(id, aggregate, key) + 1 } else { 0 }))
     }
 
+    /// Returns the time of the newest attempt of a run.
+    #[must_use]
+    pub fn run_last(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Option<Time> {
+        self.known_run(id, aggregate, key).map(|(_, last)| last)
+    }
+
+    fn known_run(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Option<(u64, Time)> {
+        if aggregate.owned {
+            self.wallet.run(id, key).map(|run| (run.length, run.last))
+        } else {
+            self.view.windows.get(&SharedKey { aggregate: id, key })?.run
+        }
+    }
+
     fn run_before(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> u64 {
         let Window::Quiet(quiet) = aggregate.definition.window else { return 0 };
-        let (run, newest) = if aggregate.owned {
-            let run = self.wallet.run(id, key);
-            (run.map(|run| (run.length, run.last)), self.wallet.newest())
-        } else {
-            let window = self.view.windows.get(&SharedKey { aggregate: id, key });
-            (window.and_then(|window| window.run), None)
-        };
+        let run = self.known_run(id, aggregate, key);
+        let newest = self.wallet.newest().filter(|_| aggregate.owned);
         run.map_or(0, |(length, last)| {
             let is_over =
                 self.at().since(last) > quiet || newest.is_some_and(|newest| last < newest.minus(aggregate.retention));

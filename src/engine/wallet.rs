@@ -88,7 +88,7 @@ pub struct Run {
     pub aggregate: usize,
     pub key: u64,
     pub length: u64,
-    /// The last operation that was counted, in order of arrival.
+    /// The newest operation that was counted.
     pub last: Time,
 }
 

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::decode::{CounterpartyField, Field};
-use super::{AttributeValue, Operation};
+use super::{AttributeValue, Operation, Order};
 
 /// Hashes an id (128 bits, so that chance collisions do not happen).
 #[must_use]
@@ -40,7 +40,9 @@ pub fn content_hash(operation: &Operation<'_>) -> u64 {
     buffer.word(Field::Outcome, operation.outcome.map(|outcome| outcome.name()));
     buffer.word(Field::RefOpId, operation.ref_op_id.as_deref());
     buffer.word(Field::Proof, operation.proof.map(|proof| proof.name()));
-    buffer.word(Field::Order, operation.order.map(|order| order.name()));
+    // `complete` is the default: written out or left out, it is the same content.
+    let order = operation.order.filter(|order| *order != Order::Complete);
+    buffer.word(Field::Order, order.map(|order| order.name()));
     buffer.word(Field::Actor, operation.actor.as_deref());
     buffer.word(Field::Source, operation.source.map(|source| source.name()));
     buffer.attributes(operation);

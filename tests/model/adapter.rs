@@ -1,11 +1,94 @@
 //! The only place that knows the engine: lines in, one answer a line out.
 
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use kuzet::adapters::folders::Folder;
+use kuzet::adapters::memory::MemoryStore;
+use kuzet::app;
+use kuzet::engine::Engine;
+use kuzet::engine::enrich::AddressFacts;
+use kuzet::engine::plan::{Plan, Settings};
+use kuzet::geo::Lookup;
+use kuzet::operation::decode::encode_rejection;
+use kuzet::pipeline::{AddressBook, Answer, Limits, Pipeline, Record};
+use kuzet::rules::program::{ListRow, RuleSet};
+
 use crate::compare::EngineAnswer;
-use crate::naive::GeoMap;
+use crate::naive::{FLAGGED_ACCOUNTS, FLAGGED_PHONES, FLAGGED_WALLETS, GeoMap};
+
+/// The addresses of a stream.
+struct Addresses<'g>(&'g GeoMap);
+
+impl AddressBook for Addresses<'_> {
+    fn facts(&self, address: Option<IpAddr>) -> AddressFacts {
+        let known = address.and_then(|address| self.0.iter().find(|record| record.address.parse() == Ok(address)));
+        let country = known.and_then(|known| known.country);
+        let hides = |flag: &&str| ["vpn", "public_proxy", "residential_proxy", "tor"].contains(flag);
+        AddressFacts {
+            country: country.map_or(Lookup::Unknown, |code| {
+                Lookup::Known(code.as_bytes().try_into().expect("a country code of two letters"))
+            }),
+            anonymizer: Lookup::Known(known.is_some_and(|known| known.flags.iter().any(hides))),
+        }
+    }
+}
+
+fn rules() -> RuleSet {
+    static RULES: OnceLock<RuleSet> = OnceLock::new();
+    let load = || {
+        let folder = Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"));
+        let mut rules = app::load_rules(&folder).expect("the shipped rules load");
+        for list in &mut rules.lists {
+            let values: &[&str] = match list.name.as_str() {
+                "antifraud_wallets" => &FLAGGED_WALLETS,
+                "antifraud_accounts" => &FLAGGED_ACCOUNTS,
+                "antifraud_phones" => &FLAGGED_PHONES,
+                other => panic!("the model knows no list {other}"),
+            };
+            let row = ListRow { from: None, until: None, reason: String::new() };
+            list.values = values.iter().map(|value| ((*value).to_owned(), vec![row.clone()])).collect();
+        }
+        rules
+    };
+    RULES.get_or_init(load).clone()
+}
 
 /// Runs an engine with empty state over the lines, in their order. The shipped rules are loaded, the lists
 /// are `naive::FLAGGED_*`, addresses are known as in `geo`; there is no arrival time. `fault` names the wrong
 /// variant to run, one of `naive::FAULTS`.
-pub(crate) fn run_engine(_lines: &[String], _geo: &GeoMap, _fault: Option<&str>) -> Vec<EngineAnswer> {
-    unimplemented!("the engine is not wired to the model yet")
+pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
+    assert!(fault.is_none());
+    let plan = Plan::new(Arc::new(rules()), Settings::default());
+    let mut pipeline = Pipeline {
+        engine: Engine::new(Arc::new(plan)),
+        geo: Addresses(geo),
+        store: MemoryStore::default(),
+        limits: Limits::default(),
+    };
+    let mut answers = Vec::new();
+    // Batches of changing size: their bounds must not show.
+    let mut rest = lines;
+    let mut size = 1;
+    while !rest.is_empty() {
+        let (batch, left) = rest.split_at(size.min(rest.len()));
+        let records: Vec<_> = batch.iter().map(|line| Record { bytes: line.as_bytes(), arrived_at: None }).collect();
+        let decided = pipeline.decide(&records);
+        pipeline.committed(&decided);
+        answers.extend(decided.answers.iter().map(answer));
+        (rest, size) = (left, size % 17 + 1);
+    }
+    answers
+}
+
+fn answer(answer: &Answer) -> EngineAnswer {
+    let mut line = Vec::new();
+    match answer {
+        Answer::Duplicate => return EngineAnswer::Duplicate,
+        Answer::Decided(decision) => decision.encode(&mut line),
+        Answer::Rejected(rejection) => encode_rejection(&mut line, rejection, 0, 0, b""),
+    }
+    let value = serde_json::from_slice(&line).expect("answers are JSON");
+    if matches!(answer, Answer::Decided(_)) { EngineAnswer::Decision(value) } else { EngineAnswer::Rejected(value) }
 }
