@@ -20,4 +20,5 @@ pub mod operation;
 pub mod pipeline;
 pub mod rule_tests;
 pub mod rules;
+pub mod service;
 pub mod simulate;
