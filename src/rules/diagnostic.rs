@@ -38,6 +38,7 @@ words! {
         DuplicateRule = "duplicate-rule",
         EmptyCondition = "empty-condition",
         FieldNotHere = "field-not-here",
+        FileName = "file-name",
         FileTooLarge = "file-too-large",
         HoldNotDebit = "hold-not-debit",
         InvalidYaml = "invalid-yaml",
