@@ -19,7 +19,8 @@ fn source(path: &str, text: &[u8]) -> SourceFile {
 
 /// The files of a set in which the fixture is the only bad one.
 fn set_around(name: &str, bytes: &[u8]) -> Vec<SourceFile> {
-    let lists = b"antifraud_wallets: {type: wallet, file: wallets.csv}\nbad_networks: {type: cidr, file: networks.csv}\n";
+    let lists =
+        b"antifraud_wallets: {type: wallet, file: wallets.csv}\nbad_networks: {type: cidr, file: networks.csv}\n";
     let mut files = vec![
         source("rules/data/lists.yaml", lists),
         source("rules/data/wallets.csv", b"value,from,until,reason\n"),
