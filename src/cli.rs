@@ -2,6 +2,7 @@
 //!
 //! Knows how people ask and how answers are shown; must not know how an operation is decided.
 
+pub mod check;
 pub mod digest;
 pub mod exit;
 pub mod geoip;

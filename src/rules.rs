@@ -178,6 +178,14 @@ fn read_texts<'f>(files: &'f [SourceFile], diagnostics: &mut Vec<Diagnostic>) ->
                     texts.insert(file.path.as_str(), text);
                 }
             }
+            FileKind::Other if file.path.to_ascii_lowercase().ends_with(".yml") => {
+                let mut findings = Findings::new(&file.path);
+                findings
+                    .error(Code::FileName, &(0..0), "this file would never be loaded")
+                    .label("its name ends in `.yml`")
+                    .help("rule files end in `.yaml`");
+                diagnostics.append(&mut findings.list);
+            }
             FileKind::Test | FileKind::Other => {}
         }
     }

@@ -38,6 +38,7 @@ words! {
         DuplicateRule = "duplicate-rule",
         EmptyCondition = "empty-condition",
         FieldNotHere = "field-not-here",
+        FileName = "file-name",
         FileTooLarge = "file-too-large",
         HoldNotDebit = "hold-not-debit",
         InvalidYaml = "invalid-yaml",
@@ -173,7 +174,9 @@ impl Diagnostic {
 
     /// Adds "did you mean" with the nearest of the known names, or the whole choice when none is near.
     pub(crate) fn nearest<'a>(&mut self, found: &str, known: impl IntoIterator<Item = &'a str>) -> &mut Self {
-        let known: Vec<&str> = known.into_iter().collect();
+        let mut known: Vec<&str> = known.into_iter().collect();
+        let mut seen = std::collections::BTreeSet::new();
+        known.retain(|name| seen.insert(*name));
         let help = match nearest_name(found, &known) {
             Some(name) => format!("did you mean `{name}`?"),
             None if known.is_empty() => return self,

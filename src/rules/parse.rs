@@ -117,6 +117,8 @@ impl Parser<'_> {
     fn unexpected(&mut self, wanted: &str) -> Option<&mut Diagnostic> {
         let found = match self.peek() {
             TokenKind::Broken => return None,
+            // Everything was skipped; what is missing now was not forgotten by the author.
+            _ if self.too_deep => return None,
             TokenKind::End => "the end of the condition".to_owned(),
             TokenKind::Name(name) => format!("`{name}`"),
             TokenKind::Text(text) => format!("\"{text}\""),
@@ -235,9 +237,7 @@ impl Parser<'_> {
             }
             return;
         };
-        let before = matches!(self.tokens[self.at.saturating_sub(1)].kind, TokenKind::Number { .. });
         if let Some(finding) = self.unexpected("`and`, `or` or the end of the condition") {
-            let _ = before;
             finding.nearest(&found, ["and", "or", "in", "is", "has", "not"]);
         }
     }
@@ -260,6 +260,10 @@ impl Parser<'_> {
         let left = self.sum()?;
         if let Some(comparison) = self.comparison_sign() {
             self.advance();
+            if comparison == Comparison::Equal && *self.peek() == TokenKind::Sign(Sign::Equal) {
+                self.unexpected("a value").map(|finding| finding.help("equality is written with one `=`"));
+                return None;
+            }
             let right = self.sum()?;
             let span = start..right.span.end;
             let kind = ExpressionKind::Compare { left: Box::new(left), comparison, right: Box::new(right) };
@@ -405,6 +409,7 @@ impl Parser<'_> {
         self.findings
             .error(Code::BadUnit, &span, format!("unknown unit `{name}`"))
             .label("not a unit")
+            .help("a literal has one unit: `90m`, `1500 KZT`")
             .nearest(&name, Unit::NAMES.iter().map(|(text, _)| *text));
         self.advance();
         None

@@ -11,6 +11,7 @@ use serde_json::{Map, Number, Value};
 use super::diagnostic::{Code, Diagnostic, Findings, Severity};
 use super::keys::{self, Keys};
 use super::yaml::{self, Entry, Node, NodeKind, Style};
+use super::{FILE_BYTES_MAX, SourceFile};
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
 
@@ -100,6 +101,18 @@ const FIELD_KEYS: [&str; 17] = [
 const EXPECT_KEYS: [&str; 5] = ["verdict", "matches", "shadow", "commands", "restrictions"];
 const VERDICTS: [&str; 4] = ["allow", "challenge", "hold", "refuse"];
 const COMMANDS: [&str; 9] = ["refuse", "hold", "challenge", "monitor", "block", "lift", "release", "cancel", "report"];
+
+/// Parses a test file from its bytes.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(file: &SourceFile) -> Result<TestFile, Vec<Diagnostic>> {
+    let mut diagnostics = Vec::new();
+    match super::readable(file, FILE_BYTES_MAX, &mut diagnostics) {
+        Some(text) => parse(&file.path, text),
+        None => Err(diagnostics),
+    }
+}
 
 /// Parses a test file.
 ///

@@ -97,3 +97,52 @@ fn codes_of_wrong_conditions() {
         assert_eq!(errors_of(when), [code], "{when}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics_the_front_end(when in "(\\PC|\n){0,120}", file in "(\\PC|\n|: |- ){0,200}") {
+        let _either = compile(&files(&when));
+        let sources: Vec<SourceFile> = ["rules/r.yaml", "rules/data/mrp.yaml", "rules/data/lists.yaml", "rules/data/w.csv"]
+            .iter()
+            .map(|path| SourceFile { path: (*path).to_owned(), bytes: file.as_bytes().to_vec() })
+            .collect();
+        if let Err(errors) = compile(&sources) {
+            let _text = render_text(&errors, &sources);
+        }
+        let _tests = super::test_file::parse("r.test.yaml", &file);
+    }
+
+    #[test]
+    fn no_words_of_the_language_panic_it(words in proptest::collection::vec(
+        proptest::sample::select(vec![
+            "and", "or", "not", "(", ")", "amount", "count(", "transfer", "by", "wallet", "within", "1h", ">", "=", "5",
+            "KZT", "\"х\"", "in", "antifraud_wallets", "is", "missing", "matched", "attributes.x", "+", "%", "this",
+            "month", "where", "excluding", "today", "last(login.ip.country", "KZ", ",", "into", "sum(debit.amount", "\n  ",
+        ]),
+        0..40,
+    )) {
+        let when = words.join(" ");
+        let sources = files(&when);
+        if let Err(errors) = compile(&sources) {
+            let _text = render_text(&errors, &sources);
+        }
+    }
+}
+
+#[test]
+fn the_hash_ignores_layout_and_notices_meaning() {
+    let of = |when: &str| compile_one(when).hash;
+    let base = of("amount > 100000 KZT and counterparty.kind = client");
+    assert_eq!(base, of("amount   > 100_000.00 KZT # сома\n  and (counterparty.kind = client)"));
+    assert_ne!(base, of("amount >= 100000 KZT and counterparty.kind = client"));
+    assert_ne!(base, of("amount > 100000.01 KZT and counterparty.kind = client"));
+}
+
+#[test]
+fn evidence_is_in_the_order_of_the_text() {
+    let set = compile_one(
+        "attributes.purpose = \"x\" and count(transfer\n    where amount = 1 KZT by wallet   today) > 1 and amount > 1 KZT and amount < 9 KZT",
+    );
+    let names: Vec<&str> = set.rules[0].evidence.iter().map(|evidence| evidence.name.as_str()).collect();
+    assert_eq!(names, ["attributes.purpose", "count(transfer where amount = 1 KZT by wallet today)", "amount"]);
+}

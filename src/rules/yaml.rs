@@ -82,7 +82,9 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
                 let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
-                let message = format!("this is not YAML: {error}").lines().next().unwrap_or_default().to_owned();
+                let described = error.to_string();
+                let what = described.split(" at char ").next().unwrap_or_default();
+                let message = format!("this is not YAML: {what}");
                 builder
                     .findings
                     .error(Code::InvalidYaml, &(at..end), message)
@@ -120,7 +122,11 @@ impl Builder<'_> {
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 self.refuse(&range, "alias");
-                self.place(Node { span: range, kind: NodeKind::Empty });
+                // A text in its place, so that one mistake gives one finding.
+                self.place(Node {
+                    span: range,
+                    kind: NodeKind::Scalar { text: String::from("*"), style: Style::Plain },
+                });
             }
             Event::Scalar(text, style, anchor, _) => {
                 self.refuse_anchor(anchor, &range);
@@ -224,6 +230,10 @@ impl Builder<'_> {
         self.findings
             .error(Code::YamlFeature, range, format!("{article} {what} is not accepted in rule files"))
             .label(what)
-            .help("write the value out where it is used");
+            .help(if what == "second document" {
+                "one file holds one rule"
+            } else {
+                "write the value out where it is used"
+            });
     }
 }

@@ -73,9 +73,9 @@ impl Checker<'_> {
             None if !whole => {
                 let source = self.source(span).to_owned();
                 self.findings
-                    .error(Code::BadNumber, span, "a number without a unit must be whole")
-                    .label("has decimals")
-                    .help(format!("for money say which unit: `{source} KZT` or `{source} MRP`"));
+                    .error(Code::MoneyWithoutUnit, span, "a number with decimals needs a unit")
+                    .label("this is a number")
+                    .help(format!("say which unit: `{source} KZT` or `{source} MRP`"));
                 return Value::Broken;
             }
             None => (hundredths / 100, Type::Int, INT_MAX),

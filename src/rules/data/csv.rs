@@ -137,7 +137,6 @@ fn add_row(row: &[Cell], list: &mut List, findings: &mut Findings) {
 }
 
 /// An empty cell is no limit; `None` when the cell is wrong.
-
 fn day(cell: &Cell, findings: &mut Findings) -> Option<Option<chrono::NaiveDate>> {
     let text = cell.text.trim();
     if text.is_empty() {
