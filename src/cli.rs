@@ -12,7 +12,7 @@ pub mod simulate;
 pub mod test;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
@@ -57,6 +57,7 @@ enum Command {
     Replay(replay::ReplayArguments),
     Geoip(geoip::GeoipArgs),
     Schema(schema::SchemaArgs),
+    Check(check::CheckArguments),
     Test(test::TestArguments),
     Simulate(simulate::Args),
     Digest(digest::Args),
@@ -67,6 +68,9 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Replay(arguments) => replay::run(arguments, log_format),
         Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
         Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
+        Command::Check(arguments) => {
+            check::run(arguments, io::stdout().is_terminal(), &mut io::stdout().lock())
+        }
         Command::Test(arguments) => test::run(arguments, &mut io::stdout().lock()),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),

@@ -20,5 +20,4 @@ pub mod operation;
 pub mod pipeline;
 pub mod rule_tests;
 pub mod rules;
-pub mod service;
 pub mod simulate;

@@ -382,12 +382,7 @@ impl Judge<'_, '_> {
     fn run_before(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> u64 {
         let Window::Quiet(quiet) = aggregate.definition.window else { return 0 };
         let run = self.known_run(id, aggregate, key);
-        let newest = self.wallet.newest().filter(|_| aggregate.owned);
-        run.map_or(0, |(length, last)| {
-            let is_over =
-                self.at().since(last) > quiet || newest.is_some_and(|newest| last < newest.minus(aggregate.retention));
-            if is_over { 0 } else { length }
-        })
+        run.map_or(0, |(length, last)| if self.at().since(last) > quiet { 0 } else { length })
     }
 
     /// Computes an aggregate over matches: those of earlier operations, and this one's so far.

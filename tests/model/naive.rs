@@ -3,8 +3,7 @@
 //!
 //! Readings chosen where the rules leave room (each protects the user, or is the literal one):
 //! - a run of failures is measured from the greatest `occurred_at` among its attempts, so a late attempt
-//!   neither breaks nor shortens it; the run is forgotten once the wallet's newest operation is more than
-//!   24 h and the lateness past it;
+//!   neither breaks nor shortens it; only a success or the 24 h end it, for late attempts too;
 //! - an attempt that occurred before the last counted one continues the run;
 //! - `structuring-below-100k` counts the transfers in its range and fires on any transfer to a client of
 //!   that recipient, itself in the range or not;
@@ -874,9 +873,8 @@ impl<'g> Naive<'g> {
             length = if over { 1 } else { length + 1 };
             last = last.max(Some(attempt.op.at));
         }
-        let oldest = now.newest.map_or(Time::MIN, |newest| newest - DAY - LATENESS);
         match last {
-            Some(last) if now.op.at - last <= DAY && last >= oldest => (length + 1, Some(now.op.at - last)),
+            Some(last) if now.op.at - last <= DAY => (length + 1, Some(now.op.at - last)),
             _ => (1, None),
         }
     }
