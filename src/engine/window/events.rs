@@ -7,8 +7,6 @@
 
 use std::ops::{Add, Sub};
 
-use smallvec::SmallVec;
-
 use super::tree::{Summary, SummaryTree};
 
 /// A prefix sum: `i32` where every entry weighs one, `i128` for sums.
@@ -56,27 +54,24 @@ impl<T: Weight> Default for Events<T> {
 }
 
 impl<T: Weight> Events<T> {
-    /// Adds to what every window that ends at `at` or later holds.
-    pub(super) fn add(&mut self, at: i64, change: T) {
-        if change != T::ZERO {
-            self.0.update(at, |before| Some(before.unwrap_or(T::ZERO) + change).filter(|sum| *sum != T::ZERO));
-        }
-    }
-
-    /// Adds many changes at once; instants may repeat and come in any order.
-    pub(super) fn add_all(&mut self, changes: impl Iterator<Item = (i64, T)>) {
-        let mut batch: SmallVec<[(i64, T); 32]> = changes.collect();
-        batch.sort_unstable_by_key(|(at, _)| *at);
-        batch.dedup_by(|later, held| {
+    /// Makes the events of many changes at once; instants may repeat and come in any order.
+    pub(super) fn of(mut changes: Vec<(i64, T)>) -> Self {
+        changes.sort_unstable_by_key(|(at, _)| *at);
+        changes.dedup_by(|later, held| {
             let same = later.0 == held.0;
             if same {
                 held.1 = held.1 + later.1;
             }
             same
         });
-        self.0.update_all(&batch, &|before, change| {
-            Some(before.unwrap_or(T::ZERO) + change).filter(|sum| *sum != T::ZERO)
-        });
+        Self(SummaryTree::of_ascending(changes.into_iter().filter(|(_, change)| *change != T::ZERO)))
+    }
+
+    /// Adds to what every window that ends at `at` or later holds.
+    pub(super) fn add(&mut self, at: i64, change: T) {
+        if change != T::ZERO {
+            self.0.update(at, |before| Some(before.unwrap_or(T::ZERO) + change).filter(|sum| *sum != T::ZERO));
+        }
     }
 
     /// Returns the content of the window that ends at `at`.

@@ -1,7 +1,7 @@
 //! The sliding window of one aggregate for one key.
 //!
-//! Short timelines are a sorted array that every question scans; long ones keep the trees that
-//! their measure needs, and only those.
+//! Short timelines are a sorted array that every question scans. Longer ones are a log while most
+//! operations arrive nearly in order, and else the trees that their measure needs, and only those.
 
 use std::mem::size_of;
 
@@ -9,14 +9,55 @@ use smallvec::SmallVec;
 
 use super::{Entry, FEW, Measure, RangeFold, Shape, scan};
 
+mod log;
 mod long;
 
+use log::Log;
 use long::Long;
 
 /// The entries of one window for one key, in order of time whatever their order of arrival.
 ///
 /// Entries stay until [`Timeline::evict_before`]: how long past the window's length is the caller's
-/// business. A clone costs no more than a short timeline and never sees later writes.
+/// business. A clone shares all but the newest entries and never sees later writes.
+///
+/// Whatever the order of arrival, and however many they are, it answers as a scan would:
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use kuzet::engine::window::{Entry, Measure, Shape, Timeline, scan};
+///
+/// let length = 5_000;
+/// for measure in [Measure::Count, Measure::Sum, Measure::Distinct, Measure::Range] {
+///     let mut timeline = Timeline::new(Shape { measure, length });
+///     let mut log = BTreeMap::new();
+///     for now in 0..16_000_i64 {
+///         // One in 16 is a little late; one in 500, and later every other one, is very late.
+///         let very_late = now % if now < 10_000 { 500 } else { 2 } == 0;
+///         let late = if very_late { now * 7_919 % 4_000 } else if now % 16 == 1 { now % 300 } else { 0 };
+///         let Entry { at, op, value } = Entry { at: now - late, op: now as u64, value: now * now % 23 };
+///         if now % 101 == 0 || now % 1_000 < 8 {
+///             let entries = log.iter().map(|((at, _), value)| (*at, *value));
+///             let fullest = match measure {
+///                 Measure::Sum => scan::fullest_sum(entries.clone(), length, at, Some(value)),
+///                 Measure::Distinct => scan::fullest_distinct(entries.clone(), length, at, Some(value)),
+///                 _ => scan::fullest_count(entries.clone(), length, at, true),
+///             };
+///             assert_eq!(timeline.fullest(at, Some(value)), fullest, "{measure:?} at {at}");
+///             assert_eq!(timeline.range(at, None), scan::range(entries, length, at, None));
+///         }
+///         assert!(timeline.insert(Entry { at, op, value }));
+///         log.insert((at, op), value);
+///         if now % 700 == 699 {
+///             let (at, op) = *log.keys().nth(log.len() / 2).unwrap();
+///             assert!(timeline.remove(at, op) && log.remove(&(at, op)).is_some());
+///         }
+///         timeline.evict_before(now - 6_000);
+///         log = log.split_off(&(now - 6_000, 0));
+///     }
+///     assert!(timeline.iter().eq(log.into_iter().map(|((at, op), value)| Entry { at, op, value })));
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Timeline {
     shape: Shape,
@@ -27,6 +68,9 @@ pub struct Timeline {
 enum Entries {
     /// Ascending by (at, op), at most [`FEW`].
     Short(SmallVec<[Entry; 1]>),
+    /// Never distinct values, nor sums with a negative summand.
+    Log(Box<Log>),
+    /// Does not become a log again: a shuffled stream would go back and forth.
     Long(Box<Long>),
 }
 
@@ -45,6 +89,7 @@ impl Timeline {
     pub fn len(&self) -> usize {
         match &self.entries {
             Entries::Short(short) => short.len(),
+            Entries::Log(log) => log.len(),
             Entries::Long(long) => long.len(),
         }
     }
@@ -63,27 +108,26 @@ impl Timeline {
     /// Adds an entry; one with the same time and operation is already there and stays. Tells whether
     /// it was new.
     pub fn insert(&mut self, entry: Entry) -> bool {
-        let short = match &mut self.entries {
-            Entries::Short(short) => short,
+        let fits_log = self.fits_log(entry);
+        match &mut self.entries {
+            Entries::Short(short) => match short.binary_search_by_key(&entry.key(), Entry::key) {
+                Ok(_) => return false,
+                Err(index) => short.insert(index, entry),
+            },
+            Entries::Log(log) if fits_log => {
+                if !log.insert(entry) {
+                    return false;
+                }
+            }
+            Entries::Log(log) => {
+                let mut long = Long::of(self.shape, log.iter());
+                let is_new = long.insert(entry);
+                self.entries = Entries::Long(Box::new(long));
+                return is_new;
+            }
             Entries::Long(long) => return long.insert(entry),
-        };
-        let index = match short.last() {
-            Some(last) if last.key() >= entry.key() => short.partition_point(|held| held.key() < entry.key()),
-            _ => short.len(),
-        };
-        if short.get(index).is_some_and(|held| held.key() == entry.key()) {
-            return false;
         }
-        if short.len() < FEW {
-            short.insert(index, entry);
-            return true;
-        }
-        let mut long = Long::new(self.shape);
-        for held in short.iter() {
-            long.insert(*held);
-        }
-        long.insert(entry);
-        self.entries = Entries::Long(Box::new(long));
+        self.outgrow();
         true
     }
 
@@ -96,6 +140,12 @@ impl Timeline {
                 };
                 short.remove(index);
                 true
+            }
+            Entries::Log(log) => {
+                let removed = log.remove(at, op);
+                self.outgrow();
+                self.shorten();
+                removed
             }
             Entries::Long(long) => {
                 let removed = long.remove(at, op);
@@ -114,6 +164,11 @@ impl Timeline {
                     short.drain(..stale);
                 }
             }
+            Entries::Log(log) => {
+                if log.evict_before(at) {
+                    self.shorten();
+                }
+            }
             Entries::Long(long) => {
                 if long.evict_before(at) {
                     self.shorten();
@@ -130,6 +185,14 @@ impl Timeline {
         let length = self.shape.length;
         let short = match &self.entries {
             Entries::Short(short) => short,
+            Entries::Log(log) => {
+                return match self.shape.measure {
+                    Measure::Sum => log.fullest_sum(at, length) + this.map_or(0, i128::from),
+                    Measure::Count | Measure::Distinct | Measure::Range | Measure::Last => {
+                        log.fullest_count(at, length) + i128::from(this.is_some())
+                    }
+                };
+            }
             Entries::Long(long) => return long.fullest(at, this),
         };
         let entries = short.iter().map(|entry| (entry.at, entry.value));
@@ -148,6 +211,10 @@ impl Timeline {
             Entries::Short(short) => {
                 scan::range(short.iter().map(|entry| (entry.at, entry.value)), self.shape.length, at, this)
             }
+            Entries::Log(log) => {
+                let held = log.range(at.saturating_sub(self.shape.length), at);
+                this.map_or(held, |value| held.with(value))
+            }
             Entries::Long(long) => long.range(at, this),
         }
     }
@@ -160,11 +227,12 @@ impl Timeline {
 
     /// Walks the entries in order of (at, op).
     pub fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
-        let (short, long) = match &self.entries {
-            Entries::Short(short) => (Some(short.iter().copied()), None),
-            Entries::Long(long) => (None, Some(long.iter())),
+        let (short, log, long) = match &self.entries {
+            Entries::Short(short) => (Some(short.iter().copied()), None, None),
+            Entries::Log(log) => (None, Some(log.iter()), None),
+            Entries::Long(long) => (None, None, Some(long.iter())),
         };
-        short.into_iter().flatten().chain(long.into_iter().flatten())
+        short.into_iter().flatten().chain(log.into_iter().flatten()).chain(long.into_iter().flatten())
     }
 
     /// Estimates the heap bytes held, those shared with clones in full.
@@ -173,6 +241,7 @@ impl Timeline {
         match &self.entries {
             Entries::Short(short) if short.spilled() => short.capacity() * size_of::<Entry>(),
             Entries::Short(_) => 0,
+            Entries::Log(log) => size_of::<Log>() + log.heap_bytes(),
             Entries::Long(long) => size_of::<Long>() + long.heap_bytes(),
         }
     }
@@ -180,8 +249,34 @@ impl Timeline {
     fn last_entry(&self) -> Option<Entry> {
         match &self.entries {
             Entries::Short(short) => short.last().copied(),
+            Entries::Log(log) => log.last(),
             Entries::Long(long) => long.last(),
         }
+    }
+
+    /// Tells whether the entry can be in a log, which knows no distinct values and relies on no summand
+    /// being negative.
+    fn fits_log(&self, entry: Entry) -> bool {
+        match self.shape.measure {
+            Measure::Distinct => false,
+            Measure::Sum => entry.value >= 0,
+            Measure::Count | Measure::Range | Measure::Last => true,
+        }
+    }
+
+    /// Goes over to the next form when the one it has is too short or has become too costly.
+    fn outgrow(&mut self) {
+        self.entries = match &self.entries {
+            Entries::Short(short) if short.len() > FEW => {
+                if short.iter().all(|entry| self.fits_log(*entry)) {
+                    Entries::Log(Box::new(Log::of(short.iter().copied())))
+                } else {
+                    Entries::Long(Box::new(Long::of(self.shape, short.iter().copied())))
+                }
+            }
+            Entries::Log(log) if log.is_costly() => Entries::Long(Box::new(Long::of(self.shape, log.iter()))),
+            Entries::Short(_) | Entries::Log(_) | Entries::Long(_) => return,
+        };
     }
 
     /// Goes back to an array, at half of the limit, so that a timeline at the limit does not change

@@ -61,6 +61,17 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> Default for SummaryTree<K, V
 }
 
 impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> SummaryTree<K, V, S> {
+    /// Makes a tree of entries that ascend by key, no key twice. Its nodes are full.
+    pub fn of_ascending(entries: impl Iterator<Item = (K, V)>) -> Self {
+        let mut len = 0;
+        let mut entries = entries.inspect(|_| len += 1);
+        let mut level: Vec<_> = std::iter::from_fn(|| Child::leaf_of(entries.by_ref().take(FANOUT))).collect();
+        while level.len() > 1 {
+            level = level.chunks(FANOUT).map(|children| Child::Inner(Arc::new(Inner::of(children)))).collect();
+        }
+        Self { root: level.pop(), len }
+    }
+
     /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -80,7 +91,7 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> SummaryTree<K, V, S> {
         let done = root.update(key, change);
         if let Some(right) = done.split {
             let left = root.clone();
-            *root = Child::Inner(Arc::new(Inner::of_two(left, right)));
+            *root = Child::Inner(Arc::new(Inner::of(&[left, right])));
         }
         match (done.before, done.after) {
             (None, Some(_)) => self.len += 1,
@@ -91,34 +102,6 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> SummaryTree<K, V, S> {
             (None, None) | (Some(_), Some(_)) => {}
         }
         done.before
-    }
-
-    /// Updates many keys in one walk: each value under a key of the batch (ascending, no key twice)
-    /// becomes what `change` makes of it and the batch's value. Neighbouring keys share the cost.
-    pub fn update_all(&mut self, batch: &[(K, V)], change: &dyn Fn(Option<V>, V) -> Option<V>) {
-        if batch.is_empty() {
-            return;
-        }
-        let root = self.root.get_or_insert_with(Child::empty);
-        let mut right = Vec::new();
-        self.len = self.len.saturating_add_signed(root.update_all(batch, change, &mut right));
-        while !right.is_empty() {
-            let mut level = vec![root.clone()];
-            level.append(&mut right);
-            *root = Inner::above(level, &mut right);
-        }
-        self.lower_root();
-    }
-
-    /// Takes out the first few entries at once: a whole leaf.
-    pub fn pop_first_leaf(&mut self) -> SmallVec<[(K, V); FANOUT]> {
-        let Some(root) = &mut self.root else {
-            return SmallVec::new();
-        };
-        let popped = root.pop_first_leaf();
-        self.len -= popped.len();
-        self.lower_root();
-        popped
     }
 
     /// Puts a value under the key and returns the one before.

@@ -34,6 +34,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn nearly() -> impl Strategy<Value = i64> {
+    prop_oneof![8 => Just(0), 4 => 0..4_i64, 1 => 0..50_i64]
+}
+
 fn total(measure: Measure, inside: &[i64]) -> i128 {
     match measure {
         Measure::Sum => inside.iter().map(|value| i128::from(*value)).sum(),
@@ -134,6 +138,45 @@ proptest! {
         }
     }
 
+    /// Many entries, few of them far out of order: logs that are cut, some that become trees.
+    #[test]
+    fn a_timeline_nearly_in_order_answers_like_a_recomputation(
+        steps in prop::collection::vec((0..4_i64, 0..5_i64, nearly(), 0..40_usize), 1..120),
+        kept in LENGTH..4 * LENGTH,
+    ) {
+        for measure in MEASURES {
+            let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+            let mut entries: Vec<Entry> = Vec::new();
+            let mut before = None;
+            let mut now = 0;
+            for (op, (gap, value, late, which)) in steps.iter().copied().enumerate() {
+                now += gap;
+                let entry = Entry { at: now - late, op: op as u64 % 50, value };
+                let is_new = entries.iter().all(|held| held.key() != entry.key());
+                check(&timeline, &entries, entry.at, Some(value));
+                assert_eq!(timeline.insert(entry), is_new);
+                if is_new {
+                    entries.push(entry);
+                    entries.sort();
+                }
+                if which < 2 && which < entries.len() {
+                    let gone = entries.remove(entries.len() - 1 - which);
+                    assert!(timeline.remove(gone.at, gone.op));
+                }
+                timeline.evict_before(now - kept);
+                entries.retain(|entry| entry.at >= now - kept);
+                check(&timeline, &entries, entry.at, None);
+                if op == steps.len() / 2 {
+                    before = Some((timeline.clone(), entries.clone()));
+                }
+            }
+            let (timeline, entries) = before.unwrap();
+            for at in (0..now + LENGTH).step_by(3) {
+                check(&timeline, &entries, at, Some(2));
+            }
+        }
+    }
+
     #[test]
     fn a_timeline_in_order_answers_like_a_recomputation(
         gaps in prop::collection::vec((0..4_i64, -1..4_i64, 0..20_i64), 1..150),
@@ -198,4 +241,47 @@ fn an_evicted_entry_can_come_back_before_its_eviction_is_settled() {
         entries.retain(|entry| entry.at >= 55);
         check(&timeline, &entries, 60, Some(3));
     }
+}
+
+fn form(timeline: &Timeline) -> &'static str {
+    match &timeline.entries {
+        super::Entries::Short(_) => "short",
+        super::Entries::Log(_) => "log",
+        super::Entries::Long(_) => "long",
+    }
+}
+
+#[test]
+fn a_timeline_is_a_log_until_late_entries_have_moved_too_many() {
+    let entry = |at: i64| Entry { at, op: at.unsigned_abs(), value: 1 };
+    for (measure, expected) in [
+        (Measure::Count, "log"),
+        (Measure::Sum, "log"),
+        (Measure::Range, "log"),
+        (Measure::Last, "log"),
+        (Measure::Distinct, "long"),
+    ] {
+        let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+        (0..6).for_each(|at| assert!(timeline.insert(entry(2 * at))));
+        assert_eq!(form(&timeline), "short");
+        (6..50).for_each(|at| assert!(timeline.insert(entry(2 * at))));
+        assert_eq!(form(&timeline), expected, "{measure:?}");
+        assert!(timeline.insert(entry(1)));
+        assert_eq!(form(&timeline), expected, "one straggler, {measure:?}");
+        (1..4).for_each(|at| assert!(timeline.insert(entry(2 * at + 1))));
+        assert_eq!(form(&timeline), "long");
+        timeline.evict_before(96);
+        assert_eq!(form(&timeline), "short");
+    }
+}
+
+#[test]
+fn a_negative_summand_makes_a_log_trees() {
+    let mut timeline = Timeline::new(Shape { measure: Measure::Sum, length: LENGTH });
+    (0..30).for_each(|at| assert!(timeline.insert(Entry { at, op: 0, value: 5 })));
+    assert_eq!(form(&timeline), "log");
+    assert!(timeline.insert(Entry { at: 19, op: 1, value: -100 }));
+    assert_eq!(form(&timeline), "long");
+    // The window that ends at 30 no longer holds it.
+    assert_eq!(timeline.fullest(29, None), 50);
 }

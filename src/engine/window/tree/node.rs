@@ -56,6 +56,12 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> Child<K, V, S> {
         Self::Leaf(Arc::new(Leaf { keys: SmallVec::new(), values: SmallVec::new() }))
     }
 
+    /// Makes a leaf of entries in order, unless there are none.
+    pub(super) fn leaf_of(entries: impl Iterator<Item = (K, V)>) -> Option<Self> {
+        let (keys, values): (SmallVec<_>, SmallVec<_>) = entries.unzip();
+        (!keys.is_empty()).then(|| Self::Leaf(Arc::new(Leaf { keys, values })))
+    }
+
     pub(super) fn update(&mut self, key: K, change: impl FnOnce(Option<V>) -> Option<V>) -> Done<K, V, S> {
         // A recursion of generic functions over a closure must not nest the closure's type: `dyn` stops that.
         let mut change = Some(change);
@@ -66,43 +72,6 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> Child<K, V, S> {
         match self {
             Self::Leaf(leaf) => Arc::make_mut(leaf).update(key, change),
             Self::Inner(inner) => Arc::make_mut(inner).update(key, change),
-        }
-    }
-
-    /// Updates many keys; what no longer fits goes to `right`, in order. Returns the change in entries.
-    pub(super) fn update_all(
-        &mut self,
-        batch: &[(K, V)],
-        change: &dyn Fn(Option<V>, V) -> Option<V>,
-        right: &mut Vec<Self>,
-    ) -> isize {
-        match self {
-            Self::Leaf(leaf) => {
-                Arc::make_mut(leaf).update_all(batch, change, &mut |more| right.push(Self::Leaf(Arc::new(more))))
-            }
-            Self::Inner(inner) => Arc::make_mut(inner).update_all(batch, change, right),
-        }
-    }
-
-    /// Takes out the entries of the first leaf; the node is then empty if it was its only one.
-    pub(super) fn pop_first_leaf(&mut self) -> SmallVec<[(K, V); FANOUT]> {
-        match self {
-            Self::Leaf(leaf) => {
-                let popped = leaf.keys.iter().copied().zip(leaf.values.iter().copied()).collect();
-                *self = Self::empty();
-                popped
-            }
-            Self::Inner(inner) => {
-                let inner = Arc::make_mut(inner);
-                let popped = inner.children[0].pop_first_leaf();
-                if inner.children[0].len() == 0 {
-                    inner.take(0);
-                } else {
-                    inner.keys[0] = inner.children[0].first_key();
-                    inner.summaries[0] = inner.children[0].summary();
-                }
-                popped
-            }
         }
     }
 
@@ -239,46 +208,6 @@ impl<K: Ord + Copy, V: Copy> Leaf<K, V> {
         Done { before: None, after, appended, split }
     }
 
-    fn update_all(
-        &mut self,
-        batch: &[(K, V)],
-        change: &dyn Fn(Option<V>, V) -> Option<V>,
-        overflow: &mut dyn FnMut(Self),
-    ) -> isize {
-        let is_append = self.keys.last().is_none_or(|last| *last < batch[0].0);
-        let mut merged = SmallVec::<[(K, V); 2 * FANOUT]>::new();
-        let mut index = 0;
-        for (key, value) in batch {
-            while index < self.keys.len() && self.keys[index] < *key {
-                merged.push((self.keys[index], self.values[index]));
-                index += 1;
-            }
-            let before = self.entry(index).filter(|(held, _)| held == key).map(|(_, held)| held);
-            index += usize::from(before.is_some());
-            merged.extend(change(before, *value).map(|after| (*key, after)));
-        }
-        let rest = self.keys[index..].iter().copied().zip(self.values[index..].iter().copied());
-        merged.extend(rest);
-        let grown = merged.len().cast_signed() - self.keys.len().cast_signed();
-        // Entries that arrive in key order leave full leaves behind, others leave room.
-        let size = if is_append { FANOUT } else { merged.len().div_ceil(merged.len().div_ceil(FANOUT).max(1)) };
-        let mut pieces = merged.chunks(size.max(1));
-        self.fill(pieces.next().unwrap_or(&[]));
-        for piece in pieces {
-            let mut more = Self { keys: SmallVec::new(), values: SmallVec::new() };
-            more.fill(piece);
-            overflow(more);
-        }
-        grown
-    }
-
-    fn fill(&mut self, entries: &[(K, V)]) {
-        self.keys.clear();
-        self.values.clear();
-        self.keys.extend(entries.iter().map(|(key, _)| *key));
-        self.values.extend(entries.iter().map(|(_, value)| *value));
-    }
-
     /// Adds an entry at the index; a full leaf gives up its right part.
     fn add(&mut self, index: usize, key: K, value: V) -> Option<Self> {
         if self.keys.len() < FANOUT {
@@ -298,12 +227,13 @@ impl<K: Ord + Copy, V: Copy> Leaf<K, V> {
 }
 
 impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> Inner<K, V, S> {
-    /// Makes the node above two nodes of one level.
-    pub(super) fn of_two(left: Child<K, V, S>, right: Child<K, V, S>) -> Self {
-        let mut inner = Self { keys: SmallVec::new(), summaries: SmallVec::new(), children: SmallVec::new() };
-        inner.put(0, left);
-        inner.put(1, right);
-        inner
+    /// Makes the node above nodes of one level.
+    pub(super) fn of(children: &[Child<K, V, S>]) -> Self {
+        Self {
+            keys: children.iter().map(Child::first_key).collect(),
+            summaries: children.iter().map(Child::summary).collect(),
+            children: children.iter().cloned().collect(),
+        }
     }
 
     fn child_of(&self, key: K) -> usize {
@@ -311,6 +241,7 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> Inner<K, V, S> {
     }
 
     fn update(&mut self, key: K, change: &mut dyn FnMut(Option<V>) -> Option<V>) -> Done<K, V, S> {
+        self.make_room(self.child_of(key));
         let index = self.child_of(key);
         if key < self.keys[index] {
             self.keys[index] = key;
@@ -335,68 +266,44 @@ impl<K: Ord + Copy, V: Copy, S: Summary<Value = V>> Inner<K, V, S> {
         done
     }
 
-    fn update_all(
-        &mut self,
-        mut batch: &[(K, V)],
-        change: &dyn Fn(Option<V>, V) -> Option<V>,
-        right: &mut Vec<Child<K, V, S>>,
-    ) -> isize {
-        let mut grown = 0;
-        let mut more = Vec::new();
-        while let Some((key, _)) = batch.first() {
-            let index = self.child_of(*key);
-            self.keys[index] = self.keys[index].min(*key);
-            let count = self.keys.get(index + 1).map_or(batch.len(), |end| batch.partition_point(|(key, _)| key < end));
-            let (now, later) = batch.split_at(count);
-            grown += self.children[index].update_all(now, change, &mut more);
-            batch = later;
-            if self.children[index].len() == 0 && self.children.len() > 1 {
-                self.take(index);
-            } else {
-                self.summaries[index] = self.children[index].summary();
-            }
-            for child in more.drain(..).rev() {
-                self.put(index + 1, child);
-            }
-        }
-        if self.children.len() == 1 && self.children[0].len() == 0 {
-            self.take(0);
-        }
-        self.give_up_overflow(right);
-        grown
-    }
-
-    /// Makes the node above a level; what does not fit goes to `right`.
-    pub(super) fn above(level: Vec<Child<K, V, S>>, right: &mut Vec<Child<K, V, S>>) -> Child<K, V, S> {
-        let mut inner = Self { keys: SmallVec::new(), summaries: SmallVec::new(), children: SmallVec::new() };
-        for (index, child) in level.into_iter().enumerate() {
-            inner.put(index, child);
-        }
-        inner.give_up_overflow(right);
-        Child::Inner(Arc::new(inner))
-    }
-
-    /// Cuts a node with more than `FANOUT` children into nodes of about equal size.
-    fn give_up_overflow(&mut self, right: &mut Vec<Child<K, V, S>>) {
-        let len = self.children.len();
-        if len <= FANOUT {
+    /// Lets a full leaf share with a neighbour that has room, so that fewer are split and left half full.
+    fn make_room(&mut self, index: usize) {
+        let len = |index: usize| match self.children.get(index) {
+            Some(Child::Leaf(leaf)) => leaf.keys.len(),
+            Some(Child::Inner(_)) | None => FANOUT,
+        };
+        if len(index) < FANOUT {
             return;
         }
-        let size = len.div_ceil(len.div_ceil(FANOUT));
-        let mut at = size;
-        while at < len {
-            let end = len.min(at + size);
-            right.push(Child::Inner(Arc::new(self.part(at, end))));
-            at = end;
+        let has_room = |index: &usize| len(*index) <= FANOUT * 7 / 8;
+        if let Some(left) = index.checked_sub(1).filter(has_room) {
+            self.even_out(left);
+        } else if has_room(&(index + 1)) {
+            self.even_out(index);
         }
-        *self = self.part(0, size);
     }
 
-    fn part(&self, from: usize, to: usize) -> Self {
-        Self {
-            keys: self.keys[from..to].into(),
-            summaries: self.summaries[from..to].into(),
-            children: self.children[from..to].iter().cloned().collect(),
+    /// Shares the entries of two leaves equally between them.
+    fn even_out(&mut self, left: usize) {
+        let (first, second) = self.children.split_at_mut(left + 1);
+        if let (Child::Leaf(first), Child::Leaf(second)) = (&mut first[left], &mut second[0]) {
+            let (first, second) = (Arc::make_mut(first), Arc::make_mut(second));
+            let (from_first, from_second) = (first.keys.len(), second.keys.len());
+            let half = usize::midpoint(from_first, from_second);
+            if half < from_first {
+                second.keys.insert_from_slice(0, &first.keys[half..]);
+                second.values.insert_from_slice(0, &first.values[half..]);
+                first.keys.truncate(half);
+                first.values.truncate(half);
+            } else {
+                let moved = half - from_first;
+                first.keys.extend(second.keys.drain(..moved));
+                first.values.extend(second.values.drain(..moved));
+            }
+        }
+        for index in [left, left + 1] {
+            self.keys[index] = self.children[index].first_key();
+            self.summaries[index] = self.children[index].summary();
         }
     }
 
