@@ -68,9 +68,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Replay(arguments) => replay::run(arguments, log_format),
         Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
         Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
-        Command::Check(arguments) => {
-            check::run(arguments, io::stdout().is_terminal(), &mut io::stdout().lock())
-        }
+        Command::Check(arguments) => check::run(arguments, io::stdout().is_terminal(), &mut io::stdout().lock()),
         Command::Test(arguments) => test::run(arguments, &mut io::stdout().lock()),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),

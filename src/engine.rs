@@ -8,6 +8,7 @@
 pub mod decide;
 pub mod enrich;
 pub mod evaluate;
+pub mod fault;
 pub mod index;
 pub mod judge;
 pub mod keyed;
@@ -132,7 +133,7 @@ impl Engine {
     pub fn decide(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Step {
         let at = operation.operation.occurred_at;
         if !self.day.contains(at) {
-            self.day = almaty_day(at);
+            self.day = day_of(&self.plan, at);
         }
         let mut memo = std::mem::take(&mut self.memo);
         let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id).unwrap_or(&self.nobody);
@@ -147,4 +148,12 @@ impl Engine {
         let wallet = self.wallets.get_or_insert(operation.wallet, &operation.operation.wallet_id);
         wallet.apply(&self.plan, changes);
     }
+}
+
+fn day_of(plan: &Plan, at: Time) -> Span {
+    if plan.settings.has(fault::Fault::DayByUtc) {
+        let start = at.minus(at.nanos().rem_euclid(crate::operation::time::DAY));
+        return Span { start, end: start.plus(crate::operation::time::DAY) };
+    }
+    almaty_day(at)
 }

@@ -115,7 +115,6 @@ macro_rules! faults {
         mod engine_fault_is_caught {
             $(
                 #[test]
-                #[ignore = "the adapter is not wired to the engine yet"]
                 fn $test() { super::catch(super::adapter::run_engine, $name); }
             )*
         }
@@ -181,7 +180,6 @@ fn shuffles_flag_the_same_wallets_in_the_model() {
 }
 
 #[test]
-#[ignore = "the adapter is not wired to the engine yet"]
 fn shuffles_flag_the_same_wallets_in_the_engine() {
     shuffles_flag_the_same_wallets(adapter::run_engine);
 }

@@ -17,6 +17,7 @@ use crate::rules::program::{
 
 use super::enrich::Enriched;
 use super::evaluate::{self, AggregateValue, Facts, Ratio};
+use super::fault::Fault;
 use super::judge::{Fired, Judge};
 use super::lifecycle::Lifecycle;
 use super::outcome::{Changes, Outcome, Step};
@@ -117,7 +118,8 @@ fn find_restrictions<'e>(context: &Context<'e>, enriched: &Enriched<'_>) -> InFo
     let at = operation.occurred_at;
     let mut in_force = InForce::default();
     for restriction in context.wallet.restrictions() {
-        if !restriction.covers(at) {
+        let at_end = context.plan.settings.has(Fault::EndInstantBlocked) && restriction.until == Some(at);
+        if !restriction.covers(at) && !at_end {
             continue;
         }
         in_force.wallet.push(restriction);
@@ -302,7 +304,7 @@ fn show_number(number: Ratio, value_type: Type) -> EvidenceValue {
 fn record(judge: &Judge<'_, '_>, verdict: Verdict, changes: &mut Changes, shared: &mut Vec<SharedChange>) {
     let plan = judge.plan;
     let operation = &judge.operation.operation;
-    let refused = verdict == Verdict::Refuse;
+    let refused = verdict == Verdict::Refuse && !plan.settings.has(Fault::RefusedCounted);
     let mut flags = if operation.kind.is_money() { FLAG_MONEY } else { 0 };
     if refused {
         flags |= FLAG_REFUSED;

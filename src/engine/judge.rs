@@ -13,6 +13,7 @@ use crate::rules::program::{
 
 use super::enrich::Enriched;
 use super::evaluate::{self, AggregateValue, Facts, Ratio};
+use super::fault::Fault;
 use super::index::{entry, is_indexed, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{Plan, PlannedAggregate};
@@ -146,6 +147,10 @@ impl Judge<'_, '_> {
         key: u64,
         this: Option<i64>,
     ) -> AggregateValue {
+        let is_newest = self.wallet.newest().is_none_or(|newest| self.at() >= newest);
+        if self.plan.settings.has(Fault::LateJudgedAlone) && !is_newest {
+            return self.of_state(aggregate, None, None, this);
+        }
         if is_indexed(aggregate)
             && let Some(index) = self.wallet.index()
         {
@@ -362,7 +367,9 @@ impl Judge<'_, '_> {
         let key = self.feeding_key(aggregate)?;
         let filter = aggregate.definition.filter.as_ref();
         let satisfied = filter.is_none_or(|f| evaluate::condition(&mut ThisAsPast { judge: self }, f) == Some(true));
-        Some((key, if satisfied { self.run_before(id, aggregate, key) + 1 } else { 0 }))
+        let survives = self.plan.settings.has(Fault::StreakSurvivesSuccess);
+        let before = if satisfied || survives { self.run_before(id, aggregate, key) } else { 0 };
+        Some((key, before + u64::from(satisfied)))
     }
 
     /// Returns the time of the newest attempt of a run.

@@ -17,6 +17,7 @@ use crate::rules::program::{Action, Block, BlockTerm, Lifter, Lifters, Rule};
 use super::decide::{Context, InForce, applies};
 use super::enrich::{Enriched, shared_op};
 use super::evaluate;
+use super::fault::Fault;
 use super::judge::Judge;
 use super::outcome::Changes;
 use super::restriction::{Cause, PinChallenge, Restriction, RestrictionKind, Waiting, terms};
@@ -384,7 +385,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         let context = self.context;
         let wallet = Subject::Wallet((*self.operation.operation.wallet_id).into());
         for restriction in &self.in_force.wallet {
-            if !restriction.lifted_by.contains(lifter) {
+            if !restriction.lifted_by.contains(lifter) && !context.plan.settings.has(Fault::LiftTooMuch) {
                 continue;
             }
             let bearer = (restriction.rule.clone(), restriction.clauses.clone());
@@ -437,6 +438,9 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     fn debits_are_blocked(&self) -> bool {
+        if self.context.plan.settings.has(Fault::ReleaseDespiteBlock) {
+            return false;
+        }
         let at = self.at();
         let blocks = |restriction: &Restriction| {
             matches!(restriction.kind, RestrictionKind::Block(Block::WalletDebit | Block::WalletBoth))
@@ -487,6 +491,9 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     /// An operation that did not happen after all leaves every window, and its own hold with it.
     fn take_back(&mut self) {
         let context = self.context;
+        if context.plan.settings.has(Fault::CancelIgnored) {
+            return;
+        }
         let Some(ref_op_id) = self.operation.operation.ref_op_id.as_deref() else { return };
         let id = crate::operation::content::id_hash(ref_op_id);
         // Whatever waits is a debit; it may have waited longer than the log remembers.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::fault::Fault;
 use crate::operation::OperationType;
 use crate::operation::time::{DAY, HOUR};
 use crate::rules::program::{
@@ -27,11 +28,18 @@ pub struct Settings {
     pub duplicate_horizon: i64,
     /// How many operations of one wallet may wait.
     pub waiting_max: usize,
+    /// Only for tests that prove the tests; see [`super::fault`].
+    pub fault: Option<Fault>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lateness: 10 * crate::operation::time::MINUTE, duplicate_horizon: 24 * HOUR, waiting_max: 1_000 }
+        Self {
+            lateness: 10 * crate::operation::time::MINUTE,
+            duplicate_horizon: 24 * HOUR,
+            waiting_max: 1_000,
+            fault: None,
+        }
     }
 }
 
@@ -90,6 +98,7 @@ impl Plan {
     /// Lays out a rule set.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, settings: Settings) -> Self {
+        let rules = if settings.fault.is_some() { Arc::new(with_fault(&rules, settings)) } else { rules };
         let mut definitions: Vec<(Aggregate, bool)> =
             rules.aggregates.iter().map(|aggregate| (aggregate.clone(), false)).collect();
         let mut twins = vec![None; definitions.len()];
@@ -281,5 +290,40 @@ pub fn holds(comparison: Comparison, ordering: std::cmp::Ordering) -> bool {
         Comparison::LessOrEqual => ordering.is_le(),
         Comparison::Greater => ordering.is_gt(),
         Comparison::GreaterOrEqual => ordering.is_ge(),
+    }
+}
+
+/// Makes the wrong variants that are wrong in the rules themselves.
+fn with_fault(rules: &RuleSet, settings: Settings) -> RuleSet {
+    let mut rules = rules.clone();
+    if settings.has(Fault::OpenWindow) {
+        for aggregate in &mut rules.aggregates {
+            if let Window::Within(length) = &mut aggregate.window {
+                *length -= 1;
+            }
+        }
+    }
+    if settings.has(Fault::StrictBecomesInclusive) {
+        rules.rules.iter_mut().for_each(|rule| make_inclusive(&mut rule.when));
+    }
+    rules
+}
+
+fn make_inclusive(condition: &mut Condition) {
+    match condition {
+        Condition::Compare { comparison, .. } if *comparison == Comparison::Greater => {
+            *comparison = Comparison::GreaterOrEqual;
+        }
+        Condition::All(parts) | Condition::Any(parts) => parts.iter_mut().for_each(make_inclusive),
+        Condition::Not(inner) => make_inclusive(inner),
+        Condition::Literal(_)
+        | Condition::Compare { .. }
+        | Condition::Same { .. }
+        | Condition::Flag(..)
+        | Condition::FlagAggregate(_)
+        | Condition::InList { .. }
+        | Condition::Missing { .. }
+        | Condition::ClausesHas(_)
+        | Condition::Matched(_) => {}
     }
 }

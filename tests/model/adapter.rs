@@ -9,6 +9,7 @@ use kuzet::adapters::memory::MemoryStore;
 use kuzet::app;
 use kuzet::engine::Engine;
 use kuzet::engine::enrich::AddressFacts;
+use kuzet::engine::fault::Fault;
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::geo::Lookup;
 use kuzet::operation::decode::encode_rejection;
@@ -59,8 +60,11 @@ fn rules() -> RuleSet {
 /// are `naive::FLAGGED_*`, addresses are known as in `geo`; there is no arrival time. `fault` names the wrong
 /// variant to run, one of `naive::FAULTS`.
 pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
-    assert!(fault.is_none());
-    let plan = Plan::new(Arc::new(rules()), Settings::default());
+    let fault = fault.map(|name| {
+        let known = Fault::ALL.iter().find(|(known, _)| *known == name);
+        known.unwrap_or_else(|| panic!("the engine has no wrong variant {name}")).1
+    });
+    let plan = Plan::new(Arc::new(rules()), Settings { fault, ..Settings::default() });
     let mut pipeline = Pipeline {
         engine: Engine::new(Arc::new(plan)),
         geo: Addresses(geo),
