@@ -113,17 +113,24 @@ fn memory_does_not_grow_with_the_number_of_operations() {
     assert!(many < 2 * few + 64, "{few} planned ahead for 20,000 operations, {many} for 400,000");
 }
 
-/// Every labelled operation is matched by its rule, no near miss is. A test once `decide_all` is wired.
-#[expect(dead_code, reason = "the engine is not wired to the tests yet")]
+/// Every labelled operation is matched by its rule, no near miss is.
+#[test]
 fn every_labelled_operation_fires_and_no_near_miss_does() {
     let parameters = parameters(100_000, 1);
     let decisions: BTreeMap<String, Value> = decide::decide_all(&write(parameters))
         .into_iter()
         .map(|decision| (decision["op_id"].as_str().unwrap().to_owned(), decision))
         .collect();
+    let mut wrong = Vec::new();
+    let mut checked = 0;
     for label in Simulation::new(parameters).unwrap().labels() {
         let matches = decisions[&label.op_id]["matches"].as_array().unwrap();
         let fired = matches.iter().any(|found| found["rule"] == label.rule);
-        assert_eq!(fired, label.fraud, "{label:?}: {matches:?}");
+        checked += 1;
+        if fired != label.fraud {
+            wrong.push(format!("{label:?}: {matches:?}"));
+        }
     }
+    assert!(checked >= 500, "{checked} labels");
+    assert!(wrong.is_empty(), "{} of {checked} labels:\n{}", wrong.len(), wrong.join("\n"));
 }

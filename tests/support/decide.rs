@@ -1,6 +1,33 @@
-//! Runs the engine with the shipped rules over lines of operations.
+//! Runs the engine with the shipped rules and databases over lines of operations.
+
+use std::path::Path;
+
+use kuzet::adapters::folders::Folder;
+use kuzet::app;
+use kuzet::pipeline::{Answer, Record};
 
 /// Decides every line in order and returns the decisions as JSON.
 pub(crate) fn decide_all(lines: &[u8]) -> Vec<serde_json::Value> {
-    unimplemented!("the engine decides these {} bytes once it is wired here", lines.len())
+    let folder = |name: &str| Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
+    let rules = app::load_rules(&folder("rules")).expect("the shipped rules load");
+    let mut pipeline = app::pipeline(rules, app::load_geo(&folder("geoip")).expect("the databases load"));
+    let records: Vec<Record<'_>> = lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|bytes| Record { bytes, arrived_at: None })
+        .collect();
+    let mut decisions = Vec::new();
+    for batch in records.chunks(1_000) {
+        let decided = pipeline.decide(batch);
+        pipeline.committed(&decided);
+        for (answer, record) in decided.answers.iter().zip(batch) {
+            let Answer::Decided(decision) = answer else {
+                panic!("{answer:?} to {}", String::from_utf8_lossy(record.bytes));
+            };
+            let mut line = Vec::new();
+            decision.encode(&mut line);
+            decisions.push(serde_json::from_slice(&line).expect("decisions are JSON"));
+        }
+    }
+    decisions
 }
