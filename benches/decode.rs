@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use kuzet::operation::content::content_hash;
-use kuzet::operation::decode::decode;
+use kuzet::operation::decode::{decode, decode_general};
 
 const LINE: &str = r#"{"op_id":"01JD8Q6T9V0000000000000001","type":"transfer","occurred_at":"2026-11-22T10:15:00.123+05:00","wallet_id":"77010000001","client_status":"identified","amount":"150000.00","currency":"KZT","counterparty":{"kind":"client","wallet_id":"77010000002"},"ip":"95.56.234.10","device_id":"d-7f3a","attributes":{"channel":"mobile"}}"#;
 
@@ -51,6 +51,9 @@ fn benchmarks(criterion: &mut Criterion) {
     });
     criterion.bench_function("decode", |b| {
         b.iter(|| decode(std::hint::black_box(bytes)).map(std::hint::black_box).is_ok());
+    });
+    criterion.bench_function("decode/general", |b| {
+        b.iter(|| decode_general(std::hint::black_box(bytes)).map(std::hint::black_box).is_ok());
     });
     if let Ok(operation) = decode(bytes) {
         criterion.bench_function("content_hash", |b| b.iter(|| content_hash(std::hint::black_box(&operation))));

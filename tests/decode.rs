@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use kuzet::operation::content::{content_hash, id_hash};
-use kuzet::operation::decode::{Field, Rejection, RejectionCode, decode, encode_rejection};
+use kuzet::operation::decode::{Field, Rejection, RejectionCode, decode, decode_general, encode_rejection, scan};
 use kuzet::operation::encode::encode_operation;
 use kuzet::operation::{AttributeValue, Operation, OperationType, Time};
 use proptest::prelude::*;
@@ -198,6 +198,9 @@ fn content_is_what_was_decoded_and_not_how_it_was_written() {
 #[test]
 fn hashes_do_not_change() {
     assert_eq!(format!("{:016x}", hash(TOP_UP)), "fc09eed315e48dd1");
+    // Longer than what is hashed without the heap.
+    let long = TOP_UP.replace("\"x\"", &format!("\"{0}\",\"d\":\"{0}\",\"c\":\"{0}\"", "x".repeat(256)));
+    assert_eq!(format!("{:016x}", hash(&long)), "0f34d465bcfa7178");
     assert_eq!(format!("{:032x}", id_hash("01JD8Q6T9V0000000000000001")), "b0c4bc103726746f3a3d6db119ea161e");
 }
 
@@ -242,8 +245,16 @@ fn words(names: &'static [&'static str]) -> impl Strategy<Value = Value> {
 
 /// Any record that the contract accepts, in JSON.
 fn any_record() -> impl Strategy<Value = Value> {
+    any_record_with(proptest::collection::vec(any::<char>(), 1..64).prop_map(String::from_iter).boxed())
+}
+
+/// The same with texts that need no escapes.
+fn any_plain_record() -> impl Strategy<Value = Value> {
+    any_record_with("[ !#-\\[\\]-~\u{7f}\u{e9}\u{444}\u{1f4b0}]{1,63}".boxed())
+}
+
+fn any_record_with(text: BoxedStrategy<String>) -> impl Strategy<Value = Value> {
     let id = "[A-Za-z0-9._:-]{1,64}";
-    let text = proptest::collection::vec(any::<char>(), 1..64).prop_map(String::from_iter);
     let number = prop_oneof![
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::from),
@@ -285,6 +296,134 @@ fn encoded(operation: &Operation<'_>) -> Vec<u8> {
     bytes
 }
 
+/// Holds the short way against the general one; tells whether the short way knew the record.
+fn check_scan(bytes: &[u8]) -> Result<bool, TestCaseError> {
+    let general = decode_general(bytes);
+    prop_assert_eq!(&decode(bytes), &general, "{}", String::from_utf8_lossy(bytes));
+    let Some(scanned) = std::str::from_utf8(bytes).ok().and_then(scan) else { return Ok(false) };
+    let Ok(general) = general else {
+        return Err(TestCaseError::fail(format!("{general:?}: {}", String::from_utf8_lossy(bytes))));
+    };
+    prop_assert_eq!(content_hash(&scanned), content_hash(&general));
+    prop_assert_eq!(scanned, general);
+    Ok(true)
+}
+
+/// The short way may give up on anything, so that it does not is a test of its own.
+#[test]
+fn usual_records_go_the_short_way() {
+    let mut scanned = 0;
+    let accepted = cases("operations");
+    for case in &accepted {
+        let usual = check_scan(&record(case)).unwrap_or_else(|error| panic!("{}: {error}", case["why"]));
+        scanned += usize::from(usual);
+        // What is left: escapes, and attributes that are null.
+        let text = String::from_utf8_lossy(&record(case)).into_owned();
+        assert!(usual || text.contains('\\') || text.contains("null"), "{}: {text}", case["why"]);
+    }
+    assert!(scanned * 5 >= accepted.len() * 4, "{scanned} of {}", accepted.len());
+    for case in cases("rejections") {
+        let scanned = check_scan(&record(&case)).unwrap_or_else(|error| panic!("{}: {error}", case["why"]));
+        assert!(!scanned, "{}", case["why"]);
+    }
+}
+
+/// Every form that the scanner takes, and its nearest neighbours, which it must leave alone.
+#[test]
+fn the_short_way_knows_its_limits() {
+    let check = |members: &str, usual: bool| {
+        let text = format!("{{{members},{}", &TOP_UP.replacen("\"attributes\"", "\"x\"", 1)[1..]);
+        assert_eq!(check_scan(text.as_bytes()).expect("equal"), usual, "{text}");
+    };
+    for value in
+        ["0", "-0", "12", "0.5", "-1.50e+3", "1E9", "true", "false", "\"\"", "\"\u{7f}\u{e9}\"", "\"0123456789abcdef\""]
+    {
+        check(&format!("\"attributes\":{{\"a\":{value}}}"), true);
+        check(&format!("\"y\":{value}"), true);
+        check(&format!("\"y\":[{value},{{\"z\" : [ ],\"z\":{value}}} ]"), true);
+    }
+    for value in [
+        "",
+        "-",
+        "01",
+        "1.",
+        ".5",
+        "1e",
+        "1e+",
+        "+1",
+        "tru",
+        "True",
+        "nul",
+        "NaN",
+        "\"\t\"",
+        "\"\u{1f}\"",
+        "\"\\u0061\"",
+        "\"0123456789abcde\n\"",
+        "\"",
+        "[1,]",
+        "[,]",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{\"a\" 1}",
+        "[1}",
+        "1 2",
+    ] {
+        check(&format!("\"attributes\":{{\"a\":{value}}}"), false);
+        check(&format!("\"y\":{value}"), false);
+    }
+    check("\"y\":null", true);
+    check("\"device_id\":null", true);
+    check(" \"attributes\" : { } ,\r\n\t\"y\":{}", true);
+    check("\"attributes\":{\"a\":null}", false);
+    check("\"attributes\":{\"a\":1,\"a\":1}", false);
+    check("\"attributes\":null,\"attributes\":{}", false);
+    check("\"order\":null,\"order\":\"cancel\"", false);
+    check(&format!("\"y\":{}1{}", "[".repeat(8), "]".repeat(8)), true);
+    check(&format!("\"y\":{}1{}", "[".repeat(9), "]".repeat(9)), false);
+}
+
+/// The scanner looks at many bytes at once: each byte that ends or breaks a text, at each place among
+/// neighbours one above and one below those bytes.
+#[test]
+fn texts_end_where_they_end() {
+    let head = r#"{"op_id":"a","type":"login","occurred_at":"2026-11-22T10:15:00Z","wallet_id":"w","outcome":"failure","device_id":""#;
+    for filling in [" ", "!", "#", "[", "]", "\u{7f}", "\u{e9}"] {
+        for place in 0..40 {
+            for byte in 0..128_u8 {
+                let (before, after) = (filling.repeat(place), filling.repeat(40 - place));
+                let text = format!("{head}{before}{}{after}\"}}", char::from(byte));
+                let usual = byte >= b' ' && byte != b'"' && byte != b'\\';
+                assert_eq!(check_scan(text.as_bytes()).expect("equal"), usual, "{text}");
+            }
+        }
+    }
+}
+
+/// A record without some of its fields, in another order, with foreign fields and white space.
+fn any_layout() -> impl Strategy<Value = String> {
+    let foreign = ("[a-z\\\\]{0,12}", "(1|-2.5e3|null|true|\"[ -~\u{e9}\t]{0,20}\"|\\[\\]|\\[1,\\{\"a\":\\[\\]\\}\\])");
+    let shuffled = prop_oneof![any_plain_record(), any_plain_record(), any_record()].prop_flat_map(|record| {
+        let members: Vec<(String, String)> =
+            record.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.to_string())).collect();
+        Just(members).prop_shuffle()
+    });
+    (
+        shuffled,
+        proptest::collection::vec(foreign, 0..3),
+        proptest::collection::vec(any::<prop::sample::Index>(), 0..3),
+        proptest::sample::select(&["", " ", "\n\t\r "][..]),
+    )
+        .prop_map(|(mut members, foreign, removed, gap)| {
+            for index in removed {
+                members.remove(index.index(members.len()));
+            }
+            members.extend(foreign);
+            let members: Vec<_> =
+                members.iter().map(|(key, value)| format!("{gap}\"{key}\"{gap}:{gap}{value}{gap}")).collect();
+            format!("{gap}{{{}}}{gap}", members.join(","))
+        })
+}
+
 proptest! {
     #[test]
     fn decoding_what_was_encoded_gives_the_same(record in any_record()) {
@@ -321,5 +460,44 @@ proptest! {
         let malformed = matches!(decode(&bytes), Err(Rejection { code: RejectionCode::MalformedJson, .. }));
         let read = serde_json::from_slice::<Value>(&bytes);
         prop_assert!(malformed || read.is_ok() || read.is_err_and(|error| error.to_string().contains("out of range")));
+    }
+
+    #[test]
+    fn both_ways_agree_on_any_layout(text in any_layout()) {
+        check_scan(text.as_bytes())?;
+    }
+
+    /// What other producers send: no escapes, so the short way must know every record.
+    #[test]
+    fn records_without_escapes_go_the_short_way(record in any_plain_record()) {
+        let text = record.to_string();
+        prop_assert!(check_scan(text.as_bytes())?, "{}", text);
+    }
+
+    #[test]
+    fn both_ways_agree_on_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        prop_assert!(!check_scan(&bytes)?);
+    }
+
+    #[test]
+    fn both_ways_agree_on_damaged_records(
+        text in any_layout(),
+        damage in proptest::collection::vec(
+            (any::<prop::sample::Index>(), prop_oneof![
+                proptest::sample::select(&b"\"\\{}[],:.-+eE019ntf \x00\x1f\x7f"[..]), any::<u8>(),
+            ], 0..3_u8),
+            1..4,
+        ),
+    ) {
+        let mut bytes = text.into_bytes();
+        for (place, byte, way) in damage {
+            let place = place.index(bytes.len());
+            match way {
+                0 => bytes[place] = byte,
+                1 => bytes.insert(place, byte),
+                _ => bytes.truncate(place.max(1)),
+            }
+        }
+        check_scan(&bytes)?;
     }
 }

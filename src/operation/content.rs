@@ -19,7 +19,7 @@ pub fn id_hash(id: &str) -> u128 {
 /// time and unknown fields do not count.
 #[must_use]
 pub fn content_hash(operation: &Operation<'_>) -> u64 {
-    let mut buffer = Buffer(Vec::with_capacity(512));
+    let mut buffer = Buffer { inline: [0; INLINE_BYTES], length: 0, spilled: Vec::new() };
     buffer.text(Field::OpId, &operation.op_id);
     buffer.word(Field::Type, Some(operation.kind.name()));
     buffer.number(Field::OccurredAt, operation.occurred_at.nanos());
@@ -46,26 +46,75 @@ pub fn content_hash(operation: &Operation<'_>) -> u64 {
     buffer.word(Field::Actor, operation.actor.as_deref());
     buffer.word(Field::Source, operation.source.map(|source| source.name()));
     buffer.attributes(operation);
-    xxh3_64(&buffer.0)
+    xxh3_64(buffer.written())
 }
+
+/// What the hashed form of nearly every operation fits in; only longer ones touch the heap.
+const INLINE_BYTES: usize = 512;
+/// The length in front of a value.
+const LENGTH_BYTES: usize = size_of::<u64>();
 
 /// The hashed form: for each present field its code, then its value with the length in front, so that
 /// no two contents give the same bytes.
-struct Buffer(Vec<u8>);
+struct Buffer {
+    inline: [u8; INLINE_BYTES],
+    /// How much of `inline` is written.
+    length: usize,
+    /// Everything, once `inline` was too short.
+    spilled: Vec<u8>,
+}
 
 impl Buffer {
+    fn written(&self) -> &[u8] {
+        if self.spilled.is_empty() { self.inline.get(..self.length).unwrap_or_default() } else { &self.spilled }
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.inline.get_mut(self.length..end) {
+            Some(room) if self.spilled.is_empty() => {
+                room.copy_from_slice(bytes);
+                self.length = end;
+            }
+            _ => self.spill(bytes),
+        }
+    }
+
+    #[cold]
+    fn spill(&mut self, bytes: &[u8]) {
+        if self.spilled.is_empty() {
+            self.spilled.extend_from_slice(self.inline.get(..self.length).unwrap_or_default());
+        }
+        self.spilled.extend_from_slice(bytes);
+    }
+
     fn tag(&mut self, field: Field) {
-        self.0.push(field.code());
+        self.put(&[field.code()]);
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        self.0.extend_from_slice(bytes);
+        self.put(&(bytes.len() as u64).to_le_bytes());
+        self.put(bytes);
     }
 
+    /// Does what `tag` and `bytes` do, in one step: nearly every field is a text.
+    #[inline]
     fn text(&mut self, field: Field, text: &str) {
-        self.tag(field);
-        self.bytes(text.as_bytes());
+        let end = self.length + 1 + LENGTH_BYTES + text.len();
+        match self.inline.get_mut(self.length..end) {
+            Some([tag, rest @ ..]) if self.spilled.is_empty() => {
+                let (length, room) = rest.split_at_mut(LENGTH_BYTES);
+                *tag = field.code();
+                length.copy_from_slice(&(text.len() as u64).to_le_bytes());
+                room.copy_from_slice(text.as_bytes());
+                self.length = end;
+            }
+            _ => {
+                self.tag(field);
+                self.bytes(text.as_bytes());
+            }
+        }
     }
 
     fn word(&mut self, field: Field, word: Option<&str>) {
@@ -76,7 +125,7 @@ impl Buffer {
 
     fn number(&mut self, field: Field, number: i64) {
         self.tag(field);
-        self.0.extend_from_slice(&number.to_le_bytes());
+        self.put(&number.to_le_bytes());
     }
 
     fn counterparty(&mut self, operation: &Operation<'_>) {
@@ -90,28 +139,35 @@ impl Buffer {
         for (member, value) in members {
             if let Some(value) = value {
                 self.tag(Field::Counterparty);
-                self.0.push(member.code());
+                self.put(&[member.code()]);
                 self.bytes(value.as_bytes());
             }
         }
     }
 
     fn attributes(&mut self, operation: &Operation<'_>) {
-        let mut sorted: SmallVec<[_; 8]> = operation.attributes.iter().collect();
+        let attributes = &operation.attributes;
+        if attributes.is_sorted_by(|one, other| one.0 <= other.0) {
+            attributes.iter().for_each(|(key, value)| self.attribute(key, value));
+            return;
+        }
+        let mut sorted: SmallVec<[_; 32]> = attributes.iter().collect();
         sorted.sort_unstable_by(|one, other| one.0.cmp(&other.0));
-        for (key, value) in sorted {
-            self.text(Field::Attributes, key);
-            match value {
-                AttributeValue::Text(text) => {
-                    self.0.push(b't');
-                    self.bytes(text.as_bytes());
-                }
-                AttributeValue::Number(digits) => {
-                    self.0.push(b'n');
-                    self.decimal(digits);
-                }
-                AttributeValue::Bool(value) => self.0.extend_from_slice(&[b'b', u8::from(*value)]),
+        sorted.iter().for_each(|(key, value)| self.attribute(key, value));
+    }
+
+    fn attribute(&mut self, key: &str, value: &AttributeValue<'_>) {
+        self.text(Field::Attributes, key);
+        match value {
+            AttributeValue::Text(text) => {
+                self.put(b"t");
+                self.bytes(text.as_bytes());
             }
+            AttributeValue::Number(digits) => {
+                self.put(b"n");
+                self.decimal(digits);
+            }
+            AttributeValue::Bool(value) => self.put(&[b'b', u8::from(*value)]),
         }
     }
 
@@ -131,13 +187,13 @@ impl Buffer {
             self.bytes(b"0");
             return;
         };
-        self.0.push(if negative { b'-' } else { b'+' });
+        self.put(if negative { b"-" } else { b"+" });
         self.bytes(significant);
         match power.parse::<i64>() {
             Ok(power) => {
                 let count = |digits: usize| i64::try_from(digits).unwrap_or(i64::MAX);
                 let shift = count(trailing) - count(fraction.len());
-                self.0.extend_from_slice(&power.saturating_add(shift).to_le_bytes());
+                self.put(&power.saturating_add(shift).to_le_bytes());
             }
             // An exponent beyond 64 bits counts as it was written.
             Err(_) => self.bytes(power.as_bytes()),

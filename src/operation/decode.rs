@@ -1,6 +1,7 @@
 //! Bytes of a record in, an operation or a rejection out. Strict, and never fails otherwise.
 //!
-//! Two steps: [`wire`] turns the bytes into the JSON value of each field of the contract, and
+//! A record of the usual form is read in one walk by [`scan`]. Every other, and so every rejection, goes
+//! the general way in two steps: [`wire`] turns the text into the JSON value of each field of the contract, and
 //! [`check`] reads the fields in the order of the contract's table, which is also the order in which
 //! faults are reported. Nothing here knows a clock: lateness and the future are the engine's business.
 
@@ -8,9 +9,11 @@ mod attributes;
 mod check;
 mod message;
 mod rejection;
+mod scan;
 mod wire;
 
 pub use rejection::{Rejection, RejectionCode, encode_rejection};
+pub use scan::scan;
 
 use super::{Operation, words};
 
@@ -38,9 +41,29 @@ words! {
 /// # Errors
 /// The first rejection in the contract's order.
 pub fn decode(bytes: &[u8]) -> Result<Operation<'_>, Rejection> {
+    let text = text(bytes)?;
+    match scan(text) {
+        Some(operation) => Ok(operation),
+        None => general(text),
+    }
+}
+
+/// Decodes one record the general way alone: slower, and by definition with the same result.
+///
+/// # Errors
+/// Those of [`decode`].
+pub fn decode_general(bytes: &[u8]) -> Result<Operation<'_>, Rejection> {
+    general(text(bytes)?)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Rejection> {
     if bytes.len() > RECORD_BYTES_MAX {
         return Err(Rejection::too_large(bytes.len()));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| Rejection::not_utf8(error.valid_up_to()))?;
+    std::str::from_utf8(bytes).map_err(|error| Rejection::not_utf8(error.valid_up_to()))
+}
+
+#[cold]
+fn general(text: &str) -> Result<Operation<'_>, Rejection> {
     check::check(wire::parse(text)?)
 }

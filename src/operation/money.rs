@@ -23,25 +23,31 @@ impl Money {
     /// Returns `None` for anything else. Zero is read; whether it is accepted is the field's business.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (whole, fraction) = match text.split_once('.') {
-            Some((whole, fraction)) if (1..=2).contains(&fraction.len()) => (whole, fraction),
-            Some(_) => return None,
-            None => (text, ""),
-        };
-        if !(1..=15).contains(&whole.len()) {
+        let (mut tiyn, mut whole, mut fraction) = (0_i64, 0_usize, None);
+        // 15 + 1 + 2 bytes: so the sum cannot overflow.
+        if text.len() > 18 {
             return None;
         }
-        let mut tiyn: i64 = 0;
-        for digit in whole.bytes().chain(fraction.bytes()) {
-            if !digit.is_ascii_digit() {
-                return None;
+        for byte in text.bytes() {
+            match (byte, &mut fraction) {
+                (b'0'..=b'9', None) => whole += 1,
+                (b'0'..=b'9', Some(count)) => *count += 1,
+                (b'.', None) => {
+                    fraction = Some(0);
+                    continue;
+                }
+                _ => return None,
             }
-            tiyn = tiyn * 10 + i64::from(digit - b'0');
+            tiyn = tiyn * 10 + i64::from(byte - b'0');
         }
-        let scale = match fraction.len() {
-            0 => 100,
-            1 => 10,
-            _ => 1,
+        if !(1..=15).contains(&whole) {
+            return None;
+        }
+        let scale = match fraction {
+            None => 100,
+            Some(1) => 10,
+            Some(2) => 1,
+            Some(_) => return None,
         };
         Some(Self(tiyn * scale))
     }

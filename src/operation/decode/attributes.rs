@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::AttributeValue;
+use super::check::fits;
 use super::wire::{self, Value};
 use super::{Field, Rejection, message};
 
@@ -44,9 +45,7 @@ pub(super) fn check<'a>(found: Attributes<'a>) -> Result<Vec<(Cow<'a, str>, Attr
     for (key, value) in found {
         let Some(value) = value else { continue };
         let value = match value {
-            Value::Text(text) if text.len() <= TEXT_CHARS_MAX || text.chars().count() <= TEXT_CHARS_MAX => {
-                AttributeValue::Text(text)
-            }
+            Value::Text(text) if fits(&text, 0, TEXT_CHARS_MAX) => AttributeValue::Text(text),
             Value::Number(digits) => AttributeValue::Number(Cow::Borrowed(digits)),
             Value::Bool(value) => AttributeValue::Bool(value),
             Value::Text(_) | Value::Array | Value::Object(_) => {

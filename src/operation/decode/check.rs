@@ -13,8 +13,8 @@ use super::wire::{Object, Value, Wire};
 use super::{CounterpartyField, Field, Rejection, RejectionCode, attributes};
 
 /// The longest texts, in characters.
-const ID_CHARS_MAX: usize = 64;
-const DEVICE_ID_CHARS_MAX: usize = 128;
+pub(super) const ID_CHARS_MAX: usize = 64;
+pub(super) const DEVICE_ID_CHARS_MAX: usize = 128;
 
 const ID: &str = "a text of 1 to 64 of the characters A-Z a-z 0-9 . _ : -";
 const TIME: &str = "an RFC 3339 time with an offset, such as 2026-11-22T10:15:00.123+05:00,";
@@ -101,10 +101,14 @@ fn occurred_at(wire: &mut Wire<'_>) -> Result<Time, Rejection> {
         Some(other) => return Err(invalid(name, &found(&other), TIME)),
     };
     match Time::parse_rfc3339(&text) {
-        Ok(time) if (Time::ACCEPTED_FROM..=Time::ACCEPTED_UNTIL).contains(&time) => Ok(time),
+        Ok(time) if is_accepted_time(time) => Ok(time),
         Ok(_) | Err(Rfc3339Error::OutOfRange) => Err(invalid(name, &found_text(&text), TIME_RANGE)),
         Err(Rfc3339Error::Syntax) => Err(invalid(name, &found_text(&text), TIME)),
     }
+}
+
+pub(super) fn is_accepted_time(time: Time) -> bool {
+    (Time::ACCEPTED_FROM..=Time::ACCEPTED_UNTIL).contains(&time)
 }
 
 fn amount(wire: &mut Wire<'_>, kind: OperationType) -> Result<Option<Money>, Rejection> {
@@ -206,9 +210,10 @@ fn id<'a>(wire: &mut Wire<'a>, field: Field) -> Result<Option<Cow<'a, str>>, Rej
 }
 
 /// Tells whether a text is 1–64 of `A-Za-z0-9._:-`.
-fn is_id(text: &str) -> bool {
-    (1..=ID_CHARS_MAX).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-'))
+pub(super) fn is_id(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
+    // To the end even after a fault: without the early way out, the compiler looks at many bytes at once.
+    (1..=ID_CHARS_MAX).contains(&text.len()) && text.bytes().fold(true, |all, byte| all & is_allowed(byte))
 }
 
 fn text<'a>(wire: &mut Wire<'a>, field: Field, min: usize, max: usize) -> Result<Option<Cow<'a, str>>, Rejection> {
@@ -225,14 +230,15 @@ fn text_of<'a>(
     chars_max: usize,
 ) -> Result<Cow<'a, str>, Rejection> {
     match value {
-        // Bytes are at least as many as characters: the count is rarely needed.
-        Value::Text(text)
-            if text.len() >= chars_min && (text.len() <= chars_max || text.chars().count() <= chars_max) =>
-        {
-            Ok(text)
-        }
+        Value::Text(text) if fits(&text, chars_min, chars_max) => Ok(text),
         other => Err(invalid(&path(), &found(&other), &text_accepted(chars_min, chars_max))),
     }
+}
+
+/// Tells whether a text has so many characters. The least is 0 or 1: there, bytes do as well.
+pub(super) fn fits(text: &str, chars_min: usize, chars_max: usize) -> bool {
+    // Bytes are at least as many as characters: the count is rarely needed.
+    text.len() >= chars_min && (text.len() <= chars_max || text.chars().count() <= chars_max)
 }
 
 #[cold]
