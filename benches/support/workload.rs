@@ -90,7 +90,7 @@ impl Traffic {
         let (kind, amount, counterparty) = match self.below(100) {
             // Confirms the day and pays no client: what is measured is a long log, not long decisions.
             _ if one && !std::mem::replace(&mut self.is_confirmed, true) => ("pin", 0, None),
-            0..40 if one => ("transfer", self.amount(), Some("bank_account")),
+            0..40 if one => ("payment", self.amount(), Some("merchant")),
             0..40 => ("transfer", self.amount(), Some("client")),
             40..70 => ("payment", self.amount(), Some("merchant")),
             70..85 => ("top_up", self.amount(), Some("bank_account")),
