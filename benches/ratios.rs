@@ -186,7 +186,12 @@ fn path(sizes: Sizes) -> Vec<Line> {
         Line { what: "1 whole path / plain parse", measured: medians_of_ratios(few, plain), gate: 4.0, goal: 3.0 },
         Line { what: "2 150 rules / shipped rules", measured: medians_of_ratios(many, few), gate: 1.5, goal: 1.3 },
         Line { what: "3 one evaluated rule / plain parse", measured: median(per_rule), gate: 0.04, goal: 0.02 },
-        Line { what: "8 encoding a decision without matches / plain parse", measured: median(encodings), gate: 0.5, goal: 0.2 },
+        Line {
+            what: "8 encoding a decision without matches / plain parse",
+            measured: median(encodings),
+            gate: 0.5,
+            goal: 0.2,
+        },
     ]
 }
 
@@ -317,9 +322,8 @@ fn hot_key(measure: Measure, sizes: Sizes) -> f64 {
 
 /// Rows 9 and 10, each in a process of its own.
 fn bytes(sizes: Sizes) -> Vec<Line> {
-    let line = |what, question, gate, goal| {
-        memory::ask(question, sizes).map(|measured| Line { what, measured, gate, goal })
-    };
+    let line =
+        |what, question, gate, goal| memory::ask(question, sizes).map(|measured| Line { what, measured, gate, goal });
     let lines = [
         line("9 bytes of an idle wallet", "idle", 256.0, 192.0),
         line("9 bytes of a wallet with one operation", "one", 400.0, 320.0),

@@ -99,6 +99,10 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         let mut decided = Decided { answers: Vec::with_capacity(records.len()), shared: Vec::new(), unknown_fields: 0 };
         let mut view = SharedView::default();
         let fetched_together = if self.store.is_near() { TOGETHER } else { records.len().max(1) };
+        if fetched_together < records.len() {
+            // It would be moved several times while it grows part by part.
+            view.windows.reserve(records.len());
+        }
         for part in records.chunks(fetched_together) {
             let operations: Vec<_> = part.iter().map(|record| self.understand(record)).collect();
             let mut request = SharedRequest::default();
@@ -120,7 +124,8 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         view: &mut SharedView,
         decided: &mut Decided,
     ) {
-        let wallets: SmallVec<[u64; TOGETHER]> = operations.iter().flatten().map(|operation| operation.wallet).collect();
+        let wallets: SmallVec<[u64; TOGETHER]> =
+            operations.iter().flatten().map(|operation| operation.wallet).collect();
         self.engine.wallets().approach(&wallets);
         for operation in operations {
             let answer = match operation {

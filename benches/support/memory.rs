@@ -6,8 +6,8 @@
 use std::process::Command;
 
 use kuzet::engine::Engine;
-use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
 use kuzet::engine::wallets::Wallets;
+use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
 use kuzet::rules::program::symbol_of_text;
 
 use super::Sizes;

@@ -109,7 +109,7 @@ impl SharedView {
     /// Takes in what was fetched later. What the view holds already has the batch's own changes and stays.
     pub fn absorb(&mut self, fetched: Self) {
         self.available = fetched.available;
-        if self.windows.is_empty() {
+        if self.windows.capacity() == 0 {
             self.windows = fetched.windows;
         } else {
             for (key, window) in fetched.windows {
@@ -133,9 +133,7 @@ impl SharedView {
     /// Lets the batch's next operations see a change.
     pub fn apply(&mut self, plan: &Plan, change: &SharedChange) {
         match change {
-            SharedChange::Place { party, .. }
-            | SharedChange::Lift { party, .. }
-            | SharedChange::Seen { party, .. } => {
+            SharedChange::Place { party, .. } | SharedChange::Lift { party, .. } | SharedChange::Seen { party, .. } => {
                 let is_known = self.directory.contains_key(party);
                 change_directory(&mut self.directory, plan, change);
                 if is_known {

@@ -321,10 +321,11 @@ impl Wallet {
             self.gone = 0;
             self.rows.shrink_to(self.rows.len() * 2);
         }
-        if self.index().is_some() && self.row_count(plan) < SCANNED_ROWS_MAX / 2 {
-            if let Some(rare) = self.rare.as_mut() {
-                rare.index = None;
-            }
+        if self.index().is_some()
+            && self.row_count(plan) < SCANNED_ROWS_MAX / 2
+            && let Some(rare) = self.rare.as_mut()
+        {
+            rare.index = None;
         }
     }
 
