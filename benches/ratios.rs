@@ -56,6 +56,9 @@ struct Line {
     goal: f64,
 }
 
+/// Measures some lines of the table.
+type Section = fn(Sizes) -> Vec<Line>;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(question) = memory::asked(&arguments) {
@@ -64,7 +67,7 @@ fn main() {
     }
     let sizes = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
     let wanted: Vec<&str> = arguments.iter().map(String::as_str).filter(|text| !text.starts_with('-')).collect();
-    let sections: [(&str, fn(Sizes) -> Vec<Line>); 6] = [
+    let sections: [(&str, Section); 6] = [
         ("path", path),
         ("many-wallets", many_wallets),
         ("one-wallet", one_wallet),
