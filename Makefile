@@ -12,12 +12,12 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test demo bench lint
+.PHONY: help tools test demo bench bench-counts lint
 
 help:
 	@echo "make test   install what is missing, check the format and lints, run every test"
 	echo "make demo   simulate a day of 1,000 wallets, decide it, print the digest"
-	echo "make bench  run the benchmarks"
+	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
 # Cargo builds, a C compiler builds zstd, pkg-config finds what the system has.
@@ -69,8 +69,25 @@ demo: tools
 	$$kuzet replay $(DEMO)/operations.jsonl --out $(DEMO)/decisions.jsonl --rejected $(DEMO)/rejected.jsonl
 	$$kuzet digest $(DEMO)/operations.jsonl $(DEMO)/decisions.jsonl
 
+# The promised ratios; `cargo bench` runs the finer benchmarks too.
 bench: tools
-	@cargo bench $(LOCKED)
+	@cargo bench $(LOCKED) --bench ratios
+
+# One fixed run of many operations less one of few, so that loading cancels out. The counts depend on
+# the compiler and on the processor's features, never on the machine's load.
+bench-counts: tools
+	@cargo build --release $(LOCKED)
+	mkdir -p target/counts
+	kuzet=target/release/kuzet
+	count() {
+	    $$kuzet simulate --wallets 5000 --ops $$1 --seed 1 --out target/counts/operations.jsonl
+	    valgrind --tool=callgrind --callgrind-out-file=target/counts/$$1.out \
+	        $$kuzet replay target/counts/operations.jsonl --out target/counts/decisions.jsonl 2>&1 \
+	        | awk '/Collected/ { print $$4 }'
+	}
+	few=$$(count 10000); many=$$(count 30000)
+	echo "$$(((many - few) / 20000)) instructions per operation"
+	callgrind_annotate target/counts/30000.out | grep -vE '^-- |^ *$$' | head -40
 
 lint: tools
 	@cargo fmt --check

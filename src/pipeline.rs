@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use crate::engine::Engine;
 use crate::engine::enrich::{AddressFacts, Enriched};
 use crate::engine::outcome::Step;
@@ -15,8 +17,15 @@ use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{self, Rejection};
 
+/// How many records are understood and decided together while they lie in the processor's caches.
+const TOGETHER: usize = 64;
+
 /// State that wallets share, behind whatever keeps it.
 pub trait SharedStore {
+    /// Tells whether asking costs little, so that a batch may ask often: no network lies between.
+    fn is_near(&self) -> bool {
+        false
+    }
     /// Fetches what a batch needs. A store that is away answers with a view that is not available.
     fn fetch(&self, plan: &Plan, request: &SharedRequest) -> SharedView;
     /// Makes the changes of a committed batch count. Idempotent by operation.
@@ -87,22 +96,44 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     /// Decides a batch. The wallets' records move on with it: whoever cannot commit the batch must
     /// drop the engine, or read the touched records again from what was committed last.
     pub fn decide(&mut self, records: &[Record<'_>]) -> Decided {
-        let operations: Vec<Result<Enriched<'_>, Rejection>> =
-            records.iter().map(|record| self.understand(record)).collect();
-        let mut request = SharedRequest::default();
-        for operation in operations.iter().flatten() {
-            self.engine.prepare(operation, &mut request);
-        }
-        let mut view = self.store.fetch(self.engine.plan(), &request);
         let mut decided = Decided { answers: Vec::with_capacity(records.len()), shared: Vec::new(), unknown_fields: 0 };
+        let mut view = SharedView::default();
+        let fetched_together = if self.store.is_near() { TOGETHER } else { records.len().max(1) };
+        if fetched_together < records.len() {
+            // It would be moved several times while it grows part by part.
+            view.windows.reserve(records.len());
+        }
+        for part in records.chunks(fetched_together) {
+            let operations: Vec<_> = part.iter().map(|record| self.understand(record)).collect();
+            let mut request = SharedRequest::default();
+            for operation in operations.iter().flatten() {
+                self.engine.prepare(operation, &mut request);
+            }
+            request.keep_unknown(&view);
+            view.absorb(self.store.fetch(self.engine.plan(), &request));
+            for near in operations.chunks(TOGETHER) {
+                self.decide_some(near, &mut view, &mut decided);
+            }
+        }
+        decided
+    }
+
+    fn decide_some(
+        &mut self,
+        operations: &[Result<Enriched<'_>, Rejection>],
+        view: &mut SharedView,
+        decided: &mut Decided,
+    ) {
+        let wallets: SmallVec<[u64; TOGETHER]> =
+            operations.iter().flatten().map(|operation| operation.wallet).collect();
+        self.engine.wallets().approach(&wallets);
         for operation in operations {
             let answer = match operation {
-                Ok(operation) => self.decide_one(&operation, &mut view, &mut decided),
-                Err(rejection) => Answer::Rejected(rejection),
+                Ok(operation) => self.decide_one(operation, view, decided),
+                Err(rejection) => Answer::Rejected(rejection.clone()),
             };
             decided.answers.push(answer);
         }
-        decided
     }
 
     /// Makes the shared part of a committed batch count.

@@ -33,6 +33,10 @@ impl MemoryStore {
 }
 
 impl SharedStore for MemoryStore {
+    fn is_near(&self) -> bool {
+        true
+    }
+
     fn fetch(&self, _plan: &Plan, request: &SharedRequest) -> SharedView {
         let mut view = SharedView { available: true, ..SharedView::default() };
         for key in &request.windows {

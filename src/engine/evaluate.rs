@@ -37,8 +37,8 @@ impl Ratio {
         if self.denominator == other.denominator {
             return Some(self.numerator.cmp(&other.numerator));
         }
-        let left = self.numerator.checked_mul(other.denominator)?;
-        let right = other.numerator.checked_mul(self.denominator)?;
+        let left = multiply(self.numerator, other.denominator)?;
+        let right = multiply(other.numerator, self.denominator)?;
         Some(left.cmp(&right))
     }
 
@@ -50,6 +50,15 @@ impl Ratio {
         let left = self.numerator.checked_mul(other.denominator)?;
         let right = other.numerator.checked_mul(self.denominator)?.checked_mul(sign)?;
         Self::new(left.checked_add(right)?, self.denominator.checked_mul(other.denominator)?)
+    }
+}
+
+/// Multiplies; `None` when the product does not fit. Numbers are hardly ever longer than a word, and the
+/// product of two words always fits.
+fn multiply(left: i128, right: i128) -> Option<i128> {
+    match (i64::try_from(left), i64::try_from(right)) {
+        (Ok(left), Ok(right)) => Some(i128::from(left) * i128::from(right)),
+        _ => left.checked_mul(right),
     }
 }
 
@@ -143,8 +152,8 @@ pub fn number<F: Facts>(facts: &mut F, what: &Number) -> Option<Ratio> {
         Number::Subtract(left, right) => number(facts, left)?.add(number(facts, right)?, -1),
         Number::Multiply(left, right) => {
             let (left, right) = (number(facts, left)?, number(facts, right)?);
-            let numerator = left.numerator.checked_mul(right.numerator)?;
-            Ratio::new(numerator, left.denominator.checked_mul(right.denominator)?)
+            let numerator = multiply(left.numerator, right.numerator)?;
+            Ratio::new(numerator, multiply(left.denominator, right.denominator)?)
         }
         Number::Divide(left, right) => {
             let (left, right) = (number(facts, left)?, number(facts, right)?);

@@ -18,7 +18,7 @@ use super::index::{entry, is_indexed, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{Plan, PlannedAggregate};
 use super::shared::{SharedKey, SharedView};
-use super::wallet::{FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, key_word};
+use super::wallet::{FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
 
 /// A rule that fired on the operation.
@@ -94,11 +94,11 @@ impl Judge<'_, '_> {
     }
 
     fn key<'f>(&self, fields: impl Iterator<Item = &'f Field>, scope: Scope) -> Option<u64> {
-        let mut words: SmallVec<[u64; 4]> = SmallVec::new();
-        for field in fields {
-            words.push(self.word(scope, field)?);
+        let mut key = 0;
+        for (position, field) in fields.enumerate() {
+            key = with_key_word(key, position, self.word(scope, field)?);
         }
-        Some(key_word(words.into_iter()))
+        Some(key)
     }
 
     /// Returns the value with which the operation enters the window.

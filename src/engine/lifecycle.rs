@@ -264,10 +264,13 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
 
     /// Commands what becomes of the operation itself, and lets it wait where it must.
     pub fn command_operation(&mut self, verdict: Verdict) {
+        if verdict == Verdict::Allow {
+            return;
+        }
         let subject = self.this_operation();
-        let wallet = Subject::Wallet((*self.operation.operation.wallet_id).into());
         for captcha in std::mem::take(&mut self.captchas) {
-            self.command(CommandKind::Challenge, &captcha, wallet.clone(), None, Detail::Challenge("captcha"));
+            let wallet = Subject::Wallet((*self.operation.operation.wallet_id).into());
+            self.command(CommandKind::Challenge, &captcha, wallet, None, Detail::Challenge("captcha"));
         }
         if verdict == Verdict::Refuse {
             for ask in std::mem::take(&mut self.refuses) {

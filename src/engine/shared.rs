@@ -97,7 +97,30 @@ pub struct SharedView {
     pub available: bool,
 }
 
+impl SharedRequest {
+    /// Leaves out what the view holds already, and repetitions.
+    pub fn keep_unknown(&mut self, view: &SharedView) {
+        self.windows.retain(|key| !view.windows.contains_key(key));
+        self.parties.retain(|party| !view.directory.contains_key(party));
+    }
+}
+
 impl SharedView {
+    /// Takes in what was fetched later. What the view holds already has the batch's own changes and stays.
+    pub fn absorb(&mut self, fetched: Self) {
+        self.available = fetched.available;
+        if self.windows.capacity() == 0 {
+            self.windows = fetched.windows;
+        } else {
+            for (key, window) in fetched.windows {
+                self.windows.entry(key).or_insert(window);
+            }
+        }
+        for (party, blocks) in fetched.directory {
+            self.directory.entry(party).or_insert(blocks);
+        }
+    }
+
     /// Returns the blocks in the directory for a party.
     #[must_use]
     pub fn blocks(&self, party: Party) -> &[Restriction] {
@@ -110,8 +133,13 @@ impl SharedView {
     /// Lets the batch's next operations see a change.
     pub fn apply(&mut self, plan: &Plan, change: &SharedChange) {
         match change {
-            SharedChange::Place { .. } | SharedChange::Lift { .. } | SharedChange::Seen { .. } => {
+            SharedChange::Place { party, .. } | SharedChange::Lift { party, .. } | SharedChange::Seen { party, .. } => {
+                let is_known = self.directory.contains_key(party);
                 change_directory(&mut self.directory, plan, change);
+                if is_known {
+                    // A party without blocks stays, or what the store still holds would come back.
+                    self.directory.entry(*party).or_default();
+                }
             }
             // The request named every key the batch can enter: one that is not here is empty.
             SharedChange::Insert { key, .. } | SharedChange::Run { key, .. } | SharedChange::Text { key, .. } => {

@@ -159,6 +159,14 @@ impl Wallet {
         self.live().len() / plan.stride()
     }
 
+    /// Reads a word of each part that deciding an operation reads, to have them near.
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        let ends = [self.rows.get(self.gone as usize), self.rows.last()];
+        let rows = ends.into_iter().flatten().fold(0, |all, word| all ^ word);
+        rows ^ u64::from(self.id.as_bytes().first().copied().unwrap_or(0))
+    }
+
     fn live(&self) -> &[u64] {
         &self.rows[self.gone as usize..]
     }
@@ -313,10 +321,11 @@ impl Wallet {
             self.gone = 0;
             self.rows.shrink_to(self.rows.len() * 2);
         }
-        if self.index().is_some() && self.row_count(plan) < SCANNED_ROWS_MAX / 2 {
-            if let Some(rare) = self.rare.as_mut() {
-                rare.index = None;
-            }
+        if self.index().is_some()
+            && self.row_count(plan) < SCANNED_ROWS_MAX / 2
+            && let Some(rare) = self.rare.as_mut()
+        {
+            rare.index = None;
         }
     }
 
@@ -392,11 +401,13 @@ pub fn key_of_row(plan: &Plan, window: usize, row: Row<'_>) -> u64 {
 /// Mixes the words of a key into one.
 #[must_use]
 pub fn key_word(words: impl Iterator<Item = u64>) -> u64 {
-    let mut mixed = 0;
-    for (position, word) in words.enumerate() {
-        mixed = if position == 0 { word } else { mix(mixed, word) };
-    }
-    mixed
+    words.enumerate().fold(0, |mixed, (position, word)| with_key_word(mixed, position, word))
+}
+
+/// Adds the next word to a key.
+#[must_use]
+pub fn with_key_word(mixed: u64, position: usize, word: u64) -> u64 {
+    if position == 0 { word } else { mix(mixed, word) }
 }
 
 fn mix(left: u64, right: u64) -> u64 {

@@ -1,0 +1,103 @@
+//! Bytes of wallets and of window entries: how much larger a fresh process becomes.
+//!
+//! The operating system's number holds the allocator's own share and what it cannot give back; a
+//! counting allocator would slow everything else that is measured.
+
+use std::process::Command;
+
+use kuzet::engine::Engine;
+use kuzet::engine::wallets::Wallets;
+use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
+use kuzet::rules::program::symbol_of_text;
+
+use super::Sizes;
+use super::workload::{BATCH, Spread, Traffic, Whole, compile, shipped_sources};
+
+const OPTION: &str = "--bytes-of=";
+const ENTRIES: i64 = 100_000;
+const TIMELINES: usize = 10;
+
+/// What the process was started to find out.
+pub(crate) struct Question {
+    of: String,
+    wallets: u64,
+}
+
+/// Reads the question from the arguments.
+pub(crate) fn asked(arguments: &[String]) -> Option<Question> {
+    let (of, wallets) = arguments.iter().find_map(|argument| argument.strip_prefix(OPTION))?.split_once(',')?;
+    Some(Question { of: of.to_owned(), wallets: wallets.parse().ok()? })
+}
+
+/// Asks a process of its own; `None` where the system does not tell a process's size.
+pub(crate) fn ask(of: &str, sizes: Sizes) -> Option<f64> {
+    let program = std::env::current_exe().ok()?;
+    let output = Command::new(program).arg(format!("{OPTION}{of},{}", sizes.wallets)).output().ok()?;
+    String::from_utf8(output.stdout).ok()?.trim().parse().ok().filter(|bytes: &f64| *bytes > 0.0)
+}
+
+/// Finds the bytes of one.
+pub(crate) fn answer(question: Question) -> f64 {
+    match question.of.as_str() {
+        "idle" => idle_wallet(question.wallets),
+        "one" => one_operation(question.wallets),
+        _ => [Measure::Count, Measure::Sum, Measure::Distinct].map(entry_of_window).into_iter().fold(0.0, f64::max),
+    }
+}
+
+/// Returns the resident bytes of this process, 0 where they are not known.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kibibytes.map_or(0.0, |kibibytes| kibibytes * 1024.0)
+}
+
+fn each(bytes: f64, count: u64) -> f64 {
+    bytes / u32::try_from(count).map_or(f64::MAX, f64::from)
+}
+
+fn idle_wallet(count: u64) -> f64 {
+    let before = resident();
+    let mut wallets = Wallets::default();
+    for number in 0..count {
+        let id = format!("77{number:09}");
+        wallets.get_or_insert(symbol_of_text(&id), &id);
+    }
+    let bytes = each(resident() - before, count);
+    drop(wallets);
+    bytes
+}
+
+/// Everything an operation leaves behind: the wallet's log, and the windows that wallets share.
+fn one_operation(count: u64) -> f64 {
+    let mut traffic = Traffic::new(count, Spread::Once, 10);
+    let mut whole = Whole::new(compile(&shipped_sources()));
+    // The memory that a batch needs for itself is not a wallet's.
+    let plan = whole.pipeline.engine.plan().clone();
+    whole.run(&traffic.clone().next(BATCH).records());
+    whole.pipeline.engine = Engine::new(plan);
+    let before = resident();
+    let mut left = usize::try_from(count).unwrap_or(0);
+    while left > 0 {
+        let lines = traffic.next(left.min(BATCH));
+        left -= lines.len();
+        whole.run(&lines.records());
+    }
+    each(resident() - before, count)
+}
+
+fn entry_of_window(measure: Measure) -> f64 {
+    let before = resident();
+    let fill = |_| {
+        let mut timeline = Timeline::new(Shape { measure, length: ENTRIES * 1_000 });
+        for number in 0..ENTRIES {
+            timeline.insert(Entry { at: number * 1_000, op: number.unsigned_abs(), value: number % (ENTRIES / 2) });
+        }
+        timeline
+    };
+    let timelines: Vec<Timeline> = (0..TIMELINES).map(fill).collect();
+    let bytes = each(resident() - before, ENTRIES.unsigned_abs() * TIMELINES as u64);
+    drop(timelines);
+    bytes
+}
