@@ -222,7 +222,7 @@ fn grouped(amount: &str) -> String {
     let whole = amount.split('.').next().map_or(0, str::len);
     let mut text = String::with_capacity(amount.len() + 5);
     for (place, digit) in amount.chars().enumerate() {
-        if place > 0 && place < whole && (whole - place) % 3 == 0 {
+        if place > 0 && place < whole && (whole - place).is_multiple_of(3) {
             text.push(' ');
         }
         text.push(digit);

@@ -55,7 +55,7 @@ pub fn run(arguments: &TestArguments, out: &mut dyn Write) -> anyhow::Result<i32
             continue;
         }
         let source = sources.iter().find(|source| rule_of_tests(&source.path) == Some(&*rule));
-        match source.map(|source| parse(source)).transpose() {
+        match source.map(parse).transpose() {
             Ok(file) => run_file(&rules, &rule, source.zip(file.as_ref()), &mut tally, out)?,
             Err(diagnostics) => broken.extend(diagnostics),
         }

@@ -140,7 +140,7 @@ impl Patterns {
             serial: self.begun,
             seed: self.seed,
             first_wallet,
-            fraud: case % 2 == 0,
+            fraud: case.is_multiple_of(2),
             random: &mut self.random,
             steps: &mut self.steps,
         };

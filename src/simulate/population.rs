@@ -50,7 +50,7 @@ impl Profile {
         let trip = mix(self.hash.rotate_left(17) ^ (day / 5));
         if lives_abroad {
             host(ABROAD[below_len(self.hash << 13, ABROAD.len())], today)
-        } else if trip % 200 == 0 {
+        } else if trip.is_multiple_of(200) {
             host(ABROAD[below_len(trip, ABROAD.len())], today)
         } else {
             host(KAZAKHSTAN[below_len(self.hash << 29, KAZAKHSTAN.len())], today)

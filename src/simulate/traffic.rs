@@ -295,7 +295,7 @@ impl Traffic {
     /// A merchant by popularity: the n-th is chosen about 1/n as often as the first.
     const fn merchant(&mut self) -> u64 {
         let bits = self.random.next();
-        let magnitude = (bits & 0xffff) * MERCHANTS_LOG2 >> 16;
+        let magnitude = ((bits & 0xffff) * MERCHANTS_LOG2) >> 16;
         (1 << magnitude) + (bits >> 32) % (1 << magnitude)
     }
 
