@@ -67,7 +67,7 @@ demo: tools
 	kuzet=target/release/kuzet
 	$$kuzet simulate --wallets 1000 --ops $(DEMO_OPERATIONS) --seed 1 --out $(DEMO)/operations.jsonl --labels $(DEMO)/labels.jsonl
 	$$kuzet replay $(DEMO)/operations.jsonl --out $(DEMO)/decisions.jsonl --rejected $(DEMO)/rejected.jsonl
-	$$kuzet digest $(DEMO)/operations.jsonl $(DEMO)/decisions.jsonl
+	$$kuzet digest --operations $(DEMO)/operations.jsonl --decisions $(DEMO)/decisions.jsonl
 
 # The promised ratios; `cargo bench` runs the finer benchmarks too.
 bench: tools

@@ -1,5 +1,7 @@
 //! Puts the parts together: folders become a rule set, databases and a pipeline.
 
+pub mod rule_tests;
+
 use std::sync::Arc;
 
 use thiserror::Error;

@@ -18,6 +18,5 @@ pub mod engine;
 pub mod geo;
 pub mod operation;
 pub mod pipeline;
-pub mod rule_tests;
 pub mod rules;
 pub mod simulate;

@@ -67,7 +67,7 @@ pub struct BuildArgs {
 
 /// Arguments of `kuzet geoip lookup`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: kuzet geoip lookup 95.56.234.10")]
+#[command(after_help = "Example:\n  kuzet geoip lookup 95.56.234.10")]
 pub struct LookupArgs {
     /// An IPv4 or IPv6 address
     pub address: IpAddr,

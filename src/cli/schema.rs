@@ -15,7 +15,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Arguments of `kuzet schema`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: kuzet schema rule > rule.schema.json")]
+#[command(after_help = "Example:\n  kuzet schema rule > rule.schema.json")]
 pub struct SchemaArgs {
     /// What to describe
     pub subject: SchemaSubject,

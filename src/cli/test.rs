@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit;
 use crate::adapters::folders;
 use crate::app;
-use crate::rule_tests::{self, Outcome};
+use crate::app::rule_tests::{self, Outcome};
 use crate::rules::program::RuleSet;
 use crate::rules::test_file::{self, TestFile};
 use crate::rules::{self, Diagnostic, SourceFile};
