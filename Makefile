@@ -65,7 +65,7 @@ demo: tools
 	@cargo build --release $(LOCKED)
 	mkdir -p $(DEMO)
 	kuzet=target/release/kuzet
-	$$kuzet simulate --wallets 1000 --ops $(DEMO_OPERATIONS) --seed 1 --out $(DEMO)/operations.jsonl --labels $(DEMO)/labels.jsonl
+	$$kuzet simulate --wallets 1000 --ops $(DEMO_OPERATIONS) --seed 1 --start 2026-03-18T00:00:00+05:00 --days 1 --out $(DEMO)/operations.jsonl --labels $(DEMO)/labels.jsonl
 	$$kuzet replay $(DEMO)/operations.jsonl --out $(DEMO)/decisions.jsonl --rejected $(DEMO)/rejected.jsonl
 	$$kuzet digest --operations $(DEMO)/operations.jsonl --decisions $(DEMO)/decisions.jsonl
 
