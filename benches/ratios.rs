@@ -27,6 +27,10 @@ use kuzet::pipeline::{Answer, Record};
 use variants::{padded, with_long_windows};
 use workload::{Lines, Plain, Spread, Traffic, Whole, compile, shipped_sources};
 
+/// The allocator of the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CHUNK: usize = 25_000;
 /// Usual traffic: a hundred operations a second.
 const GAP_MS: i64 = 10;
