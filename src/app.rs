@@ -24,7 +24,7 @@ pub enum LoadError {
     /// The text shows every error of every file.
     #[error("failed to load the rules of {folder}: {count} found\n\n{text}", count = count_of_errors(*errors))]
     Rules { folder: String, errors: usize, text: String },
-    #[error("failed to open {folder}/{file}: {source}")]
+    #[error("failed to open {folder}/{file}")]
     Geo { folder: String, file: &'static str, source: GeoError },
 }
 

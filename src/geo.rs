@@ -21,7 +21,7 @@ pub enum Lookup<T> {
 
 /// A text is no database, or names a format that is not read.
 #[derive(Debug, thiserror::Error)]
-#[error("not a readable MaxMind database: {0}")]
+#[error("not a readable MaxMind database")]
 pub struct GeoError(#[from] MaxMindDbError);
 
 /// The two databases; either may be absent.

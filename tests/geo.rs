@@ -121,15 +121,21 @@ fn an_unreadable_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("country.mmdb");
     std::fs::write(&file, "not a database").unwrap();
-    let message = geo_files::load(folder.path()).unwrap_err().to_string();
+    let message = chain(&geo_files::load(folder.path()).unwrap_err());
     assert!(
         message.starts_with(&format!("failed to open {}: not a readable MaxMind database", file.display())),
         "{message}"
     );
     std::fs::remove_file(&file).unwrap();
     std::fs::create_dir(&file).unwrap();
-    let message = geo_files::load(folder.path()).unwrap_err().to_string();
+    let message = chain(&geo_files::load(folder.path()).unwrap_err());
     assert!(message.starts_with(&format!("failed to read {}: ", file.display())), "{message}");
+}
+
+/// An error with its causes, as the command line shows it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -13,9 +13,9 @@ pub const ANONYMIZER_FILE: &str = "anonymizer.mmdb";
 /// A file is there but is of no use. A missing file is no error: rules say what then happens.
 #[derive(Debug, thiserror::Error)]
 pub enum GeoFileError {
-    #[error("failed to read {}: {source}", path.display())]
+    #[error("failed to read {}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("failed to open {}: {source}", path.display())]
+    #[error("failed to open {}", path.display())]
     Broken { path: PathBuf, source: GeoError },
 }
 

@@ -218,7 +218,7 @@ fn active_restrictions(pipeline: &Pipeline<MemoryStore, TestAddresses>, operatio
 #[must_use]
 pub fn coverage_gap(rules: &RuleSet, rule: &str, outcomes: &[Outcome]) -> Option<&'static str> {
     let known = rules.rules.iter().find(|known| &*known.id == rule)?;
-    if known.mode == Mode::Off {
+    if known.mode != Mode::Enforce {
         return None;
     }
     let fired: u64 = outcomes.iter().filter_map(|outcome| outcome.fired.get(rule)).sum();

@@ -1,16 +1,19 @@
 //! `kuzet check`: validates every rule, test and data file of a folder and shows all errors at once.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::adapters::folders;
-use crate::app;
+use crate::app::{self, rule_tests};
 use crate::cli::exit;
+use crate::cli::test::rule_of_tests;
 use crate::rules::diagnostic::render;
-use crate::rules::program::{Mode, RuleSet};
-use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile, test_file};
+use crate::rules::program::{Mode, Rule, RuleSet};
+use crate::rules::test_file::{self, TestFile};
+use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
 
 /// Arguments of `kuzet check`.
 #[derive(Debug, Args)]
@@ -62,7 +65,10 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
         let warnings = count(&diagnostics, Severity::Warning);
         match &rule_set {
             Some(rule_set) if errors == 0 => writeln!(out, "{}", summary(rule_set, warnings))?,
-            _ => writeln!(out, "{errors} errors, {warnings} warnings in {} files", files.len())?,
+            _ => {
+                let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+                writeln!(out, "{errors}, {warnings} in {}", counted(files.len(), "file"))?;
+            }
         }
     }
     out.flush()?;
@@ -76,11 +82,45 @@ pub fn check(files: &[SourceFile]) -> (Option<RuleSet>, Vec<Diagnostic>) {
         Ok(compiled) => (Some(compiled.rule_set), compiled.warnings),
         Err(diagnostics) => (None, diagnostics),
     };
+    let mut tests = BTreeMap::new();
     for file in files.iter().filter(|file| FileKind::of(&file.path) == FileKind::Test) {
-        diagnostics.extend(test_file::read(file).err().unwrap_or_default());
+        match test_file::read(file) {
+            Ok(parsed) => tests.extend(rule_of_tests(&file.path).map(|rule| (rule.to_owned(), parsed))),
+            Err(broken) => diagnostics.extend(broken),
+        }
+    }
+    if let Some(rules) = &rule_set {
+        diagnostics.extend(untested(rules, &tests));
     }
     diagnostics.sort_by(|a, b| (&a.path, a.span.start).cmp(&(&b.path, b.span.start)));
     (rule_set, diagnostics)
+}
+
+/// Warns about enforced rules without one firing and one silent test.
+fn untested(rules: &RuleSet, tests: &BTreeMap<String, TestFile>) -> Vec<Diagnostic> {
+    let gap = |rule: &Rule| {
+        let cases = tests.get(&*rule.id).map_or(&[][..], |file| &file.tests);
+        let outcomes: Vec<_> = cases.iter().map(|case| rule_tests::run(rules, &rule.id, case)).collect();
+        let gap = rule_tests::coverage_gap(rules, &rule.id, &outcomes)?;
+        let start = rule.source.find(&*rule.id).unwrap_or(0);
+        Some(Diagnostic {
+            code: "untested-rule",
+            severity: Severity::Warning,
+            message: format!("enforced rule `{}` {gap}", rule.id),
+            path: rule.path.clone(),
+            span: start..start + rule.id.len(),
+            label: String::from("enforced"),
+            help: vec![format!(
+                "write {}.test.yaml with a step in which it fires and one in which it does not",
+                rule.id
+            )],
+        })
+    };
+    rules.rules.iter().filter_map(gap).collect()
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn count(diagnostics: &[Diagnostic], severity: Severity) -> usize {
@@ -90,12 +130,13 @@ fn count(diagnostics: &[Diagnostic], severity: Severity) -> usize {
 fn summary(rule_set: &RuleSet, warnings: usize) -> String {
     let of_mode = |mode: Mode| rule_set.rules.iter().filter(|rule| rule.mode == mode).count();
     format!(
-        "{} rules load: {} enforce, {} shadow, {} off; {} lists, {warnings} warnings, rule set {}",
+        "{} rules load: {} enforce, {} shadow, {} off; {} lists, {}, rule set {}",
         rule_set.rules.len(),
         of_mode(Mode::Enforce),
         of_mode(Mode::Shadow),
         of_mode(Mode::Off),
         rule_set.lists.len(),
+        counted(warnings, "warning"),
         rule_set.hash,
     )
 }
