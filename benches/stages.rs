@@ -8,6 +8,7 @@ use kuzet::engine::shared::{SharedRequest, SharedView};
 use kuzet::operation::Operation;
 use kuzet::operation::decode::decode;
 use kuzet::pipeline::{Answer, SharedStore};
+use kuzet::rules::program::Inputs;
 
 #[path = "support/workload.rs"]
 #[expect(dead_code, reason = "each benchmark uses its part")]
@@ -29,7 +30,7 @@ fn main() {
         lines.iter().map(|bytes| decode(bytes).expect("the line is accepted")).collect();
     let geo = geo();
     let enrich = |operation: &Operation<'_>| {
-        let facts = AddressFacts::of(&geo, operation.ip);
+        let facts = AddressFacts::of(&geo, operation.ip, Inputs(u8::MAX));
         black_box(Enriched::new(operation.clone(), facts).content)
     };
     let mut group = criterion.benchmark_group("stages");
@@ -40,7 +41,7 @@ fn main() {
     group.bench_function("enrich", |b| b.iter(|| operations.iter().map(enrich).fold(0, u64::wrapping_add)));
     let enriched: Vec<Enriched<'_>> = operations
         .iter()
-        .map(|operation| Enriched::new(operation.clone(), AddressFacts::of(&geo, operation.ip)))
+        .map(|operation| Enriched::new(operation.clone(), AddressFacts::of(&geo, operation.ip, Inputs(u8::MAX))))
         .collect();
     let view = fetched(&whole, &enriched);
     group.bench_function("decide", |b| {
@@ -70,5 +71,7 @@ fn main() {
 fn fetched(whole: &Whole, operations: &[Enriched<'_>]) -> SharedView {
     let mut request = SharedRequest::default();
     operations.iter().for_each(|operation| whole.pipeline.engine.prepare(operation, &mut request));
-    whole.pipeline.store.fetch(whole.pipeline.engine.plan(), &request)
+    let mut view = SharedView::default();
+    whole.pipeline.store.fetch(whole.pipeline.engine.plan(), &request, &mut view);
+    view
 }

@@ -25,13 +25,12 @@ use std::sync::Arc;
 
 use crate::operation::OperationType;
 use crate::operation::Time;
-use crate::operation::content::id_hash;
 use crate::operation::time::{Span, almaty_day};
 
 use decide::Context;
 use enrich::Enriched;
-use evaluate::AggregateValue;
 use judge::Judge;
+use judge::Memo;
 use outcome::{Changes, Step};
 use plan::Plan;
 use shared::{Party, SharedKey, SharedRequest, SharedView};
@@ -43,9 +42,11 @@ pub struct Engine {
     plan: Arc<Plan>,
     wallets: Wallets,
     nobody: Wallet,
-    memo: Vec<Option<AggregateValue>>,
+    memo: Memo,
     /// The last calendar day looked up: operations mostly come day by day.
     day: Span,
+    /// The MRP of that day in tiyn.
+    mrp: Option<i64>,
 }
 
 impl Engine {
@@ -53,7 +54,8 @@ impl Engine {
     #[must_use]
     pub fn new(plan: Arc<Plan>) -> Self {
         let day = almaty_day(Time::ACCEPTED_FROM);
-        Self { plan, wallets: Wallets::default(), nobody: Wallet::default(), memo: Vec::new(), day }
+        let mrp = plan.rules.mrp.at(day.start);
+        Self { plan, wallets: Wallets::default(), nobody: Wallet::default(), memo: Memo::default(), mrp, day }
     }
 
     /// Returns the plan in use.
@@ -68,21 +70,15 @@ impl Engine {
         &self.wallets
     }
 
-    /// Adds the shared keys that deciding the operation will read or that it changes.
+    /// Adds the shared keys that deciding the operation will read.
     pub fn prepare(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
         let kind = operation.operation.kind;
-        let of_type = self.plan.of(kind);
-        let (reads, feeds) = (&of_type.shared_reads, &of_type.feeds);
-        let shared_feeds = || feeds.iter().filter(|id| !self.plan.aggregates[**id].owned);
-        if !reads.is_empty() || shared_feeds().next().is_some() {
-            let (view, mut memo) = (SharedView::default(), Vec::new());
+        let reads = &self.plan.of(kind).shared_reads;
+        if !reads.is_empty() {
+            let (view, mut memo) = (SharedView::default(), Memo::default());
             let judge = self.plain_judge(operation, &view, &mut memo);
             for id in reads {
                 let key = judge.reading_key(&self.plan.aggregates[*id]);
-                request.windows.extend(key.map(|key| SharedKey { aggregate: *id, key }));
-            }
-            for id in shared_feeds() {
-                let key = judge.feeding_key(&self.plan.aggregates[*id]);
                 request.windows.extend(key.map(|key| SharedKey { aggregate: *id, key }));
             }
         }
@@ -90,29 +86,13 @@ impl Engine {
         if kind == OperationType::Transfer {
             request.parties.extend(operation.counterparty.map(Party::Wallet));
         }
-        if kind == OperationType::Cancelled {
-            self.prepare_cancelled(operation, request);
-        }
-    }
-
-    /// A cancelled operation leaves the shared windows it entered.
-    fn prepare_cancelled(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
-        let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id);
-        let id = operation.operation.ref_op_id.as_deref().map(id_hash);
-        let (Some(wallet), Some(id)) = (wallet, id) else { return };
-        let Some(row) = wallet.find(&self.plan, id) else { return };
-        for aggregate in row.windows(self.plan.mask_words).filter(|id| !self.plan.aggregates[*id].owned) {
-            if self.plan.aggregates[aggregate].key_words.iter().all(|word| *word != usize::MAX) {
-                request.windows.push(SharedKey { aggregate, key: wallet::key_of_row(&self.plan, aggregate, row) });
-            }
-        }
     }
 
     fn plain_judge<'e, 'o>(
         &'e self,
         operation: &'e Enriched<'o>,
         view: &'e SharedView,
-        memo: &'e mut Vec<Option<AggregateValue>>,
+        memo: &'e mut Memo,
     ) -> Judge<'e, 'o> {
         Judge {
             plan: &self.plan,
@@ -120,6 +100,7 @@ impl Engine {
             wallet: &self.nobody,
             view,
             day: self.day,
+            mrp: None,
             is_blocked: false,
             is_monitored: false,
             feeds: smallvec::SmallVec::new(),
@@ -134,10 +115,11 @@ impl Engine {
         let at = operation.operation.occurred_at;
         if !self.day.contains(at) {
             self.day = day_of(&self.plan, at);
+            self.mrp = self.plan.rules.mrp.at(self.day.start);
         }
         let mut memo = std::mem::take(&mut self.memo);
         let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id).unwrap_or(&self.nobody);
-        let context = Context { plan: &self.plan, wallet, view, day: self.day };
+        let context = Context { plan: &self.plan, wallet, view, day: self.day, mrp: self.mrp };
         let step = decide::decide(&context, operation, &mut memo);
         self.memo = memo;
         step

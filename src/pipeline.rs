@@ -16,6 +16,7 @@ use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{self, Rejection};
+use crate::rules::program::Inputs;
 
 /// How many records are understood and decided together while they lie in the processor's caches.
 const TOGETHER: usize = 64;
@@ -27,7 +28,7 @@ pub trait SharedStore {
         false
     }
     /// Fetches what a batch needs. A store that is away answers with a view that is not available.
-    fn fetch(&self, plan: &Plan, request: &SharedRequest) -> SharedView;
+    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView);
     /// Makes the changes of a committed batch count. Idempotent by operation.
     fn apply(&self, plan: &Plan, changes: &[SharedChange]);
 }
@@ -35,12 +36,12 @@ pub trait SharedStore {
 /// What is known of addresses.
 pub trait AddressBook {
     /// Looks an operation's address up; without one, tells what could have been known.
-    fn facts(&self, address: Option<IpAddr>) -> AddressFacts;
+    fn facts(&self, address: Option<IpAddr>, asks: Inputs) -> AddressFacts;
 }
 
 impl AddressBook for Geo {
-    fn facts(&self, address: Option<IpAddr>) -> AddressFacts {
-        AddressFacts::of(self, address)
+    fn facts(&self, address: Option<IpAddr>, asks: Inputs) -> AddressFacts {
+        AddressFacts::of(self, address, asks)
     }
 }
 
@@ -99,10 +100,6 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         let mut decided = Decided { answers: Vec::with_capacity(records.len()), shared: Vec::new(), unknown_fields: 0 };
         let mut view = SharedView::default();
         let fetched_together = if self.store.is_near() { TOGETHER } else { records.len().max(1) };
-        if fetched_together < records.len() {
-            // It would be moved several times while it grows part by part.
-            view.windows.reserve(records.len());
-        }
         for part in records.chunks(fetched_together) {
             let operations: Vec<_> = part.iter().map(|record| self.understand(record)).collect();
             let mut request = SharedRequest::default();
@@ -110,11 +107,12 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
                 self.engine.prepare(operation, &mut request);
             }
             request.keep_unknown(&view);
-            view.absorb(self.store.fetch(self.engine.plan(), &request));
+            self.store.fetch(self.engine.plan(), &request, &mut view);
             for near in operations.chunks(TOGETHER) {
                 self.decide_some(near, &mut view, &mut decided);
             }
         }
+        decided.shared = view.into_changes();
         decided
     }
 
@@ -148,7 +146,8 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         {
             return Err(Rejection::timestamp_in_future(operation.occurred_at, arrived_at, self.limits.future_skew_max));
         }
-        let facts = self.geo.facts(operation.ip);
+        let asks = self.engine.plan().of(operation.kind).asks;
+        let facts = self.geo.facts(operation.ip, asks);
         Ok(Enriched::new(operation, facts))
     }
 
@@ -160,8 +159,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             Step::Decided(outcome) => {
                 let outcome = *outcome;
                 for change in outcome.shared {
-                    view.apply(self.engine.plan(), &change);
-                    decided.shared.push(change);
+                    view.apply(self.engine.plan(), change);
                 }
                 self.engine.apply(operation, outcome.changes);
                 Answer::Decided(Box::new(outcome.decision))

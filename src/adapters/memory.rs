@@ -37,21 +37,20 @@ impl SharedStore for MemoryStore {
         true
     }
 
-    fn fetch(&self, _plan: &Plan, request: &SharedRequest) -> SharedView {
-        let mut view = SharedView { available: true, ..SharedView::default() };
+    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
+        view.available = true;
         for key in &request.windows {
             if let Some(window) = self.windows.get(key) {
-                view.windows.entry(*key).or_insert_with(|| window.clone());
+                view.add_window(plan, *key, || window.clone());
             }
         }
         if !self.directory.is_empty() {
             for party in &request.parties {
                 if let Some(blocks) = self.directory.get(party) {
-                    view.directory.entry(*party).or_insert_with(|| blocks.clone());
+                    view.add_blocks(*party, || blocks.clone());
                 }
             }
         }
-        view
     }
 
     fn apply(&self, plan: &Plan, changes: &[SharedChange]) {

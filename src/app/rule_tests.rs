@@ -12,13 +12,13 @@ use crate::adapters::memory::MemoryStore;
 use crate::engine::Engine;
 use crate::engine::enrich::AddressFacts;
 use crate::engine::plan::{Plan, Settings};
-use crate::engine::shared::{Party, SharedRequest};
+use crate::engine::shared::{Party, SharedRequest, SharedView};
 use crate::engine::wallet::Wallet;
 use crate::geo::Lookup;
 use crate::operation::decision::Decision;
 use crate::operation::{Operation, Time, decode};
 use crate::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore};
-use crate::rules::program::{ListRow, Mode, RuleSet, symbol_of_text};
+use crate::rules::program::{Inputs, ListRow, Mode, RuleSet, symbol_of_text};
 use crate::rules::test_file::{Expect, TestAddress, TestCase};
 
 /// What a test found at one step.
@@ -53,7 +53,7 @@ pub struct Outcome {
 struct TestAddresses(BTreeMap<IpAddr, TestAddress>);
 
 impl AddressBook for TestAddresses {
-    fn facts(&self, address: Option<IpAddr>) -> AddressFacts {
+    fn facts(&self, address: Option<IpAddr>, _asks: Inputs) -> AddressFacts {
         let known = address.and_then(|address| self.0.get(&address));
         AddressFacts {
             country: known.and_then(|known| known.country).map_or(Lookup::Unknown, Lookup::Known),
@@ -208,7 +208,8 @@ fn active_restrictions(pipeline: &Pipeline<MemoryStore, TestAddresses>, operatio
     if let Some(address) = operation.ip {
         let party = Party::Address(address);
         let request = SharedRequest { windows: Vec::new(), parties: vec![party] };
-        let view = pipeline.store.fetch(engine.plan(), &request);
+        let mut view = SharedView::default();
+        pipeline.store.fetch(engine.plan(), &request, &mut view);
         active.extend(view.blocks(party).iter().filter(|r| r.covers(at)).map(|r| String::from(&*r.rule)));
     }
     active

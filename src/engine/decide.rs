@@ -18,7 +18,7 @@ use crate::rules::program::{
 use super::enrich::Enriched;
 use super::evaluate::{self, AggregateValue, Facts, Ratio};
 use super::fault::Fault;
-use super::judge::{Fired, Judge};
+use super::judge::{Fired, Judge, Memo};
 use super::lifecycle::Lifecycle;
 use super::outcome::{Changes, Outcome, Step};
 use super::plan::{Plan, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID};
@@ -34,6 +34,8 @@ pub struct Context<'e> {
     pub view: &'e SharedView,
     /// The Almaty day of the operation.
     pub day: Span,
+    /// The MRP of that day in tiyn.
+    pub mrp: Option<i64>,
 }
 
 /// The restrictions that bear on an operation.
@@ -49,21 +51,21 @@ pub struct InForce<'e> {
 
 /// Decides an operation; `memo` is scratch space.
 #[must_use]
-pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Vec<Option<AggregateValue>>) -> Step {
+pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -> Step {
     let (plan, wallet) = (context.plan, context.wallet);
     let operation = &enriched.operation;
     if let Some(step) = find_duplicate(plan, wallet, enriched) {
         return step;
     }
     let in_force = find_restrictions(context, enriched);
-    memo.clear();
-    memo.resize(plan.aggregates.len(), None);
+    memo.start(plan.aggregates.len());
     let mut judge = Judge {
         plan,
         operation: enriched,
         wallet,
         view: context.view,
         day: context.day,
+        mrp: context.mrp,
         is_blocked: in_force.wallet.iter().any(|r| matches!(r.kind, RestrictionKind::Block(_))),
         is_monitored: in_force.wallet.iter().any(|r| r.kind == RestrictionKind::Monitor),
         feeds: SmallVec::new(),
@@ -270,8 +272,10 @@ fn show_remembered(judge: &Judge<'_, '_>, id: usize, word: u64, value_type: Type
     if aggregate.owned || !matches!(value_type, Type::Text | Type::Enum | Type::Address | Type::Clauses) {
         return show_word(judge, word, value_type);
     }
-    let window = judge.reading_key(aggregate).and_then(|key| judge.view.windows.get(&SharedKey { aggregate: id, key }));
-    let text = window.and_then(|window| window.texts.iter().find(|(known, _)| *known == word));
+    let key = judge.reading_key(aggregate).map(|key| SharedKey { aggregate: id, key });
+    let window = key.and_then(|key| judge.view.window(judge.plan, key));
+    let texts = window.as_deref().map_or(&[][..], |window| &window.texts);
+    let text = texts.iter().find(|(known, _)| *known == word);
     text.map_or(EvidenceValue::Missing, |(_, text)| EvidenceValue::Text(text.clone()))
 }
 

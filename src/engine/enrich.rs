@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::geo::{Geo, Lookup};
 use crate::operation::Operation;
 use crate::operation::content::{content_hash, id_hash};
-use crate::rules::program::{symbol_of_address, symbol_of_text};
+use crate::rules::program::{Inputs, symbol_of_address, symbol_of_text};
 
 /// What the geo databases say of the operation's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +15,19 @@ pub struct AddressFacts {
 }
 
 impl AddressFacts {
-    /// Asks the databases; without an address they answer unknown, unless they are missing.
+    /// Asks the databases for what is wanted, and for nothing else: a look-up costs more than most rules.
+    /// Without an address they answer unknown, unless they are missing.
     #[must_use]
-    pub fn of(geo: &Geo, address: Option<IpAddr>) -> Self {
+    pub fn of(geo: &Geo, address: Option<IpAddr>, asks: Inputs) -> Self {
         match address {
-            Some(address) => Self { country: geo.country(address), anonymizer: geo.anonymizer(address) },
+            Some(address) => Self {
+                country: if asks.contains(Inputs::GEOIP_COUNTRY) { geo.country(address) } else { Lookup::Unknown },
+                anonymizer: if asks.contains(Inputs::GEOIP_ANONYMIZER) {
+                    geo.anonymizer(address)
+                } else {
+                    Lookup::Unknown
+                },
+            },
             None => Self {
                 country: geo.country_database().map_or(Lookup::DatabaseMissing, |_| Lookup::Unknown),
                 anonymizer: geo.anonymizer_database().map_or(Lookup::DatabaseMissing, |_| Lookup::Unknown),

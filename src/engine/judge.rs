@@ -21,6 +21,32 @@ use super::shared::{SharedKey, SharedView};
 use super::wallet::{FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
 
+/// The aggregates of one operation that were computed already. Starting anew costs nothing.
+#[derive(Debug, Default)]
+pub struct Memo {
+    operation: u64,
+    values: Vec<(u64, AggregateValue)>,
+}
+
+impl Memo {
+    /// Forgets the last operation's values.
+    pub fn start(&mut self, aggregates: usize) {
+        self.operation += 1;
+        if self.values.len() < aggregates {
+            self.values.resize(aggregates, (0, AggregateValue::Missing));
+        }
+    }
+
+    fn get(&self, id: AggregateId) -> Option<AggregateValue> {
+        let (operation, value) = self.values[id];
+        (operation == self.operation).then_some(value)
+    }
+
+    fn set(&mut self, id: AggregateId, value: AggregateValue) {
+        self.values[id] = (self.operation, value);
+    }
+}
+
 /// A rule that fired on the operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Fired {
@@ -37,6 +63,8 @@ pub struct Judge<'e, 'o> {
     pub view: &'e SharedView,
     /// The Almaty day of the operation.
     pub day: Span,
+    /// The MRP of that day in tiyn.
+    pub mrp: Option<i64>,
     pub is_blocked: bool,
     pub is_monitored: bool,
     /// Windows the operation enters if it is not refused, one bit each.
@@ -46,7 +74,7 @@ pub struct Judge<'e, 'o> {
     /// Whether the rule being evaluated is enforced: shadow matches are invisible to it.
     pub for_enforced: bool,
     /// Aggregates computed already.
-    pub memo: &'e mut Vec<Option<AggregateValue>>,
+    pub memo: &'e mut Memo,
 }
 
 type Gathered = SmallVec<[Entry; SCANNED_ROWS_MAX]>;
@@ -194,7 +222,8 @@ impl Judge<'_, '_> {
             return AggregateValue::Missing;
         }
         let aggregate = &self.plan.aggregates[id];
-        let window = self.view.windows.get(&SharedKey { aggregate: id, key });
+        let window = self.view.window(self.plan, SharedKey { aggregate: id, key });
+        let window = window.as_deref();
         self.of_state(aggregate, window.map(|window| &window.state), window.and_then(|window| window.newest), this)
     }
 
@@ -382,7 +411,7 @@ impl Judge<'_, '_> {
         if aggregate.owned {
             self.wallet.run(id, key).map(|run| (run.length, run.last))
         } else {
-            self.view.windows.get(&SharedKey { aggregate: id, key })?.run
+            self.view.window(self.plan, SharedKey { aggregate: id, key })?.run
         }
     }
 
@@ -560,7 +589,7 @@ impl Facts for Judge<'_, '_> {
     }
 
     fn mrp(&self) -> Option<i64> {
-        self.plan.rules.mrp.at(self.day.start)
+        self.mrp
     }
 
     fn aggregate(&mut self, id: AggregateId) -> AggregateValue {
@@ -569,11 +598,11 @@ impl Facts for Judge<'_, '_> {
             // Matches so far: another value at each stage.
             return self.compute(id);
         }
-        if let Some(value) = self.memo[id] {
+        if let Some(value) = self.memo.get(id) {
             return value;
         }
         let value = self.compute(id);
-        self.memo[id] = Some(value);
+        self.memo.set(id, value);
         value
     }
 

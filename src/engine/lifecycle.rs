@@ -180,7 +180,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             }
         }
         if let Some(party) = party {
-            self.shared.push(SharedChange::Place { party, restriction: restriction.clone() });
+            self.shared.push(SharedChange::Place { party, restriction: Box::new(restriction.clone()) });
         }
         if kind != RestrictionKind::Block(Block::AddressLogin) {
             self.placed.push(restriction);

@@ -7,7 +7,8 @@ use super::fault::Fault;
 use crate::operation::OperationType;
 use crate::operation::time::{DAY, HOUR};
 use crate::rules::program::{
-    Aggregate, AggregateId, Field, Function, Mode, Operand, Rule, RuleSet, Scope, Stream, Window, symbol_of_text,
+    Aggregate, AggregateId, Field, Function, Inputs, Mode, Operand, Rule, RuleSet, Scope, Stream, Window,
+    symbol_of_text,
 };
 use crate::rules::program::{Comparison, Condition, Number, Symbol};
 
@@ -92,6 +93,8 @@ pub struct TypePlan {
     pub feeds: Vec<AggregateId>,
     /// Shared aggregates that some rule of the type reads.
     pub shared_reads: Vec<AggregateId>,
+    /// What the geo databases are asked for: nothing, unless a rule or a window looks at the address.
+    pub asks: Inputs,
 }
 
 impl Plan {
@@ -148,7 +151,7 @@ fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationTy
         .filter(|index| rules.rules[*index].mode != Mode::Off && rules.rules[*index].on.contains(kind))
         .collect();
     met.sort_by_key(|index| (rules.rules[*index].stage, rules.rules[*index].reads_login_run, *index));
-    let feeds = (0..aggregates.len())
+    let feeds: Vec<AggregateId> = (0..aggregates.len())
         .filter(|id| matches!(aggregates[*id].definition.stream, Stream::Operations(types) if types.contains(kind)))
         .collect();
     let mut shared_reads: Vec<_> = met
@@ -158,7 +161,29 @@ fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationTy
         .collect();
     shared_reads.sort_unstable();
     shared_reads.dedup();
-    TypePlan { rules: met, feeds, shared_reads }
+    let asks = asks_of(rules, aggregates, &met, &feeds);
+    TypePlan { rules: met, feeds, shared_reads, asks }
+}
+
+/// Finds what the rules and windows that operations of a type meet want to know of their address.
+fn asks_of(rules: &RuleSet, aggregates: &[PlannedAggregate], met: &[usize], feeds: &[AggregateId]) -> Inputs {
+    let mut asks = met.iter().fold(Inputs::default(), |asks, index| asks.union(rules.rules[*index].needs));
+    for id in feeds {
+        let aggregate = &aggregates[*id];
+        let mut fields = aggregate.residual_past.clone();
+        fields.extend(aggregate.key_past.iter().chain(&aggregate.definition.value).cloned());
+        if let Some(filter) = &aggregate.definition.filter {
+            past_fields(filter, &mut fields);
+        }
+        for field in fields {
+            match field {
+                Field::IpCountry => asks = asks.union(Inputs::GEOIP_COUNTRY),
+                Field::IpIsAnonymizer => asks = asks.union(Inputs::GEOIP_ANONYMIZER),
+                _ => {}
+            }
+        }
+    }
+    asks
 }
 
 /// Collects the fields that rows must keep: keys, values, and what a residual `where` reads.

@@ -3,8 +3,11 @@
 //!
 //! The engine reads a [`SharedView`] that was fetched for a batch and never the store itself.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
+
+use smallvec::SmallVec;
 
 use uuid::Uuid;
 
@@ -64,7 +67,7 @@ pub enum SharedChange {
     },
     Place {
         party: Party,
-        restriction: Restriction,
+        restriction: Box<Restriction>,
     },
     Lift {
         party: Party,
@@ -91,14 +94,19 @@ pub struct SharedWindow {
 /// Shared state as one batch sees it: what was fetched, and what the batch itself changed since.
 #[derive(Debug, Default)]
 pub struct SharedView {
-    pub windows: HashMap<SharedKey, SharedWindow, foldhash::fast::FixedState>,
-    pub directory: HashMap<Party, Vec<Restriction>, foldhash::fast::FixedState>,
+    windows: HashMap<SharedKey, SharedWindow, foldhash::fast::FixedState>,
+    directory: HashMap<Party, Vec<Restriction>, foldhash::fast::FixedState>,
     /// False while the store is away: what needs it is missing.
     pub available: bool,
+    /// The batch's changes so far, for after its commit.
+    changes: Vec<SharedChange>,
+    /// Changes of windows that nothing has read yet: positions in `changes`. Most windows that a batch
+    /// enters it never reads.
+    unread: HashMap<SharedKey, SmallVec<[usize; 2]>, foldhash::fast::FixedState>,
 }
 
 impl SharedRequest {
-    /// Leaves out what the view holds already, and repetitions.
+    /// Leaves out what the view holds already.
     pub fn keep_unknown(&mut self, view: &SharedView) {
         self.windows.retain(|key| !view.windows.contains_key(key));
         self.parties.retain(|party| !view.directory.contains_key(party));
@@ -106,19 +114,21 @@ impl SharedRequest {
 }
 
 impl SharedView {
-    /// Takes in what was fetched later. What the view holds already has the batch's own changes and stays.
-    pub fn absorb(&mut self, fetched: Self) {
-        self.available = fetched.available;
-        if self.windows.capacity() == 0 {
-            self.windows = fetched.windows;
-        } else {
-            for (key, window) in fetched.windows {
-                self.windows.entry(key).or_insert(window);
-            }
+    /// Adds a window that the store holds, under the changes the batch has made to it.
+    pub fn add_window(&mut self, plan: &Plan, key: SharedKey, stored: impl FnOnce() -> SharedWindow) {
+        if self.windows.contains_key(&key) {
+            return;
         }
-        for (party, blocks) in fetched.directory {
-            self.directory.entry(party).or_insert(blocks);
+        let mut window = stored();
+        for position in self.unread.remove(&key).unwrap_or_default() {
+            window.apply(plan, &self.changes[position]);
         }
+        self.windows.insert(key, window);
+    }
+
+    /// Adds the blocks that the store holds for a party, unless the batch changed them already.
+    pub fn add_blocks(&mut self, party: Party, stored: impl FnOnce() -> Vec<Restriction>) {
+        self.directory.entry(party).or_insert_with(stored);
     }
 
     /// Returns the blocks in the directory for a party.
@@ -130,27 +140,45 @@ impl SharedView {
         self.directory.get(&party).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns a window that the request named. One that the store did not hold is made of what the
+    /// batch itself entered.
+    #[must_use]
+    pub fn window(&self, plan: &Plan, key: SharedKey) -> Option<Cow<'_, SharedWindow>> {
+        if let Some(window) = self.windows.get(&key) {
+            return Some(Cow::Borrowed(window));
+        }
+        let positions = self.unread.get(&key)?;
+        let mut window = SharedWindow::new(plan, key);
+        positions.iter().for_each(|position| window.apply(plan, &self.changes[*position]));
+        Some(Cow::Owned(window))
+    }
+
     /// Lets the batch's next operations see a change.
-    pub fn apply(&mut self, plan: &Plan, change: &SharedChange) {
-        match change {
+    pub fn apply(&mut self, plan: &Plan, change: SharedChange) {
+        match &change {
             SharedChange::Place { party, .. } | SharedChange::Lift { party, .. } | SharedChange::Seen { party, .. } => {
                 let is_known = self.directory.contains_key(party);
-                change_directory(&mut self.directory, plan, change);
+                change_directory(&mut self.directory, plan, &change);
                 if is_known {
                     // A party without blocks stays, or what the store still holds would come back.
                     self.directory.entry(*party).or_default();
                 }
             }
-            // The request named every key the batch can enter: one that is not here is empty.
-            SharedChange::Insert { key, .. } | SharedChange::Run { key, .. } | SharedChange::Text { key, .. } => {
-                self.windows.entry(*key).or_insert_with(|| SharedWindow::new(plan, *key)).apply(plan, change);
-            }
-            SharedChange::Remove { key, .. } => {
-                if let Some(window) = self.windows.get_mut(key) {
-                    window.apply(plan, change);
-                }
-            }
+            SharedChange::Insert { key, .. }
+            | SharedChange::Remove { key, .. }
+            | SharedChange::Run { key, .. }
+            | SharedChange::Text { key, .. } => match self.windows.get_mut(key) {
+                Some(window) => window.apply(plan, &change),
+                None => self.unread.entry(*key).or_default().push(self.changes.len()),
+            },
         }
+        self.changes.push(change);
+    }
+
+    /// Ends the batch: its changes, for after the commit.
+    #[must_use]
+    pub fn into_changes(self) -> Vec<SharedChange> {
+        self.changes
     }
 }
 
@@ -194,7 +222,7 @@ pub fn change_directory<S: std::hash::BuildHasher>(
         SharedChange::Place { party, restriction } => {
             let blocks = directory.entry(*party).or_default();
             if !blocks.iter().any(|known| known.id == restriction.id) {
-                blocks.push(restriction.clone());
+                blocks.push(Restriction::clone(restriction));
             }
         }
         SharedChange::Lift { party, restriction } => {

@@ -14,7 +14,7 @@ use kuzet::engine::plan::{Plan, Settings};
 use kuzet::geo::Lookup;
 use kuzet::operation::decode::encode_rejection;
 use kuzet::pipeline::{AddressBook, Answer, Limits, Pipeline, Record};
-use kuzet::rules::program::{ListRow, RuleSet};
+use kuzet::rules::program::{Inputs, ListRow, RuleSet};
 
 use crate::compare::EngineAnswer;
 use crate::naive::{FLAGGED_ACCOUNTS, FLAGGED_PHONES, FLAGGED_WALLETS, GeoMap};
@@ -23,7 +23,7 @@ use crate::naive::{FLAGGED_ACCOUNTS, FLAGGED_PHONES, FLAGGED_WALLETS, GeoMap};
 struct Addresses<'g>(&'g GeoMap);
 
 impl AddressBook for Addresses<'_> {
-    fn facts(&self, address: Option<IpAddr>) -> AddressFacts {
+    fn facts(&self, address: Option<IpAddr>, _asks: Inputs) -> AddressFacts {
         let known = address.and_then(|address| self.0.iter().find(|record| record.address.parse() == Ok(address)));
         let country = known.and_then(|known| known.country);
         let hides = |flag: &&str| ["vpn", "public_proxy", "residential_proxy", "tor"].contains(flag);
