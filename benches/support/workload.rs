@@ -15,7 +15,7 @@ use kuzet::rules::{self, SourceFile};
 use serde::Deserialize;
 
 /// How many records are decided at a time, as `kuzet replay` does.
-pub(crate) const BATCH: usize = 8_192;
+pub(crate) const BATCH: usize = 256;
 /// A fifth of the operations is theirs.
 const BUSY_WALLETS: u64 = 1_000;
 /// 2026-04-01T00:00:00Z: every shipped rule applies.

@@ -21,7 +21,7 @@ use crate::adapters::folders::{self, Folder};
 use crate::app;
 
 /// How many records are decided at a time.
-const BATCH_RECORDS_MAX: usize = 8_192;
+const BATCH_RECORDS_MAX: usize = 256;
 
 const AFTER_HELP: &str = "\
 The summary goes to standard error; --log-format json makes it one JSON object.
