@@ -1,6 +1,7 @@
 //! Shared state in this process: a concurrent map that several shards' workers may use.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
@@ -16,6 +17,8 @@ use crate::pipeline::SharedStore;
 pub struct MemoryStore {
     windows: DashMap<SharedKey, SharedWindow, foldhash::fast::RandomState>,
     directory: DashMap<Party, Vec<Restriction>, foldhash::fast::RandomState>,
+    /// How many parties the directory holds: asked for every batch, when there mostly is none.
+    parties: AtomicUsize,
 }
 
 impl MemoryStore {
@@ -44,7 +47,7 @@ impl SharedStore for MemoryStore {
                 view.add_window(plan, *key, || window.clone());
             }
         }
-        if !self.directory.is_empty() {
+        if self.parties.load(Ordering::Relaxed) > 0 {
             for party in &request.parties {
                 if let Some(blocks) = self.directory.get(party) {
                     view.add_blocks(*party, || blocks.clone());
@@ -83,5 +86,6 @@ impl MemoryStore {
         if let Some(blocks) = one.remove(&party) {
             self.directory.insert(party, blocks);
         }
+        self.parties.store(self.directory.len(), Ordering::Relaxed);
     }
 }

@@ -274,9 +274,8 @@ fn show_remembered(judge: &Judge<'_, '_>, id: usize, word: u64, value_type: Type
     }
     let key = judge.reading_key(aggregate).map(|key| SharedKey { aggregate: id, key });
     let window = key.and_then(|key| judge.view.window(judge.plan, key));
-    let texts = window.as_deref().map_or(&[][..], |window| &window.texts);
-    let text = texts.iter().find(|(known, _)| *known == word);
-    text.map_or(EvidenceValue::Missing, |(_, text)| EvidenceValue::Text(text.clone()))
+    let text = window.as_deref().and_then(|window| window.text(word));
+    text.map_or(EvidenceValue::Missing, |text| EvidenceValue::Text(text.into()))
 }
 
 fn show_number(number: Ratio, value_type: Type) -> EvidenceValue {

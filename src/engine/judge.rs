@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::index::{entry, is_indexed, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{Plan, PlannedAggregate};
-use super::shared::{SharedKey, SharedView};
+use super::shared::{SharedKey, SharedView, SharedWindow};
 use super::wallet::{FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
 
@@ -224,7 +224,7 @@ impl Judge<'_, '_> {
         let aggregate = &self.plan.aggregates[id];
         let window = self.view.window(self.plan, SharedKey { aggregate: id, key });
         let window = window.as_deref();
-        self.of_state(aggregate, window.map(|window| &window.state), window.and_then(|window| window.newest), this)
+        self.of_state(aggregate, window.map(|window| &window.state), window.and_then(SharedWindow::newest), this)
     }
 
     /// Counts and sums over a short log when nothing in the window is newer than the operation:
@@ -411,7 +411,7 @@ impl Judge<'_, '_> {
         if aggregate.owned {
             self.wallet.run(id, key).map(|run| (run.length, run.last))
         } else {
-            self.view.window(self.plan, SharedKey { aggregate: id, key })?.run
+            self.view.window(self.plan, SharedKey { aggregate: id, key })?.run()
         }
     }
 

@@ -17,7 +17,8 @@ pub enum KeyedState {
     Within(Timeline),
     /// By the first instant of the calendar day or month; with the instant it ends.
     Calendar(BTreeMap<i64, (Time, CalendarCell)>),
-    Chain(Chain),
+    /// Boxed: the other kinds are far more common, and smaller.
+    Chain(Box<Chain>),
 }
 
 impl KeyedState {
@@ -26,7 +27,7 @@ impl KeyedState {
     pub fn new(aggregate: &PlannedAggregate) -> Self {
         match aggregate.definition.window {
             Window::Within(length) => Self::Within(Timeline::new(Shape { measure: measure(aggregate), length })),
-            Window::Quiet(quiet) => Self::Chain(Chain::new(quiet)),
+            Window::Quiet(quiet) => Self::Chain(Box::new(Chain::new(quiet))),
             Window::Today | Window::ThisMonth => Self::Calendar(BTreeMap::new()),
         }
     }

@@ -83,12 +83,19 @@ pub enum SharedChange {
 /// A shared window's state.
 #[derive(Debug, Clone)]
 pub struct SharedWindow {
-    /// The newest entry's time.
-    pub newest: Option<Time>,
-    /// Of a `streak`: length and last counted operation.
-    pub run: Option<(u64, Time)>,
+    /// The newest entry's time in nanoseconds; the least `i64` before the first entry.
+    newest: i64,
     pub state: KeyedState,
-    pub texts: Vec<(u64, Box<str>)>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most shared windows have none of.
+#[derive(Debug, Clone, Default)]
+struct Rare {
+    /// Of a `streak`: length and last counted operation.
+    run: Option<(u64, Time)>,
+    /// The texts behind the symbols that a `last` may have to show.
+    texts: Vec<(u64, Box<str>)>,
 }
 
 /// Shared state as one batch sees it: what was fetched, and what the batch itself changed since.
@@ -187,7 +194,26 @@ impl SharedWindow {
     #[must_use]
     pub fn new(plan: &Plan, key: SharedKey) -> Self {
         let state = KeyedState::new(&plan.aggregates[key.aggregate]);
-        Self { newest: None, run: None, state, texts: Vec::new() }
+        Self { newest: i64::MIN, state, rare: None }
+    }
+
+    /// Returns the newest entry's time.
+    #[must_use]
+    pub fn newest(&self) -> Option<Time> {
+        (self.newest != i64::MIN).then(|| Time::from_nanos(self.newest))
+    }
+
+    /// Returns the length of a run and its last counted operation.
+    #[must_use]
+    pub fn run(&self) -> Option<(u64, Time)> {
+        self.rare.as_ref()?.run
+    }
+
+    /// Returns the text behind a symbol that a `last` gave.
+    #[must_use]
+    pub fn text(&self, symbol: u64) -> Option<&str> {
+        let texts = &self.rare.as_ref()?.texts;
+        texts.iter().find(|(known, _)| *known == symbol).map(|(_, text)| &**text)
     }
 
     /// Applies a change of this window's key; changes of the directory are none of its business.
@@ -196,15 +222,17 @@ impl SharedWindow {
             SharedChange::Insert { key, entry } => {
                 let aggregate = &plan.aggregates[key.aggregate];
                 self.state.insert(aggregate, *entry);
-                let newest = self.newest.map_or(entry.at, |newest| newest.nanos().max(entry.at));
-                self.newest = Some(Time::from_nanos(newest));
-                self.state.evict(aggregate, Time::from_nanos(newest), plan.settings.lateness);
+                self.newest = self.newest.max(entry.at);
+                self.state.evict(aggregate, Time::from_nanos(self.newest), plan.settings.lateness);
             }
             SharedChange::Remove { key, entry } => self.state.remove(&plan.aggregates[key.aggregate], *entry),
-            SharedChange::Run { length, last, .. } => self.run = Some((*length, *last)),
+            SharedChange::Run { length, last, .. } => {
+                self.rare.get_or_insert_default().run = Some((*length, *last));
+            }
             SharedChange::Text { symbol, text, .. } => {
-                if !self.texts.iter().any(|(known, _)| known == symbol) {
-                    self.texts.push((*symbol, text.clone()));
+                let texts = &mut self.rare.get_or_insert_default().texts;
+                if !texts.iter().any(|(known, _)| known == symbol) {
+                    texts.push((*symbol, text.clone()));
                 }
             }
             SharedChange::Place { .. } | SharedChange::Lift { .. } | SharedChange::Seen { .. } => {}

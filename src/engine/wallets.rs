@@ -1,13 +1,15 @@
 //! All wallets of a shard, found by id. Split into many small tables so that none ever stalls the
 //! stream while it grows.
 
+use std::cell::Cell;
+
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::wallet::Wallet;
 
 /// A power of two: so many tables, each grows on its own.
-const TABLES: usize = 1_024;
+const TABLES: usize = 4_096;
 
 /// How many records are approached together without taking memory for it.
 const APPROACHED: usize = 64;
@@ -16,6 +18,8 @@ const APPROACHED: usize = 64;
 #[derive(Debug)]
 pub struct Wallets {
     tables: Vec<Table>,
+    /// Where the last wallet was found: deciding reads it, applying writes it.
+    recent: Cell<(u64, usize)>,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +32,7 @@ struct Table {
 
 impl Default for Wallets {
     fn default() -> Self {
-        Self { tables: (0..TABLES).map(|_| Table::default()).collect() }
+        Self { tables: (0..TABLES).map(|_| Table::default()).collect(), recent: Cell::new((0, usize::MAX)) }
     }
 }
 
@@ -44,7 +48,7 @@ impl Table {
 }
 
 fn table_of(symbol: u64) -> usize {
-    usize::try_from(symbol >> 54).unwrap_or(0) % TABLES
+    usize::try_from(symbol >> 52).unwrap_or(0) % TABLES
 }
 
 impl Wallets {
@@ -52,7 +56,9 @@ impl Wallets {
     #[must_use]
     pub fn get(&self, symbol: u64, id: &str) -> Option<&Wallet> {
         let table = &self.tables[table_of(symbol)];
-        table.position(symbol, id).map(|position| &table.wallets[position])
+        let position = table.position(symbol, id)?;
+        self.recent.set((symbol, position));
+        Some(&table.wallets[position])
     }
 
     /// Brings the records of wallets that are about to act near. One after another each would be
@@ -73,7 +79,9 @@ impl Wallets {
     /// Finds a wallet or makes its empty record.
     pub fn get_or_insert(&mut self, symbol: u64, id: &str) -> &mut Wallet {
         let table = &mut self.tables[table_of(symbol)];
-        let found = table.position(symbol, id);
+        let (recent, position) = self.recent.get();
+        let is_recent = recent == symbol && table.wallets.get(position).is_some_and(|wallet| *wallet.id == *id);
+        let found = if is_recent { Some(position) } else { table.position(symbol, id) };
         let Table { positions, symbols, wallets } = table;
         let position = found.unwrap_or_else(|| {
             let position = u32::try_from(wallets.len()).unwrap_or(u32::MAX);
