@@ -126,7 +126,7 @@ impl Engine {
     }
 
     /// Makes an outcome's changes to the acting wallet's record count.
-    pub fn apply(&mut self, operation: &Enriched<'_>, changes: Changes) {
+    pub fn apply(&mut self, operation: &Enriched<'_>, changes: &mut Changes) {
         let wallet = self.wallets.get_or_insert(operation.wallet, &operation.operation.wallet_id);
         wallet.apply(&self.plan, changes);
     }

@@ -156,13 +156,12 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         match self.engine.decide(operation, view) {
             Step::Duplicate => Answer::Duplicate,
             Step::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
-            Step::Decided(outcome) => {
-                let outcome = *outcome;
+            Step::Decided(mut outcome) => {
                 for change in outcome.shared {
                     view.apply(self.engine.plan(), change);
                 }
-                self.engine.apply(operation, outcome.changes);
-                Answer::Decided(Box::new(outcome.decision))
+                self.engine.apply(operation, &mut outcome.changes);
+                Answer::Decided(outcome.decision)
             }
         }
     }

@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use crate::geo::Lookup;
-use crate::operation::decision::{Decision, EvidenceValue, Match, Verdict, decision_id};
+use crate::operation::decision::{Command, Decision, EvidenceValue, Match, Verdict, decision_id};
 use crate::operation::time::Span;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{
@@ -78,13 +78,12 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
     let mut matches = Vec::new();
     fire_rules(&mut judge, !in_force.refusing.is_empty(), &mut matches, &mut degraded);
 
-    let mut lifecycle = Lifecycle::new(context, enriched, &in_force);
-    lifecycle.place(&mut judge);
-    let verdict = lifecycle.verdict(&mut matches);
-    lifecycle.command_operation(verdict);
-    lifecycle.carry_out(verdict);
-    lifecycle.report(&mut judge);
-    let (commands, mut changes, mut shared) = lifecycle.finish();
+    let is_plain = judge.fired.is_empty() && in_force.refusing.is_empty() && in_force.holding.is_empty();
+    let (verdict, commands, mut changes, mut shared) = if is_plain && !has_effects(operation.kind) {
+        (Verdict::Allow, Vec::new(), Changes::default(), Vec::new())
+    } else {
+        live(context, &mut judge, &in_force, &mut matches)
+    };
 
     matches.sort_by(|a, b| a.rule.cmp(&b.rule));
     let newest = wallet.newest();
@@ -103,7 +102,36 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         degraded: names_of(degraded),
         ruleset: plan.ruleset.clone(),
     };
-    Step::Decided(Box::new(Outcome { decision, changes, shared }))
+    Step::Decided(Outcome { decision: Box::new(decision), changes, shared })
+}
+
+/// Lets what fired and what is in force have their effects.
+fn live<'e>(
+    context: &Context<'e>,
+    judge: &mut Judge<'_, '_>,
+    in_force: &InForce<'e>,
+    matches: &mut Vec<Match>,
+) -> (Verdict, Vec<Command>, Changes, Vec<SharedChange>) {
+    let mut lifecycle = Lifecycle::new(context, judge.operation, in_force);
+    lifecycle.place(judge);
+    let verdict = lifecycle.verdict(matches);
+    lifecycle.command_operation(verdict);
+    lifecycle.carry_out(verdict);
+    lifecycle.report(judge);
+    let (commands, changes, shared) = lifecycle.finish();
+    (verdict, commands, changes, shared)
+}
+
+/// Tells whether operations of the type do something by themselves, whatever the rules say.
+const fn has_effects(kind: OperationType) -> bool {
+    matches!(
+        kind,
+        OperationType::Pin
+            | OperationType::Cancelled
+            | OperationType::IdentityConfirmed
+            | OperationType::WalletUnblockRequested
+            | OperationType::IpUnblockRequested
+    )
 }
 
 fn find_duplicate(plan: &Plan, wallet: &Wallet, enriched: &Enriched<'_>) -> Option<Step> {
@@ -363,7 +391,7 @@ fn enter(judge: &Judge<'_, '_>, id: usize, row: usize, changes: &mut Changes, sh
             // A late attempt does not make the run look older than its newest attempt.
             let last = judge.run_last(id, aggregate, key).filter(|_| length > 1).map_or(at, |last| last.max(at));
             if aggregate.owned {
-                changes.rare.runs.push(Run { aggregate: id, key, length, last });
+                changes.rare().runs.push(Run { aggregate: id, key, length, last });
             } else {
                 shared.push(SharedChange::Run { key: shared_key, length, last });
             }
@@ -402,7 +430,7 @@ fn remember_text(
     };
     let Some(text) = text else { return };
     if judge.plan.aggregates[id].owned {
-        changes.rare.texts.push((symbol, text));
+        changes.rare().texts.push((symbol, text));
     } else {
         shared.push(SharedChange::Text { key, symbol, text });
     }

@@ -304,7 +304,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             let restriction = ask.restriction.map_or(Uuid::nil(), |terms| terms.id);
             Cause { restriction, rule: ask.bearer.0, clauses: ask.bearer.1, own: ask.own }
         };
-        self.changes.rare.starts_waiting = Some(Waiting {
+        self.changes.rare().starts_waiting = Some(Waiting {
             op_id: (*self.operation.operation.op_id).into(),
             id: self.operation.id,
             arrival: self.context.wallet.arrivals(),
@@ -553,14 +553,20 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     #[must_use]
     pub fn finish(mut self) -> (Vec<Command>, Changes, Vec<SharedChange>) {
         sort_commands(&mut self.commands);
-        self.changes.rare.placed = self.placed;
-        self.changes.rare.lifted = self.lifted;
+        if !self.placed.is_empty() {
+            self.changes.rare().placed = self.placed;
+        }
+        if !self.lifted.is_empty() {
+            self.changes.rare().lifted = self.lifted;
+        }
         if let Some(after) = self.waiting {
+            let rare = self.changes.rare();
             for before in self.context.wallet.waiting() {
-                match after.iter().find(|waiting| waiting.arrival == before.arrival) {
-                    None => self.changes.rare.no_longer_waiting.push(before.arrival),
-                    Some(now) if now != before => self.changes.rare.waits_otherwise.push(now.clone()),
-                    Some(_) => {}
+                // Both are in the order of arrival.
+                match after.binary_search_by_key(&before.arrival, |waiting| waiting.arrival) {
+                    Err(_) => rare.no_longer_waiting.push(before.arrival),
+                    Ok(position) if after[position] != *before => rare.waits_otherwise.push(after[position].clone()),
+                    Ok(_) => {}
                 }
             }
         }

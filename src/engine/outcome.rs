@@ -15,8 +15,9 @@ use super::wallet::Run;
 
 /// What became of one record's operation.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every step is a decision; a box would cost each of them")]
 pub enum Step {
-    Decided(Box<Outcome>),
+    Decided(Outcome),
     /// The operation was decided before, with the same content.
     Duplicate,
     /// The id was used before, with other content.
@@ -26,7 +27,7 @@ pub enum Step {
 /// A decision and the state changes that go with it.
 #[derive(Debug)]
 pub struct Outcome {
-    pub decision: Decision,
+    pub decision: Box<Decision>,
     pub changes: Changes,
     pub shared: Vec<SharedChange>,
 }
@@ -40,7 +41,7 @@ pub struct Changes {
     pub rows: SmallVec<[u64; 16]>,
     /// The operation that leaves every window.
     pub cancelled: Option<u128>,
-    pub rare: RareChanges,
+    rare: Option<Box<RareChanges>>,
 }
 
 /// Changes to what most wallets have none of.
@@ -59,15 +60,14 @@ pub struct RareChanges {
 }
 
 impl Changes {
-    /// Tells whether a record without rare parts needs them now.
+    /// Returns the changes of what most wallets have none of, to add to them.
+    pub fn rare(&mut self) -> &mut RareChanges {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Takes the changes of what most wallets have none of.
     #[must_use]
-    pub fn touches_rare(&self) -> bool {
-        let rare = &self.rare;
-        !rare.runs.is_empty()
-            || !rare.placed.is_empty()
-            || !rare.no_longer_waiting.is_empty()
-            || !rare.waits_otherwise.is_empty()
-            || rare.starts_waiting.is_some()
-            || !rare.texts.is_empty()
+    pub fn take_rare(&mut self) -> Option<Box<RareChanges>> {
+        self.rare.take()
     }
 }

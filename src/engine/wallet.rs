@@ -236,14 +236,15 @@ impl Wallet {
     }
 
     /// Makes the changes of a committed outcome count.
-    pub fn apply(&mut self, plan: &Plan, changes: Changes) {
+    pub fn apply(&mut self, plan: &Plan, changes: &mut Changes) {
         if let Some(id) = changes.cancelled {
             self.cancel(plan, id);
         }
-        if changes.touches_rare() || self.rare.is_some() {
+        let rare_changes = changes.take_rare();
+        if rare_changes.is_some() || self.rare.is_some() {
             let newest = changes.newest.or(self.newest);
             let rare = self.rare.get_or_insert_with(Box::default);
-            rare.apply(changes.rare, newest, plan.settings.lateness);
+            rare.apply(*rare_changes.unwrap_or_default(), newest, plan.settings.lateness);
         }
         self.newest = self.newest.max(changes.newest);
         for row in changes.rows.chunks_exact(plan.stride()) {
@@ -440,11 +441,11 @@ impl Rare {
         }
         self.restrictions.extend(changes.placed);
         if !changes.no_longer_waiting.is_empty() {
-            self.waiting.retain(|waiting| !changes.no_longer_waiting.contains(&waiting.arrival));
+            self.waiting.retain(|waiting| changes.no_longer_waiting.binary_search(&waiting.arrival).is_err());
         }
         for changed in changes.waits_otherwise {
-            if let Some(known) = self.waiting.iter_mut().find(|known| known.arrival == changed.arrival) {
-                *known = changed;
+            if let Ok(position) = self.waiting.binary_search_by_key(&changed.arrival, |known| known.arrival) {
+                self.waiting[position] = changed;
             }
         }
         if let Some(waiting) = changes.starts_waiting {
