@@ -1,5 +1,6 @@
 //! The rule language beyond what the shipped rules use, through the whole pipeline: what a condition
 //! reads is shown in a match's evidence and compared with what the language promises.
+#![expect(clippy::print_stdout, reason = "seeds belong in the test's output")]
 
 use kuzet::adapters::memory::MemoryStore;
 use kuzet::app;

@@ -136,8 +136,8 @@ fn stream(seed: u64, count: usize, wallets: u64) {
             decide(&mut pipeline, &[cancelled]);
             continue;
         }
-        newest += i64::try_from([0, 0, 1, 20, 59, 60, 61, 299][usize::try_from(random.below(8)).expect("small")])
-            .expect("small");
+        let steps: [i64; 8] = [0, 0, 1, 20, 59, 60, 61, 299];
+        newest += steps[usize::try_from(random.below(8)).expect("small")];
         // Late within what is allowed, against the newest of all: for each wallet it is no later.
         let late = if random.below(4) == 0 { i64::try_from(random.below(590)).expect("small") } else { 0 };
         let entry = Seen {
