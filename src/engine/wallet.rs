@@ -4,6 +4,8 @@
 //! entered (the mask) and the words those windows compute with. Small logs are scanned; a log that
 //! grows gets an index beside it ([`super::index`]), which can always be made again from the rows.
 
+use compact_str::CompactString;
+
 use crate::operation::Time;
 
 use super::index::Index;
@@ -101,12 +103,22 @@ pub struct ChainStart {
     pub last: Time,
 }
 
+/// A time in nanoseconds, the least `i64` where there is none: half the size of an `Option`.
+#[derive(Debug, Clone, Copy)]
+struct Newest(i64);
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self(i64::MIN)
+    }
+}
+
 /// One wallet.
 #[derive(Debug, Default)]
 pub struct Wallet {
-    pub id: Box<str>,
+    pub id: CompactString,
     /// The newest time of its operations that were not refused.
-    newest: Option<Time>,
+    newest: Newest,
     /// Rows in order of arrival, [`Plan::stride`] words each.
     rows: Vec<u64>,
     /// Words at the front of `rows` that no longer count.
@@ -138,8 +150,8 @@ impl Wallet {
 
     /// Returns the newest time of the wallet's operations that were not refused.
     #[must_use]
-    pub const fn newest(&self) -> Option<Time> {
-        self.newest
+    pub fn newest(&self) -> Option<Time> {
+        (self.newest.0 != i64::MIN).then(|| Time::from_nanos(self.newest.0))
     }
 
     /// Returns how many operations and matches were written to the log so far.
@@ -242,11 +254,13 @@ impl Wallet {
         }
         let rare_changes = changes.take_rare();
         if rare_changes.is_some() || self.rare.is_some() {
-            let newest = changes.newest.or(self.newest);
+            let newest = changes.newest.or(self.newest());
             let rare = self.rare.get_or_insert_with(Box::default);
             rare.apply(*rare_changes.unwrap_or_default(), newest, plan.settings.lateness);
         }
-        self.newest = self.newest.max(changes.newest);
+        if let Some(newest) = changes.newest {
+            self.newest.0 = self.newest.0.max(newest.nanos());
+        }
         for row in changes.rows.chunks_exact(plan.stride()) {
             self.push(plan, row);
         }
@@ -265,8 +279,9 @@ impl Wallet {
         self.rows.extend_from_slice(row);
         self.rows[start + ROW_FLAGS] |= self.arrivals << 32;
         self.arrivals += 1;
+        let newest = self.newest();
         if let Some(Rare { index: Some(index), chains, .. }) = self.rare.as_deref_mut() {
-            index.insert(plan, Row(&self.rows[start..]), self.newest, chains);
+            index.insert(plan, Row(&self.rows[start..]), newest, chains);
         } else if self.row_count(plan) > SCANNED_ROWS_MAX {
             self.build_index(plan);
         }
@@ -276,14 +291,14 @@ impl Wallet {
         let mut index = Index::default();
         let chains = self.rare.as_ref().map_or(&[][..], |rare| &rare.chains);
         for row in self.rows(plan) {
-            index.insert(plan, row, self.newest, chains);
+            index.insert(plan, row, self.newest(), chains);
         }
         self.rare.get_or_insert_with(Box::default).index = Some(index);
     }
 
     /// Takes an operation out of every window that still holds it.
     fn cancel(&mut self, plan: &Plan, id: u128) {
-        let (stride, newest) = (plan.stride(), self.newest);
+        let (stride, newest) = (plan.stride(), self.newest());
         let gone = self.gone as usize;
         let positions: Vec<usize> = (0..(self.rows.len() - gone) / stride)
             .map(|number| gone + number * stride)
@@ -306,7 +321,7 @@ impl Wallet {
     /// Lets rows go that no window and no duplicate check can need, at a cost that is constant per
     /// operation: the front of the log each time, all of it after it doubled.
     fn sweep(&mut self, plan: &Plan) {
-        let Some(newest) = self.newest else { return };
+        let Some(newest) = self.newest() else { return };
         let stride = plan.stride();
         while let Some(front) = self.live().get(..stride) {
             if is_needed(plan, Row(front), newest) {
@@ -362,7 +377,9 @@ impl Wallet {
     /// Estimates the bytes the record holds on the heap and in its table.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.id.len() + self.rows.capacity() * 8 + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
+        self.id.capacity().saturating_sub(size_of::<CompactString>())
+            + self.rows.capacity() * 8
+            + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
     }
 }
 
