@@ -70,7 +70,7 @@ fn main() {
 
 fn fetched(whole: &Whole, operations: &[Enriched<'_>]) -> SharedView {
     let mut request = SharedRequest::default();
-    operations.iter().for_each(|operation| whole.pipeline.engine.prepare(operation, &mut request));
+    operations.iter().for_each(|operation| whole.pipeline.engine.prepare_parties(operation, &mut request));
     let mut view = SharedView::default();
     whole.pipeline.store.fetch(whole.pipeline.engine.plan(), &request, &mut view);
     view

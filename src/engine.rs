@@ -1,8 +1,8 @@
 //! The engine: decides operations against rules and state. Pure and synchronous.
 //!
-//! It knows no Kafka, Redis, HTTP, file, thread or clock. [`Engine::prepare`] names the shared keys a
-//! batch needs, [`Engine::decide`] decides one operation over the wallet's record and the fetched
-//! [`SharedView`], [`Engine::apply`] makes the outcome's changes count. An operation is decided in one
+//! It knows no Kafka, Redis, HTTP, file, thread or clock. [`Engine::prepare_windows`] and its sibling name
+//! the shared keys a batch needs, [`Engine::decide`] decides one operation over the wallet's record and the
+//! fetched [`SharedView`], [`Engine::apply`] makes the outcome's changes count. An operation is decided in one
 //! place, [`decide::decide`], whoever runs it.
 
 pub mod decide;
@@ -70,10 +70,9 @@ impl Engine {
         &self.wallets
     }
 
-    /// Adds the shared keys that deciding the operation will read.
-    pub fn prepare(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
-        let kind = operation.operation.kind;
-        let reads = &self.plan.of(kind).shared_reads;
+    /// Adds the shared windows that deciding the operation may read.
+    pub fn prepare_windows(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
+        let reads = &self.plan.of(operation.operation.kind).shared_reads;
         if !reads.is_empty() {
             let (view, mut memo) = (SharedView::default(), Memo::default());
             let judge = self.plain_judge(operation, &view, &mut memo);
@@ -82,8 +81,12 @@ impl Engine {
                 request.windows.extend(key.map(|key| SharedKey { aggregate: *id, key }));
             }
         }
+    }
+
+    /// Adds the parties whose blocks deciding the operation will read.
+    pub fn prepare_parties(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
         request.parties.extend(operation.operation.ip.map(Party::Address));
-        if kind == OperationType::Transfer {
+        if operation.operation.kind == OperationType::Transfer {
             request.parties.extend(operation.counterparty.map(Party::Wallet));
         }
     }

@@ -104,7 +104,10 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             let operations: Vec<_> = part.iter().map(|record| self.understand(record)).collect();
             let mut request = SharedRequest::default();
             for operation in operations.iter().flatten() {
-                self.engine.prepare(operation, &mut request);
+                self.engine.prepare_parties(operation, &mut request);
+                if !self.store.is_near() {
+                    self.engine.prepare_windows(operation, &mut request);
+                }
             }
             request.keep_unknown(&view);
             self.store.fetch(self.engine.plan(), &request, &mut view);

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -34,6 +35,9 @@ pub enum Party {
     /// Transfers to the wallet with this symbol.
     Wallet(u64),
 }
+
+/// So many changes of a window wait before they are applied to a copy of it.
+const UNREAD_MAX: usize = 8;
 
 /// The keys a batch needs.
 #[derive(Debug, Default)]
@@ -98,9 +102,17 @@ struct Rare {
     texts: Vec<(u64, Box<str>)>,
 }
 
+/// Shared windows so near that asking for one costs less than fetching it in advance.
+pub trait NearWindows: Send + Sync {
+    /// Returns a committed window; long ones are cloned in constant time.
+    fn window(&self, key: SharedKey) -> Option<SharedWindow>;
+}
+
 /// Shared state as one batch sees it: what was fetched, and what the batch itself changed since.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct SharedView {
+    /// Asked for windows that were not fetched.
+    pub near: Option<Arc<dyn NearWindows>>,
     windows: HashMap<SharedKey, SharedWindow, foldhash::fast::FixedState>,
     directory: HashMap<Party, Vec<Restriction>, foldhash::fast::FixedState>,
     /// False while the store is away: what needs it is missing.
@@ -147,17 +159,34 @@ impl SharedView {
         self.directory.get(&party).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns a window that the request named. One that the store did not hold is made of what the
-    /// batch itself entered.
+    /// Returns a window that the request named, or that a near store holds. What the batch itself
+    /// entered since is in it.
     #[must_use]
     pub fn window(&self, plan: &Plan, key: SharedKey) -> Option<Cow<'_, SharedWindow>> {
         if let Some(window) = self.windows.get(&key) {
             return Some(Cow::Borrowed(window));
         }
-        let positions = self.unread.get(&key)?;
-        let mut window = SharedWindow::new(plan, key);
-        positions.iter().for_each(|position| window.apply(plan, &self.changes[*position]));
+        let (stored, unread) = (self.near.as_ref().and_then(|near| near.window(key)), self.unread.get(&key));
+        if stored.is_none() && unread.is_none() {
+            return None;
+        }
+        let mut window = stored.unwrap_or_else(|| SharedWindow::new(plan, key));
+        for position in unread.into_iter().flatten() {
+            window.apply(plan, &self.changes[*position]);
+        }
         Some(Cow::Owned(window))
+    }
+
+    /// Keeps a window that the batch changes again and again, so that reading it stays cheap.
+    fn keep_busy(&mut self, plan: &Plan, key: SharedKey) {
+        let is_busy = self.unread.get(&key).is_some_and(|unread| unread.len() >= UNREAD_MAX);
+        if is_busy
+            && self.near.is_some()
+            && let Some(window) = self.window(plan, key).map(Cow::into_owned)
+        {
+            self.unread.remove(&key);
+            self.windows.insert(key, window);
+        }
     }
 
     /// Lets the batch's next operations see a change.
@@ -174,10 +203,17 @@ impl SharedView {
             SharedChange::Insert { key, .. }
             | SharedChange::Remove { key, .. }
             | SharedChange::Run { key, .. }
-            | SharedChange::Text { key, .. } => match self.windows.get_mut(key) {
-                Some(window) => window.apply(plan, &change),
-                None => self.unread.entry(*key).or_default().push(self.changes.len()),
-            },
+            | SharedChange::Text { key, .. } => {
+                let key = *key;
+                if let Some(window) = self.windows.get_mut(&key) {
+                    window.apply(plan, &change);
+                } else {
+                    self.unread.entry(key).or_default().push(self.changes.len());
+                    self.changes.push(change);
+                    self.keep_busy(plan, key);
+                    return;
+                }
+            }
         }
         self.changes.push(change);
     }

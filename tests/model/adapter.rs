@@ -11,9 +11,10 @@ use kuzet::engine::Engine;
 use kuzet::engine::enrich::AddressFacts;
 use kuzet::engine::fault::Fault;
 use kuzet::engine::plan::{Plan, Settings};
+use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
 use kuzet::geo::Lookup;
 use kuzet::operation::decode::encode_rejection;
-use kuzet::pipeline::{AddressBook, Answer, Limits, Pipeline, Record};
+use kuzet::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore};
 use kuzet::rules::program::{Inputs, ListRow, RuleSet};
 
 use crate::compare::EngineAnswer;
@@ -56,6 +57,20 @@ fn rules() -> RuleSet {
     RULES.get_or_init(load).clone()
 }
 
+/// The store of this process as if it were far away: all a batch reads is fetched in advance.
+struct Distant(MemoryStore);
+
+impl SharedStore for Distant {
+    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
+        self.0.fetch(plan, request, view);
+        view.near = None;
+    }
+
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) {
+        self.0.apply(plan, changes);
+    }
+}
+
 /// Runs an engine with empty state over the lines, in their order. The shipped rules are loaded, the lists
 /// are `naive::FLAGGED_*`, addresses are known as in `geo`; there is no arrival time. `fault` names the wrong
 /// variant to run, one of `naive::FAULTS`.
@@ -65,12 +80,17 @@ pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, fault: Option<&str>) ->
         known.unwrap_or_else(|| panic!("the engine has no wrong variant {name}")).1
     });
     let plan = Plan::new(Arc::new(rules()), Settings { fault, ..Settings::default() });
-    let mut pipeline = Pipeline {
-        engine: Engine::new(Arc::new(plan)),
-        geo: Addresses(geo),
-        store: MemoryStore::default(),
-        limits: Limits::default(),
-    };
+    // By turns near and far: the answers must not tell.
+    if lines.len() % 2 == 0 {
+        run(plan, geo, MemoryStore::default(), lines)
+    } else {
+        run(plan, geo, Distant(MemoryStore::default()), lines)
+    }
+}
+
+fn run<S: SharedStore>(plan: Plan, geo: &GeoMap, store: S, lines: &[String]) -> Vec<EngineAnswer> {
+    let engine = Engine::new(Arc::new(plan));
+    let mut pipeline = Pipeline { engine, geo: Addresses(geo), store, limits: Limits::default() };
     let mut answers = Vec::new();
     // Batches of changing size: their bounds must not show.
     let mut rest = lines;
