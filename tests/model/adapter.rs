@@ -81,7 +81,7 @@ pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, fault: Option<&str>) ->
     });
     let plan = Plan::new(Arc::new(rules()), Settings { fault, ..Settings::default() });
     // By turns near and far: the answers must not tell.
-    if lines.len() % 2 == 0 {
+    if lines.len().is_multiple_of(2) {
         run(plan, geo, MemoryStore::default(), lines)
     } else {
         run(plan, geo, Distant(MemoryStore::default()), lines)
