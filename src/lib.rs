@@ -14,6 +14,7 @@
 pub mod adapters;
 pub mod app;
 pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod geo;
 pub mod operation;

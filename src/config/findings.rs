@@ -1,0 +1,192 @@
+//! What is wrong with a configuration, collected and rendered at once.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::token::TOKEN_PREFIX;
+use crate::operation::words;
+use crate::rules::{Diagnostic, Severity, SourceFile, render_text};
+
+words! {
+    /// Every kind of finding.
+    Code {
+        BadToml = "bad-toml",
+        BadType = "bad-type",
+        BadValue = "bad-value",
+        DuplicateToken = "duplicate-token",
+        HalfOfTls = "half-of-tls",
+        MissingKey = "missing-key",
+        NeedsTls = "needs-tls",
+        NeedsTokens = "needs-tokens",
+        NotInThisBuild = "not-in-this-build",
+        NotUtf8 = "not-utf8",
+        OutOfRange = "out-of-range",
+        TooShort = "too-short",
+        UnknownKey = "unknown-key",
+        UnknownVariable = "unknown-variable",
+        UnreadableFile = "unreadable-file",
+    }
+}
+
+/// The most characters of a value that a message repeats.
+const ECHO_CHARS_MAX: usize = 40;
+
+/// Where something stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Byte range of the file.
+    File(Range<usize>),
+    /// The variable's name.
+    Variable(String),
+}
+
+/// Why a value is not accepted.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    pub(super) code: Code,
+    /// The rest of the sentence behind the key: `is not a duration`.
+    pub(super) what: &'static str,
+    pub(super) found: String,
+    pub(super) accepted: String,
+    /// What was found and the words among which it may have been meant.
+    pub(super) nearest_to: Option<(String, Vec<&'static str>)>,
+}
+
+/// Quotes the beginning of a value for a message.
+pub(super) fn quote(text: &str) -> String {
+    let mut shown: String = text.chars().take(ECHO_CHARS_MAX).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("{:?}", masked(&shown))
+}
+
+/// Replaces every token by as many `*`: what is rendered ends in logs.
+fn masked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(TOKEN_PREFIX) {
+        let (before, found) = rest.split_at(start);
+        out.push_str(before);
+        let body = &found[TOKEN_PREFIX.len()..];
+        let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let length = body.find(|c| !is_token(c)).unwrap_or(body.len());
+        out.push_str(TOKEN_PREFIX);
+        out.push_str(&"*".repeat(length));
+        rest = &body[length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Collects the findings of one configuration: its file and the variables.
+#[derive(Debug)]
+pub(super) struct Findings {
+    path: String,
+    files: Vec<SourceFile>,
+    list: Vec<Diagnostic>,
+}
+
+impl Findings {
+    pub(super) fn new(path: &str, text: &str) -> Self {
+        let file = SourceFile { path: path.to_owned(), bytes: masked(text).into_bytes() };
+        Self { path: path.to_owned(), files: vec![file], list: Vec::new() }
+    }
+
+    /// Makes a variable known, so that its value can be shown.
+    pub(super) fn add_variable(&mut self, name: &str, value: &str) {
+        self.files.push(SourceFile { path: name.to_owned(), bytes: masked(value).into_bytes() });
+    }
+
+    /// Adds an error; the returned handle adds label and help.
+    pub(super) fn error(&mut self, code: Code, place: &Place, message: impl Into<String>) -> &mut Diagnostic {
+        let (path, span) = match place {
+            Place::File(span) => (self.path.clone(), span.clone()),
+            Place::Variable(name) => {
+                let length = self.files.iter().find(|file| file.path == *name).map_or(0, |file| file.bytes.len());
+                (name.clone(), 0..length)
+            }
+        };
+        let code = code.name();
+        let severity = Severity::Error;
+        let message = message.into();
+        self.list.push(Diagnostic { code, severity, message, path, span, label: String::new(), help: Vec::new() });
+        let last = self.list.len() - 1;
+        &mut self.list[last]
+    }
+
+    /// Adds what is wrong with the value of a key, or of the variable that stands for it.
+    pub(super) fn wrong(&mut self, key: &str, place: &Place, wrong: Wrong) {
+        let name = match place {
+            Place::File(_) => key,
+            Place::Variable(name) => name,
+        };
+        let added = self.error(wrong.code, place, format!("`{name}` {}", wrong.what)).label(wrong.found);
+        added.help(format!("accepted: {}", wrong.accepted));
+        if let Some((found, words)) = wrong.nearest_to
+            && let Some(name) = crate::rules::diagnostic::nearest_name(&found, &words)
+        {
+            added.help(format!("did you mean \"{name}\"?"));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Tells whether the text cannot be trusted to be cut into keys as it was meant.
+    pub(super) fn has_bad_toml(&self) -> bool {
+        self.list.iter().any(|found| found.code == Code::BadToml.name())
+    }
+
+    /// Orders and renders what was found: the file first, then the variables by name.
+    pub(super) fn into_errors(mut self) -> ConfigErrors {
+        let of_variable = |found: &Diagnostic| found.path != self.path;
+        self.list.sort_by(|a, b| (of_variable(a), &a.path, a.span.start).cmp(&(of_variable(b), &b.path, b.span.start)));
+        let text = render_text(&self.list, &self.files);
+        ConfigErrors { text, count: self.list.len() }
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors {
+    text: String,
+    count: usize,
+}
+
+impl ConfigErrors {
+    /// Returns the number of errors, which is above 0.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is no such thing without an error")]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Makes the error of a file that cannot be read.
+    pub(super) fn unreadable(path: &str, error: &std::io::Error) -> Self {
+        let code = Code::UnreadableFile.name();
+        Self { text: format!("error[{code}]: failed to read {path}: {error}\n"), count: 1 }
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = if self.count == 1 { "" } else { "s" };
+        write!(f, "failed to load the configuration: {} error{s} found\n\n{}", self.count, self.text.trim_end())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_never_shown() {
+        assert_eq!(masked("hash = \"kzt_abc-D_9\" # kzt_x, й kzt_"), "hash = \"kzt_*******\" # kzt_*, й kzt_");
+        assert_eq!(quote("kzt_secret"), "\"kzt_******\"");
+        assert_eq!(quote(&"й".repeat(41)), format!("\"{}…\"", "й".repeat(40)));
+    }
+}
