@@ -3,6 +3,7 @@
 //! Knows how people ask and how answers are shown; must not know how an operation is decided.
 
 pub mod check;
+pub mod config;
 pub mod digest;
 pub mod exit;
 pub mod geoip;
@@ -58,6 +59,7 @@ enum Command {
     Geoip(geoip::GeoipArgs),
     Schema(schema::SchemaArgs),
     Check(check::CheckArguments),
+    Config(config::ConfigArguments),
     Test(test::TestArguments),
     Simulate(simulate::Args),
     Digest(digest::Args),
@@ -69,6 +71,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
         Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
         Command::Check(arguments) => check::run(arguments, io::stdout().is_terminal(), &mut io::stdout().lock()),
+        Command::Config(arguments) => config::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
         Command::Test(arguments) => test::run(arguments, &mut io::stdout().lock()),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),

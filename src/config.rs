@@ -22,11 +22,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use findings::ConfigErrors;
+pub use findings::{Code, ConfigErrors};
 pub use token::{HASH_PREFIX, Role, TOKEN_BYTES, TOKEN_PREFIX, TokenConfig, TokenHash, token_of};
 
 use crate::operation::words;
-use findings::{Code, Findings, Place};
+use findings::{Findings, Place};
 use print::Origins;
 use raw::RawConfig;
 

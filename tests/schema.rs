@@ -18,7 +18,13 @@ fn fixtures(file: &str) -> Vec<Value> {
 
 #[test]
 fn every_schema_is_one() {
-    for subject in [SchemaSubject::Operation, SchemaSubject::Decision, SchemaSubject::Rejected, SchemaSubject::Rule] {
+    for subject in [
+        SchemaSubject::Operation,
+        SchemaSubject::Decision,
+        SchemaSubject::Rejected,
+        SchemaSubject::Rule,
+        SchemaSubject::Config,
+    ] {
         let document = document(subject);
         assert!(jsonschema::meta::is_valid(&document), "{subject:?}");
         let mut out = Vec::new();
@@ -121,6 +127,31 @@ fn rules_have_a_form() {
         let mut changed = rule.clone();
         changed[key] = value;
         assert!(!schema.is_valid(&changed), "{key}");
+    }
+}
+
+#[test]
+fn a_configuration_has_a_form() {
+    let schema = validator(SchemaSubject::Config);
+    let hash = format!("blake3:{}", "0f".repeat(32));
+    let config = json!({"source": "http", "rules": {"folder": "rules", "watch": false}, "store": {"batch_max": 1, "cache_bytes": "1GiB"},
+        "http": {"listen": "[::]:80", "request_timeout": "250ms", "tls": {"certificate": "a", "key": "b"}},
+        "token": [{"name": "ledger", "hash": hash, "roles": ["ledger", "metrics"]}], "log": {"level": "warn"}});
+    assert!(schema.is_valid(&config), "{:?}", schema.iter_errors(&config).next());
+    for (path, value) in [
+        ("/source", json!("kafka")),
+        ("/rules/watch", json!("true")),
+        ("/store/batch_max", json!(0)),
+        ("/store/cache_bytes", json!("1GB")),
+        ("/http/request_timeout", json!("1 s")),
+        ("/http/tls", json!({"certificat": "a"})),
+        ("/token/0/roles", json!([])),
+        ("/token/0/hash", json!("blake3:00")),
+        ("/log/level", json!("trace")),
+    ] {
+        let mut changed = config.clone();
+        *changed.pointer_mut(path).expect("there") = value;
+        assert!(!schema.is_valid(&changed), "{path}");
     }
 }
 

@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::adapters::files::{ReadError, WriteError};
 use crate::adapters::folders::FolderError;
 use crate::app::LoadError;
+use crate::config::ConfigErrors;
 
 /// Everything went as asked.
 pub const OK: i32 = 0;
@@ -35,7 +36,10 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
     if error.is::<UsageError>() {
         return USAGE;
     }
-    if error.is::<ConfigurationError>() || error.is::<FolderError>() || error.is::<LoadError>() {
+    if error.is::<ConfigurationError>() || error.is::<ConfigErrors>() {
+        return CONFIGURATION;
+    }
+    if error.is::<FolderError>() || error.is::<LoadError>() {
         return CONFIGURATION;
     }
     if let Some(error) = error.downcast_ref::<ReadError>() {
@@ -87,6 +91,7 @@ mod tests {
         let name = || String::from("x");
         check(UsageError(name()), USAGE);
         check(ConfigurationError(name()), CONFIGURATION);
+        check(crate::config::parse("kuzet.toml", "x", []).unwrap_err(), CONFIGURATION);
         check(FolderError::NotAFolder { what: "rules", path: "x".into() }, CONFIGURATION);
         check(ReadError::Open { name: name(), source: io::ErrorKind::NotFound.into() }, USAGE);
         check(ReadError::Truncated { name: name(), records: 1 }, NO);

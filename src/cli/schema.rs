@@ -1,6 +1,9 @@
-//! `kuzet schema`: the contract and the rule files as JSON Schema 2020-12, the topics as AsyncAPI 3.0.
+//! `kuzet schema`: the contract, the rule files and `kuzet.toml` as JSON Schema 2020-12, the topics as
+//! AsyncAPI 3.0.
 //!
 //! Words and limits come from the contract's own types; tests hold the schemas against the fixtures.
+
+mod config;
 
 use std::io::Write;
 
@@ -32,6 +35,8 @@ pub enum SchemaSubject {
     Rejected,
     /// A rule file
     Rule,
+    /// The configuration of `kuzet serve`, kuzet.toml
+    Config,
     /// The Kafka topics, as an AsyncAPI 3.0 document
     Asyncapi,
 }
@@ -54,6 +59,7 @@ pub fn document(subject: SchemaSubject) -> Value {
         SchemaSubject::Decision => decision(),
         SchemaSubject::Rejected => rejected(),
         SchemaSubject::Rule => rule(),
+        SchemaSubject::Config => config::document(),
         SchemaSubject::Asyncapi => asyncapi(),
     }
 }

@@ -144,7 +144,7 @@ impl Findings {
         let of_variable = |found: &Diagnostic| found.path != self.path;
         self.list.sort_by(|a, b| (of_variable(a), &a.path, a.span.start).cmp(&(of_variable(b), &b.path, b.span.start)));
         let text = render_text(&self.list, &self.files);
-        ConfigErrors { text, count: self.list.len() }
+        ConfigErrors { text, codes: self.list.iter().map(|found| found.code).collect() }
     }
 }
 
@@ -152,7 +152,7 @@ impl Findings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors {
     text: String,
-    count: usize,
+    codes: Vec<&'static str>,
 }
 
 impl ConfigErrors {
@@ -160,20 +160,27 @@ impl ConfigErrors {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "there is no such thing without an error")]
     pub const fn len(&self) -> usize {
-        self.count
+        self.codes.len()
+    }
+
+    /// Returns the kinds of the errors in the order in which they are shown; names of [`Code`].
+    #[must_use]
+    pub fn codes(&self) -> &[&'static str] {
+        &self.codes
     }
 
     /// Makes the error of a file that cannot be read.
     pub(super) fn unreadable(path: &str, error: &std::io::Error) -> Self {
         let code = Code::UnreadableFile.name();
-        Self { text: format!("error[{code}]: failed to read {path}: {error}\n"), count: 1 }
+        Self { text: format!("error[{code}]: failed to read {path}: {error}\n"), codes: vec![code] }
     }
 }
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = if self.count == 1 { "" } else { "s" };
-        write!(f, "failed to load the configuration: {} error{s} found\n\n{}", self.count, self.text.trim_end())
+        let count = self.len();
+        let s = if count == 1 { "" } else { "s" };
+        write!(f, "failed to load the configuration: {count} error{s} found\n\n{}", self.text.trim_end())
     }
 }
 
