@@ -17,6 +17,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod geo;
+pub mod metrics;
 pub mod operation;
 pub mod pipeline;
 pub mod rules;

@@ -1,0 +1,200 @@
+//! Every metric of the service, in the text format that Prometheus reads.
+//!
+//! Names begin with `kuzet_` and end with their base unit; counters end with `_total`. Label values are
+//! words of the contract, ids of rules, route templates and the like: never the id of a wallet or an
+//! operation, nor an address, of which there are too many and which are nobody's business here.
+
+mod register;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus::{
+    Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
+
+use crate::operation::decision::Decision;
+use crate::operation::decode::RejectionCode;
+use crate::rules::program::{Mode, RuleSet};
+
+/// The media type of [`Metrics::text`].
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// Stages of a batch that are measured from the start; `stage_seconds` takes others too.
+pub const STAGES: &[&str] = &["decode_and_decide", "commit", "end_to_end"];
+/// Inputs that decisions name in `degraded`.
+pub const INPUTS: &[&str] = &["geoip.country", "geoip.anonymizer", "shared_state", "mrp"];
+/// What restrictions in force are counted by.
+pub const RESTRICTION_KINDS: &[&str] = &["monitor", "block"];
+/// How loading rules again can end.
+pub const RELOAD_RESULTS: &[&str] = &["loaded", "refused"];
+
+/// Upper ends of the buckets of times: fine from 1 ms to 10 s, where promises are kept or broken.
+const SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75,
+    1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0,
+];
+/// Upper ends of the buckets of batch sizes, up to the largest that can be configured.
+const OPERATIONS: &[f64] = &[
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 32768.0,
+    65536.0,
+];
+
+/// All metrics. Counting is lock-free where the label values are known from the start.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// By [`OperationType::code`](crate::operation::OperationType::code), and so on below.
+    operations: Vec<IntCounter>,
+    rejected: Vec<IntCounter>,
+    decisions: Vec<IntCounter>,
+    commands: Vec<IntCounter>,
+    matches: IntCounterVec,
+    /// By kind: `monitor`, `block`.
+    pub restrictions_active: IntGaugeVec,
+    /// 0 when nothing waits.
+    pub oldest_waiting_operation_seconds: Gauge,
+    /// Operations that came again and got their first decision.
+    pub duplicates: IntCounter,
+    late: IntCounter,
+    pub unknown_fields: IntCounter,
+    degraded: IntCounterVec,
+    stage_seconds: HistogramVec,
+    batch_operations: Histogram,
+    pub state_wallets: IntGauge,
+    pub state_bytes: IntGauge,
+    pub shared_windows: IntGauge,
+    pub store_bytes: IntGauge,
+    rule_reloads: IntCounterVec,
+    ruleset_info: IntGaugeVec,
+    /// The hash that `ruleset_info` shows.
+    ruleset: Mutex<Option<String>>,
+    geo_database_build: GaugeByName,
+    pub shared_store_errors: IntCounter,
+    http_requests: IntCounterVec,
+    http_request_seconds: HistogramVec,
+    pub sse_subscribers: IntGauge,
+    ready: IntGauge,
+}
+
+/// A gauge with one label.
+type GaugeByName = prometheus::GaugeVec;
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Counts a decision: its type, verdict, matches, commands, lateness and missing inputs.
+    pub fn observe_decision(&self, decision: &Decision) {
+        count(&self.operations, decision.kind.code());
+        count(&self.decisions, decision.verdict.code());
+        for found in &decision.matches {
+            let mode = if found.enforced { Mode::Enforce } else { Mode::Shadow };
+            self.matches.with_label_values(&[&*found.rule, mode_name(mode)]).inc();
+        }
+        for command in &decision.commands {
+            count(&self.commands, command.kind.code());
+        }
+        self.late.inc_by(u64::from(decision.late));
+        for input in &decision.degraded {
+            self.degraded.with_label_values(&[*input]).inc();
+        }
+    }
+
+    /// Counts a refused record.
+    pub fn observe_rejection(&self, code: RejectionCode) {
+        count(&self.rejected, code.code());
+    }
+
+    /// Measures one stage of a batch or an operation: one of [`STAGES`], or `decode`, `enrich`, `fetch`, `decide`.
+    pub fn observe_stage(&self, stage: &'static str, took: Duration) {
+        self.stage_seconds.with_label_values(&[stage]).observe(took.as_secs_f64());
+    }
+
+    /// Counts the operations of a batch.
+    pub fn observe_batch(&self, operations: usize) {
+        self.batch_operations.observe(u32::try_from(operations).map_or(f64::INFINITY, f64::from));
+    }
+
+    /// Counts and measures an answered request. The endpoint is a route template such as
+    /// `/v1/wallets/{wallet_id}`, never the path that was asked for.
+    pub fn observe_request(&self, endpoint: &'static str, status: u16, took: Duration) {
+        self.http_requests.with_label_values(&[endpoint, &status.to_string()]).inc();
+        self.http_request_seconds.with_label_values(&[endpoint]).observe(took.as_secs_f64());
+    }
+
+    /// Counts an attempt to load the rules again.
+    pub fn observe_reload(&self, loaded: bool) {
+        let [loaded_name, refused_name] = [RELOAD_RESULTS[0], RELOAD_RESULTS[1]];
+        self.rule_reloads.with_label_values(&[if loaded { loaded_name } else { refused_name }]).inc();
+    }
+
+    /// Shows the rule set that decides from now on, and lets its rules count from 0.
+    pub fn set_ruleset(&self, rules: &RuleSet) {
+        for rule in rules.rules.iter().filter(|rule| rule.mode != Mode::Off) {
+            // Making a counter is enough for it to be shown.
+            self.matches.with_label_values(&[&*rule.id, mode_name(rule.mode)]).inc_by(0);
+        }
+        self.set_ruleset_hash(&rules.hash);
+    }
+
+    /// The new label appears before the old one goes, so that there is always one.
+    fn set_ruleset_hash(&self, hash: &str) {
+        let mut shown = self.ruleset.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ruleset_info.with_label_values(&[hash]).set(1);
+        match shown.replace(hash.to_owned()) {
+            // It was shown, so that it can be removed.
+            Some(old) if old != hash => drop(self.ruleset_info.remove_label_values(&[&old])),
+            _ => {}
+        }
+    }
+
+    /// Shows when a geo database (`country`, `anonymizer`) was built; `None` when it is not there.
+    pub fn set_geo_database(&self, database: &'static str, build_epoch: Option<u64>) {
+        match build_epoch {
+            Some(epoch) => {
+                let built = Duration::from_secs(epoch).as_secs_f64();
+                self.geo_database_build.with_label_values(&[database]).set(built);
+            }
+            // What was never shown cannot be removed.
+            None => drop(self.geo_database_build.remove_label_values(&[database])),
+        }
+    }
+
+    /// Tells whether requests are taken.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.set(i64::from(ready));
+    }
+
+    /// Renders all metrics.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // Fails only for a family without a metric, which the registry leaves out.
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+/// Sets a gauge to a count; what does not fit is shown as the most that does.
+pub fn set(gauge: &IntGauge, count: u64) {
+    gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+}
+
+/// Adds 1 to the counter of a word by its code.
+fn count(counters: &[IntCounter], code: u8) {
+    if let Some(counter) = counters.get(usize::from(code)) {
+        counter.inc();
+    }
+}
+
+const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Shadow => "shadow",
+        Mode::Off => "off",
+    }
+}

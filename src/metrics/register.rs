@@ -1,0 +1,155 @@
+//! Names and helps of the metrics, and the label values known from the start, so that rates begin at 0.
+
+use std::sync::Mutex;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
+};
+
+use super::{INPUTS, Metrics, OPERATIONS, RELOAD_RESULTS, RESTRICTION_KINDS, SECONDS, STAGES};
+use crate::operation::OperationType;
+use crate::operation::decision::{CommandKind, Verdict};
+use crate::operation::decode::RejectionCode;
+
+/// Holds for every metric below: they are written here, and the tests make them all.
+const SOUND: &str = "names, labels and buckets are valid and unique";
+
+/// Makes metrics of one registry.
+struct Register(Registry);
+
+impl Register {
+    fn add<M: Collector + Clone + 'static>(&self, made: prometheus::Result<M>) -> M {
+        let metric = made.expect(SOUND);
+        self.0.register(Box::new(metric.clone())).expect(SOUND);
+        metric
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.add(IntCounter::new(name, help))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.add(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    /// Makes a counter of each word, in their order.
+    fn counters_of_words(&self, name: &str, help: &str, label: &str, words: &[&str]) -> Vec<IntCounter> {
+        let counters = self.counters(name, help, &[label]);
+        words.iter().map(|word| counters.with_label_values(&[*word])).collect()
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.add(IntGauge::new(name, help))
+    }
+
+    fn gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
+        self.add(IntGaugeVec::new(Opts::new(name, help), &[label]))
+    }
+
+    fn times(&self, name: &str, help: &str, label: &str) -> HistogramVec {
+        self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), &[label]))
+    }
+}
+
+impl Metrics {
+    /// Makes all metrics, each counter at 0.
+    ///
+    /// # Panics
+    /// Never: the names are those below, and tests make them all.
+    #[must_use]
+    pub fn new() -> Self {
+        let to = Register(Registry::new());
+        let metrics = Self {
+            operations: to.counters_of_words(
+                "kuzet_operations_total",
+                "Operations decided, by type",
+                "type",
+                OperationType::NAMES,
+            ),
+            rejected: to.counters_of_words(
+                "kuzet_rejected_total",
+                "Records refused, by reason",
+                "code",
+                RejectionCode::NAMES,
+            ),
+            decisions: to.counters_of_words(
+                "kuzet_decisions_total",
+                "Decisions, by verdict",
+                "verdict",
+                Verdict::NAMES,
+            ),
+            commands: to.counters_of_words(
+                "kuzet_commands_total",
+                "Commands to the ledger, by kind",
+                "command",
+                CommandKind::NAMES,
+            ),
+            matches: to.counters("kuzet_matches_total", "Rules that fired, by rule and mode", &["rule", "mode"]),
+            restrictions_active: to.gauges("kuzet_restrictions_active", "Restrictions in force, by kind", "kind"),
+            oldest_waiting_operation_seconds: to.add(Gauge::new(
+                "kuzet_oldest_waiting_operation_seconds",
+                "How long the oldest operation that is held has waited; 0 when none is",
+            )),
+            duplicates: to.counter("kuzet_duplicates_total", "Operations that came again and got their first decision"),
+            late: to.counter("kuzet_late_total", "Operations later than the allowed lateness"),
+            unknown_fields: to.counter("kuzet_unknown_fields_total", "Top-level fields the contract does not know"),
+            degraded: to.counters(
+                "kuzet_degraded_total",
+                "Decisions made without an input that a rule reads, by input",
+                &["input"],
+            ),
+            stage_seconds: to.times("kuzet_stage_seconds", "Time a stage took, by stage", "stage"),
+            batch_operations: to.add(Histogram::with_opts(
+                HistogramOpts::new("kuzet_batch_operations", "Operations of a batch").buckets(OPERATIONS.to_vec()),
+            )),
+            state_wallets: to.gauge("kuzet_state_wallets", "Wallets in memory"),
+            state_bytes: to.gauge("kuzet_state_bytes", "Bytes of the state in memory"),
+            shared_windows: to.gauge("kuzet_shared_windows", "Windows shared between wallets"),
+            store_bytes: to.gauge("kuzet_store_bytes", "Bytes of the store on disk"),
+            rule_reloads: to.counters("kuzet_rule_reloads_total", "Loads of changed rules, by result", &["result"]),
+            ruleset_info: to.gauges("kuzet_ruleset_info", "The rule set that decides: 1", "ruleset"),
+            ruleset: Mutex::new(None),
+            geo_database_build: to.add(GaugeVec::new(
+                Opts::new("kuzet_geo_database_build_timestamp_seconds", "When a geo database was built, Unix time"),
+                &["database"],
+            )),
+            shared_store_errors: to.counter("kuzet_shared_store_errors_total", "Failed calls of the shared store"),
+            http_requests: to.counters(
+                "kuzet_http_requests_total",
+                "Requests answered, by route and status",
+                &["endpoint", "status"],
+            ),
+            http_request_seconds: to.times(
+                "kuzet_http_request_seconds",
+                "Time to answer a request, by route",
+                "endpoint",
+            ),
+            sse_subscribers: to.gauge("kuzet_sse_subscribers", "Open streams of decisions"),
+            ready: to.gauge("kuzet_ready", "Whether requests are taken: 0 or 1"),
+            registry: to.0.clone(),
+        };
+        let build = to.gauges("kuzet_build_info", "The version that runs: 1", "version");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        metrics.begin();
+        metrics
+    }
+
+    /// Makes the metrics of label values known from the start.
+    fn begin(&self) {
+        for kind in RESTRICTION_KINDS {
+            self.restrictions_active.with_label_values(&[*kind]).set(0);
+        }
+        for input in INPUTS {
+            self.degraded.with_label_values(&[*input]).inc_by(0);
+        }
+        for result in RELOAD_RESULTS {
+            self.rule_reloads.with_label_values(&[*result]).inc_by(0);
+        }
+        for stage in STAGES {
+            // Making a histogram is enough for it to be shown.
+            drop(self.stage_seconds.with_label_values(&[*stage]));
+        }
+    }
+}

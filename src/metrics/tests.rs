@@ -1,0 +1,192 @@
+//! The text holds every metric and no id of a person's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::operation::decision::{Command, CommandKind, Detail, EvidenceValue, Match, Subject, Verdict};
+use crate::operation::{OperationType, Time};
+
+const WALLET: &str = "77010000001";
+const OPERATION: &str = "01JD8Q6T9V0000000000000001";
+
+/// Everything the service shows: name, type, and the labels of its series.
+const EXPECTED: &[(&str, &str, &[&str])] = &[
+    ("kuzet_batch_operations", "histogram", &[]),
+    ("kuzet_build_info", "gauge", &["version"]),
+    ("kuzet_commands_total", "counter", &["command"]),
+    ("kuzet_decisions_total", "counter", &["verdict"]),
+    ("kuzet_degraded_total", "counter", &["input"]),
+    ("kuzet_duplicates_total", "counter", &[]),
+    ("kuzet_geo_database_build_timestamp_seconds", "gauge", &["database"]),
+    ("kuzet_http_request_seconds", "histogram", &["endpoint"]),
+    ("kuzet_http_requests_total", "counter", &["endpoint", "status"]),
+    ("kuzet_late_total", "counter", &[]),
+    ("kuzet_matches_total", "counter", &["mode", "rule"]),
+    ("kuzet_oldest_waiting_operation_seconds", "gauge", &[]),
+    ("kuzet_operations_total", "counter", &["type"]),
+    ("kuzet_ready", "gauge", &[]),
+    ("kuzet_rejected_total", "counter", &["code"]),
+    ("kuzet_restrictions_active", "gauge", &["kind"]),
+    ("kuzet_rule_reloads_total", "counter", &["result"]),
+    ("kuzet_ruleset_info", "gauge", &["ruleset"]),
+    ("kuzet_shared_store_errors_total", "counter", &[]),
+    ("kuzet_shared_windows", "gauge", &[]),
+    ("kuzet_sse_subscribers", "gauge", &[]),
+    ("kuzet_stage_seconds", "histogram", &["stage"]),
+    ("kuzet_state_bytes", "gauge", &[]),
+    ("kuzet_state_wallets", "gauge", &[]),
+    ("kuzet_store_bytes", "gauge", &[]),
+    ("kuzet_unknown_fields_total", "counter", &[]),
+];
+
+fn decision() -> Decision {
+    let rule: Arc<str> = Arc::from("equal-transfers-in-hour");
+    let clauses = Arc::from([Arc::from("7.15")]);
+    let evidence = vec![(Arc::from("wallet_id"), EvidenceValue::Text(WALLET.into()))];
+    let fired =
+        |enforced| Match { rule: rule.clone(), clauses: Arc::clone(&clauses), enforced, evidence: evidence.clone() };
+    let subject = Subject::Operation(OPERATION.into(), 1);
+    let command =
+        Command::new((WALLET, OPERATION), CommandKind::Hold, (&rule, &clauses), subject, None, Detail::Nothing);
+    Decision {
+        decision_id: Uuid::nil(),
+        op_id: OPERATION.into(),
+        wallet_id: WALLET.into(),
+        kind: OperationType::Transfer,
+        occurred_at: Time::parse("2026-11-22T05:15:00Z").unwrap(),
+        verdict: Verdict::Hold,
+        matches: vec![fired(true), fired(false)],
+        commands: vec![command],
+        late: true,
+        degraded: vec!["mrp"],
+        ruleset: Arc::from("b1946ac92492"),
+    }
+}
+
+/// Metrics of a service that has done something of everything.
+fn used() -> Metrics {
+    let metrics = Metrics::new();
+    metrics.observe_decision(&decision());
+    metrics.observe_rejection(RejectionCode::TooLarge);
+    metrics.observe_stage("fetch", Duration::from_millis(3));
+    metrics.observe_batch(100);
+    metrics.observe_request("/v1/wallets/{wallet_id}", 404, Duration::from_millis(1));
+    metrics.observe_reload(true);
+    metrics.set_ruleset_hash("b1946ac92492");
+    metrics.set_geo_database("country", Some(1_764_547_200));
+    metrics.set_ready(true);
+    set(&metrics.state_wallets, u64::MAX);
+    metrics
+}
+
+fn value(text: &str, series: &str) -> Option<String> {
+    text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(String::from))
+}
+
+#[track_caller]
+fn check(metrics: &Metrics, series: &str, expected: Option<&str>) {
+    assert_eq!(value(&metrics.text(), series).as_deref(), expected, "{series} of\n{}", metrics.text());
+}
+
+#[test]
+fn every_metric_has_help_type_and_labels() {
+    let text = used().text();
+    let types: BTreeMap<&str, &str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
+    let expected: BTreeMap<&str, &str> = EXPECTED.iter().map(|(name, kind, _)| (*name, *kind)).collect();
+    assert_eq!(types, expected);
+    for (name, kind, labels) in EXPECTED {
+        assert!(text.contains(&format!("# HELP {name} ")), "{name}");
+        let counts = if *kind == "histogram" { format!("{name}_count") } else { (*name).to_owned() };
+        let series = |line: &&str| line.starts_with(&format!("{counts}{{")) || line.starts_with(&format!("{counts} "));
+        for line in text.lines().filter(series) {
+            let found = line.split_once('{').map_or("", |(_, rest)| rest);
+            let found: Vec<&str> = found
+                .match_indices("=\"")
+                .map(|(at, _)| found[..at].rsplit([',', '{']).next().unwrap_or_default())
+                .collect();
+            assert_eq!(found, *labels, "{line}");
+        }
+    }
+}
+
+#[test]
+fn names_follow_the_conventions() {
+    for (name, kind, _) in EXPECTED {
+        assert_eq!(*kind == "counter", name.ends_with("_total"), "{name}");
+        assert!(!["_ms", "_millis", "_kib", "_minutes"].iter().any(|unit| name.ends_with(unit)), "{name}");
+    }
+}
+
+#[test]
+fn no_label_takes_an_id_of_a_wallet_or_operation() {
+    let text = used().text();
+    assert!(!text.contains(WALLET) && !text.contains(OPERATION), "{text}");
+}
+
+#[test]
+fn known_words_begin_at_0() {
+    let metrics = Metrics::new();
+    for series in [
+        "kuzet_operations_total{type=\"tampering_detected\"}",
+        "kuzet_rejected_total{code=\"wrong_partition\"}",
+        "kuzet_decisions_total{verdict=\"refuse\"}",
+        "kuzet_commands_total{command=\"report\"}",
+        "kuzet_restrictions_active{kind=\"block\"}",
+        "kuzet_degraded_total{input=\"shared_state\"}",
+        "kuzet_rule_reloads_total{result=\"refused\"}",
+        "kuzet_stage_seconds_count{stage=\"commit\"}",
+        "kuzet_ready",
+    ] {
+        check(&metrics, series, Some("0"));
+    }
+    let rules = RuleSet {
+        hash: "x".into(),
+        rules: Vec::new(),
+        aggregates: Vec::new(),
+        lists: Vec::new(),
+        mrp: Default::default(),
+    };
+    metrics.set_ruleset(&rules);
+    check(&metrics, "kuzet_ruleset_info{ruleset=\"x\"}", Some("1"));
+}
+
+#[test]
+fn a_decision_is_counted_by_all_it_says() {
+    let metrics = used();
+    for (series, expected) in [
+        ("kuzet_operations_total{type=\"transfer\"}", "1"),
+        ("kuzet_operations_total{type=\"payment\"}", "0"),
+        ("kuzet_decisions_total{verdict=\"hold\"}", "1"),
+        ("kuzet_matches_total{mode=\"enforce\",rule=\"equal-transfers-in-hour\"}", "1"),
+        ("kuzet_matches_total{mode=\"shadow\",rule=\"equal-transfers-in-hour\"}", "1"),
+        ("kuzet_commands_total{command=\"hold\"}", "1"),
+        ("kuzet_late_total", "1"),
+        ("kuzet_degraded_total{input=\"mrp\"}", "1"),
+        ("kuzet_rejected_total{code=\"too_large\"}", "1"),
+        ("kuzet_stage_seconds_bucket{stage=\"fetch\",le=\"0.003\"}", "1"),
+        ("kuzet_batch_operations_bucket{le=\"64\"}", "0"),
+        ("kuzet_batch_operations_bucket{le=\"128\"}", "1"),
+        ("kuzet_http_requests_total{endpoint=\"/v1/wallets/{wallet_id}\",status=\"404\"}", "1"),
+        ("kuzet_state_wallets", "9223372036854775807"),
+        ("kuzet_geo_database_build_timestamp_seconds{database=\"country\"}", "1764547200"),
+    ] {
+        check(&metrics, series, Some(expected));
+    }
+}
+
+#[test]
+fn one_rule_set_is_shown() {
+    let metrics = Metrics::new();
+    for hash in ["one", "two", "two"] {
+        metrics.set_ruleset_hash(hash);
+    }
+    check(&metrics, "kuzet_ruleset_info{ruleset=\"two\"}", Some("1"));
+    check(&metrics, "kuzet_ruleset_info{ruleset=\"one\"}", None);
+    metrics.set_geo_database("country", Some(1));
+    metrics.set_geo_database("country", None);
+    check(&metrics, "kuzet_geo_database_build_timestamp_seconds{database=\"country\"}", None);
+}
