@@ -29,7 +29,8 @@ pub const INPUTS: &[&str] = &["geoip.country", "geoip.anonymizer", "shared_state
 /// What restrictions in force are counted by.
 pub const RESTRICTION_KINDS: &[&str] = &["monitor", "block"];
 /// How loading rules again can end.
-pub const RELOAD_RESULTS: &[&str] = &["loaded", "refused"];
+const LOADED: &str = "loaded";
+const REFUSED: &str = "refused";
 
 /// Upper ends of the buckets of times: fine from 1 ms to 10 s, where promises are kept or broken.
 const SECONDS: &[f64] = &[
@@ -130,8 +131,7 @@ impl Metrics {
 
     /// Counts an attempt to load the rules again.
     pub fn observe_reload(&self, loaded: bool) {
-        let [loaded_name, refused_name] = [RELOAD_RESULTS[0], RELOAD_RESULTS[1]];
-        self.rule_reloads.with_label_values(&[if loaded { loaded_name } else { refused_name }]).inc();
+        self.rule_reloads.with_label_values(&[if loaded { LOADED } else { REFUSED }]).inc();
     }
 
     /// Shows the rule set that decides from now on, and lets its rules count from 0.

@@ -8,7 +8,7 @@ use prometheus::{
     Registry,
 };
 
-use super::{INPUTS, Metrics, OPERATIONS, RELOAD_RESULTS, RESTRICTION_KINDS, SECONDS, STAGES};
+use super::{INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS, STAGES};
 use crate::operation::OperationType;
 use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::decode::RejectionCode;
@@ -35,7 +35,7 @@ impl Register {
     }
 
     /// Makes a counter of each word, in their order.
-    fn counters_of_words(&self, name: &str, help: &str, label: &str, words: &[&str]) -> Vec<IntCounter> {
+    fn words(&self, name: &str, help: &str, label: &str, words: &[&str]) -> Vec<IntCounter> {
         let counters = self.counters(name, help, &[label]);
         words.iter().map(|word| counters.with_label_values(&[*word])).collect()
     }
@@ -62,25 +62,10 @@ impl Metrics {
     pub fn new() -> Self {
         let to = Register(Registry::new());
         let metrics = Self {
-            operations: to.counters_of_words(
-                "kuzet_operations_total",
-                "Operations decided, by type",
-                "type",
-                OperationType::NAMES,
-            ),
-            rejected: to.counters_of_words(
-                "kuzet_rejected_total",
-                "Records refused, by reason",
-                "code",
-                RejectionCode::NAMES,
-            ),
-            decisions: to.counters_of_words(
-                "kuzet_decisions_total",
-                "Decisions, by verdict",
-                "verdict",
-                Verdict::NAMES,
-            ),
-            commands: to.counters_of_words(
+            operations: to.words("kuzet_operations_total", "Operations decided, by type", "type", OperationType::NAMES),
+            rejected: to.words("kuzet_rejected_total", "Records refused, by reason", "code", RejectionCode::NAMES),
+            decisions: to.words("kuzet_decisions_total", "Decisions, by verdict", "verdict", Verdict::NAMES),
+            commands: to.words(
                 "kuzet_commands_total",
                 "Commands to the ledger, by kind",
                 "command",
@@ -144,8 +129,8 @@ impl Metrics {
         for input in INPUTS {
             self.degraded.with_label_values(&[*input]).inc_by(0);
         }
-        for result in RELOAD_RESULTS {
-            self.rule_reloads.with_label_values(&[*result]).inc_by(0);
+        for result in [LOADED, REFUSED] {
+            self.rule_reloads.with_label_values(&[result]).inc_by(0);
         }
         for stage in STAGES {
             // Making a histogram is enough for it to be shown.

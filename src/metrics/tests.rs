@@ -56,7 +56,7 @@ fn decision() -> Decision {
         op_id: OPERATION.into(),
         wallet_id: WALLET.into(),
         kind: OperationType::Transfer,
-        occurred_at: Time::parse("2026-11-22T05:15:00Z").unwrap(),
+        occurred_at: Time::parse_rfc3339("2026-11-22T05:15:00Z").unwrap(),
         verdict: Verdict::Hold,
         matches: vec![fired(true), fired(false)],
         commands: vec![command],
@@ -143,13 +143,7 @@ fn known_words_begin_at_0() {
     ] {
         check(&metrics, series, Some("0"));
     }
-    let rules = RuleSet {
-        hash: "x".into(),
-        rules: Vec::new(),
-        aggregates: Vec::new(),
-        lists: Vec::new(),
-        mrp: Default::default(),
-    };
+    let rules = RuleSet { hash: String::from("x"), ..RuleSet::default() };
     metrics.set_ruleset(&rules);
     check(&metrics, "kuzet_ruleset_info{ruleset=\"x\"}", Some("1"));
 }
