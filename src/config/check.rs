@@ -274,7 +274,7 @@ fn token_value<T>(
 }
 
 fn wrong(code: Code, what: &'static str, value: &RawValue, accepted: &str) -> Wrong {
-    Wrong { code, what, found: value.found(), accepted: accepted.to_owned(), nearest_to: None }
+    Wrong { code, what, found: value.found(), accepted: accepted.to_owned(), form: "", nearest_to: None }
 }
 
 /// Tells whether a text can be the name of a token.
@@ -302,7 +302,7 @@ fn token_hash(value: &RawValue) -> Result<TokenHash, Wrong> {
     } else if text.starts_with(HASH_PREFIX) && text.ends_with('…') {
         "is shortened: this is how `kuzet config print` shows it"
     } else {
-        "is not a hash"
+        "is not the hash of a token"
     };
     TokenHash::parse(text).ok_or_else(|| wrong(Code::BadValue, what, value, accepted))
 }

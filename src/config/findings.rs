@@ -48,6 +48,8 @@ pub(super) struct Wrong {
     pub(super) what: &'static str,
     pub(super) found: String,
     pub(super) accepted: String,
+    /// How it is written in the file: `, without quotes`. Variables have no quotes.
+    pub(super) form: &'static str,
     /// What was found and the words among which it may have been meant.
     pub(super) nearest_to: Option<(String, Vec<&'static str>)>,
 }
@@ -79,6 +81,11 @@ fn masked(text: &str) -> String {
     out
 }
 
+/// Names a variable where the path of a file would stand.
+fn shown(variable: &str) -> String {
+    format!("variable {variable}")
+}
+
 /// Collects the findings of one configuration: its file and the variables.
 #[derive(Debug)]
 pub(super) struct Findings {
@@ -95,7 +102,7 @@ impl Findings {
 
     /// Makes a variable known, so that its value can be shown.
     pub(super) fn add_variable(&mut self, name: &str, value: &str) {
-        self.files.push(SourceFile { path: name.to_owned(), bytes: masked(value).into_bytes() });
+        self.files.push(SourceFile { path: shown(name), bytes: masked(value).into_bytes() });
     }
 
     /// Adds an error; the returned handle adds label and help.
@@ -103,8 +110,9 @@ impl Findings {
         let (path, span) = match place {
             Place::File(span) => (self.path.clone(), span.clone()),
             Place::Variable(name) => {
-                let length = self.files.iter().find(|file| file.path == *name).map_or(0, |file| file.bytes.len());
-                (name.clone(), 0..length)
+                let path = shown(name);
+                let length = self.files.iter().find(|file| file.path == path).map_or(0, |file| file.bytes.len());
+                (path, 0..length)
             }
         };
         let code = code.name();
@@ -117,12 +125,12 @@ impl Findings {
 
     /// Adds what is wrong with the value of a key, or of the variable that stands for it.
     pub(super) fn wrong(&mut self, key: &str, place: &Place, wrong: Wrong) {
-        let name = match place {
-            Place::File(_) => key,
-            Place::Variable(name) => name,
+        let (name, form) = match place {
+            Place::File(_) => (key, wrong.form),
+            Place::Variable(name) => (name.as_str(), ""),
         };
         let added = self.error(wrong.code, place, format!("`{name}` {}", wrong.what)).label(wrong.found);
-        added.help(format!("accepted: {}", wrong.accepted));
+        added.help(format!("accepted: {}{form}", wrong.accepted));
         if let Some((found, words)) = wrong.nearest_to
             && let Some(name) = crate::rules::diagnostic::nearest_name(&found, &words)
         {

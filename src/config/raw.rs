@@ -105,14 +105,33 @@ impl Reading<'_> {
                 .error(Code::BadToml, &place, format!("`{found}` stands here a second time"))
                 .label("second time")
                 .help("each key and each section is written once");
-        } else if message.starts_with("string values must be quoted") {
+        } else if let Some(value) = self.unquoted(message, span) {
+            let found = self.text.get(value.clone()).unwrap_or_default();
+            let is_answer = ["true", "false", "yes", "no", "on", "off"].contains(&found.to_lowercase().as_str());
+            let help = if is_answer { String::from("accepted: true or false") } else { format!("write \"{found}\"") };
             self.findings
-                .error(Code::BadToml, &place, format!("`{found}` is a text without quotes"))
+                .error(Code::BadToml, &Place::File(value), format!("`{found}` is a text without quotes"))
                 .label("found a text without quotes")
-                .help(format!("write \"{found}\""));
+                .help(help);
         } else {
             self.findings.error(Code::BadToml, &place, message).label("here").help(SYNTAX_HELP);
         }
+    }
+
+    /// Finds the whole value around an error, where the value is a text that only lacks its quotes.
+    fn unquoted(&self, message: &str, span: &Range<usize>) -> Option<Range<usize>> {
+        if !message.starts_with("string values must be quoted") && !message.starts_with("invalid ") {
+            return None;
+        }
+        let line_start = self.text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+        let line = self.text.get(line_start..)?.lines().next()?;
+        let (key, value) = line.split_once('=')?;
+        let value_start = line_start + key.len() + 1;
+        let value = value.split_once('#').map_or(value, |(value, _)| value);
+        let start = value_start + (value.len() - value.trim_start().len());
+        let value = value.trim();
+        let is_plain = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '=']);
+        (is_plain && span.start >= value_start).then(|| start..start + value.len())
     }
 
     /// Widens a span to the whole word: letters of any script, digits, `-` and `_`.

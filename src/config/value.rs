@@ -107,7 +107,7 @@ pub(super) fn read(kind: &Kind, raw: &RawValue) -> Result<Setting, Wrong> {
             Some(word) => Ok(Setting::Word(word)),
             None => Err(Wrong {
                 nearest_to: Some((text.clone(), words.to_vec())),
-                ..wrong(Code::BadValue, "is none of its words", kind, raw)
+                ..wrong(Code::BadValue, "has an unknown value", kind, raw)
             }),
         },
         _ => Err(wrong(Code::BadType, "has the wrong type", kind, raw)),
@@ -115,14 +115,20 @@ pub(super) fn read(kind: &Kind, raw: &RawValue) -> Result<Setting, Wrong> {
 }
 
 fn wrong(code: Code, what: &'static str, kind: &Kind, raw: &RawValue) -> Wrong {
-    Wrong { code, what, found: raw.found(), accepted: accepted(kind), nearest_to: None }
+    let form = match kind {
+        Kind::Bool | Kind::Count { .. } => ", without quotes",
+        Kind::Path => ", in quotes",
+        // What is accepted is shown in quotes.
+        Kind::Bytes { .. } | Kind::Duration { .. } | Kind::Address | Kind::Word(_) => "",
+    };
+    Wrong { code, what, found: raw.found(), accepted: accepted(kind), form, nearest_to: None }
 }
 
 /// Says what a key of this kind accepts.
 pub(crate) fn accepted(kind: &Kind) -> String {
     match kind {
-        Kind::Bool => String::from("true or false, without quotes"),
-        Kind::Count { min, max } => format!("a whole number from {min} to {max}, without quotes"),
+        Kind::Bool => String::from("true or false"),
+        Kind::Count { min, max } => format!("a whole number from {min} to {max}"),
         Kind::Bytes { min, max } => format!(
             "a size from {:?} to {:?}: a whole number and B, KiB, MiB, GiB or TiB",
             size_text(*min),
@@ -134,8 +140,13 @@ pub(crate) fn accepted(kind: &Kind) -> String {
             duration_text(*max)
         ),
         Kind::Address => String::from("an IP address and a port, such as \"127.0.0.1:8480\" or \"[::1]:8480\""),
-        Kind::Path => String::from("a path in quotes; a relative one begins in the folder kuzet is started in"),
-        Kind::Word(words) => words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" or "),
+        Kind::Path => String::from("a path, absolute or from the folder kuzet is started in"),
+        Kind::Word(words) => {
+            let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+            let (last, others) =
+                quoted.split_last().map_or((String::new(), &[][..]), |(last, rest)| (last.clone(), rest));
+            if others.is_empty() { last } else { format!("{} or {last}", others.join(", ")) }
+        }
     }
 }
 
