@@ -186,6 +186,9 @@ fn no_error_shows_a_token() {
         format!("[[token]]\ntoken = \"{token}\"\n"),
         format!("token = \"{token}\"\n"),
         format!("{token}\n"),
+        format!("{token} = 1\n"),
+        format!("[[token]]\nhash = {token}\n"),
+        format!("# {}\n[[token]] hash = \"{}{token}\" # {token}\n", "x".repeat(200), " ".repeat(200)),
         format!("[log]\nlevel = \"{token}\" #"),
     ] {
         for variables in [vec![], env(&[("KUZET_TOKEN", token), ("KUZET_LOG_LEVEL", token)])] {

@@ -14,6 +14,7 @@ use super::value::{RawValue, Setting, duration_text, read, read_text};
 use super::{
     Config, EngineConfig, FolderConfig, HttpConfig, LogConfig, LogFormat, LogLevel, Source, StoreConfig, TlsConfig,
 };
+use crate::rules::diagnostic::nearest_name;
 
 const TOKEN_NAME_CHARS_MAX: usize = 64;
 
@@ -274,7 +275,7 @@ fn token_value<T>(
 }
 
 fn wrong(code: Code, what: &'static str, value: &RawValue, accepted: &str) -> Wrong {
-    Wrong { code, what, found: value.found(), accepted: accepted.to_owned(), form: "", nearest_to: None }
+    Wrong { code, what, found: value.found(), accepted: accepted.to_owned(), form: "", nearest: None }
 }
 
 /// Tells whether a text can be the name of a token.
@@ -344,8 +345,8 @@ fn roles(block: &RawToken, findings: &mut Findings) -> Option<Vec<Role>> {
             }
             Some(role) => roles.push(role),
             None => {
-                let nearest_to = Some((text.clone(), Role::NAMES.to_vec()));
-                let wrong = Wrong { nearest_to, ..wrong(Code::BadValue, "names an unknown role", value, &accepted) };
+                let nearest = nearest_name(text, Role::NAMES);
+                let wrong = Wrong { nearest, ..wrong(Code::BadValue, "names an unknown role", value, &accepted) };
                 findings.wrong("roles", &Place::File(span.clone()), wrong);
             }
         }

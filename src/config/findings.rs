@@ -50,8 +50,8 @@ pub(super) struct Wrong {
     pub(super) accepted: String,
     /// How it is written in the file: `, without quotes`. Variables have no quotes.
     pub(super) form: &'static str,
-    /// What was found and the words among which it may have been meant.
-    pub(super) nearest_to: Option<(String, Vec<&'static str>)>,
+    /// The word that is most likely meant.
+    pub(super) nearest: Option<&'static str>,
 }
 
 /// Quotes the beginning of a value for a message.
@@ -131,10 +131,8 @@ impl Findings {
         };
         let added = self.error(wrong.code, place, format!("`{name}` {}", wrong.what)).label(wrong.found);
         added.help(format!("accepted: {}{form}", wrong.accepted));
-        if let Some((found, words)) = wrong.nearest_to
-            && let Some(name) = crate::rules::diagnostic::nearest_name(&found, &words)
-        {
-            added.help(format!("did you mean \"{name}\"?"));
+        if let Some(word) = wrong.nearest {
+            added.help(format!("did you mean \"{word}\"?"));
         }
     }
 
@@ -151,7 +149,8 @@ impl Findings {
     pub(super) fn into_errors(mut self) -> ConfigErrors {
         let of_variable = |found: &Diagnostic| found.path != self.path;
         self.list.sort_by(|a, b| (of_variable(a), &a.path, a.span.start).cmp(&(of_variable(b), &b.path, b.span.start)));
-        let text = render_text(&self.list, &self.files);
+        // The sources are masked; messages may repeat what stands there.
+        let text = masked(&render_text(&self.list, &self.files));
         ConfigErrors { text, codes: self.list.iter().map(|found| found.code).collect() }
     }
 }

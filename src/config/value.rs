@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::findings::{Code, Wrong, quote};
 use super::keys::Kind;
+use crate::rules::diagnostic::nearest_name;
 
 /// A value as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +107,7 @@ pub(super) fn read(kind: &Kind, raw: &RawValue) -> Result<Setting, Wrong> {
         (Kind::Word(words), RawValue::Text(text)) => match words.iter().find(|word| *word == text) {
             Some(word) => Ok(Setting::Word(word)),
             None => Err(Wrong {
-                nearest_to: Some((text.clone(), words.to_vec())),
+                nearest: nearest_name(text, words),
                 ..wrong(Code::BadValue, "has an unknown value", kind, raw)
             }),
         },
@@ -121,7 +122,7 @@ fn wrong(code: Code, what: &'static str, kind: &Kind, raw: &RawValue) -> Wrong {
         // What is accepted is shown in quotes.
         Kind::Bytes { .. } | Kind::Duration { .. } | Kind::Address | Kind::Word(_) => "",
     };
-    Wrong { code, what, found: raw.found(), accepted: accepted(kind), form, nearest_to: None }
+    Wrong { code, what, found: raw.found(), accepted: accepted(kind), form, nearest: None }
 }
 
 /// Says what a key of this kind accepts.
