@@ -39,7 +39,12 @@ fn properties(section: &str) -> Map<String, Value> {
 }
 
 fn value(key: &Key) -> Value {
-    let description = format!("{}. Accepted: {}. Variable: {}", key.about, accepted(&key.kind), key.variable());
+    let accepted = match &key.kind {
+        // The schema says it all.
+        Kind::Bool | Kind::Count { .. } | Kind::Word(_) => String::new(),
+        kind => format!("Accepted: {}. ", accepted(kind)),
+    };
+    let description = format!("{}. {accepted}Variable: {}", key.about, key.variable());
     let mut schema = match &key.kind {
         Kind::Bool => json!({"type": "boolean"}),
         Kind::Count { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
