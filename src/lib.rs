@@ -19,4 +19,5 @@ pub mod geo;
 pub mod operation;
 pub mod pipeline;
 pub mod rules;
+pub mod service;
 pub mod simulate;
