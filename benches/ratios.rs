@@ -219,7 +219,7 @@ fn time_of_encoding(shipped: &Whole, plain: Duration, lines: &Lines) -> f64 {
     let decided = Whole::new(rules).pipeline.decide(&lines.records());
     let decision = |answer: Answer| match answer {
         Answer::Decided(decision) => Some(*decision),
-        Answer::Duplicate | Answer::Rejected(_) => None,
+        Answer::Duplicate { .. } | Answer::Rejected(_) => None,
     };
     let decisions: Vec<Decision> =
         decided.answers.into_iter().filter_map(decision).filter(|decision| decision.matches.is_empty()).collect();

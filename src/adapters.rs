@@ -6,3 +6,4 @@ pub mod files;
 pub mod folders;
 pub mod geo_files;
 pub mod memory;
+pub mod store;

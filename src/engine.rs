@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod plan;
 pub mod restriction;
 pub mod shared;
+pub mod stored;
 pub mod wallet;
 pub mod wallets;
 pub mod window;
@@ -34,6 +35,7 @@ use judge::Memo;
 use outcome::{Changes, Step};
 use plan::Plan;
 use shared::{Party, SharedKey, SharedRequest, SharedView};
+use stored::Translation;
 use wallet::Wallet;
 use wallets::Wallets;
 
@@ -47,6 +49,8 @@ pub struct Engine {
     day: Span,
     /// The MRP of that day in tiyn.
     mrp: Option<i64>,
+    /// The sequence number of the latest decision, 0 before the first: gapless, in the order of arrival.
+    seq: u64,
 }
 
 impl Engine {
@@ -55,7 +59,7 @@ impl Engine {
     pub fn new(plan: Arc<Plan>) -> Self {
         let day = almaty_day(Time::ACCEPTED_FROM);
         let mrp = plan.rules.mrp.at(day.start);
-        Self { plan, wallets: Wallets::default(), nobody: Wallet::default(), memo: Memo::default(), mrp, day }
+        Self { plan, wallets: Wallets::default(), nobody: Wallet::default(), memo: Memo::default(), mrp, day, seq: 0 }
     }
 
     /// Returns the plan in use.
@@ -68,6 +72,31 @@ impl Engine {
     #[must_use]
     pub const fn wallets(&self) -> &Wallets {
         &self.wallets
+    }
+
+    /// Returns the sequence number of the latest decision.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Returns the wallets, to restore their records.
+    pub const fn wallets_mut(&mut self) -> &mut Wallets {
+        &mut self.wallets
+    }
+
+    /// Goes on after the decision with this sequence number.
+    pub const fn resume_after(&mut self, seq: u64) {
+        self.seq = seq;
+    }
+
+    /// Decides by other rules from now on. What the windows of both hold is kept.
+    pub fn switch(&mut self, plan: Arc<Plan>, way: &Translation) {
+        if !way.is_identity() {
+            self.wallets.translate(&plan, way);
+        }
+        self.mrp = plan.rules.mrp.at(self.day.start);
+        self.plan = plan;
     }
 
     /// Adds the shared windows that deciding the operation may read.
@@ -113,7 +142,7 @@ impl Engine {
         }
     }
 
-    /// Decides one operation; changes nothing.
+    /// Decides one operation; changes nothing but the sequence number.
     pub fn decide(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Step {
         let at = operation.operation.occurred_at;
         if !self.day.contains(at) {
@@ -122,9 +151,13 @@ impl Engine {
         }
         let mut memo = std::mem::take(&mut self.memo);
         let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id).unwrap_or(&self.nobody);
-        let context = Context { plan: &self.plan, wallet, view, day: self.day, mrp: self.mrp };
+        let seq = self.seq + 1;
+        let context = Context { plan: &self.plan, wallet, view, day: self.day, mrp: self.mrp, seq };
         let step = decide::decide(&context, operation, &mut memo);
         self.memo = memo;
+        if matches!(step, Step::Decided(_)) {
+            self.seq = seq;
+        }
         step
     }
 

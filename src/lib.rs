@@ -21,4 +21,5 @@ pub mod metrics;
 pub mod operation;
 pub mod pipeline;
 pub mod rules;
+pub mod service;
 pub mod simulate;

@@ -12,6 +12,7 @@ use crate::engine::enrich::{AddressFacts, Enriched};
 use crate::engine::outcome::Step;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
+use crate::engine::stored::Journal;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
@@ -57,7 +58,10 @@ pub struct Record<'a> {
 #[derive(Debug)]
 pub enum Answer {
     Decided(Box<Decision>),
-    Duplicate,
+    /// Decided before; the decision has this sequence number.
+    Duplicate {
+        seq: u64,
+    },
     Rejected(Rejection),
 }
 
@@ -97,6 +101,11 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     /// Decides a batch. The wallets' records move on with it: whoever cannot commit the batch must
     /// drop the engine, or read the touched records again from what was committed last.
     pub fn decide(&mut self, records: &[Record<'_>]) -> Decided {
+        self.decide_with(records, None)
+    }
+
+    /// Decides a batch like [`Self::decide`], and writes down what it changes in the wallets' records.
+    pub fn decide_with(&mut self, records: &[Record<'_>], mut journal: Option<&mut Journal>) -> Decided {
         let mut decided = Decided { answers: Vec::with_capacity(records.len()), shared: Vec::new(), unknown_fields: 0 };
         let mut view = SharedView::default();
         let fetched_together = if self.store.is_near() { TOGETHER } else { records.len().max(1) };
@@ -112,7 +121,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             request.keep_unknown(&view);
             self.store.fetch(self.engine.plan(), &request, &mut view);
             for near in operations.chunks(TOGETHER) {
-                self.decide_some(near, &mut view, &mut decided);
+                self.decide_some(near, &mut view, &mut decided, journal.as_deref_mut());
             }
         }
         decided.shared = view.into_changes();
@@ -124,13 +133,17 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         operations: &[Result<Enriched<'_>, Rejection>],
         view: &mut SharedView,
         decided: &mut Decided,
+        mut journal: Option<&mut Journal>,
     ) {
         let wallets: SmallVec<[u64; TOGETHER]> =
             operations.iter().flatten().map(|operation| operation.wallet).collect();
         self.engine.wallets().approach(&wallets);
         for operation in operations {
             let answer = match operation {
-                Ok(operation) => self.decide_one(operation, view, decided),
+                Ok(operation) => {
+                    decided.unknown_fields += u64::from(operation.operation.unknown_fields);
+                    self.decide_one(operation, view, journal.as_deref_mut())
+                }
                 Err(rejection) => Answer::Rejected(rejection.clone()),
             };
             decided.answers.push(answer);
@@ -154,14 +167,16 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         Ok(Enriched::new(operation, facts))
     }
 
-    fn decide_one(&mut self, operation: &Enriched<'_>, view: &mut SharedView, decided: &mut Decided) -> Answer {
-        decided.unknown_fields += u64::from(operation.operation.unknown_fields);
+    fn decide_one(&mut self, operation: &Enriched<'_>, view: &mut SharedView, journal: Option<&mut Journal>) -> Answer {
         match self.engine.decide(operation, view) {
-            Step::Duplicate => Answer::Duplicate,
+            Step::Duplicate { seq } => Answer::Duplicate { seq },
             Step::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
             Step::Decided(mut outcome) => {
                 for change in outcome.shared {
                     view.apply(self.engine.plan(), change);
+                }
+                if let Some(journal) = journal {
+                    journal.record(&operation.operation.wallet_id, &outcome.changes);
                 }
                 self.engine.apply(operation, &mut outcome.changes);
                 Answer::Decided(outcome.decision)

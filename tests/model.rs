@@ -11,6 +11,8 @@ mod boundaries;
 mod calendar;
 #[path = "model/compare.rs"]
 mod compare;
+#[path = "model/durable.rs"]
+mod durable;
 #[path = "model/naive.rs"]
 mod naive;
 #[path = "model/op.rs"]
@@ -30,6 +32,8 @@ const LENGTH: usize = 200;
 /// Streams in which each fault must show.
 const FAULT_STREAMS: u64 = 200;
 const SHUFFLES: u64 = 300;
+/// Streams that go through a store.
+const DURABLE_STREAMS: u64 = 200;
 
 #[expect(
     clippy::disallowed_methods,
@@ -90,6 +94,22 @@ fn comparison_accepts_the_model_behind_json() {
 #[test]
 fn engine_agrees_with_the_model() {
     agree(adapter::run_engine, seeds());
+}
+
+/// Closed, opened, and given other rules again and again, the engine is the same.
+#[test]
+fn durable_engine_agrees_with_the_model() {
+    let geo = streams::geo();
+    let first = number("KUZET_SEED", 1);
+    let seeds = first..first + DURABLE_STREAMS;
+    println!("seeds {seeds:?}");
+    for seed in seeds {
+        let stream = streams::stream(seed, LENGTH);
+        let (mismatch, _) = compare::compare(durable::run_engine, &stream, &geo, None);
+        if let Some(mismatch) = mismatch {
+            panic!("{}", compare::explain(durable::run_engine, &stream, &geo, None, seed, &mismatch));
+        }
+    }
 }
 
 /// A wrong engine must part from the model within a few streams.

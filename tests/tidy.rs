@@ -12,6 +12,8 @@ const LAYERS: &[&[&str]] = &[
     &["main"],
     &["cli"],
     &["app"],
+    &["http"],
+    &["service"],
     &["config", "metrics", "console"],
     &["adapters"],
     &["pipeline"],

@@ -248,7 +248,7 @@ impl Whole {
                     self.decided += 1;
                     self.matched += u64::from(!decision.matches.is_empty());
                 }
-                Answer::Duplicate | Answer::Rejected(_) => self.not_decided += 1,
+                Answer::Duplicate { .. } | Answer::Rejected(_) => self.not_decided += 1,
             }
         }
     }

@@ -143,7 +143,7 @@ fn run_step(
                 rejection.message
             ),
         }],
-        Some(Answer::Duplicate) | None => vec![Difference {
+        Some(Answer::Duplicate { .. }) | None => vec![Difference {
             key: "operation",
             expected: String::from("a new operation"),
             found: String::from("a duplicate: give it an op_id of its own"),

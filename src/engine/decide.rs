@@ -21,7 +21,7 @@ use super::fault::Fault;
 use super::judge::{Fired, Judge, Memo};
 use super::lifecycle::Lifecycle;
 use super::outcome::{Changes, Outcome, Step};
-use super::plan::{Plan, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID};
+use super::plan::{Plan, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use super::restriction::{Restriction, RestrictionKind};
 use super::shared::{Party, SharedChange, SharedKey, SharedView};
 use super::wallet::{FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED, FLAG_SHADOW, Run, Wallet};
@@ -36,6 +36,8 @@ pub struct Context<'e> {
     pub day: Span,
     /// The MRP of that day in tiyn.
     pub mrp: Option<i64>,
+    /// The sequence number the decision will have.
+    pub seq: u64,
 }
 
 /// The restrictions that bear on an operation.
@@ -88,7 +90,7 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
     matches.sort_by(|a, b| a.rule.cmp(&b.rule));
     let newest = wallet.newest();
     let late = newest.is_some_and(|newest| operation.occurred_at < newest.minus(plan.settings.lateness));
-    record(&judge, verdict, &mut changes, &mut shared);
+    record(&judge, (verdict, context.seq), &mut changes, &mut shared);
     let decision = Decision {
         decision_id: decision_id(&operation.wallet_id, &operation.op_id),
         op_id: (*operation.op_id).into(),
@@ -140,7 +142,7 @@ fn find_duplicate(plan: &Plan, wallet: &Wallet, enriched: &Enriched<'_>) -> Opti
     if wallet.newest().is_some_and(|newest| row.at() < newest.minus(horizon)) {
         return None;
     }
-    Some(if row.content() == enriched.content { Step::Duplicate } else { Step::Conflict })
+    Some(if row.content() == enriched.content { Step::Duplicate { seq: row.seq() } } else { Step::Conflict })
 }
 
 fn find_restrictions<'e>(context: &Context<'e>, enriched: &Enriched<'_>) -> InForce<'e> {
@@ -205,7 +207,7 @@ fn fire_rules(judge: &mut Judge<'_, '_>, blocked: bool, matches: &mut Vec<Match>
         if rule.reads_login_run && kind == OperationType::Login && refused {
             continue;
         }
-        judge.for_enforced = rule.mode == Mode::Enforce;
+        judge.for_enforced = rule.mode == Mode::Enforce && !plan.is_warming(*index, at);
         note_missing(judge, rule, degraded);
         let fires = match evaluate::condition(judge, &rule.when) {
             Some(value) => value,
@@ -332,7 +334,12 @@ fn show_number(number: Ratio, value_type: Type) -> EvidenceValue {
 }
 
 /// Writes the operation into the changes: its row, its matches' rows, its runs, the shared windows.
-fn record(judge: &Judge<'_, '_>, verdict: Verdict, changes: &mut Changes, shared: &mut Vec<SharedChange>) {
+fn record(
+    judge: &Judge<'_, '_>,
+    (verdict, seq): (Verdict, u64),
+    changes: &mut Changes,
+    shared: &mut Vec<SharedChange>,
+) {
     let plan = judge.plan;
     let operation = &judge.operation.operation;
     let refused = verdict == Verdict::Refuse && !plan.settings.has(Fault::RefusedCounted);
@@ -342,7 +349,7 @@ fn record(judge: &Judge<'_, '_>, verdict: Verdict, changes: &mut Changes, shared
     } else {
         changes.newest = Some(operation.occurred_at);
     }
-    let row = start_row(judge, changes, flags);
+    let row = start_row(judge, changes, flags, seq);
     if refused {
         return;
     }
@@ -361,11 +368,11 @@ fn record(judge: &Judge<'_, '_>, verdict: Verdict, changes: &mut Changes, shared
             enter(judge, *id, row, changes, shared);
         }
     }
-    record_matches(judge, changes);
+    record_matches(judge, changes, seq);
 }
 
 /// Starts a row of the log and returns where it begins.
-fn start_row(judge: &Judge<'_, '_>, changes: &mut Changes, flags: u64) -> usize {
+fn start_row(judge: &Judge<'_, '_>, changes: &mut Changes, flags: u64, seq: u64) -> usize {
     let start = changes.rows.len();
     changes.rows.resize(start + judge.plan.stride(), 0);
     let id = judge.operation.id;
@@ -376,6 +383,7 @@ fn start_row(judge: &Judge<'_, '_>, changes: &mut Changes, flags: u64) -> usize 
     }
     changes.rows[start + ROW_CONTENT] = judge.operation.content;
     changes.rows[start + ROW_FLAGS] = flags;
+    changes.rows[start + ROW_SEQ] = seq;
     start
 }
 
@@ -437,7 +445,7 @@ fn remember_text(
 }
 
 /// Writes a row for each match that enters a window over matches.
-fn record_matches(judge: &Judge<'_, '_>, changes: &mut Changes) {
+fn record_matches(judge: &Judge<'_, '_>, changes: &mut Changes, seq: u64) {
     let plan = judge.plan;
     for fired in &judge.fired {
         let entered: SmallVec<[usize; 4]> =
@@ -446,7 +454,7 @@ fn record_matches(judge: &Judge<'_, '_>, changes: &mut Changes) {
             continue;
         }
         let flags = FLAG_MATCH | if fired.enforced { 0 } else { FLAG_SHADOW };
-        let row = start_row(judge, changes, flags);
+        let row = start_row(judge, changes, flags, seq);
         for id in entered {
             debug_assert_eq!(plan.aggregates[id].definition.stream, Stream::Matches);
             changes.rows[row + ROW_HEADER + id / 64] |= 1 << (id % 64);

@@ -143,7 +143,9 @@ pub fn calendar_span(aggregate: &PlannedAggregate, at: Time) -> Span {
     }
 }
 
-fn measure(aggregate: &PlannedAggregate) -> Measure {
+/// Returns what a timeline or cell of the aggregate is asked for.
+#[must_use]
+pub fn measure(aggregate: &PlannedAggregate) -> Measure {
     match aggregate.definition.function {
         Function::Sum => Measure::Sum,
         Function::Distinct => Measure::Distinct,

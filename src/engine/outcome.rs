@@ -3,6 +3,7 @@
 //! Deciding changes nothing. Whoever runs the engine applies the changes: to its view of the batch at
 //! once, so that the batch's next operation sees them, and for good only with the batch's commit.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
@@ -18,8 +19,10 @@ use super::wallet::Run;
 #[expect(clippy::large_enum_variant, reason = "nearly every step is a decision; a box would cost each of them")]
 pub enum Step {
     Decided(Outcome),
-    /// The operation was decided before, with the same content.
-    Duplicate,
+    /// The operation was decided before, with the same content; its decision has this sequence number.
+    Duplicate {
+        seq: u64,
+    },
     /// The id was used before, with other content.
     Conflict,
 }
@@ -45,7 +48,7 @@ pub struct Changes {
 }
 
 /// Changes to what most wallets have none of.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct RareChanges {
     pub runs: Vec<Run>,
     pub placed: Vec<Restriction>,
@@ -63,6 +66,12 @@ impl Changes {
     /// Returns the changes of what most wallets have none of, to add to them.
     pub fn rare(&mut self) -> &mut RareChanges {
         self.rare.get_or_insert_default()
+    }
+
+    /// Returns the changes of what most wallets have none of, where there are any.
+    #[must_use]
+    pub fn peek_rare(&self) -> Option<&RareChanges> {
+        self.rare.as_deref()
     }
 
     /// Takes the changes of what most wallets have none of.

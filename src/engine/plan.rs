@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::fault::Fault;
 use crate::operation::OperationType;
+use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR};
 use crate::rules::program::{
     Aggregate, AggregateId, Field, Function, Inputs, Mode, Operand, Rule, RuleSet, Scope, Stream, Window,
@@ -12,13 +13,14 @@ use crate::rules::program::{
 };
 use crate::rules::program::{Comparison, Condition, Number, Symbol};
 
-/// Words of a row before its mask: time, id (two words), content, arrival and flags.
-pub const ROW_HEADER: usize = 5;
+/// Words of a row before its mask: time, id (two words), content, arrival and flags, sequence number.
+pub const ROW_HEADER: usize = 6;
 /// Positions of the header's words.
 pub const ROW_AT: usize = 0;
 pub const ROW_ID: usize = 1;
 pub const ROW_CONTENT: usize = 3;
 pub const ROW_FLAGS: usize = 4;
+pub const ROW_SEQ: usize = 5;
 
 /// The settings that decisions depend on besides the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,8 @@ pub struct Plan {
     by_type: Vec<TypePlan>,
     /// Aggregates over matches.
     pub match_feeds: Vec<AggregateId>,
+    /// For each rule until when it only watches: a window of it has not been fed for its length yet.
+    warming: Vec<Option<Time>>,
 }
 
 /// What operations of one type meet.
@@ -123,7 +127,32 @@ impl Plan {
             (0..aggregates.len()).filter(|id| aggregates[*id].definition.stream == Stream::Matches).collect();
         let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();
         let ruleset = Arc::from(rules.hash.as_str());
-        Self { rules, ruleset, settings, aggregates, twins, columns, mask_words, by_type, match_feeds }
+        let warming = vec![None; rules.rules.len()];
+        Self { rules, ruleset, settings, aggregates, twins, columns, mask_words, by_type, match_feeds, warming }
+    }
+
+    /// Lets rules only watch while a window they read is younger than its length: `young` names such
+    /// windows by their state, with the instant from which they are full.
+    #[must_use]
+    pub fn with_young_windows(mut self, young: &[(u64, Time)]) -> Self {
+        let until = |id: &AggregateId| {
+            let state = self.aggregates[*id].state_id;
+            young.iter().find(|(young, _)| *young == state).map(|(_, until)| *until)
+        };
+        self.warming = self.rules.rules.iter().map(|rule| rule.aggregates.iter().filter_map(until).max()).collect();
+        self
+    }
+
+    /// Returns the instant from which a rule's windows are full, where they are not yet known to be.
+    #[must_use]
+    pub fn warming_until(&self, rule: usize) -> Option<Time> {
+        self.warming.get(rule).copied().flatten()
+    }
+
+    /// Tells whether a rule only watches at this instant, whatever its mode.
+    #[must_use]
+    pub fn is_warming(&self, rule: usize, at: Time) -> bool {
+        self.warming_until(rule).is_some_and(|until| at < until)
     }
 
     /// Returns what operations of the type meet.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::operation::Time;
@@ -9,7 +10,7 @@ use crate::operation::decision::{Clauses, RestrictionTerms};
 use crate::rules::program::{Block, Lifters};
 
 /// What a restriction of a wallet or an address does while it is in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RestrictionKind {
     /// Outgoing operations wait (7.13).
     Monitor,
@@ -40,7 +41,7 @@ impl RestrictionKind {
 }
 
 /// A restriction a rule placed on a wallet or an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restriction {
     pub id: Uuid,
     pub rule: Arc<str>,
@@ -79,7 +80,7 @@ pub fn terms(id: Uuid, from: Time, until: Option<Time>, lifted_by: Lifters) -> R
 }
 
 /// One reason why an operation waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
     /// Of the operation's own hold, or of a monitoring of its wallet.
     pub restriction: Uuid,
@@ -90,14 +91,14 @@ pub struct Cause {
 }
 
 /// A rule that asked for the PIN.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinChallenge {
     pub rule: Arc<str>,
     pub clauses: Clauses,
 }
 
 /// An operation that waits, in the order of arrival.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     pub op_id: Box<str>,
     pub id: u128,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use super::restriction::Restriction;
 use super::window::Entry;
 
 /// One shared window under one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SharedKey {
     /// Position of the aggregate in the plan.
     pub aggregate: usize,
@@ -28,7 +29,7 @@ pub struct SharedKey {
 }
 
 /// Whom a directory entry concerns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Party {
     /// Logins from this address.
     Address(IpAddr),
@@ -47,7 +48,7 @@ pub struct SharedRequest {
 }
 
 /// A change to shared state, idempotent by the operation it comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SharedChange {
     Insert {
         key: SharedKey,
@@ -101,6 +102,9 @@ struct Rare {
     /// The texts behind the symbols that a `last` may have to show.
     texts: Vec<(u64, Box<str>)>,
 }
+
+/// The run of a window, and the texts behind its symbols.
+pub type RareParts = (Option<(u64, Time)>, Vec<(u64, Box<str>)>);
 
 /// Shared windows so near that asking for one costs less than fetching it in advance.
 pub trait NearWindows: Send + Sync {
@@ -250,6 +254,19 @@ impl SharedWindow {
     pub fn text(&self, symbol: u64) -> Option<&str> {
         let texts = &self.rare.as_ref()?.texts;
         texts.iter().find(|(known, _)| *known == symbol).map(|(_, text)| &**text)
+    }
+
+    /// Returns the run and the texts: what [`Self::restore`] takes back.
+    #[must_use]
+    pub fn rare_parts(&self) -> RareParts {
+        self.rare.as_ref().map_or_else(RareParts::default, |rare| (rare.run, rare.texts.clone()))
+    }
+
+    /// Puts a window back together.
+    #[must_use]
+    pub fn restore(newest: i64, state: KeyedState, (run, texts): RareParts) -> Self {
+        let rare = (run.is_some() || !texts.is_empty()).then(|| Box::new(Rare { run, texts }));
+        Self { newest, state, rare }
     }
 
     /// Applies a change of this window's key; changes of the directory are none of its business.

@@ -5,13 +5,16 @@
 //! grows gets an index beside it ([`super::index`]), which can always be made again from the rows.
 
 use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
 
 use crate::operation::Time;
 
 use super::index::Index;
 use super::outcome::Changes;
-use super::plan::{Plan, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID};
+use super::plan::{Plan, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use super::restriction::{Restriction, Waiting};
+use super::stored::Translation;
+use super::stored::wallets::translate_rare;
 
 /// Flags in the low half of a row's flags word; the high half counts arrivals.
 pub const FLAG_MONEY: u64 = 1;
@@ -57,6 +60,12 @@ impl Row<'_> {
         self.0[ROW_FLAGS] >> 32
     }
 
+    /// Returns the sequence number of the operation's decision.
+    #[must_use]
+    pub const fn seq(self) -> u64 {
+        self.0[ROW_SEQ]
+    }
+
     #[must_use]
     pub const fn word(self, at: usize) -> u64 {
         self.0[at]
@@ -85,7 +94,7 @@ impl Row<'_> {
 }
 
 /// The length of a run of consecutive operations, for one `streak` and key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     pub aggregate: usize,
     pub key: u64,
@@ -95,7 +104,7 @@ pub struct Run {
 }
 
 /// What is remembered of a chain (`age`) whose rows have left the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainStart {
     pub aggregate: usize,
     pub key: u64,
@@ -245,6 +254,39 @@ impl Wallet {
     pub fn text(&self, symbol: u64) -> Option<&str> {
         let texts = &self.rare.as_ref()?.texts;
         texts.iter().find(|(known, _)| *known == symbol).map(|(_, text)| &**text)
+    }
+
+    /// Returns the words of the log's rows, end to end.
+    #[must_use]
+    pub fn live_words(&self) -> &[u64] {
+        self.live()
+    }
+
+    /// Returns what most wallets have none of.
+    #[must_use]
+    pub fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    /// Puts a record back together; the index beside a long log is made again.
+    pub fn restore(&mut self, plan: &Plan, newest: Option<Time>, arrivals: u64, rows: Vec<u64>, rare: Rare) {
+        self.newest = newest.map_or_else(Newest::default, |newest| Newest(newest.nanos()));
+        (self.rows, self.gone, self.arrivals) = (rows, 0, arrivals);
+        self.rare = (!rare.is_empty()).then(|| Box::new(rare));
+        self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
+        if self.row_count(plan) > SCANNED_ROWS_MAX {
+            self.build_index(plan);
+        }
+    }
+
+    /// Brings the record into the layout of other rules.
+    pub fn translate(&mut self, plan: &Plan, way: &Translation) {
+        let mut rows = Vec::with_capacity(self.live().len());
+        way.rows(self.live(), &mut rows);
+        let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
+        rare.index = None;
+        translate_rare(&mut rare, way);
+        self.restore(plan, self.newest(), self.arrivals, rows, rare);
     }
 
     /// Makes the changes of a committed outcome count.

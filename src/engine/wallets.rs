@@ -6,6 +6,8 @@ use std::cell::Cell;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::plan::Plan;
+use super::stored::{GROUPS, Translation};
 use super::wallet::Wallet;
 
 /// A power of two: so many tables, each grows on its own.
@@ -49,6 +51,12 @@ impl Table {
 
 fn table_of(symbol: u64) -> usize {
     usize::try_from(symbol >> 52).unwrap_or(0) % TABLES
+}
+
+/// Returns the group of the wallet with this symbol.
+#[must_use]
+pub fn group_of(symbol: u64) -> usize {
+    table_of(symbol) / (TABLES / GROUPS)
 }
 
 impl Wallets {
@@ -96,6 +104,17 @@ impl Wallets {
             position as usize
         });
         &mut wallets[position]
+    }
+
+    /// Lists the wallets of one of the groups that stores write.
+    pub fn of_group(&self, group: usize) -> impl Iterator<Item = &Wallet> + Clone {
+        let tables = self.tables.iter().skip(group * (TABLES / GROUPS)).take(TABLES / GROUPS);
+        tables.flat_map(|table| &table.wallets)
+    }
+
+    /// Brings every record into the layout of other rules.
+    pub fn translate(&mut self, plan: &Plan, way: &Translation) {
+        self.tables.iter_mut().flat_map(|table| &mut table.wallets).for_each(|wallet| wallet.translate(plan, way));
     }
 
     /// Lists all wallets, in no order that means anything.

@@ -27,7 +27,7 @@ use tree::Summary;
 const FEW: usize = if cfg!(test) { 6 } else { 32 };
 
 /// One operation in a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     /// When it occurred, in nanoseconds since the epoch.
     pub at: i64,

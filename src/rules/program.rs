@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::operation::{OperationType, Time};
 
 /// The types of the language (3-valued logic aside, a value of each may be missing).
@@ -33,7 +35,7 @@ pub enum Type {
 }
 
 /// A field of an operation, of a match, or of the acting wallet.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Field {
     OpId,
     Type,
@@ -73,7 +75,7 @@ pub enum Field {
 }
 
 /// The type an attribute takes from what it is compared with; any other value of it is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AttributeType {
     Text,
     /// A JSON number that is an integer and fits an `i64`.
@@ -335,7 +337,7 @@ impl Lifter {
 }
 
 /// A set of lifters, one bit each in the order of [`Lifter::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Lifters(pub u8);
 
 impl Lifters {
@@ -366,7 +368,7 @@ pub enum BlockTerm {
 }
 
 /// What a block stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Block {
     /// The wallet's debits.
     WalletDebit,

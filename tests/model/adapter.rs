@@ -21,7 +21,7 @@ use crate::compare::EngineAnswer;
 use crate::naive::{FLAGGED_ACCOUNTS, FLAGGED_PHONES, FLAGGED_WALLETS, GeoMap};
 
 /// The addresses of a stream.
-struct Addresses<'g>(&'g GeoMap);
+pub(crate) struct Addresses<'g>(pub(crate) &'g GeoMap);
 
 impl AddressBook for Addresses<'_> {
     fn facts(&self, address: Option<IpAddr>, _asks: Inputs) -> AddressFacts {
@@ -37,7 +37,7 @@ impl AddressBook for Addresses<'_> {
     }
 }
 
-fn rules() -> RuleSet {
+pub(crate) fn rules() -> RuleSet {
     static RULES: OnceLock<RuleSet> = OnceLock::new();
     let load = || {
         let folder = Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"));
@@ -106,10 +106,10 @@ fn run<S: SharedStore>(plan: Plan, geo: &GeoMap, store: S, lines: &[String]) -> 
     answers
 }
 
-fn answer(answer: &Answer) -> EngineAnswer {
+pub(crate) fn answer(answer: &Answer) -> EngineAnswer {
     let mut line = Vec::new();
     match answer {
-        Answer::Duplicate => return EngineAnswer::Duplicate,
+        Answer::Duplicate { .. } => return EngineAnswer::Duplicate,
         Answer::Decided(decision) => decision.encode(&mut line),
         Answer::Rejected(rejection) => encode_rejection(&mut line, rejection, 0, 0, b""),
     }

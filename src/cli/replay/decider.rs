@@ -25,7 +25,7 @@ impl<S: SharedStore> Replayer for Pipeline<S> {
                     decisions.push(b'\n');
                     observe(summary, decision);
                 }
-                Answer::Duplicate => summary.observe(Observed::Duplicate),
+                Answer::Duplicate { .. } => summary.observe(Observed::Duplicate),
                 Answer::Rejected(rejection) => {
                     let rejection = of_record(rejection, record);
                     encode_rejection(rejected, &rejection, record.index, 0, record.bytes);

@@ -121,6 +121,23 @@ impl CalendarCell {
         self.entries.iter().map(Entry::of)
     }
 
+    /// Returns how many entries were added, and their sum: what [`Self::restore`] takes back.
+    #[must_use]
+    pub const fn seen(&self) -> (u64, i128) {
+        (self.count, self.sum)
+    }
+
+    /// Puts back what a cell held.
+    pub fn restore(&mut self, (count, sum): (u64, i128), values: Vec<(i64, u32)>, entries: Vec<Entry>) {
+        (self.count, self.sum) = (count, sum);
+        for (value, count) in values {
+            self.values.update(value, |_| Some(count));
+        }
+        for entry in entries {
+            self.entries.insert(entry.key(), entry.value);
+        }
+    }
+
     /// Estimates the heap bytes held, those shared with clones in full.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

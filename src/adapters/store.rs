@@ -1,0 +1,452 @@
+//! The durable store of the embedded service: one file, one transaction a batch.
+//!
+//! Streams (operations, decisions, rejected records) and journals are appended a block a batch, under the
+//! number of their first item. Groups of wallet records and of shared windows are written again from time
+//! to time, so that the journals before them can go. Nothing is acknowledged before its transaction is on
+//! the disk. Knows bytes and numbers; what they mean is the service's business.
+
+pub mod block;
+mod copy;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, WriteTransaction};
+use thiserror::Error;
+
+use crate::engine::stored::StoredError;
+use crate::operation::Time;
+
+use block::Block;
+
+/// The name of the file inside the store's folder.
+pub const FILE: &str = "kuzet.redb";
+/// Version of the tables; an older program refuses a later one.
+const VERSION: u64 = 1;
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const NOTES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("notes");
+const LAYOUTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("layouts");
+const OPERATIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("operations");
+const DECISIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("decisions");
+const REJECTED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rejected");
+const JOURNALS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journals");
+const WALLETS: TableDefinition<'_, u32, (u64, &[u8])> = TableDefinition::new("wallets");
+const WINDOWS: TableDefinition<'_, u32, (u64, &[u8])> = TableDefinition::new("windows");
+
+/// Why the store cannot do what it was asked for.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("failed to open the store {path}: another process has it open; one store serves one process")]
+    InUse { path: PathBuf },
+    #[error("failed to open the store {path}: it has version {found}, this program reads version {VERSION}")]
+    Version { path: PathBuf, found: u64 },
+    #[error("failed to open the store {path}")]
+    Open { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("failed to commit: the disk is full")]
+    DiskFull,
+    #[error("failed to {what} the store")]
+    Access { what: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("failed to read {what} {number} of the store")]
+    Record { what: &'static str, number: u64, source: StoredError },
+    #[error("the store was closed after a failure and is not open again yet")]
+    Closed,
+}
+
+/// How far the store has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Position {
+    /// Batches committed.
+    pub batch: u64,
+    /// The last decision's sequence number.
+    pub seq: u64,
+    /// Rejected records so far: the next one's offset.
+    pub rejected: u64,
+}
+
+/// One of the streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// By the sequence number of the operation's decision.
+    Operations,
+    /// By sequence number, from 1.
+    Decisions,
+    /// By offset, from 0.
+    Rejected,
+}
+
+impl Stream {
+    const fn table(self) -> TableDefinition<'static, u64, &'static [u8]> {
+        match self {
+            Self::Operations => OPERATIONS,
+            Self::Decisions => DECISIONS,
+            Self::Rejected => REJECTED,
+        }
+    }
+
+    /// Returns the stream's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Operations => "operations",
+            Self::Decisions => "decisions",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// Everything one transaction holds.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// Where the store stands after it.
+    pub position: Position,
+    /// Blocks to append: the stream, the number of the block's first item, the block.
+    pub blocks: Vec<(Stream, u64, Vec<u8>)>,
+    /// What the batch changes.
+    pub journal: Option<Vec<u8>>,
+    /// Groups of wallet records as they are after this batch.
+    pub wallets: Vec<(u32, Vec<u8>)>,
+    /// Groups of shared windows as they are after this batch.
+    pub windows: Vec<(u32, Vec<u8>)>,
+    /// Layouts that were not there before.
+    pub layouts: Vec<(u64, Vec<u8>)>,
+    /// Small things under a name.
+    pub notes: Vec<(String, Vec<u8>)>,
+    /// Journals of batches up to this one are not needed any more.
+    pub forget_journals: Option<u64>,
+    /// Blocks whose successor arrived before this are dropped.
+    pub expire: Vec<(Stream, Time)>,
+}
+
+/// How many blocks of a stream one commit lets go at most: expiry keeps up, and never stalls.
+const EXPIRED_PER_COMMIT: usize = 16;
+
+/// The open store. Reading and writing may go on side by side; there is one writer.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    cache_bytes: usize,
+    database: RwLock<Option<Arc<Database>>>,
+}
+
+impl Store {
+    /// Opens the store of a folder, which is made if it is missing.
+    ///
+    /// # Errors
+    /// The folder or file cannot be used, is of a later version, or another process has it.
+    pub fn open(folder: &Path, cache_bytes: usize) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let failed = |source: io::Error| StoreError::Open { path: path.clone(), source: source.into() };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        restrict_to_owner(folder).map_err(failed)?;
+        let database = open_database(&path, cache_bytes)?;
+        Ok(Self { path, cache_bytes, database: RwLock::new(Some(Arc::new(database))) })
+    }
+
+    /// Closes and opens the file again: after a failed write nothing else helps.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn reopen(&self) -> Result<(), StoreError> {
+        let mut database = self.database.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *database = None;
+        *database = Some(Arc::new(open_database(&self.path, self.cache_bytes)?));
+        Ok(())
+    }
+
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let database = self.database.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        database.clone().ok_or(StoreError::Closed)
+    }
+
+    /// Returns how far the store has come.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn position(&self) -> Result<Position, StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let meta = read.open_table(META).map_err(access("read"))?;
+        let word = |name: &str| -> Result<u64, StoreError> {
+            Ok(meta.get(name).map_err(access("read"))?.map_or(0, |value| value.value()))
+        };
+        Ok(Position { batch: word("batch")?, seq: word("seq")?, rejected: word("rejected")? })
+    }
+
+    /// Commits a batch: all of it, durably, or nothing.
+    ///
+    /// # Errors
+    /// The disk is full or fails; whether the batch is in the store is known after [`Self::reopen`].
+    pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        let transaction = self.database()?.begin_write().map_err(access("write"))?;
+        write(&transaction, commit).map_err(|error| full_or("write", error))?;
+        transaction.commit().map_err(|error| match error {
+            redb::CommitError::Storage(error) => full_or("commit to", error.into()),
+            other => StoreError::Access { what: "commit to", source: Box::new(other) },
+        })
+    }
+
+    /// Reads items of a stream in order, from `from` on, at most `limit` of them or until `bytes_max`
+    /// bytes were read. Items that retention dropped are passed over.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a block is damaged.
+    pub fn read(
+        &self,
+        stream: Stream,
+        from: u64,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let mut items = Vec::new();
+        let mut bytes = 0;
+        self.each_block(stream, from, |first, block| {
+            for (index, number) in (0..block.len()).zip(first..) {
+                if number >= from
+                    && let Some(item) = block.get(index)
+                {
+                    if items.len() >= limit || (bytes >= bytes_max && !items.is_empty()) {
+                        return Ok(false);
+                    }
+                    bytes += item.len();
+                    items.push((number, item.to_vec()));
+                }
+            }
+            Ok(items.len() < limit)
+        })?;
+        Ok(items)
+    }
+
+    /// Reads one item.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn item(&self, stream: Stream, number: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let items = self.read(stream, number, 1, usize::MAX)?;
+        Ok(items.into_iter().next().filter(|(found, _)| *found == number).map(|(_, item)| item))
+    }
+
+    /// Walks the blocks of a stream in order, beginning with the one that holds `from`. The walk ends
+    /// when the visitor says so.
+    ///
+    /// # Errors
+    /// The file cannot be read, a block is damaged, or the visitor fails.
+    pub fn each_block(
+        &self,
+        stream: Stream,
+        from: u64,
+        mut visit: impl FnMut(u64, &Block) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(stream.table()).map_err(access("read"))?;
+        let before = table.range(..=from).map_err(access("read"))?.next_back();
+        let start = before.transpose().map_err(access("read"))?.map_or(from, |(key, _)| key.value());
+        for entry in table.range(start..).map_err(access("read"))? {
+            let (key, value) = entry.map_err(access("read"))?;
+            let number = key.value();
+            let block = Block::read(value.value()).map_err(|source| StoreError::Record {
+                what: stream.name(),
+                number,
+                source,
+            })?;
+            if !visit(number, &block)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a note.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(NOTES).map_err(access("read"))?;
+        Ok(table.get(name).map_err(access("read"))?.map(|value| value.value().to_vec()))
+    }
+
+    /// Lists the layouts.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn layouts(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(LAYOUTS).map_err(access("read"))?;
+        let entries = table.iter().map_err(access("read"))?;
+        let entry = |entry: Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), StorageError>| {
+            let (key, value) = entry.map_err(access("read"))?;
+            Ok((key.value(), value.value().to_vec()))
+        };
+        entries.map(entry).collect()
+    }
+
+    /// Walks the groups of wallet records: group, the batch after which it was written, bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the visitor fails.
+    pub fn each_wallet_group(
+        &self,
+        visit: impl FnMut(u32, u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.each_group(WALLETS, visit)
+    }
+
+    /// Walks the groups of shared windows like [`Self::each_wallet_group`].
+    ///
+    /// # Errors
+    /// The file cannot be read, or the visitor fails.
+    pub fn each_window_group(
+        &self,
+        visit: impl FnMut(u32, u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.each_group(WINDOWS, visit)
+    }
+
+    fn each_group(
+        &self,
+        table: TableDefinition<'_, u32, (u64, &'static [u8])>,
+        mut visit: impl FnMut(u32, u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(table).map_err(access("read"))?;
+        for entry in table.iter().map_err(access("read"))? {
+            let (key, value) = entry.map_err(access("read"))?;
+            let (batch, bytes) = value.value();
+            visit(key.value(), batch, bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Walks the journals of the batches after `batch` in order.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the visitor fails.
+    pub fn each_journal(
+        &self,
+        after: u64,
+        mut visit: impl FnMut(u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(JOURNALS).map_err(access("read"))?;
+        for entry in table.range(after + 1..).map_err(access("read"))? {
+            let (key, value) = entry.map_err(access("read"))?;
+            visit(key.value(), value.value())?;
+        }
+        Ok(())
+    }
+
+    /// Returns the bytes of the store's file.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+}
+
+fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    let opened = Database::builder().set_cache_size(cache_bytes).create(path);
+    let database = opened.map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_path_buf() },
+        other => StoreError::Open { path: path.to_path_buf(), source: Box::new(other) },
+    })?;
+    restrict_to_owner(path).map_err(|source| StoreError::Open { path: path.to_path_buf(), source: source.into() })?;
+    let transaction = database.begin_write().map_err(access("write"))?;
+    let found = make_tables(&transaction).map_err(|error| full_or("write", error))?;
+    if found == VERSION {
+        // Tables of an existing store are there: nothing was changed.
+        transaction.commit().map_err(|error| full_or("write", error.into()))?;
+        Ok(database)
+    } else {
+        Err(StoreError::Version { path: path.to_path_buf(), found })
+    }
+}
+
+/// Makes the tables of a new store; returns the store's version.
+fn make_tables(transaction: &WriteTransaction) -> Result<u64, redb::Error> {
+    let mut meta = transaction.open_table(META)?;
+    let found = meta.get("version")?.map(|value| value.value());
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    meta.insert("version", VERSION)?;
+    for table in [LAYOUTS, OPERATIONS, DECISIONS, REJECTED, JOURNALS] {
+        transaction.open_table(table)?;
+    }
+    transaction.open_table(NOTES)?;
+    transaction.open_table(WALLETS)?;
+    transaction.open_table(WINDOWS)?;
+    Ok(VERSION)
+}
+
+fn write(transaction: &WriteTransaction, commit: &Commit) -> Result<(), redb::Error> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert("batch", commit.position.batch)?;
+    meta.insert("seq", commit.position.seq)?;
+    meta.insert("rejected", commit.position.rejected)?;
+    for (stream, number, block) in &commit.blocks {
+        transaction.open_table(stream.table())?.insert(number, &block[..])?;
+    }
+    if let Some(journal) = &commit.journal {
+        transaction.open_table(JOURNALS)?.insert(commit.position.batch, &journal[..])?;
+    }
+    for (definition, groups) in [(WALLETS, &commit.wallets), (WINDOWS, &commit.windows)] {
+        if !groups.is_empty() {
+            let mut table = transaction.open_table(definition)?;
+            for (group, bytes) in groups {
+                table.insert(group, (commit.position.batch, &bytes[..]))?;
+            }
+        }
+    }
+    for (id, layout) in &commit.layouts {
+        transaction.open_table(LAYOUTS)?.insert(id, &layout[..])?;
+    }
+    for (name, bytes) in &commit.notes {
+        transaction.open_table(NOTES)?.insert(&name[..], &bytes[..])?;
+    }
+    if let Some(batch) = commit.forget_journals {
+        transaction.open_table(JOURNALS)?.retain_in(..=batch, |_, _| false)?;
+    }
+    for (stream, before) in &commit.expire {
+        expire(transaction, *stream, *before)?;
+    }
+    Ok(())
+}
+
+/// Drops blocks all of whose items arrived before an instant: the next block began before it too.
+fn expire(transaction: &WriteTransaction, stream: Stream, before: Time) -> Result<(), redb::Error> {
+    let mut table = transaction.open_table(stream.table())?;
+    for _ in 0..EXPIRED_PER_COMMIT {
+        let mut first = table.iter()?;
+        let (Some(oldest), Some(next)) = (first.next().transpose()?, first.next().transpose()?) else { break };
+        if block::first_arrival(next.1.value()).is_ok_and(|at| at >= before) {
+            break;
+        }
+        let number = oldest.0.value();
+        drop((oldest, next, first));
+        table.remove(number)?;
+    }
+    Ok(())
+}
+
+fn access<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> impl Fn(E) -> StoreError {
+    move |source| StoreError::Access { what, source: Box::new(source) }
+}
+
+/// Tells a full disk from everything else: it is the one failure an operator ends without us.
+fn full_or(what: &'static str, error: redb::Error) -> StoreError {
+    match error {
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => StoreError::DiskFull,
+        other => StoreError::Access { what, source: Box::new(other) },
+    }
+}
+
+/// The store holds personal data: nobody but its owner reads it.
+fn restrict_to_owner(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = if path.is_dir() { 0o700 } else { 0o600 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! A run of items under one key: what one commit appends to a stream.
+
+use crate::engine::stored::StoredError;
+use crate::operation::Time;
+
+/// Version of the block format.
+const VERSION: u8 = 1;
+const PLAIN: u8 = 0;
+const ZSTD: u8 = 1;
+/// Shorter blocks are not worth compressing.
+const COMPRESSED_MIN: usize = 512;
+/// What a block may unfold to: more than any batch holds.
+const UNFOLDED_MAX: usize = 1 << 31;
+/// Version, codec, time of the first item, length of the payload when unfolded.
+const HEADER: usize = 1 + 1 + 8 + 4;
+
+/// Collects the items of a block.
+#[derive(Debug, Default)]
+pub struct BlockWriter {
+    ends: Vec<u32>,
+    items: Vec<u8>,
+}
+
+impl BlockWriter {
+    /// Appends an item by letting it write itself.
+    pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.items);
+        self.ends.push(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
+    }
+
+    /// Returns how many items were appended.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Tells whether no item was appended.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Returns an item.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        slice(&self.ends, &self.items, index)
+    }
+
+    /// Returns the bytes of the items so far.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Ends the block; `at` is when its first item arrived.
+    #[must_use]
+    pub fn finish(&self, at: Time) -> Vec<u8> {
+        let mut payload = Vec::with_capacity(4 + self.ends.len() * 4 + self.items.len());
+        payload.extend_from_slice(&u32::try_from(self.ends.len()).unwrap_or(u32::MAX).to_le_bytes());
+        self.ends.iter().for_each(|end| payload.extend_from_slice(&end.to_le_bytes()));
+        payload.extend_from_slice(&self.items);
+        fold(&payload, at)
+    }
+}
+
+fn slice<'a>(ends: &[u32], items: &'a [u8], index: usize) -> Option<&'a [u8]> {
+    let start = index.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied())?;
+    items.get(usize::try_from(start).ok()?..usize::try_from(*ends.get(index)?).ok()?)
+}
+
+/// Puts bytes under the block's header, compressed where that helps.
+#[must_use]
+pub fn fold(payload: &[u8], at: Time) -> Vec<u8> {
+    let compressed = if payload.len() >= COMPRESSED_MIN { zstd::bulk::compress(payload, 1).ok() } else { None };
+    let (codec, body) = match &compressed {
+        Some(body) if body.len() < payload.len() => (ZSTD, &body[..]),
+        Some(_) | None => (PLAIN, payload),
+    };
+    let mut block = Vec::with_capacity(HEADER + body.len());
+    block.extend_from_slice(&[VERSION, codec]);
+    block.extend_from_slice(&at.nanos().to_le_bytes());
+    block.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
+    block.extend_from_slice(body);
+    block
+}
+
+/// Returns when the first item of a block arrived.
+///
+/// # Errors
+/// The bytes are no block.
+pub fn first_arrival(block: &[u8]) -> Result<Time, StoredError> {
+    let bytes = block.get(2..10).ok_or(StoredError::Damaged(block.len()))?;
+    Ok(Time::from_nanos(i64::from_le_bytes(bytes.try_into().unwrap_or_default())))
+}
+
+/// Takes the bytes out from under a block's header.
+///
+/// # Errors
+/// The bytes are no block of a known version, or damaged.
+pub fn unfold(block: &[u8]) -> Result<Vec<u8>, StoredError> {
+    let (header, body) = block.split_at_checked(HEADER).ok_or(StoredError::Damaged(block.len()))?;
+    if header[0] != VERSION {
+        return Err(StoredError::Version(header[0]));
+    }
+    let length = u32::from_le_bytes(header[10..].try_into().unwrap_or_default());
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let payload = match header[1] {
+        PLAIN => body.to_vec(),
+        ZSTD if length <= UNFOLDED_MAX => {
+            zstd::bulk::decompress(body, length).map_err(|_| StoredError::Damaged(HEADER))?
+        }
+        _ => return Err(StoredError::Damaged(1)),
+    };
+    if payload.len() == length { Ok(payload) } else { Err(StoredError::Damaged(block.len())) }
+}
+
+/// The items of a block that was read.
+#[derive(Debug)]
+pub struct Block {
+    ends: Vec<u32>,
+    payload: Vec<u8>,
+    start: usize,
+}
+
+impl Block {
+    /// Reads a block.
+    ///
+    /// # Errors
+    /// The bytes are no block of a known version, or damaged.
+    pub fn read(block: &[u8]) -> Result<Self, StoredError> {
+        let payload = unfold(block)?;
+        let word = |at: usize| -> Result<u32, StoredError> {
+            let bytes = payload.get(at..at + 4).ok_or(StoredError::Damaged(at))?;
+            Ok(u32::from_le_bytes(bytes.try_into().unwrap_or_default()))
+        };
+        let count = usize::try_from(word(0)?).unwrap_or(usize::MAX);
+        if count > payload.len() / 4 {
+            return Err(StoredError::Damaged(0));
+        }
+        let ends = (0..count).map(|number| word(4 + number * 4)).collect::<Result<Vec<_>, _>>()?;
+        let start = 4 + count * 4;
+        let last = usize::try_from(ends.last().copied().unwrap_or(0)).unwrap_or(usize::MAX);
+        if !ends.is_sorted() || last != payload.len() - start {
+            return Err(StoredError::Damaged(start));
+        }
+        Ok(Self { ends, payload, start })
+    }
+
+    /// Returns how many items the block has.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Tells whether the block has no items.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Returns an item.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        slice(&self.ends, &self.payload[self.start..], index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(items: &[&[u8]]) -> Vec<u8> {
+        let mut writer = BlockWriter::default();
+        items.iter().for_each(|item| writer.push(|out| out.extend_from_slice(item)));
+        writer.finish(Time::from_nanos(7))
+    }
+
+    #[test]
+    fn items_come_back_from_plain_and_compressed_blocks() {
+        let long = b"the same words again and again ".repeat(100);
+        for items in [&[&b"a"[..], b"", b"bc"][..], &[&long[..], b"x", &long[..]], &[]] {
+            let bytes = block(items);
+            let read = Block::read(&bytes).unwrap();
+            assert_eq!(read.len(), items.len());
+            assert_eq!(read.is_empty(), items.is_empty());
+            for (index, item) in items.iter().enumerate() {
+                assert_eq!(read.get(index).unwrap(), *item);
+            }
+            assert_eq!(read.get(items.len()), None);
+            assert_eq!(first_arrival(&bytes), Ok(Time::from_nanos(7)));
+        }
+        assert!(block(&[&long[..]]).len() < long.len() / 4);
+    }
+
+    #[test]
+    fn damage_is_an_error_and_never_a_panic() {
+        let long = b"the same words again and again ".repeat(100);
+        for bytes in [block(&[b"one", b"two"]), block(&[&long[..], b"x"])] {
+            for end in 0..bytes.len() {
+                assert!(Block::read(&bytes[..end]).is_err(), "cut at {end}");
+            }
+            for at in 0..bytes.len() {
+                let mut wrong = bytes.clone();
+                wrong[at] ^= 0x41;
+                // The payload of a plain block has no checksum of its own: the store's pages have.
+                if let Ok(block) = Block::read(&wrong) {
+                    (0..=block.len()).for_each(|index| drop(block.get(index).map(<[u8]>::len)));
+                }
+            }
+        }
+        assert_eq!(Block::read(&[9; 20]).err(), Some(StoredError::Version(9)));
+    }
+}

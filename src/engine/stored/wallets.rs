@@ -1,0 +1,202 @@
+//! Wallet records as bytes, whole and as the changes of a batch.
+
+use crate::engine::outcome::{Changes, RareChanges};
+use crate::engine::plan::Plan;
+use crate::engine::shared::SharedChange;
+use crate::engine::wallet::{ChainStart, Rare, Run, Wallet};
+use crate::engine::wallets::Wallets;
+use crate::operation::Time;
+use crate::rules::program::symbol_of_text;
+
+use super::{Layouts, Reader, StoredError, Translation, Writer};
+
+/// What one batch changes, as bytes.
+#[derive(Debug)]
+pub struct Journal {
+    wallets: Writer,
+    count: usize,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { wallets: Writer::default(), count: 0 }
+    }
+}
+
+impl Journal {
+    /// Writes down the changes of one operation to its wallet's record.
+    pub fn record(&mut self, wallet_id: &str, changes: &Changes) {
+        self.count += 1;
+        let out = &mut self.wallets;
+        out.text(wallet_id);
+        out.word(changes.newest.map_or(i64::MIN, Time::nanos).cast_unsigned());
+        out.words(&changes.rows);
+        out.flag(changes.cancelled.is_some());
+        if let Some(id) = changes.cancelled {
+            out.value(&id);
+        }
+        out.flag(changes.peek_rare().is_some());
+        if let Some(rare) = changes.peek_rare() {
+            out.value(rare);
+        }
+    }
+
+    /// Ends the batch: everything it changed, for rules laid out like this.
+    #[must_use]
+    pub fn finish(self, layout: u64, shared: &[SharedChange]) -> Vec<u8> {
+        let mut out = Writer::versioned();
+        out.word(layout);
+        out.value(shared);
+        out.count(self.count);
+        let mut bytes = out.into_bytes();
+        bytes.extend_from_slice(self.wallets.bytes());
+        bytes
+    }
+}
+
+/// Reads a batch's journal.
+#[derive(Debug)]
+pub struct JournalReader<'a> {
+    reader: Reader<'a>,
+    way: &'a Translation,
+    /// Changes to shared state; those of windows that the rules no longer have are left out.
+    pub shared: Vec<SharedChange>,
+    left: usize,
+}
+
+impl<'a> JournalReader<'a> {
+    /// Starts to read.
+    ///
+    /// # Errors
+    /// The bytes are damaged, or of a layout or version that is not known.
+    pub fn new(bytes: &'a [u8], layouts: &'a Layouts) -> Result<Self, StoredError> {
+        let mut reader = Reader::versioned(bytes)?;
+        let way = layouts.from(reader.word()?)?;
+        let shared: Vec<SharedChange> = reader.value()?;
+        let shared = shared.into_iter().filter_map(|change| translate_shared(change, way)).collect();
+        let left = reader.count()?;
+        Ok(Self { reader, way, shared, left })
+    }
+
+    /// Reads the next wallet's id and changes.
+    ///
+    /// # Errors
+    /// The bytes are damaged.
+    pub fn next_wallet(&mut self) -> Result<Option<(&'a str, Changes)>, StoredError> {
+        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+        self.left = left;
+        let reader = &mut self.reader;
+        let id = reader.text()?;
+        let mut changes = Changes::default();
+        changes.newest = newest(reader.word()?);
+        self.way.rows(&reader.words()?, &mut changes.rows);
+        if reader.flag()? {
+            changes.cancelled = Some(reader.value()?);
+        }
+        if reader.flag()? {
+            let mut rare: RareChanges = reader.value()?;
+            rare.runs.retain_mut(|run| match self.way.window(run.aggregate) {
+                Some(window) => {
+                    run.aggregate = window;
+                    true
+                }
+                None => false,
+            });
+            *changes.rare() = rare;
+        }
+        Ok(Some((id, changes)))
+    }
+}
+
+fn newest(word: u64) -> Option<Time> {
+    let nanos = word.cast_signed();
+    (nanos != i64::MIN).then(|| Time::from_nanos(nanos))
+}
+
+/// Brings a change of shared state into the present layout.
+fn translate_shared(mut change: SharedChange, way: &Translation) -> Option<SharedChange> {
+    match &mut change {
+        SharedChange::Insert { key, .. }
+        | SharedChange::Remove { key, .. }
+        | SharedChange::Run { key, .. }
+        | SharedChange::Text { key, .. } => key.aggregate = way.window(key.aggregate)?,
+        SharedChange::Place { .. } | SharedChange::Lift { .. } | SharedChange::Seen { .. } => {}
+    }
+    Some(change)
+}
+
+/// Writes all records of a group.
+#[must_use]
+pub fn encode_group(wallets: &Wallets, group: usize, layout: u64) -> Vec<u8> {
+    let mut out = Writer::versioned();
+    out.word(layout);
+    out.count(wallets.of_group(group).count());
+    for wallet in wallets.of_group(group) {
+        encode_wallet(wallet, &mut out);
+    }
+    out.into_bytes()
+}
+
+fn encode_wallet(wallet: &Wallet, out: &mut Writer) {
+    out.text(&wallet.id);
+    out.word(wallet.newest().map_or(i64::MIN, Time::nanos).cast_unsigned());
+    out.word(wallet.arrivals());
+    out.words(wallet.live_words());
+    match wallet.rare() {
+        None => out.flag(false),
+        Some(Rare { runs, chains, restrictions, waiting, texts, index: _ }) => {
+            out.flag(true);
+            out.value(runs);
+            out.value(chains);
+            out.value(restrictions);
+            out.value(waiting);
+            out.value(texts);
+        }
+    }
+}
+
+/// Reads the records of a group into the wallets.
+///
+/// # Errors
+/// The bytes are damaged, or of a layout or version that is not known.
+pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts, wallets: &mut Wallets) -> Result<(), StoredError> {
+    let mut reader = Reader::versioned(bytes)?;
+    let way = layouts.from(reader.word()?)?;
+    for _ in 0..reader.count()? {
+        let id = reader.text()?;
+        let (newest, arrivals) = (newest(reader.word()?), reader.word()?);
+        let stored = reader.words()?;
+        let mut rows = Vec::with_capacity(stored.len());
+        way.rows(&stored, &mut rows);
+        let mut rare = Rare::default();
+        if reader.flag()? {
+            rare = Rare {
+                runs: reader.value()?,
+                chains: reader.value()?,
+                restrictions: reader.value()?,
+                waiting: reader.value()?,
+                texts: reader.value()?,
+                index: None,
+            };
+            translate_rare(&mut rare, way);
+        }
+        wallets.get_or_insert(symbol_of_text(id), id).restore(plan, newest, arrivals, rows, rare);
+    }
+    if reader.is_at_end() { Ok(()) } else { Err(StoredError::Damaged(bytes.len())) }
+}
+
+/// Brings runs and chains into the present layout; those that no rule asks for any more go.
+pub fn translate_rare(rare: &mut Rare, way: &Translation) {
+    if way.is_identity() {
+        return;
+    }
+    let runs = std::mem::take(&mut rare.runs);
+    let chains = std::mem::take(&mut rare.chains);
+    let moved = |aggregate: usize| way.window(aggregate);
+    rare.runs =
+        runs.into_iter().filter_map(|run| moved(run.aggregate).map(|aggregate| Run { aggregate, ..run })).collect();
+    rare.chains = chains
+        .into_iter()
+        .filter_map(|chain| moved(chain.aggregate).map(|aggregate| ChainStart { aggregate, ..chain }))
+        .collect();
+}

@@ -1,0 +1,381 @@
+//! The embedded service: one thread decides and commits, everybody else asks it.
+//!
+//! A [`Service`] is a handle that any number of callers share. Operations go through a bounded queue to
+//! the worker ([`worker`]), which takes whatever waits there as one batch, decides it, commits it in one
+//! durable transaction, and only then answers. Decisions are read from the store by their sequence number.
+//!
+//! Knows nothing of HTTP, of configuration files or of folders.
+
+pub mod book;
+pub mod checkpoint;
+pub mod recovery;
+pub mod rule_stats;
+pub mod views;
+pub mod worker;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::adapters::store::block::BlockWriter;
+use crate::adapters::store::{Store, StoreError, Stream};
+use crate::engine::plan::{Plan, Settings};
+use crate::geo::Geo;
+use crate::operation::Time;
+use crate::operation::decode::Rejection;
+use crate::pipeline::Limits;
+use crate::rules::program::RuleSet;
+
+use book::Book;
+use rule_stats::RuleStats;
+use views::WalletView;
+
+/// How many callers may wait in the queue.
+const QUEUE_MAX: usize = 4_096;
+
+/// What the service is started with.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceSettings {
+    pub engine: Settings,
+    pub limits: Limits,
+    /// At most so many operations in one commit.
+    pub batch_max: usize,
+    /// For how long operations, decisions and rejected records are kept, in nanoseconds since they arrived.
+    pub retention: Retention,
+    /// The state is written again after at least so many bytes of changes.
+    pub journal_bytes_min: u64,
+}
+
+/// For how long the streams are kept, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    pub operations: i64,
+    pub decisions: i64,
+    pub rejected: i64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let day = crate::operation::time::DAY;
+        Self { operations: 90 * day, decisions: 1_826 * day, rejected: 90 * day }
+    }
+}
+
+impl Default for ServiceSettings {
+    fn default() -> Self {
+        Self {
+            engine: Settings::default(),
+            limits: Limits::default(),
+            batch_max: 8_192,
+            retention: Retention::default(),
+            journal_bytes_min: 64 << 20,
+        }
+    }
+}
+
+/// Why the service cannot answer now. Nothing was decided for good, or it is not known yet: the same
+/// operations may be sent again.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum Unavailable {
+    #[error("the service is stopping")]
+    Stopping,
+    #[error("the service is busy: {QUEUE_MAX} requests wait already")]
+    Busy,
+    #[error("the store cannot commit: {0}")]
+    Store(String),
+}
+
+/// What became of the records of one request, in their order.
+#[derive(Debug)]
+pub struct Answers {
+    /// The decisions of the batch the request was in.
+    pub decisions: Arc<BlockWriter>,
+    /// The sequence number of the block's first decision.
+    pub first_seq: u64,
+    pub items: Vec<ItemAnswer>,
+}
+
+/// What became of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemAnswer {
+    /// Decided; with the decision's sequence number.
+    Decided(u64),
+    /// Decided before; the first decision has this sequence number.
+    Duplicate(u64),
+    Rejected(Rejection),
+}
+
+impl Answers {
+    /// Returns a decision of this batch.
+    #[must_use]
+    pub fn decision(&self, seq: u64) -> Option<&[u8]> {
+        self.decisions.get(usize::try_from(seq.checked_sub(self.first_seq)?).ok()?)
+    }
+}
+
+/// What a rule set was refused for.
+#[derive(Debug, Clone, Default)]
+pub struct RulesRefused {
+    /// Every error with its place, as a person reads it.
+    pub text: String,
+    /// The same for programs.
+    pub errors: Vec<serde_json::Value>,
+}
+
+/// Loads the rule set from wherever it lies.
+pub type LoadRules = Arc<dyn Fn() -> Result<RuleSet, RulesRefused> + Send + Sync>;
+
+/// The rules in use, as everybody may look at them.
+#[derive(Debug, Clone)]
+pub struct RulesInUse {
+    pub plan: Arc<Plan>,
+    pub loaded_at: Time,
+    /// The set before it, for a rollback.
+    pub previous: Option<Arc<RuleSet>>,
+    /// Why the last reload was refused, and when.
+    pub refused: Option<(Time, RulesRefused)>,
+}
+
+/// What the worker is asked for.
+pub(crate) enum Job {
+    Submit { records: Vec<Vec<u8>>, arrived_at: Time, reply: oneshot::Sender<Result<Answers, Unavailable>> },
+    Wallet { id: String, reply: oneshot::Sender<Result<Option<WalletView>, Unavailable>> },
+    Rules { rules: Arc<RuleSet>, at: Time, reply: oneshot::Sender<Result<(), Unavailable>> },
+    Geo { geo: Geo, reply: oneshot::Sender<()> },
+    Stop,
+}
+
+/// What the worker shows.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) rules: RwLock<RulesInUse>,
+    pub(crate) book: RwLock<Book>,
+    pub(crate) rule_stats: RwLock<RuleStats>,
+    pub(crate) figures: RwLock<Figures>,
+}
+
+/// Sizes that change slowly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Figures {
+    pub wallets: usize,
+    pub state_bytes: usize,
+    pub shared_windows: usize,
+    /// The newest operation that was decided, by its own time.
+    pub newest: Option<Time>,
+}
+
+/// The running service.
+#[derive(Clone)]
+pub struct Service {
+    jobs: mpsc::Sender<Job>,
+    store: Arc<Store>,
+    shown: Arc<Shown>,
+    last_seq: watch::Receiver<u64>,
+    trouble: watch::Receiver<Option<String>>,
+    load_rules: LoadRules,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// Why the service could not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("failed to start the worker thread")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What the worker tells others of what it does.
+pub trait Observer: Send {
+    /// A batch was committed.
+    fn committed(&mut self, batch: &worker::CommittedBatch<'_>);
+    /// A commit failed; the worker tries again.
+    fn failed(&mut self, error: &StoreError);
+}
+
+/// Observes nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn committed(&mut self, _: &worker::CommittedBatch<'_>) {}
+    fn failed(&mut self, _: &StoreError) {}
+}
+
+impl Service {
+    /// Recovers the state from the store and starts the worker.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the thread cannot be made.
+    pub fn start(
+        store: Store,
+        (rules, load_rules): (RuleSet, LoadRules),
+        geo: Geo,
+        settings: ServiceSettings,
+        (now, observer): (Time, Box<dyn Observer>),
+    ) -> Result<Self, StartError> {
+        let store = Arc::new(store);
+        let recovered = recovery::recover(&store, Arc::new(rules), settings.engine)?;
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (seq_sender, last_seq) = watch::channel(recovered.position.seq);
+        let (trouble_sender, trouble) = watch::channel(None);
+        let shown = Arc::new(Shown {
+            rules: RwLock::new(RulesInUse {
+                plan: Arc::clone(recovered.engine.plan()),
+                loaded_at: now,
+                previous: None,
+                refused: None,
+            }),
+            book: RwLock::new(Book::of(&recovered.engine, &recovered.shared)),
+            rule_stats: RwLock::new(recovered.rule_stats.clone()),
+            figures: RwLock::new(Figures::default()),
+        });
+        let outlets = worker::Outlets { seq: seq_sender, trouble: trouble_sender, shown: Arc::clone(&shown), observer };
+        let worker = worker::Worker::new(Arc::clone(&store), recovered, geo, settings, outlets);
+        let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
+        Ok(Self { jobs, store, shown, last_seq, trouble, load_rules, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Has records decided. Answers after they are durable.
+    ///
+    /// # Errors
+    /// The service stops, is overloaded, or cannot commit.
+    pub async fn submit(&self, records: Vec<Vec<u8>>, arrived_at: Time) -> Result<Answers, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Submit { records, arrived_at, reply })?;
+        answer.await.map_err(|_| Unavailable::Stopping)?
+    }
+
+    fn send(&self, job: Job) -> Result<(), Unavailable> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
+            mpsc::error::TrySendError::Closed(_) => Unavailable::Stopping,
+        })
+    }
+
+    /// Looks at one wallet's record.
+    ///
+    /// # Errors
+    /// The service stops, is overloaded, or cannot commit.
+    pub async fn wallet(&self, id: &str) -> Result<Option<WalletView>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Wallet { id: id.to_owned(), reply })?;
+        answer.await.map_err(|_| Unavailable::Stopping)?
+    }
+
+    /// Loads the rules anew and decides by them from the next operation on. Must not run on an
+    /// asynchronous thread: it reads files.
+    ///
+    /// # Errors
+    /// Inside: the rules are not right; the old ones stay. Outside: the service cannot switch now.
+    pub fn reload(&self, now: Time) -> Result<Result<Arc<RuleSet>, RulesRefused>, Unavailable> {
+        match (self.load_rules)() {
+            Ok(rules) => {
+                let rules = Arc::new(rules);
+                self.switch(Arc::clone(&rules), now)?;
+                Ok(Ok(rules))
+            }
+            Err(refused) => {
+                write(&self.shown.rules).refused = Some((now, refused.clone()));
+                Ok(Err(refused))
+            }
+        }
+    }
+
+    /// Goes back to the rules before the present ones. Must not run on an asynchronous thread.
+    ///
+    /// # Errors
+    /// The service cannot switch now.
+    pub fn rollback(&self, now: Time) -> Result<Option<Arc<RuleSet>>, Unavailable> {
+        let Some(previous) = self.rules().previous else { return Ok(None) };
+        self.switch(Arc::clone(&previous), now)?;
+        Ok(Some(previous))
+    }
+
+    fn switch(&self, rules: Arc<RuleSet>, at: Time) -> Result<(), Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Rules { rules, at, reply })?;
+        answer.blocking_recv().map_err(|_| Unavailable::Stopping)?
+    }
+
+    /// Uses other geo databases from the next batch on. Must not run on an asynchronous thread.
+    ///
+    /// # Errors
+    /// The service stops or is overloaded.
+    pub fn switch_geo(&self, geo: Geo) -> Result<(), Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Geo { geo, reply })?;
+        answer.blocking_recv().map_err(|_| Unavailable::Stopping)
+    }
+
+    /// Returns the rules in use.
+    #[must_use]
+    pub fn rules(&self) -> RulesInUse {
+        read(&self.shown.rules).clone()
+    }
+
+    /// Looks at the active restrictions.
+    pub fn with_book<T>(&self, look: impl FnOnce(&Book) -> T) -> T {
+        look(&read(&self.shown.book))
+    }
+
+    /// Looks at what the rules matched.
+    pub fn with_rule_stats<T>(&self, look: impl FnOnce(&RuleStats) -> T) -> T {
+        look(&read(&self.shown.rule_stats))
+    }
+
+    /// Returns the sizes of the state.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        *read(&self.shown.figures)
+    }
+
+    /// Follows the sequence number of the last decision that is durable.
+    #[must_use]
+    pub fn last_seq(&self) -> watch::Receiver<u64> {
+        self.last_seq.clone()
+    }
+
+    /// Tells why nothing can be decided now, if so.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        if self.jobs.is_closed() {
+            return Some(Unavailable::Stopping.to_string());
+        }
+        self.trouble.borrow().clone()
+    }
+
+    /// Returns the store, to read from.
+    #[must_use]
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Reads decisions after a sequence number, with theirs. Reads the disk.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn decisions(&self, after: u64, limit: usize, bytes_max: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        self.store.read(Stream::Decisions, after + 1, limit, bytes_max)
+    }
+
+    /// Finishes the batch in hand, commits it and ends the worker. Later requests are refused.
+    pub fn stop(&self) {
+        // A full queue empties; a closed one has stopped already.
+        drop(self.jobs.blocking_send(Job::Stop));
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            drop(thread.join());
+        }
+    }
+}
+
+pub(crate) fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

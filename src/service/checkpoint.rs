@@ -1,0 +1,80 @@
+//! Writes the state again, group by group, so that journals need not be kept for ever.
+//!
+//! A round writes every group of wallet records and of shared windows once, a few with each commit. When
+//! it ends, the journals up to its beginning are not needed any more. A round begins when the journals
+//! since the last one outweigh half of what the last one wrote: so what is written per operation does not
+//! depend on how much a wallet holds.
+
+use crate::adapters::memory::MemoryStore;
+use crate::adapters::store::Commit;
+use crate::adapters::store::block::fold;
+use crate::engine::Engine;
+use crate::engine::stored::GROUPS;
+use crate::engine::stored::wallets::encode_group;
+use crate::operation::Time;
+
+/// Bytes of groups that go with each byte of journals.
+const PACE: u64 = 2;
+/// What an empty group counts, so that rounds end.
+const GROUP_BYTES_MIN: u64 = 512;
+
+/// Where the present round stands.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// The next group to write: wallets first, then windows. `None` between rounds.
+    next: Option<usize>,
+    /// The batch with which the round began.
+    began: u64,
+    journal_bytes: u64,
+    round_bytes: u64,
+    credit: u64,
+    /// A round begins after so many bytes of journals.
+    journal_bytes_min: u64,
+}
+
+impl Checkpoint {
+    /// Starts; so many bytes of journals had to be read to recover. A round begins after at least
+    /// `journal_bytes_min`.
+    #[must_use]
+    pub const fn new(journal_bytes: u64, journal_bytes_min: u64) -> Self {
+        Self { next: None, began: 0, journal_bytes, round_bytes: 0, credit: 0, journal_bytes_min }
+    }
+
+    /// Adds the groups that go with this commit. The state must be as it is after the commit's batch.
+    pub fn add_to(&mut self, commit: &mut Commit, engine: &Engine, shared: &MemoryStore, layout: u64) {
+        let journal = commit.journal.as_ref().map_or(0, |journal| journal.len() as u64);
+        self.journal_bytes += journal;
+        if self.next.is_none() {
+            if self.journal_bytes < self.journal_bytes_min.max(self.round_bytes / 2) {
+                return;
+            }
+            *self = Self { next: Some(0), began: commit.position.batch, journal_bytes: 0, round_bytes: 0, ..*self };
+        }
+        self.credit += PACE * journal + GROUP_BYTES_MIN;
+        while let Some(number) = self.next
+            && self.credit > 0
+        {
+            let (group, is_wallets) = (number % GROUPS, number < GROUPS);
+            let raw = if is_wallets {
+                encode_group(engine.wallets(), group, layout)
+            } else {
+                shared.encode_group(group, layout)
+            };
+            let bytes = fold(&raw, Time::from_nanos(0));
+            let cost = (bytes.len() as u64).max(GROUP_BYTES_MIN);
+            self.round_bytes += cost;
+            self.credit = self.credit.saturating_sub(cost);
+            let group = u32::try_from(group).unwrap_or(u32::MAX);
+            if is_wallets {
+                commit.wallets.push((group, bytes))
+            } else {
+                commit.windows.push((group, bytes))
+            }
+            self.next = Some(number + 1).filter(|next| *next < 2 * GROUPS);
+            if self.next.is_none() {
+                commit.forget_journals = Some(self.began);
+                self.credit = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! From the store back to the state in memory: the groups as they were written, and on each of them the
+//! journals of the batches after it.
+
+use std::sync::Arc;
+
+use crate::adapters::memory::MemoryStore;
+use crate::adapters::store::block::unfold;
+use crate::adapters::store::{Position, Store, StoreError};
+use crate::engine::Engine;
+use crate::engine::plan::{Plan, Settings};
+use crate::engine::shared::SharedChange;
+use crate::engine::stored::windows::{decode_group, group_of_key, group_of_party};
+use crate::engine::stored::{GROUPS, JournalReader, Layout, Layouts, StoredError, wallets};
+use crate::engine::wallets::group_of;
+use crate::operation::Time;
+use crate::pipeline::SharedStore;
+use crate::rules::program::{RuleSet, Window, symbol_of_text};
+
+use super::rule_stats::RuleStats;
+
+/// The note that names the layout in use, and the windows that are not full yet.
+pub const NOTE_RULES: &str = "rules";
+/// The note with what the rules matched.
+pub const NOTE_RULE_STATS: &str = "rule_stats";
+
+/// The state as it was committed last.
+pub struct Recovered {
+    pub engine: Engine,
+    pub shared: MemoryStore,
+    pub position: Position,
+    pub rule_stats: RuleStats,
+    /// The newest operation that was decided, by its own time.
+    pub newest: Option<Time>,
+    /// Bytes of journals that were read.
+    pub journal_bytes: u64,
+    /// Windows that are not full yet, by state, with the instant from which they are.
+    pub young: Vec<(u64, Time)>,
+}
+
+/// Reads the state from a store, for these rules.
+///
+/// # Errors
+/// The store cannot be read, or holds what this program does not understand.
+pub fn recover(store: &Store, rules: Arc<RuleSet>, settings: Settings) -> Result<Recovered, StoreError> {
+    let position = store.position()?;
+    let plan = Plan::new(rules, settings);
+    let mut layouts = Layouts::new(&plan);
+    for (id, bytes) in store.layouts()? {
+        let layout = Layout::decode(&bytes).map_err(|source| record("layout", id, source))?;
+        layouts.add(&layout);
+    }
+    let (mut engine, shared) = (Engine::new(Arc::new(plan)), MemoryStore::default());
+    let journal_bytes = restore(store, &layouts, &mut engine, &shared)?;
+    engine.resume_after(position.seq);
+    let newest = engine.wallets().iter().filter_map(crate::engine::wallet::Wallet::newest).max();
+    let young = young_windows(store, engine.plan(), newest)?;
+    let plan = Plan::new(Arc::clone(&engine.plan().rules), settings).with_young_windows(&young);
+    engine.switch(Arc::new(plan), &crate::engine::stored::Translation::between(layouts.present(), layouts.present()));
+    let rule_stats = RuleStats::recover(store, position.seq)?;
+    Ok(Recovered { engine, shared, position, rule_stats, newest, journal_bytes, young })
+}
+
+fn record(what: &'static str, number: u64, source: StoredError) -> StoreError {
+    StoreError::Record { what, number, source }
+}
+
+/// Reads groups and journals; returns the bytes of journals read.
+fn restore(store: &Store, layouts: &Layouts, engine: &mut Engine, shared: &MemoryStore) -> Result<u64, StoreError> {
+    let plan = Arc::clone(engine.plan());
+    let (mut wallets_after, mut windows_after) = (vec![0; GROUPS], vec![0; GROUPS]);
+    store.each_wallet_group(|group, batch, bytes| {
+        let failed = |source| record("wallet group", group.into(), source);
+        let raw = unfold(bytes).map_err(failed)?;
+        wallets::decode_group(&raw, &plan, layouts, engine.wallets_mut()).map_err(failed)?;
+        wallets_after[usize::try_from(group).unwrap_or(0) % GROUPS] = batch;
+        Ok(())
+    })?;
+    store.each_window_group(|group, batch, bytes| {
+        let failed = |source| record("window group", group.into(), source);
+        let raw = unfold(bytes).map_err(failed)?;
+        shared.restore(decode_group(&raw, &plan, layouts).map_err(failed)?);
+        windows_after[usize::try_from(group).unwrap_or(0) % GROUPS] = batch;
+        Ok(())
+    })?;
+    let oldest = wallets_after.iter().chain(&windows_after).min().copied().unwrap_or(0);
+    let mut journal_bytes = 0;
+    store.each_journal(oldest, |batch, bytes| {
+        let failed = |source| record("journal", batch, source);
+        journal_bytes += bytes.len() as u64;
+        let raw = unfold(bytes).map_err(failed)?;
+        let mut reader = JournalReader::new(&raw, layouts).map_err(failed)?;
+        while let Some((id, mut changes)) = reader.next_wallet().map_err(failed)? {
+            let symbol = symbol_of_text(id);
+            if batch > wallets_after[group_of(symbol)] {
+                engine.wallets_mut().get_or_insert(symbol, id).apply(&plan, &mut changes);
+            }
+        }
+        let is_newer = |change: &SharedChange| batch > windows_after[group_of_change(change)];
+        let changes: Vec<SharedChange> = reader.shared.drain(..).filter(is_newer).collect();
+        shared.apply(&plan, &changes);
+        Ok(())
+    })?;
+    Ok(journal_bytes)
+}
+
+fn group_of_change(change: &SharedChange) -> usize {
+    match change {
+        SharedChange::Insert { key, .. }
+        | SharedChange::Remove { key, .. }
+        | SharedChange::Run { key, .. }
+        | SharedChange::Text { key, .. } => group_of_key(*key),
+        SharedChange::Place { party, .. } | SharedChange::Lift { party, .. } | SharedChange::Seen { party, .. } => {
+            group_of_party(*party)
+        }
+    }
+}
+
+/// What is noted of the rules with each switch.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct RulesNote {
+    /// The states of all windows there were.
+    pub states: Vec<u64>,
+    /// Those of them that were not full yet, with the instant from which they are.
+    pub young: Vec<(u64, Time)>,
+}
+
+/// Finds the windows that the store has not fed for their length.
+fn young_windows(store: &Store, plan: &Plan, newest: Option<Time>) -> Result<Vec<(u64, Time)>, StoreError> {
+    let Some(bytes) = store.note(NOTE_RULES)? else { return Ok(Vec::new()) };
+    let note: RulesNote = postcard::from_bytes(&bytes).map_err(|_| record("rules note", 0, StoredError::Damaged(0)))?;
+    Ok(young_after(plan, &note, newest))
+}
+
+/// Finds the windows of a plan that were not there before, or were not full, at an instant.
+#[must_use]
+pub fn young_after(plan: &Plan, before: &RulesNote, newest: Option<Time>) -> Vec<(u64, Time)> {
+    // With nothing decided yet there is no history to miss.
+    let Some(newest) = newest else { return Vec::new() };
+    let mut young: Vec<(u64, Time)> = Vec::new();
+    for aggregate in &plan.aggregates {
+        let known = before.young.iter().find(|(state, _)| *state == aggregate.state_id).copied();
+        let is_new = !before.states.contains(&aggregate.state_id);
+        let full = match aggregate.definition.window {
+            Window::Within(_) | Window::Quiet(_) => newest.plus(aggregate.retention - plan.settings.lateness),
+            Window::Today => crate::operation::time::almaty_day(newest).end,
+            Window::ThisMonth => crate::operation::time::almaty_month(newest).end,
+        };
+        let entry = known.or_else(|| is_new.then_some((aggregate.state_id, full)));
+        young.extend(entry.filter(|(_, until)| *until > newest));
+    }
+    young.sort_unstable();
+    young.dedup();
+    young
+}
+
+/// What is to be noted of a plan.
+#[must_use]
+pub fn rules_note(plan: &Plan, young: &[(u64, Time)]) -> Vec<u8> {
+    let states = plan.aggregates.iter().map(|aggregate| aggregate.state_id).collect();
+    postcard::to_stdvec(&RulesNote { states, young: young.to_vec() }).unwrap_or_default()
+}

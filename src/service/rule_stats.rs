@@ -1,0 +1,119 @@
+//! How often each rule matched: in all, and hour by hour of the operations' own time.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::adapters::store::{Store, StoreError, Stream};
+use crate::operation::Time;
+use crate::operation::decision::Decision;
+use crate::operation::time::HOUR;
+
+use super::recovery::NOTE_RULE_STATS;
+
+/// So many hours are kept.
+pub const HOURS: usize = 24;
+
+/// What the rules matched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleStats {
+    /// Up to this decision.
+    pub seq: u64,
+    pub decisions: u64,
+    pub rules: HashMap<String, RuleHits>,
+}
+
+/// What one rule matched.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleHits {
+    pub hits: u64,
+    /// By the hour's number since the epoch.
+    hours: BTreeMap<i64, u64>,
+    /// The last match's sequence number and the time of its operation.
+    pub last: Option<(u64, Time)>,
+}
+
+impl RuleHits {
+    /// Returns the hits of the last hours, oldest first, the last being the hour of `newest`.
+    #[must_use]
+    pub fn per_hour(&self, newest: Time) -> [u64; HOURS] {
+        let last = newest.nanos().div_euclid(HOUR);
+        let mut hits = [0; HOURS];
+        for (ago, hit) in (0..).zip(hits.iter_mut().rev()) {
+            *hit = self.hours.get(&(last - ago)).copied().unwrap_or(0);
+        }
+        hits
+    }
+
+    fn add(&mut self, seq: u64, at: Time) {
+        self.hits += 1;
+        self.last = Some((seq, at));
+        *self.hours.entry(at.nanos().div_euclid(HOUR)).or_default() += 1;
+        while self.hours.len() > 2 * HOURS {
+            self.hours.pop_first();
+        }
+    }
+}
+
+/// As much of a stored decision as counting needs.
+#[derive(Deserialize)]
+struct Counted {
+    occurred_at: String,
+    matches: Vec<CountedMatch>,
+}
+
+#[derive(Deserialize)]
+struct CountedMatch {
+    rule: String,
+}
+
+impl RuleStats {
+    /// Counts a decision.
+    pub fn add(&mut self, seq: u64, decision: &Decision) {
+        self.seq = seq;
+        self.decisions += 1;
+        for found in &decision.matches {
+            if let Some(hits) = self.rules.get_mut(&*found.rule) {
+                hits.add(seq, decision.occurred_at);
+            } else {
+                self.rules.entry((*found.rule).to_owned()).or_default().add(seq, decision.occurred_at);
+            }
+        }
+    }
+
+    /// Reads what was noted, and counts the decisions since.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn recover(store: &Store, last_seq: u64) -> Result<Self, StoreError> {
+        let noted = store.note(NOTE_RULE_STATS)?;
+        let mut stats: Self = noted.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
+        if stats.seq < last_seq {
+            store.each_block(Stream::Decisions, stats.seq + 1, |first, block| {
+                for (index, seq) in (0..block.len()).zip(first..) {
+                    if let Some(item) = block.get(index).filter(|_| seq > stats.seq) {
+                        stats.add_stored(seq, item);
+                    }
+                }
+                Ok(true)
+            })?;
+        }
+        Ok(stats)
+    }
+
+    fn add_stored(&mut self, seq: u64, decision: &[u8]) {
+        self.seq = seq;
+        self.decisions += 1;
+        let Ok(counted) = serde_json::from_slice::<Counted>(decision) else { return };
+        let Ok(at) = Time::parse_rfc3339(&counted.occurred_at) else { return };
+        for found in counted.matches {
+            self.rules.entry(found.rule).or_default().add(seq, at);
+        }
+    }
+
+    /// Returns the bytes of the note.
+    #[must_use]
+    pub fn note(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+}

@@ -1,0 +1,138 @@
+//! A wallet's record as people look at it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::plan::Plan;
+use crate::engine::restriction::Waiting;
+use crate::engine::wallet::{FLAG_MATCH, Row, Wallet, is_visible, key_of_row};
+use crate::operation::Time;
+use crate::operation::money::fmt_tiyn;
+use crate::rules::program::{Field, Function, Window};
+
+use super::book::{Entry, entry, own_holds};
+
+/// So many of the newest decisions are shown.
+const DECISIONS_SHOWN: usize = 50;
+
+/// What is known of a wallet.
+#[derive(Debug, Clone)]
+pub struct WalletView {
+    pub id: Arc<str>,
+    pub newest: Option<Time>,
+    pub restrictions: Vec<Entry>,
+    pub waiting: Vec<Waiting>,
+    pub windows: Vec<WindowView>,
+    /// Sequence numbers of its newest decisions, newest first.
+    pub decisions: Vec<u64>,
+}
+
+/// One window of a wallet under one key, as it is at the wallet's newest operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowView {
+    /// The aggregate's text.
+    pub aggregate: String,
+    pub rules: Vec<Arc<str>>,
+    pub value: Option<String>,
+    pub entries: usize,
+    /// When the last of the entries leaves, if nothing follows.
+    pub clears_at: Option<Time>,
+}
+
+impl WalletView {
+    /// Looks at a record.
+    #[must_use]
+    pub fn of(plan: &Plan, wallet: &Wallet) -> Self {
+        let id: Arc<str> = Arc::from(wallet.id.as_str());
+        let mut restrictions: Vec<Entry> =
+            wallet.restrictions().iter().map(|restriction| entry(restriction, Some(&id), wallet.waiting())).collect();
+        restrictions.retain(|entry| match (entry.until, wallet.newest()) {
+            (Some(until), Some(newest)) => newest < until,
+            (None, _) | (_, None) => true,
+        });
+        wallet.waiting().iter().for_each(|waiting| restrictions.extend(own_holds(waiting, &id)));
+        restrictions.sort_by_key(|entry| (entry.from, entry.id));
+        let operations = wallet.rows(plan).rev().filter(|row| !row.has(FLAG_MATCH));
+        Self {
+            newest: wallet.newest(),
+            restrictions,
+            waiting: wallet.waiting().to_vec(),
+            windows: windows(plan, wallet),
+            decisions: operations.map(Row::seq).take(DECISIONS_SHOWN).collect(),
+            id,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Cell {
+    values: Vec<i64>,
+    last: Option<Time>,
+}
+
+fn windows(plan: &Plan, wallet: &Wallet) -> Vec<WindowView> {
+    let newest = wallet.newest();
+    let mut cells: BTreeMap<(usize, u64), Cell> = BTreeMap::new();
+    for row in wallet.rows(plan) {
+        for window in row.windows(plan.mask_words) {
+            let aggregate = &plan.aggregates[window];
+            if !aggregate.owned || !is_in(plan, window, row.at(), newest) {
+                continue;
+            }
+            let cell = cells.entry((window, key_of_row(plan, window, row))).or_default();
+            cell.values.push(aggregate.value_word.map_or(1, |word| row.word(word).cast_signed()));
+            cell.last = cell.last.max(Some(row.at()));
+        }
+    }
+    let view = |((window, _), cell): ((usize, u64), Cell)| {
+        let aggregate = &plan.aggregates[window];
+        let reads = |rule: &&crate::rules::program::Rule| rule.aggregates.contains(&window);
+        let clears = |last: Time| match aggregate.definition.window {
+            Window::Within(length) | Window::Quiet(length) => last.plus(length),
+            Window::Today => crate::operation::time::almaty_day(last).end,
+            Window::ThisMonth => crate::operation::time::almaty_month(last).end,
+        };
+        WindowView {
+            aggregate: aggregate.definition.canonical.clone(),
+            rules: plan.rules.rules.iter().filter(reads).map(|rule| Arc::clone(&rule.id)).collect(),
+            value: value(aggregate.definition.function, aggregate.definition.value.as_ref(), &cell.values),
+            entries: cell.values.len(),
+            clears_at: cell.last.map(clears),
+        }
+    };
+    cells.into_iter().map(view).filter(|view| !view.rules.is_empty()).collect()
+}
+
+/// Tells whether an entry counts for an operation at the wallet's newest time.
+fn is_in(plan: &Plan, window: usize, at: Time, newest: Option<Time>) -> bool {
+    let Some(newest) = newest else { return true };
+    is_visible(plan, window, at, Some(newest))
+        && match plan.aggregates[window].definition.window {
+            Window::Within(length) | Window::Quiet(length) => at >= newest.minus(length),
+            Window::Today => crate::operation::time::almaty_day(newest).contains(at),
+            Window::ThisMonth => crate::operation::time::almaty_month(newest).contains(at),
+        }
+}
+
+fn value(function: Function, field: Option<&Field>, values: &[i64]) -> Option<String> {
+    let number = match function {
+        Function::Count | Function::Any | Function::None => i128::try_from(values.len()).ok(),
+        Function::Sum => Some(values.iter().map(|value| i128::from(*value)).sum()),
+        Function::Max => values.iter().max().map(|value| i128::from(*value)),
+        Function::Min => values.iter().min().map(|value| i128::from(*value)),
+        Function::Distinct => {
+            let mut values = values.to_vec();
+            values.sort_unstable();
+            values.dedup();
+            i128::try_from(values.len()).ok()
+        }
+        Function::Avg | Function::Last | Function::Streak | Function::Age => None,
+    }?;
+    let is_money = field == Some(&Field::Amount) && matches!(function, Function::Sum | Function::Max | Function::Min);
+    if !is_money {
+        return Some(number.to_string());
+    }
+    let mut text = String::new();
+    fmt_tiyn(number, &mut text).ok()?;
+    Some(text)
+}

@@ -1,0 +1,473 @@
+//! The thread that decides and commits.
+//!
+//! It takes what waits in the queue as one batch: under load batches grow by themselves, and a lone
+//! operation waits for nobody. A batch that cannot be committed is kept and tried again until it can be;
+//! meanwhile nothing else is decided, and every caller hears why.
+
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::adapters::memory::MemoryStore;
+use crate::adapters::store::block::{BlockWriter, fold};
+use crate::adapters::store::{Commit, Position, Store, StoreError, Stream};
+use crate::engine::plan::Plan;
+use crate::engine::shared::{Party, SharedChange};
+use crate::engine::stored::{Journal, Layout, Translation};
+use crate::geo::Geo;
+use crate::operation::Time;
+use crate::operation::decision::Decision;
+use crate::operation::decode::{Rejection, encode_rejection};
+use crate::pipeline::{Answer, Decided, Pipeline, Record};
+use crate::rules::program::{RuleSet, symbol_of_text};
+
+use super::checkpoint::Checkpoint;
+use super::recovery::{NOTE_RULE_STATS, NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
+use super::views::WalletView;
+use super::{Answers, Figures, ItemAnswer, Job, Observer, ServiceSettings, Shown, Unavailable, read, write};
+
+/// Between two tries of a commit that failed.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Between two looks at the whole state's size.
+const FIGURES_EVERY: Duration = Duration::from_secs(15);
+/// What the rules matched is noted after so many decisions.
+const STATS_EVERY: u64 = 50_000;
+
+/// Where the worker shows what it does.
+pub(crate) struct Outlets {
+    pub(crate) seq: watch::Sender<u64>,
+    pub(crate) trouble: watch::Sender<Option<String>>,
+    pub(crate) shown: Arc<Shown>,
+    pub(crate) observer: Box<dyn Observer>,
+}
+
+/// One batch that is durable.
+#[derive(Debug)]
+pub struct CommittedBatch<'a> {
+    pub decisions: &'a [&'a Decision],
+    pub rejections: &'a [&'a Rejection],
+    pub duplicates: usize,
+    pub unknown_fields: u64,
+    pub decided_in: Duration,
+    pub committed_in: Duration,
+}
+
+/// The thread's state.
+pub(crate) struct Worker {
+    store: Arc<Store>,
+    pipeline: Pipeline<MemoryStore>,
+    settings: ServiceSettings,
+    outlets: Outlets,
+    position: Position,
+    checkpoint: Checkpoint,
+    noted_stats_seq: u64,
+    newest: Option<Time>,
+    young: Vec<(u64, Time)>,
+    layout: Layout,
+    layout_id: u64,
+    /// The present layout and rules still have to be written.
+    notes_rules: bool,
+    figures_at: Option<Instant>,
+}
+
+/// A request whose records are in the batch.
+struct Caller {
+    range: Range<usize>,
+    reply: oneshot::Sender<Result<Answers, Unavailable>>,
+}
+
+/// What is collected for one commit.
+#[derive(Default)]
+struct Batch {
+    records: Vec<(Vec<u8>, Time)>,
+    callers: Vec<Caller>,
+}
+
+impl Batch {
+    fn add(&mut self, records: Vec<Vec<u8>>, at: Time, reply: oneshot::Sender<Result<Answers, Unavailable>>) {
+        let start = self.records.len();
+        self.records.extend(records.into_iter().map(|bytes| (bytes, at)));
+        self.callers.push(Caller { range: start..self.records.len(), reply });
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        recovered: Recovered,
+        geo: Geo,
+        settings: ServiceSettings,
+        outlets: Outlets,
+    ) -> Self {
+        let Recovered { engine, shared, position, rule_stats, newest, journal_bytes, young } = recovered;
+        let layout = Layout::of(engine.plan());
+        Self {
+            store,
+            pipeline: Pipeline { engine, geo, store: shared, limits: settings.limits },
+            settings,
+            outlets,
+            position,
+            checkpoint: Checkpoint::new(journal_bytes, settings.journal_bytes_min),
+            noted_stats_seq: rule_stats.seq,
+            newest,
+            young,
+            layout_id: layout.id(),
+            layout,
+            notes_rules: true,
+            figures_at: None,
+        }
+    }
+
+    /// Works until it is told to stop, or nobody can ask any more.
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut left_over = None;
+        loop {
+            self.show_figures();
+            let Some(job) = left_over.take().or_else(|| queue.blocking_recv()) else { break };
+            let Job::Submit { records, arrived_at, reply } = job else {
+                if self.serve(job, &mut queue).is_break() {
+                    break;
+                }
+                continue;
+            };
+            let mut batch = Batch::default();
+            batch.add(records, arrived_at, reply);
+            while batch.records.len() < self.settings.batch_max {
+                match queue.try_recv() {
+                    Ok(Job::Submit { records, arrived_at, reply }) => batch.add(records, arrived_at, reply),
+                    Ok(other) => {
+                        left_over = Some(other);
+                        break;
+                    }
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                }
+            }
+            if self.decide(batch, &mut queue).is_break() {
+                break;
+            }
+        }
+        self.note_stats();
+        refuse_all(&mut queue, &Unavailable::Stopping);
+    }
+
+    /// Serves what is no operation.
+    fn serve(&mut self, job: Job, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
+        match job {
+            Job::Submit { .. } => {}
+            Job::Wallet { id, reply } => {
+                let wallet = self.pipeline.engine.wallets().get(symbol_of_text(&id), &id);
+                let view = wallet.map(|wallet| WalletView::of(self.pipeline.engine.plan(), wallet));
+                // Whoever asked may have gone.
+                drop(reply.send(Ok(view)));
+            }
+            Job::Geo { geo, reply } => {
+                self.pipeline.geo = geo;
+                reply.send(()).unwrap_or(());
+            }
+            Job::Rules { rules, at, reply } => {
+                self.switch(rules, at);
+                let committed = self.commit_notes(queue);
+                let is_over = committed.is_break();
+                drop(reply.send(if is_over { Err(Unavailable::Stopping) } else { Ok(()) }));
+                return committed;
+            }
+            Job::Stop => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Decides by other rules from now on; what windows of both hold is kept.
+    fn switch(&mut self, rules: Arc<RuleSet>, at: Time) {
+        let engine = &mut self.pipeline.engine;
+        let before = RulesNote { states: states_of(engine.plan()), young: std::mem::take(&mut self.young) };
+        let previous = Arc::clone(&engine.plan().rules);
+        let plan = Plan::new(rules, self.settings.engine);
+        self.young = young_after(&plan, &before, self.newest);
+        let plan = Arc::new(plan.with_young_windows(&self.young));
+        let layout = Layout::of(&plan);
+        let way = Translation::between(&self.layout, &layout);
+        engine.switch(Arc::clone(&plan), &way);
+        if !way.is_identity() {
+            self.pipeline.store.translate(&way);
+        }
+        (self.layout_id, self.layout) = (layout.id(), layout);
+        self.notes_rules = true;
+        let mut shown = write(&self.outlets.shown.rules);
+        // The same rules again are no set to go back to.
+        let previous = if previous.hash == plan.rules.hash { shown.previous.take() } else { Some(previous) };
+        *shown = super::RulesInUse { plan, loaded_at: at, previous, refused: None };
+    }
+
+    fn decide(&mut self, batch: Batch, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
+        let begun = Instant::now();
+        let records: Vec<_> = batch.records.iter().map(|(bytes, at)| Record { bytes, arrived_at: Some(*at) }).collect();
+        let mut journal = Journal::default();
+        let decided = self.pipeline.decide_with(&records, Some(&mut journal));
+        self.pipeline.committed(&decided);
+        let written = self.write_down(&records, &decided, journal);
+        let decided_in = begun.elapsed();
+        drop(records);
+        let mut callers = batch.callers;
+        if let Err(error) = self.store.commit(&written.commit) {
+            // It may be in the store all the same: whoever sends it again gets the first decision.
+            let unavailable = unavailable(&error);
+            callers.drain(..).for_each(|caller| drop(caller.reply.send(Err(unavailable.clone()))));
+            self.commit_again(&written.commit, error, queue)?;
+        }
+        let committed_in = begun.elapsed() - decided_in;
+        self.show(&written, &decided);
+        for caller in callers {
+            let items = written.items[caller.range].to_vec();
+            let decisions = Arc::clone(&written.decisions);
+            drop(caller.reply.send(Ok(Answers { decisions, first_seq: written.first_seq, items })));
+        }
+        self.observe(&decided, decided_in, committed_in);
+        ControlFlow::Continue(())
+    }
+
+    /// Makes the commit of a batch: its operations, decisions, refused records and changes.
+    fn write_down(&mut self, records: &[Record<'_>], decided: &Decided, journal: Journal) -> Written {
+        let first_seq = self.position.seq + 1;
+        let (mut operations, mut decisions) = (BlockWriter::default(), BlockWriter::default());
+        let (mut rejected, first_rejected) = (BlockWriter::default(), self.position.rejected);
+        let mut items = Vec::with_capacity(records.len());
+        for (record, answer) in records.iter().zip(&decided.answers) {
+            let arrived_at = record.arrived_at.unwrap_or(Time::ACCEPTED_FROM);
+            match answer {
+                Answer::Decided(decision) => {
+                    self.position.seq += 1;
+                    operations.push(|out| {
+                        out.extend_from_slice(&arrived_at.nanos().to_le_bytes());
+                        out.extend_from_slice(record.bytes);
+                    });
+                    decisions.push(|out| decision.encode(out));
+                    self.newest = self.newest.max(Some(decision.occurred_at));
+                    items.push(ItemAnswer::Decided(self.position.seq));
+                }
+                Answer::Duplicate { seq } => items.push(ItemAnswer::Duplicate(*seq)),
+                Answer::Rejected(rejection) => {
+                    let offset = self.position.rejected;
+                    rejected.push(|out| encode_rejection(out, rejection, offset, 0, record.bytes));
+                    self.position.rejected += 1;
+                    items.push(ItemAnswer::Rejected(rejection.clone()));
+                }
+            }
+        }
+        self.position.batch += 1;
+        let at = records.first().and_then(|record| record.arrived_at).unwrap_or(Time::ACCEPTED_FROM);
+        let blocks = [
+            (Stream::Operations, first_seq, &operations),
+            (Stream::Decisions, first_seq, &decisions),
+            (Stream::Rejected, first_rejected, &rejected),
+        ];
+        let blocks = blocks.into_iter().filter(|(.., block)| !block.is_empty());
+        let retention = self.settings.retention;
+        let mut commit = Commit {
+            position: self.position,
+            blocks: blocks.map(|(stream, first, block)| (stream, first, block.finish(at))).collect(),
+            journal: Some(fold(&journal.finish(self.layout_id, &decided.shared), at)),
+            expire: vec![
+                (Stream::Operations, at.minus(retention.operations)),
+                (Stream::Decisions, at.minus(retention.decisions)),
+                (Stream::Rejected, at.minus(retention.rejected)),
+            ],
+            ..Commit::default()
+        };
+        self.add_notes(&mut commit);
+        self.checkpoint.add_to(&mut commit, &self.pipeline.engine, &self.pipeline.store, self.layout_id);
+        Written { commit, first_seq, decisions: Arc::new(decisions), items }
+    }
+
+    fn add_notes(&mut self, commit: &mut Commit) {
+        if self.notes_rules {
+            commit.layouts.push((self.layout_id, self.layout.encode()));
+            commit.notes.push((NOTE_RULES.to_owned(), rules_note(self.pipeline.engine.plan(), &self.young)));
+            self.notes_rules = false;
+        }
+        if self.position.seq >= self.noted_stats_seq + STATS_EVERY {
+            self.add_stats(commit);
+        }
+    }
+
+    fn add_stats(&mut self, commit: &mut Commit) {
+        let stats = read(&self.outlets.shown.rule_stats);
+        commit.notes.push((NOTE_RULE_STATS.to_owned(), stats.note()));
+        self.noted_stats_seq = stats.seq;
+    }
+
+    /// Commits what belongs to no operation.
+    fn commit_notes(&mut self, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
+        let mut commit = Commit { position: self.position, ..Commit::default() };
+        self.add_notes(&mut commit);
+        match self.store.commit(&commit) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => self.commit_again(&commit, error, queue),
+        }
+    }
+
+    /// Notes what the rules matched, so that the next start need not count.
+    fn note_stats(&mut self) {
+        let mut commit = Commit { position: self.position, ..Commit::default() };
+        self.add_stats(&mut commit);
+        // It is counted again at the next start if this fails.
+        drop(self.store.commit(&commit));
+    }
+
+    /// Tries a commit until it succeeds. Everybody who asks meanwhile hears why nothing is decided.
+    fn commit_again(&mut self, commit: &Commit, first: StoreError, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
+        let mut error = first;
+        loop {
+            self.outlets.observer.failed(&error);
+            let unavailable = unavailable(&error);
+            self.outlets.trouble.send_replace(Some(unavailable.to_string()));
+            if wait_and_refuse(queue, &unavailable).is_break() {
+                return ControlFlow::Break(());
+            }
+            // What became of the last try is only known once the file was opened again.
+            let result = self.store.reopen().and_then(|()| self.store.position());
+            error = match result {
+                Ok(position) if position.batch == commit.position.batch && commit.journal.is_some() => break,
+                Ok(_) => match self.store.commit(commit) {
+                    Ok(()) => break,
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+        }
+        self.outlets.trouble.send_replace(None);
+        ControlFlow::Continue(())
+    }
+
+    /// Lets readers see a batch that is durable.
+    fn show(&mut self, written: &Written, decided: &Decided) {
+        let changed: Vec<&Decision> = decided
+            .answers
+            .iter()
+            .filter_map(|answer| match answer {
+                Answer::Decided(decision) if !decision.commands.is_empty() => Some(&**decision),
+                Answer::Decided(_) | Answer::Duplicate { .. } | Answer::Rejected(_) => None,
+            })
+            .collect();
+        let touches_address = decided.shared.iter().any(|change| {
+            let (SharedChange::Place { party, .. }
+            | SharedChange::Lift { party, .. }
+            | SharedChange::Seen { party, .. }) = change
+            else {
+                return false;
+            };
+            matches!(party, Party::Address(_))
+        });
+        if !changed.is_empty() || touches_address {
+            let mut book = write(&self.outlets.shown.book);
+            for decision in &changed {
+                let id = &*decision.wallet_id;
+                book.update(id, self.pipeline.engine.wallets().get(symbol_of_text(id), id));
+            }
+            if touches_address {
+                book.update_addresses(self.pipeline.store.blocks());
+            }
+        }
+        if !decided.answers.is_empty() {
+            let mut stats = write(&self.outlets.shown.rule_stats);
+            for (answer, item) in decided.answers.iter().zip(&written.items) {
+                if let (Answer::Decided(decision), ItemAnswer::Decided(seq)) = (answer, item) {
+                    stats.add(*seq, decision);
+                }
+            }
+            drop(stats);
+            write(&self.outlets.shown.figures).newest = self.newest;
+        }
+        if written.commit.position.seq >= written.first_seq {
+            self.outlets.seq.send_replace(written.commit.position.seq);
+        }
+    }
+
+    fn observe(&mut self, decided: &Decided, decided_in: Duration, committed_in: Duration) {
+        let (mut decisions, mut rejections, mut duplicates) = (Vec::new(), Vec::new(), 0);
+        for answer in &decided.answers {
+            match answer {
+                Answer::Decided(decision) => decisions.push(&**decision),
+                Answer::Rejected(rejection) => rejections.push(rejection),
+                Answer::Duplicate { .. } => duplicates += 1,
+            }
+        }
+        let unknown_fields = decided.unknown_fields;
+        self.outlets.observer.committed(&CommittedBatch {
+            decisions: &decisions,
+            rejections: &rejections,
+            duplicates,
+            unknown_fields,
+            decided_in,
+            committed_in,
+        });
+    }
+
+    fn show_figures(&mut self) {
+        if self.figures_at.is_some_and(|at| at.elapsed() < FIGURES_EVERY) {
+            return;
+        }
+        self.figures_at = Some(Instant::now());
+        let figures = Figures {
+            wallets: self.pipeline.engine.wallets().len(),
+            state_bytes: self.pipeline.engine.wallets().bytes() + self.pipeline.store.bytes(),
+            shared_windows: self.pipeline.store.window_count(),
+            newest: self.newest,
+        };
+        *write(&self.outlets.shown.figures) = figures;
+    }
+}
+
+/// A batch as it is committed, and what its callers are told.
+struct Written {
+    commit: Commit,
+    first_seq: u64,
+    decisions: Arc<BlockWriter>,
+    items: Vec<ItemAnswer>,
+}
+
+fn unavailable(error: &StoreError) -> Unavailable {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    Unavailable::Store(text)
+}
+
+fn states_of(plan: &Plan) -> Vec<u64> {
+    plan.aggregates.iter().map(|aggregate| aggregate.state_id).collect()
+}
+
+/// Refuses what comes in while nothing can be decided.
+fn wait_and_refuse(queue: &mut mpsc::Receiver<Job>, unavailable: &Unavailable) -> ControlFlow<()> {
+    let until = Instant::now() + RETRY_AFTER;
+    while Instant::now() < until {
+        match queue.try_recv() {
+            Ok(Job::Stop) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
+            Ok(job) => refuse(job, unavailable),
+            Err(TryRecvError::Empty) => std::thread::sleep(Duration::from_millis(10)),
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+fn refuse_all(queue: &mut mpsc::Receiver<Job>, unavailable: &Unavailable) {
+    queue.close();
+    while let Ok(job) = queue.try_recv() {
+        refuse(job, unavailable);
+    }
+}
+
+/// Tells a caller why not; whoever asked may have gone.
+fn refuse(job: Job, unavailable: &Unavailable) {
+    match job {
+        Job::Submit { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+        Job::Wallet { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+        Job::Rules { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+        Job::Geo { .. } | Job::Stop => {}
+    }
+}

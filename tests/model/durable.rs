@@ -1,0 +1,126 @@
+//! The engine over a durable store that is closed and opened again and again, at other rules in between:
+//! whatever was committed must be all there is to know.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use kuzet::adapters::folders::Folder;
+use kuzet::adapters::memory::MemoryStore;
+use kuzet::adapters::store::block::fold;
+use kuzet::adapters::store::{Commit, Position, Store};
+use kuzet::app;
+use kuzet::engine::plan::{Plan, Settings};
+use kuzet::engine::stored::{Journal, Layout, Translation};
+use kuzet::operation::Time;
+use kuzet::pipeline::{Answer, Limits, Pipeline, Record};
+use kuzet::rules::program::RuleSet;
+use kuzet::rules::{SourceFile, render_text};
+use kuzet::service::checkpoint::Checkpoint;
+use kuzet::service::recovery::{Recovered, recover};
+
+use crate::adapter::{Addresses, answer, rules};
+use crate::compare::EngineAnswer;
+use crate::naive::GeoMap;
+
+/// So small that every stream goes through several rounds of writing the state again.
+const JOURNAL_BYTES_MIN: u64 = 2_000;
+const REOPENED_EVERY: u64 = 4;
+
+type Running<'g> = Pipeline<MemoryStore, Addresses<'g>>;
+
+/// Decides the lines like `adapter::run_engine`, through a store.
+pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, _: Option<&str>) -> Vec<EngineAnswer> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = Store::open(folder.path(), 1 << 20).expect("a store");
+    let (mut pipeline, mut position) = start(&store, geo);
+    let mut checkpoint = Checkpoint::new(0, JOURNAL_BYTES_MIN);
+    let mut answers = Vec::new();
+    let (mut rest, mut size) = (lines, 1);
+    while !rest.is_empty() {
+        let (batch, left) = rest.split_at(size.min(rest.len()));
+        let decided = decide(&mut pipeline, &store, &mut position, &mut checkpoint, batch);
+        answers.extend(decided.iter().map(answer));
+        (rest, size) = (left, size % 17 + 1);
+        if position.batch.is_multiple_of(REOPENED_EVERY) {
+            drop(store);
+            store = Store::open(folder.path(), 1 << 20).expect("the same store");
+            let before = position;
+            (pipeline, position) = start(&store, geo);
+            assert_eq!(position, before);
+        }
+        if position.batch.is_multiple_of(5) {
+            switch_rules(&mut pipeline);
+        }
+    }
+    answers
+}
+
+fn start<'g>(store: &Store, geo: &'g GeoMap) -> (Running<'g>, Position) {
+    let recovered = recover(store, Arc::new(rules()), Settings::default()).expect("a state");
+    let Recovered { engine, shared, position, young, .. } = recovered;
+    assert_eq!(young, [], "no rules were noted");
+    (Pipeline { engine, geo: Addresses(geo), store: shared, limits: Limits::default() }, position)
+}
+
+fn decide(
+    pipeline: &mut Running<'_>,
+    store: &Store,
+    position: &mut Position,
+    checkpoint: &mut Checkpoint,
+    batch: &[String],
+) -> Vec<Answer> {
+    let records: Vec<_> = batch.iter().map(|line| Record { bytes: line.as_bytes(), arrived_at: None }).collect();
+    let mut journal = Journal::default();
+    let decided = pipeline.decide_with(&records, Some(&mut journal));
+    pipeline.committed(&decided);
+    let layout = Layout::of(pipeline.engine.plan());
+    position.batch += 1;
+    position.seq = pipeline.engine.seq();
+    let mut commit = Commit {
+        position: *position,
+        journal: Some(fold(&journal.finish(layout.id(), &decided.shared), Time::ACCEPTED_FROM)),
+        layouts: vec![(layout.id(), layout.encode())],
+        ..Commit::default()
+    };
+    checkpoint.add_to(&mut commit, &pipeline.engine, &pipeline.store, layout.id());
+    store.commit(&commit).expect("a commit");
+    decided.answers
+}
+
+/// One more rule, which never fires: its windows stand before those of the others.
+const EXTRA: &str = r#"
+rule: aaa-extra
+clauses: ["7.1"]
+title: {kk: "қосымша", ru: "лишнее", en: "extra"}
+owner: tests
+mode: shadow
+on: transfer
+when: count(transfer by wallet, counterparty.wallet_id within 7h) > 1000000 or sum(transfer.amount into wallet within 3h) > 1000000000 KZT
+then:
+  - monitor
+"#;
+
+fn with_extra_rule() -> RuleSet {
+    static RULES: OnceLock<RuleSet> = OnceLock::new();
+    let load = || {
+        let folder = Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"));
+        let mut sources = app::rule_sources(&folder).expect("the shipped rules");
+        sources.push(SourceFile { path: "aaa-extra.yaml".into(), bytes: EXTRA.as_bytes().to_vec() });
+        let compiled = kuzet::rules::compile(&sources);
+        let mut rules = compiled.unwrap_or_else(|found| panic!("{}", render_text(&found, &sources))).rule_set;
+        rules.lists = crate::adapter::rules().lists;
+        rules
+    };
+    RULES.get_or_init(load).clone()
+}
+
+/// Decides by the rules with one more, or without it, by turns: the state is laid out anew each time.
+fn switch_rules(pipeline: &mut Running<'_>) {
+    let present = pipeline.engine.plan();
+    let has_extra = present.rules.rules.iter().any(|rule| &*rule.id == "aaa-extra");
+    let next = Plan::new(Arc::new(if has_extra { rules() } else { with_extra_rule() }), Settings::default());
+    let way = Translation::between(&Layout::of(present), &Layout::of(&next));
+    assert!(!way.is_identity());
+    pipeline.engine.switch(Arc::new(next), &way);
+    pipeline.store.translate(&way);
+}
