@@ -2,7 +2,9 @@
 //!
 //! Knows bytes and where they come from; must not know how an operation is decided.
 
+pub mod clock;
 pub mod files;
+pub mod folder_watch;
 pub mod folders;
 pub mod geo_files;
 pub mod memory;

@@ -1,6 +1,7 @@
 //! Puts the parts together: folders become a rule set, databases and a pipeline.
 
 pub mod rule_tests;
+pub mod serve;
 
 use std::sync::Arc;
 

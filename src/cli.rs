@@ -9,6 +9,7 @@ pub mod exit;
 pub mod geoip;
 pub mod replay;
 pub mod schema;
+pub mod serve;
 pub mod simulate;
 pub mod test;
 
@@ -58,6 +59,7 @@ enum Command {
     Replay(replay::ReplayArguments),
     Geoip(geoip::GeoipArgs),
     Schema(schema::SchemaArgs),
+    Serve(serve::ServeArguments),
     Check(check::CheckArguments),
     Config(config::ConfigArguments),
     Test(test::TestArguments),
@@ -69,6 +71,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
     match command {
         Command::Replay(arguments) => replay::run(arguments, log_format),
         Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
+        Command::Serve(arguments) => serve::run(arguments, log_format),
         Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
         Command::Check(arguments) => check::run(arguments, io::stdout().is_terminal(), &mut io::stdout().lock()),
         Command::Config(arguments) => config::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),

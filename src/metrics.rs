@@ -129,6 +129,12 @@ impl Metrics {
         self.http_request_seconds.with_label_values(&[endpoint]).observe(took.as_secs_f64());
     }
 
+    /// Sets since how many seconds the operation waits that waits longest.
+    pub fn set_oldest_waiting(&self, seconds: i64) {
+        let seconds = u32::try_from(seconds.max(0)).unwrap_or(u32::MAX);
+        self.oldest_waiting_operation_seconds.set(f64::from(seconds));
+    }
+
     /// Counts an attempt to load the rules again.
     pub fn observe_reload(&self, loaded: bool) {
         self.rule_reloads.with_label_values(&[if loaded { LOADED } else { REFUSED }]).inc();

@@ -11,6 +11,7 @@ mod canonical;
 mod check;
 mod data;
 pub mod diagnostic;
+pub mod explain;
 mod fields;
 mod keys;
 mod parse;

@@ -143,7 +143,7 @@ pub(crate) enum Job {
     Submit { records: Vec<Vec<u8>>, arrived_at: Time, reply: oneshot::Sender<Result<Answers, Unavailable>> },
     Wallet { id: String, reply: oneshot::Sender<Result<Option<WalletView>, Unavailable>> },
     Rules { rules: Arc<RuleSet>, at: Time, reply: oneshot::Sender<Result<(), Unavailable>> },
-    Geo { geo: Geo, reply: oneshot::Sender<()> },
+    Geo { geo: Box<Geo>, reply: oneshot::Sender<()> },
     Stop,
 }
 
@@ -306,7 +306,7 @@ impl Service {
     /// The service stops or is overloaded.
     pub fn switch_geo(&self, geo: Geo) -> Result<(), Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Geo { geo, reply })?;
+        self.send(Job::Geo { geo: Box::new(geo), reply })?;
         answer.blocking_recv().map_err(|_| Unavailable::Stopping)
     }
 

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["app"],
     &["http"],
-    &["service"],
+    &["service", "schema"],
     &["config", "metrics", "console"],
     &["adapters"],
     &["pipeline"],

@@ -6,8 +6,11 @@ use thiserror::Error;
 
 use crate::adapters::files::{ReadError, WriteError};
 use crate::adapters::folders::FolderError;
+use crate::adapters::store::StoreError;
 use crate::app::LoadError;
+use crate::app::serve::ServeError;
 use crate::config::ConfigErrors;
+use crate::service::StartError;
 
 /// Everything went as asked.
 pub const OK: i32 = 0;
@@ -35,6 +38,9 @@ pub struct ConfigurationError(pub String);
 pub fn code_of(error: &anyhow::Error) -> i32 {
     if error.is::<UsageError>() {
         return USAGE;
+    }
+    if error.is::<StoreError>() || error.is::<StartError>() || error.is::<ServeError>() {
+        return CONFIGURATION;
     }
     if error.is::<ConfigurationError>() || error.is::<ConfigErrors>() {
         return CONFIGURATION;

@@ -198,6 +198,11 @@ impl TypeSet {
         Self(OperationType::ALL.iter().filter(|kind| wanted(**kind)).fold(0, |bits, kind| bits | 1 << kind.code()))
     }
 
+    /// Lists the types in the order of [`OperationType::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = OperationType> {
+        OperationType::ALL.iter().copied().filter(move |kind| self.contains(*kind))
+    }
+
     /// Tells whether the type is in the set.
     #[must_use]
     pub const fn contains(self, kind: OperationType) -> bool {
@@ -288,6 +293,18 @@ pub enum Mode {
     /// Matches are reported; they change nothing.
     Shadow,
     Off,
+}
+
+impl Mode {
+    /// Returns the word of rule files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Shadow => "shadow",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// What an unknown condition does.

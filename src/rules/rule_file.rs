@@ -242,6 +242,16 @@ fn read_when(node: &Node, checker: &mut Checker<'_>) -> Condition {
     checker.condition(&expression)
 }
 
+/// Returns the condition of a rule's text as it was written, if the text can be read so far.
+pub(crate) fn condition_of(text: &str) -> Option<Expression> {
+    let mut findings = Findings::new("");
+    let root = yaml::parse(text, &mut findings)?;
+    let keys = Keys::open(&root, "a rule", &KEYS, &mut findings)?;
+    let node = keys.optional("when")?;
+    let mut world = World::default();
+    Some(when_expression(node, &mut Checker::new(text, &mut findings, &mut world), 0))
+}
+
 /// A text, or `all:`/`any:` of texts (and of further `all:`/`any:`).
 fn when_expression(node: &Node, checker: &mut Checker<'_>, depth: usize) -> Expression {
     let broken = Expression { span: node.span.clone(), kind: ExpressionKind::Broken };

@@ -8,7 +8,7 @@ use crate::engine::restriction::Waiting;
 use crate::engine::wallet::{FLAG_MATCH, Row, Wallet, is_visible, key_of_row};
 use crate::operation::Time;
 use crate::operation::money::fmt_tiyn;
-use crate::rules::program::{Field, Function, Window};
+use crate::rules::program::{Field, Function, Operand, Window};
 
 use super::book::{Entry, entry, own_holds};
 
@@ -93,7 +93,7 @@ fn windows(plan: &Plan, wallet: &Wallet) -> Vec<WindowView> {
             Window::ThisMonth => crate::operation::time::almaty_month(last).end,
         };
         WindowView {
-            aggregate: aggregate.definition.canonical.clone(),
+            aggregate: text_of(plan, window),
             rules: plan.rules.rules.iter().filter(reads).map(|rule| Arc::clone(&rule.id)).collect(),
             value: value(aggregate.definition.function, aggregate.definition.value.as_ref(), &cell.values),
             entries: cell.values.len(),
@@ -101,6 +101,13 @@ fn windows(plan: &Plan, wallet: &Wallet) -> Vec<WindowView> {
         }
     };
     cells.into_iter().map(view).filter(|view| !view.rules.is_empty()).collect()
+}
+
+/// Returns an aggregate as the first rule that reads it writes it.
+fn text_of(plan: &Plan, window: usize) -> String {
+    let mut evidence = plan.rules.rules.iter().flat_map(|rule| &rule.evidence);
+    let found = evidence.find(|item| item.what == Operand::Aggregate(window));
+    found.map_or_else(|| plan.aggregates[window].definition.canonical.clone(), |item| item.name.clone())
 }
 
 /// Tells whether an entry counts for an operation at the wallet's newest time.

@@ -164,7 +164,7 @@ impl Worker {
                 drop(reply.send(Ok(view)));
             }
             Job::Geo { geo, reply } => {
-                self.pipeline.geo = geo;
+                self.pipeline.geo = *geo;
                 reply.send(()).unwrap_or(());
             }
             Job::Rules { rules, at, reply } => {

@@ -11,16 +11,10 @@ use crate::rules::program::symbol_of_text;
 use super::{Layouts, Reader, StoredError, Translation, Writer};
 
 /// What one batch changes, as bytes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Journal {
     wallets: Writer,
     count: usize,
-}
-
-impl Default for Journal {
-    fn default() -> Self {
-        Self { wallets: Writer::default(), count: 0 }
-    }
 }
 
 impl Journal {

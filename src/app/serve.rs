@@ -1,0 +1,336 @@
+//! Puts the embedded service together and runs it: store, worker, HTTP, watches, signals.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::adapters::clock;
+use crate::adapters::folder_watch::FolderWatch;
+use crate::adapters::folders::{self, Folder};
+use crate::adapters::store::{Store, StoreError};
+use crate::config::Config;
+use crate::engine::plan::Settings;
+use crate::geo::{Geo, GeoDatabase};
+use crate::http::access::Rates;
+use crate::http::serve::ServerLimits;
+use crate::http::{self, Api, DatabaseInfo, GeoInfo};
+use crate::metrics::Metrics;
+use crate::operation::Time;
+use crate::operation::time::SECOND;
+use crate::pipeline::Limits;
+use crate::rules::{self, Compiled, Severity, SourceFile};
+use crate::service::worker::CommittedBatch;
+use crate::service::{LoadRules, Observer, Retention, RulesRefused, Service, ServiceSettings};
+
+use super::{load_geo, load_rules, rule_sources};
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("failed to listen on {address}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("{0}")]
+    Tls(String),
+}
+
+/// The running service.
+pub struct Running {
+    pub service: Service,
+    pub address: SocketAddr,
+    api: Arc<Api>,
+    runtime: Runtime,
+    stop: watch::Sender<bool>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// Counts what the worker does, and tells of its failures.
+struct Counting(Arc<Metrics>);
+
+impl Observer for Counting {
+    fn committed(&mut self, batch: &CommittedBatch<'_>) {
+        let metrics = &self.0;
+        batch.decisions.iter().for_each(|decision| metrics.observe_decision(decision));
+        batch.rejections.iter().for_each(|rejection| metrics.observe_rejection(rejection.code));
+        metrics.duplicates.inc_by(u64::try_from(batch.duplicates).unwrap_or(0));
+        metrics.unknown_fields.inc_by(batch.unknown_fields);
+        metrics.observe_stage("decode_and_decide", batch.decided_in);
+        metrics.observe_stage("commit", batch.committed_in);
+        metrics.observe_batch(batch.decisions.len() + batch.rejections.len() + batch.duplicates);
+    }
+
+    fn failed(&mut self, error: &StoreError) {
+        error!(error = %Chain(error), "the batch could not be committed; it is tried again");
+    }
+}
+
+/// An error with its causes.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    /// Starts everything. The store's state is recovered before the first request is taken.
+    ///
+    /// # Errors
+    /// Rules, databases, store, address or certificate cannot be used.
+    pub fn start(config: &Config) -> anyhow::Result<Self> {
+        let begun = Instant::now();
+        let rules_folder = folders::rules_folder(config.rules.folder.as_deref())?;
+        let geo_folder = folders::geoip_folder(config.geoip.folder.as_deref())?;
+        let (rules, geo) = (load_rules(&rules_folder)?, load_geo(&geo_folder)?);
+        let tls = config.http.tls.as_ref().map(|tls| http::serve::tls(&tls.certificate, &tls.key));
+        let tls = tls.transpose().map_err(ServeError::Tls)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let address = config.http.listen;
+        let listener =
+            runtime.block_on(TcpListener::bind(address)).map_err(|source| ServeError::Listen { address, source })?;
+        let address = listener.local_addr()?;
+
+        let metrics = Arc::new(Metrics::new());
+        metrics.set_ruleset(&rules);
+        let geo_info = show_geo(&geo, &metrics);
+        let cache_bytes = usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX);
+        let store = Store::open(&config.store.path, cache_bytes)?;
+        let observer = Box::new(Counting(Arc::clone(&metrics)));
+        let service = Service::start(
+            store,
+            (rules, loader(rules_folder.clone())),
+            geo,
+            settings(config),
+            (clock::now(), observer),
+        )?;
+        let (stop, stopping) = watch::channel(false);
+        let api = Arc::new(Api {
+            service: service.clone(),
+            metrics,
+            tokens: config.tokens.clone(),
+            body_max: usize::try_from(config.http.max_body).unwrap_or(usize::MAX),
+            request_timeout: config.http.request_timeout,
+            rates: Rates::new(config.http.rate_per_second, Instant::now()),
+            stopping: stopping.clone(),
+            clock: clock::now,
+            geo: RwLock::new(geo_info),
+        });
+        let limits = ServerLimits {
+            connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
+            shutdown_grace: config.http.shutdown_grace,
+        };
+        let server = runtime.spawn(http::serve::serve(listener, http::router(Arc::clone(&api)), tls, limits, stopping));
+        let running = Self { service, address, api, runtime, stop, server };
+        running.watch_folders(config, &rules_folder, &geo_folder);
+        running.reload_on_hangup(&geo_folder);
+        info!(
+            address = %running.address, ruleset = %running.service.rules().plan.ruleset,
+            store = %config.store.path.display(), decisions = *running.service.last_seq().borrow(),
+            started_in_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "the service is ready"
+        );
+        Ok(running)
+    }
+
+    fn watch_folders(&self, config: &Config, rules_folder: &Folder, geo_folder: &Folder) {
+        let _runtime = self.runtime.enter();
+        if let (true, Folder::Path(path)) = (config.rules.watch, rules_folder) {
+            let api = Arc::clone(&self.api);
+            watch_folder(path, move || reload_rules(&api));
+        }
+        if let (true, Folder::Path(path)) = (config.geoip.watch, geo_folder) {
+            let (api, folder) = (Arc::clone(&self.api), geo_folder.clone());
+            watch_folder(path, move || reload_geo(&api, &folder));
+        }
+    }
+
+    /// SIGHUP reads rules and databases again.
+    fn reload_on_hangup(&self, geo_folder: &Folder) {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (api, folder) = (Arc::clone(&self.api), geo_folder.clone());
+            self.runtime.spawn(async move {
+                let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+                while hangups.recv().await.is_some() {
+                    let (api, folder) = (Arc::clone(&api), folder.clone());
+                    drop(
+                        tokio::task::spawn_blocking(move || {
+                            reload_rules(&api);
+                            reload_geo(&api, &folder);
+                        })
+                        .await,
+                    );
+                }
+            });
+        }
+    }
+
+    /// Waits for SIGTERM, SIGINT, or until `ended` is.
+    pub fn wait(&self, ended: impl Future<Output = ()>) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                () = signalled() => {}
+                () = ended => {}
+            }
+        });
+    }
+
+    /// Returns a handle of the runtime, to run things beside the service.
+    #[must_use]
+    pub fn handle(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
+    }
+
+    /// Takes no more requests, finishes those in hand, commits, and closes the store.
+    pub fn stop(self) {
+        let Self { service, api, runtime, stop, server, address: _ } = self;
+        stop.send_replace(true);
+        // The server ends by itself within its grace.
+        drop(runtime.block_on(server));
+        service.stop();
+        drop(api);
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        info!("the service has stopped");
+    }
+}
+
+async fn signalled() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    drop(tokio::signal::ctrl_c().await);
+}
+
+fn settings(config: &Config) -> ServiceSettings {
+    let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+    let (engine, store) = (&config.engine, &config.store);
+    ServiceSettings {
+        engine: Settings {
+            lateness: nanos(engine.lateness),
+            duplicate_horizon: nanos(engine.duplicate_horizon),
+            waiting_max: usize::try_from(engine.waiting_max).unwrap_or(usize::MAX),
+            fault: None,
+        },
+        limits: Limits { future_skew_max: nanos(engine.max_future_skew) },
+        batch_max: usize::try_from(store.batch_max).unwrap_or(usize::MAX),
+        retention: Retention {
+            operations: nanos(store.retention_operations),
+            decisions: nanos(store.retention_decisions),
+            rejected: nanos(store.retention_rejected),
+        },
+        ..ServiceSettings::default()
+    }
+}
+
+/// Makes what loads the rules of a folder anew.
+fn loader(folder: Folder) -> LoadRules {
+    Arc::new(move || {
+        let sources = rule_sources(&folder)
+            .map_err(|error| RulesRefused { text: Chain(&error).to_string(), errors: Vec::new() })?;
+        match rules::compile(&sources) {
+            Ok(Compiled { rule_set, warnings: _ }) => Ok(rule_set),
+            Err(found) => {
+                Err(RulesRefused { text: rules::render_text(&found, &sources), errors: errors_of(&found, &sources) })
+            }
+        }
+    })
+}
+
+/// Lists the errors with their places for programs.
+fn errors_of(found: &[rules::Diagnostic], sources: &[SourceFile]) -> Vec<serde_json::Value> {
+    let errors: Vec<_> = found.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
+    let rendered: Vec<serde_json::Value> =
+        serde_json::from_str(&rules::render_json(&errors, sources)).unwrap_or_default();
+    let error = |error: serde_json::Value| {
+        serde_json::json!({
+            "code": error["code"], "message": error["message"], "file": error["path"],
+            "line": error["start"]["line"], "column": error["start"]["column"], "help": error["help"],
+        })
+    };
+    rendered.into_iter().map(error).collect()
+}
+
+fn watch_folder(path: &std::path::Path, reload: impl Fn() + Send + Sync + 'static) {
+    match FolderWatch::start(path) {
+        Ok(mut watch) => {
+            let reload = Arc::new(reload);
+            tokio::spawn(async move {
+                while watch.changed().await {
+                    let reload = Arc::clone(&reload);
+                    drop(tokio::task::spawn_blocking(move || reload()).await);
+                }
+            });
+        }
+        Err(error) => warn!(folder = %path.display(), %error, "the folder cannot be watched; SIGHUP reloads it"),
+    }
+}
+
+fn reload_rules(api: &Api) {
+    let before = Arc::clone(&api.service.rules().plan.ruleset);
+    match api.service.reload(clock::now()) {
+        Ok(Ok(rules)) => {
+            api.metrics.observe_reload(true);
+            api.metrics.set_ruleset(&rules);
+            info!(ruleset = rules.hash, before = %before, "the rules were loaded again");
+        }
+        Ok(Err(refused)) => {
+            api.metrics.observe_reload(false);
+            error!(ruleset = %before, "the rules were refused, those in use stay in use:\n{}", refused.text);
+        }
+        Err(error) => {
+            api.metrics.observe_reload(false);
+            error!(%error, "the rules could not be switched");
+        }
+    }
+}
+
+fn reload_geo(api: &Api, folder: &Folder) {
+    match load_geo(folder) {
+        Ok(geo) => {
+            let info = show_geo(&geo, &api.metrics);
+            if let Err(error) = api.service.switch_geo(geo) {
+                error!(%error, "the geo databases could not be switched");
+                return;
+            }
+            *api.geo.write().unwrap_or_else(PoisonError::into_inner) = info;
+            info!("the geo databases were loaded again");
+        }
+        Err(error) => error!(error = %Chain(&error), "the geo databases cannot be used; those in use stay in use"),
+    }
+}
+
+/// Tells the metrics, and people, what the databases are.
+fn show_geo(geo: &Geo, metrics: &Metrics) -> GeoInfo {
+    let info = |name: &'static str, database: Option<&GeoDatabase>| {
+        let built = database.map(GeoDatabase::build_epoch_seconds);
+        metrics.set_geo_database(name, built);
+        built.map(|seconds| {
+            let nanos = i64::try_from(seconds).unwrap_or(0).saturating_mul(SECOND);
+            DatabaseInfo { built: Time::from_nanos(nanos) }
+        })
+    };
+    GeoInfo {
+        country: info("country", geo.country_database()),
+        anonymizer: info("anonymizer", geo.anonymizer_database()),
+    }
+}

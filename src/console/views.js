@@ -1,0 +1,218 @@
+// Pieces that several pages show.
+import { explain } from "./api.js";
+import { append, h, svg } from "./dom.js";
+import { evidenceValue, isMoney, local, money, t, time, timeText, tn, word } from "./i18n.js";
+
+export const VERDICTS = ["allow", "challenge", "hold", "refuse"];
+export const TYPES = [
+  "transfer", "payment", "cash_out", "redemption", "top_up", "refund", "login", "secret_answer", "pin", "cancelled",
+  "wallet_block_requested", "wallet_unblock_requested", "ownership_disputed", "identity_confirmed", "ip_unblock_requested",
+  "cash_out_details_wrong", "fraud_reported", "documents_refused", "tampering_detected",
+];
+export const DEBITS = ["transfer", "payment", "cash_out", "redemption"];
+export const CREDITS = ["top_up", "refund"];
+export const PROOFS = ["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"];
+export const SOURCES = ["client", "support", "issuer", "payment_system", "antifraud_centre", "law_enforcement"];
+
+export const walletHref = (id) => `#/wallets/${encodeURIComponent(id)}`;
+export const ruleHref = (id) => `#/rules/${encodeURIComponent(id)}`;
+export const decisionHref = (seq) => `#/decisions/${encodeURIComponent(seq)}`;
+
+/** An id to look at: characters that cannot be seen or that turn the text around show as their codes. */
+export const idText = (id) => String(id).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u3164\u115f\u1160]/gu, (hidden) => `\\u{${hidden.codePointAt(0).toString(16)}}`);
+
+export const idSpan = (id) => h("span", { class: "id", dir: "auto" }, idText(id));
+export const walletLink = (id, more = "") => h("a", { href: walletHref(id), class: `id ${more}`.trim(), dir: "auto" }, idText(id));
+export const ruleLink = (id, text = id) => h("a", { href: ruleHref(id), class: "rule" }, text);
+
+export const verdictBadge = (verdict) => h("span", { class: `badge verdict-${VERDICTS.includes(verdict) ? verdict : "other"}` }, word("verdict_", verdict));
+
+export const clausesText = (clauses) => (clauses?.length ? t(clauses.length > 1 ? "clauses" : "clause_one", { list: clauses.join(", ") }) : "");
+
+const lifterNames = (lifters) => lifters.map((who) => word("by_", who)).join(", ");
+
+/** Who may lift a restriction; all five proofs together have a name of their own. */
+export function lifters(names) {
+  if (!names?.length) return t("lifted_by_nobody");
+  if (!PROOFS.every((proof) => names.includes(proof))) return lifterNames(names);
+  const others = names.filter((who) => !PROOFS.includes(who));
+  return h("span", {}, h("span", { title: lifterNames(PROOFS) }, t("by_any")), others.length ? `, ${lifterNames(others)}` : null);
+}
+
+export function heading(title, ...more) {
+  return h("div", { class: "heading" }, h("h1", { tabindex: "-1" }, title), more);
+}
+
+export const section = (title, ...children) => h("section", { class: "card" }, h("h2", {}, title), children);
+
+export const loading = () => h("p", { class: "state", role: "status" }, t("loading"));
+
+export const empty = (text) => h("p", { class: "state muted" }, text);
+
+export function failure(error, retry, role) {
+  const again = retry && h("button", { type: "button", onclick: retry }, t("retry"));
+  return h("div", { class: "state error", role: "alert" }, h("strong", {}, t("error_title")), h("p", {}, explain(error, role)), again);
+}
+
+/** A table whose cells know their column's name, for narrow screens. */
+export function table(columns, rows, name) {
+  const head = h("tr", {}, columns.map((column) => h("th", { scope: "col", class: column.class }, column.title)));
+  const body = h("tbody", {}, rows);
+  const element = h("table", { "aria-label": name }, h("thead", {}, head), body);
+  return { element: h("div", { class: "scroll" }, element), body };
+}
+
+export function row(columns, cells, attributes = {}) {
+  return h("tr", { "data-row": true, ...attributes }, cells.map((cell, index) => {
+    const column = columns[index] || {};
+    return h("td", { class: column.class, "data-label": column.title }, h("div", {}, cell));
+  }));
+}
+
+export function facts(pairs) {
+  return h("dl", { class: "facts" }, pairs.filter(Boolean).map(([name, value]) => h("div", {}, h("dt", {}, name), append(h("dd", {}), value))));
+}
+
+export const json = (value) => h("details", {}, h("summary", {}, t("copy_json")), h("pre", { tabindex: "0" }, JSON.stringify(value, null, 2)));
+
+/** The amount of a decision as far as it is known: its operation's, else the one in evidence. */
+export function amountOf(decision) {
+  const sent = decision.operation?.amount;
+  if (sent !== undefined && sent !== null) return normalMoney(sent);
+  for (const match of decision.matches || []) {
+    if (isMoney(match.evidence?.amount)) return match.evidence.amount;
+  }
+  return null;
+}
+
+/** `150000` and `150000.5` as `150000.00` and `150000.50`. */
+export function normalMoney(amount) {
+  const match = /^(\d+)(?:\.(\d{0,2})\d*)?$/.exec(String(amount));
+  return match ? `${match[1]}.${(match[2] || "").padEnd(2, "0")}` : String(amount);
+}
+
+export function evidenceList(evidence) {
+  const pairs = Object.entries(evidence || {});
+  if (!pairs.length) return null;
+  return h("ul", { class: "evidence" }, pairs.map(([name, value]) => h("li", {}, h("code", {}, name), " ", h("strong", {}, evidenceValue(name, value)))));
+}
+
+// Commands.
+
+function subject(command) {
+  const of = command.subject || {};
+  if (of.wallet !== undefined) return h("span", {}, tn("subject_wallet", { id: walletLink(of.wallet) }));
+  const kind = of.ip !== undefined ? "ip" : "operation";
+  return h("span", {}, tn(`subject_${kind}`, { id: idSpan(of[kind] ?? "—") }));
+}
+
+function commandKey(prefix, command) {
+  const detail = command.challenge || command.direction;
+  const key = `${prefix}${command.command}`;
+  const full = `${key}_${detail}`;
+  return detail && word("", full) !== full ? full : key;
+}
+
+const reasonText = (reason) => (word("by_", reason) === reason ? word("source_", reason) : word("by_", reason));
+
+/** A command as a sentence, and below it what it rests on. */
+export function commandItem(command) {
+  let key = commandKey("cmd_", command);
+  if (command.command === "lift" && !command.reason) key = "cmd_lift_plain";
+  if (word("", key) === key) key = "cmd_other";
+  const values = {
+    subject: subject(command), command: command.command,
+    reason: command.reason && reasonText(command.reason), to: command.to ? word("source_", command.to) : "—",
+  };
+  const terms = [];
+  if (command.from && command.command !== "lift") {
+    const from = time(command.from);
+    terms.push(h("span", {}, command.until ? tn("from_until", { from, until: time(command.until) }) : tn("from_open", { from })));
+    terms.push(h("span", {}, command.lifted_by?.length ? tn("lifted_by", { who: lifters(command.lifted_by) }) : t("lifted_by_nobody")));
+  }
+  const rests = [command.rule && ruleLink(command.rule), clausesText(command.clauses), ...terms].filter(Boolean);
+  const small = h("div", { class: "muted small dots" }, rests.map((item) => h("span", {}, item)));
+  return h("li", {}, h("span", { class: `mark mark-${command.command}`, "aria-hidden": "true" }), h("div", {}, h("div", {}, tn(key, values)), small));
+}
+
+export function commandList(commands) {
+  if (!commands?.length) return null;
+  return h("ul", { class: "commands" }, commands.map(commandItem));
+}
+
+/** The commands of a decision in a few words. */
+export function effects(decision) {
+  const words = (decision.commands || []).map((command) => {
+    const key = commandKey("short_", command);
+    return word("", key) === key ? command.command : t(key);
+  });
+  return [...new Set(words)].join(", ");
+}
+
+/** Rules of a decision as links; those in shadow are told apart. */
+export function matchLinks(decision, titles) {
+  if (!decision.matches?.length) return null;
+  return h("span", { class: "list" }, decision.matches.map((match) => {
+    const link = ruleLink(match.rule);
+    if (titles?.get(match.rule)) link.title = local(titles.get(match.rule));
+    return h("span", {}, link, match.mode === "shadow" ? h("span", { class: "tag" }, t("shadow")) : null);
+  }));
+}
+
+export function decisionColumns(withWallet = true) {
+  return [
+    { title: t("col_time"), class: "nowrap" }, { title: t("col_verdict") }, { title: t("col_type") },
+    withWallet && { title: t("col_wallet") }, { title: t("col_amount"), class: "right" }, { title: t("col_rules") }, { title: t("col_effect") },
+  ].filter(Boolean);
+}
+
+export function decisionRow(columns, decision, { withWallet = true, titles = null } = {}) {
+  const opened = h("a", { href: decisionHref(decision.seq), class: "primary" }, time(decision.occurred_at, true));
+  const amount = amountOf(decision);
+  const cells = [
+    opened, verdictBadge(decision.verdict),
+    [word("type_", decision.type), decision.late ? h("span", { class: "tag" }, t("late")) : null],
+    withWallet && walletLink(decision.wallet_id),
+    amount === null ? "" : money(amount), matchLinks(decision, titles), effects(decision),
+  ].filter((cell) => cell !== false);
+  return row(columns, cells, { "data-seq": decision.seq });
+}
+
+// Restrictions.
+
+export function restrictionKind(restriction) {
+  const direction = restriction.direction ? word("direction_", restriction.direction) : "";
+  return h("span", {}, word("kind_", restriction.kind), direction && restriction.kind === "block" ? h("div", { class: "muted small" }, direction) : null);
+}
+
+export function untilText(restriction) {
+  return restriction.until ? h("span", {}, tn("until_time", { time: time(restriction.until, true) })) : t("until_lifted");
+}
+
+// Figures of a rule.
+
+export function sparkline(hours, wide = false) {
+  const values = (hours || []).map((value) => Number(value) || 0);
+  const most = Math.max(1, ...values);
+  const label = t("spark_label", { total: values.reduce((sum, value) => sum + value, 0), max: Math.max(0, ...values) });
+  const [step, height] = wide ? [24, 80] : [4, 22];
+  const bars = values.map((value, index) => {
+    const size = value ? Math.max(2, (value / most) * height) : 1;
+    return svg("rect", { x: index * step, y: height - size, width: step - 1, height: size, class: value ? "bar" : "bar none" });
+  });
+  const width = Math.max(1, values.length) * step;
+  return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: wide ? "spark wide" : "spark", role: "img", "aria-label": label }, svg("title", {}, label), bars);
+}
+
+export const modeBadge = (mode) => h("span", { class: `badge mode-${["enforce", "shadow", "off"].includes(mode) ? mode : "off"}` }, word("mode_", mode));
+
+export function stateText(rule) {
+  if (rule.state !== "warming") return word("state_", rule.state);
+  return rule.warming_until ? t("state_warming", { time: timeText(rule.warming_until, true) }) : t("state_warming_open");
+}
+
+export function reloadBanner(error) {
+  if (!error) return null;
+  const heading = h("strong", {}, tn("reload_error", { time: time(error.at) }));
+  return h("div", { class: "state error banner", role: "alert" }, heading, h("pre", { tabindex: "0" }, error.text || ""));
+}

@@ -1,0 +1,153 @@
+//! The service over HTTP: operations in, decisions out, and what people look at.
+//!
+//! Every endpoint is a line of [`endpoints::ENDPOINTS`], which the router, the roles and the OpenAPI
+//! document are all made of. Errors are problem details (RFC 9457).
+
+pub mod access;
+mod decisions;
+pub mod endpoints;
+mod openapi;
+mod operations;
+mod people;
+pub mod problem;
+mod rules;
+pub mod serve;
+mod statics;
+mod why;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+
+use crate::config::TokenConfig;
+use crate::metrics::Metrics;
+use crate::operation::Time;
+use crate::service::Service;
+
+use access::{Caller, Rates};
+use endpoints::{ENDPOINTS, Endpoint, Handler};
+use problem::Problem;
+
+/// What every request may need.
+pub struct Api {
+    pub service: Service,
+    pub metrics: Arc<Metrics>,
+    /// Without tokens everybody who can connect may do everything: only on a loopback address.
+    pub tokens: Vec<TokenConfig>,
+    pub body_max: usize,
+    pub request_timeout: std::time::Duration,
+    pub rates: Rates,
+    /// Ends the streams when the server stops.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
+    /// Tells the time: a request's arrival.
+    pub clock: fn() -> Time,
+    /// What the geo databases are, for people.
+    pub geo: std::sync::RwLock<GeoInfo>,
+}
+
+/// The geo databases in use.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct GeoInfo {
+    pub country: Option<DatabaseInfo>,
+    pub anonymizer: Option<DatabaseInfo>,
+}
+
+/// One geo database.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct DatabaseInfo {
+    /// When it was made.
+    pub built: Time,
+}
+
+type Shared = Arc<Api>;
+
+/// Makes the router.
+pub fn router(api: Shared) -> Router {
+    let mut router: Router<Shared> = Router::new();
+    for endpoint in ENDPOINTS {
+        let layer = middleware::from_fn_with_state((Arc::clone(&api), endpoint), guard);
+        router = router.route(endpoint.path, handler_of(endpoint.handler).layer(layer));
+    }
+    router
+        .fallback(statics::file)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(api.body_max))
+        .with_state(api)
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(405, "the method is not one this path accepts")
+}
+
+fn handler_of(handler: Handler) -> MethodRouter<Shared> {
+    match handler {
+        Handler::Session => get(people::session),
+        Handler::PostOperations => post(operations::post),
+        Handler::Operation => get(operations::operation),
+        Handler::Decisions => get(decisions::list),
+        Handler::Decision => get(decisions::one),
+        Handler::Rejected => get(decisions::rejected),
+        Handler::Wallet => get(people::wallet),
+        Handler::Restrictions => get(people::restrictions),
+        Handler::SupportEvent => post(people::support_event),
+        Handler::Rules => get(rules::list),
+        Handler::Rule => get(rules::one),
+        Handler::Reload => post(rules::reload),
+        Handler::Rollback => post(rules::rollback),
+        Handler::Metrics => get(people::metrics),
+        Handler::Health => get(people::health),
+        Handler::Ready => get(people::ready),
+        Handler::OpenApi => get(openapi::show),
+    }
+}
+
+/// Counts a request, and lets only those in who may.
+async fn guard(
+    State((api, endpoint)): State<(Shared, &'static Endpoint)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let begun = tokio::time::Instant::now();
+    let response = match access::admit(&api, endpoint, &request) {
+        Ok(caller) => {
+            request.extensions_mut().insert::<Caller>(caller);
+            run(&api, endpoint, request, next).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    api.metrics.observe_request(endpoint.path, response.status().as_u16(), begun.elapsed());
+    response
+}
+
+/// A stream or a long poll takes as long as it was asked to; everything else has the time of a request.
+async fn run(api: &Api, endpoint: &Endpoint, request: Request, next: Next) -> Response {
+    if endpoint.waits {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(api.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(503, "the answer took longer than a request may").into_response(),
+    }
+}
+
+/// Runs what reads files or waits for a thread, away from the threads that serve requests.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::new(500, "a fault of kuzet itself"))
+}
+
+/// Answers with JSON text.
+fn json(body: Vec<u8>) -> Response {
+    ([("content-type", "application/json"), ("cache-control", "no-store")], body).into_response()
+}
+
+/// Answers with a value as JSON.
+fn json_of<T: serde::Serialize>(value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => json(body),
+        Err(_) => Problem::new(500, "a fault of kuzet itself").into_response(),
+    }
+}

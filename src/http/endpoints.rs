@@ -1,0 +1,148 @@
+//! Every endpoint: its path, who may use it, and what it is for.
+
+use crate::config::Role;
+use crate::operation::OperationType;
+
+/// What answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handler {
+    Session,
+    PostOperations,
+    Operation,
+    Decisions,
+    Decision,
+    Rejected,
+    Wallet,
+    Restrictions,
+    SupportEvent,
+    Rules,
+    Rule,
+    Reload,
+    Rollback,
+    Metrics,
+    Health,
+    Ready,
+    OpenApi,
+}
+
+/// One endpoint.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// In metrics, and as the operation id of the OpenAPI document.
+    pub name: &'static str,
+    pub is_post: bool,
+    pub path: &'static str,
+    pub handler: Handler,
+    /// Any of these may; without one, everybody.
+    pub roles: &'static [Role],
+    /// Takes as long as it was asked to.
+    pub waits: bool,
+    pub summary: &'static str,
+    /// Names and meanings of what may stand in the query.
+    pub query: &'static [(&'static str, &'static str)],
+}
+
+const READERS: &[Role] = &[Role::Ledger, Role::Support, Role::Analyst];
+const PEOPLE: &[Role] = &[Role::Support, Role::Analyst];
+
+const fn get(
+    name: &'static str,
+    path: &'static str,
+    handler: Handler,
+    roles: &'static [Role],
+    summary: &'static str,
+) -> Endpoint {
+    Endpoint { name, is_post: false, path, handler, roles, waits: false, summary, query: &[] }
+}
+
+const fn post(
+    name: &'static str,
+    path: &'static str,
+    handler: Handler,
+    roles: &'static [Role],
+    summary: &'static str,
+) -> Endpoint {
+    Endpoint { is_post: true, ..get(name, path, handler, roles, summary) }
+}
+
+/// All endpoints.
+pub static ENDPOINTS: &[Endpoint] = &[
+    post(
+        "post_operations",
+        "/v1/operations",
+        Handler::PostOperations,
+        &[Role::Ledger],
+        "Decides one operation, or an array of at most 1000; answers when the decisions are durable",
+    ),
+    get("get_operation", "/v1/operations/{seq}", Handler::Operation, READERS, "An operation as it was sent"),
+    Endpoint {
+        waits: true,
+        query: &[
+            ("after", "the sequence number to go on after; -N starts N before the newest"),
+            ("wait", "how long to wait for the next decision, such as 30s, at most 60s"),
+            ("limit", "how many decisions at most, 1 to 1000"),
+        ],
+        ..get(
+            "get_decisions",
+            "/v1/decisions",
+            Handler::Decisions,
+            READERS,
+            "The stream of decisions in order, as a long poll, or as server-sent events where those are accepted",
+        )
+    },
+    get("get_decision", "/v1/decisions/{seq}", Handler::Decision, READERS, "One decision, and why it was made"),
+    Endpoint {
+        query: &[("from", "the offset to begin with"), ("limit", "how many records at most, 1 to 1000")],
+        ..get("get_rejected", "/v1/rejected", Handler::Rejected, READERS, "The stream of refused records")
+    },
+    get("get_wallet", "/v1/wallets/{id}", Handler::Wallet, READERS, "What is known of a wallet"),
+    post(
+        "post_support_event",
+        "/v1/wallets/{id}/{event}",
+        Handler::SupportEvent,
+        &[Role::Support],
+        "Sends a support event, such as identity-confirmed; who did it is recorded",
+    ),
+    Endpoint {
+        query: &[
+            ("kind", "monitor, block or hold"),
+            ("rule", "the rule that placed it"),
+            ("older_than", "the least age, such as 2h"),
+            ("limit", "how many at most, 1 to 1000"),
+            ("offset", "how many to pass over"),
+        ],
+        ..get("get_restrictions", "/v1/restrictions", Handler::Restrictions, READERS, "What is active, oldest first")
+    },
+    get("get_rules", "/v1/rules", Handler::Rules, PEOPLE, "The rules in use, and what they matched"),
+    get("get_rule", "/v1/rules/{id}", Handler::Rule, PEOPLE, "One rule with its text"),
+    post(
+        "post_reload",
+        "/v1/rules/reload",
+        Handler::Reload,
+        &[Role::Analyst],
+        "Reads the rule files again; all errors, or the new rule set",
+    ),
+    post(
+        "post_rollback",
+        "/v1/rules/rollback",
+        Handler::Rollback,
+        &[Role::Analyst],
+        "Goes back to the rule set before the present one",
+    ),
+    get("get_session", "/v1/session", Handler::Session, Role::ALL, "Who asks, and what is running"),
+    get("get_metrics", "/metrics", Handler::Metrics, &[Role::Metrics], "Metrics for Prometheus"),
+    get("get_health", "/healthz", Handler::Health, &[], "Alive"),
+    get("get_ready", "/readyz", Handler::Ready, &[], "Able to decide now"),
+    get("get_openapi", "/openapi.json", Handler::OpenApi, &[], "This document"),
+];
+
+/// The support events and their names in paths.
+pub const SUPPORT_EVENTS: &[(&str, OperationType)] = &[
+    ("identity-confirmed", OperationType::IdentityConfirmed),
+    ("wallet-block-requested", OperationType::WalletBlockRequested),
+    ("wallet-unblock-requested", OperationType::WalletUnblockRequested),
+    ("ownership-disputed", OperationType::OwnershipDisputed),
+    ("ip-unblock-requested", OperationType::IpUnblockRequested),
+    ("fraud-reported", OperationType::FraudReported),
+    ("documents-refused", OperationType::DocumentsRefused),
+];

@@ -1,0 +1,248 @@
+//! The OpenAPI document, made of the table of endpoints and of the types that are written.
+
+use axum::extract::State;
+use axum::response::Response;
+use schemars::schema_for;
+use serde_json::{Map, Value, json};
+
+use crate::schema;
+
+use super::endpoints::{ENDPOINTS, Endpoint, Handler, SUPPORT_EVENTS};
+use super::operations::OPERATIONS_MAX;
+use super::problem::Details;
+use super::{Shared, json_of};
+
+/// `GET /openapi.json`
+pub(super) async fn show(State(api): State<Shared>) -> Response {
+    json_of(&document(!api.tokens.is_empty()))
+}
+
+/// Makes the document.
+#[must_use]
+pub(super) fn document(has_tokens: bool) -> Value {
+    let mut paths = Map::new();
+    for endpoint in ENDPOINTS {
+        let method = if endpoint.is_post { "post" } else { "get" };
+        let path = paths.entry(endpoint.path.to_owned()).or_insert_with(|| json!({}));
+        path[method] = operation(endpoint, has_tokens);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "kuzet",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Decides the operations of an e-money wallet system. Errors are problem details (RFC 9457).",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {
+                "Operation": bare(schema::operation()),
+                "Decision": bare(schema::decision()),
+                "Rejected": bare(schema::rejected()),
+                "Problem": bare(schema_for!(Details).to_value()),
+                "ItemError": item_error(),
+            },
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    })
+}
+
+/// A schema inside the document needs no dialect of its own.
+fn bare(mut schema: Value) -> Value {
+    if let Some(object) = schema.as_object_mut() {
+        object.remove("$schema");
+    }
+    schema
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn item_error() -> Value {
+    json!({
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": {
+            "type": "object",
+            "required": ["code", "field", "message"],
+            "properties": {
+                "code": {"enum": crate::operation::decode::RejectionCode::NAMES},
+                "field": {"type": ["string", "null"]},
+                "message": {"type": "string"},
+            },
+        }},
+    })
+}
+
+fn operation(endpoint: &Endpoint, has_tokens: bool) -> Value {
+    let (success, content) = answer(endpoint.handler);
+    let mut responses = Map::new();
+    responses.insert("200".into(), json!({"description": success, "content": content}));
+    for (status, description) in problems(endpoint, has_tokens) {
+        let content = json!({"application/problem+json": {"schema": reference("Problem")}});
+        responses.insert(status.to_owned(), json!({"description": description, "content": content}));
+    }
+    let roles: Vec<&str> = endpoint.roles.iter().map(|role| role.name()).collect();
+    let mut operation = json!({
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "parameters": parameters(endpoint),
+        "responses": responses,
+    });
+    if !roles.is_empty() {
+        operation["description"] = format!("Roles: {}.", roles.join(", ")).into();
+        if has_tokens {
+            operation["security"] = json!([{"token": []}]);
+        }
+    }
+    if let Some(body) = request_body(endpoint.handler) {
+        operation["requestBody"] = body;
+    }
+    operation
+}
+
+fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'static str)> {
+    let mut problems = Vec::new();
+    if endpoint.is_post || !parameters(endpoint).is_empty() {
+        problems.push(("400", "The request is not right"));
+    }
+    if has_tokens && !endpoint.roles.is_empty() {
+        problems.push(("401", "No known token"));
+    }
+    problems.push(("403", "Not allowed"));
+    if endpoint.path.contains('{') {
+        problems.push(("404", "Nothing has this name"));
+    }
+    match endpoint.handler {
+        Handler::Operation | Handler::Decision => problems.push(("410", "Older than what is kept")),
+        Handler::PostOperations | Handler::SupportEvent => {
+            problems.push(("409", "The id was used before, with other content"));
+            problems.push(("410", "A duplicate whose first decision is older than what is kept"));
+            problems.push(("413", "Too large, or too many operations"));
+        }
+        Handler::Reload => problems.push(("422", "The rules have errors; the ones in use stay")),
+        Handler::Rollback => problems.push(("409", "There is no set before the present one")),
+        _ => {}
+    }
+    problems.push(("421", "Asked by another name than this machine's"));
+    problems.push(("429", "Asked too often"));
+    problems.push(("503", "Cannot answer now; ask again"));
+    problems
+}
+
+fn parameters(endpoint: &Endpoint) -> Vec<Value> {
+    let mut parameters = Vec::new();
+    for name in endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+        let schema = match name {
+            "seq" => json!({"type": "integer", "minimum": 0}),
+            "event" => json!({"enum": SUPPORT_EVENTS.iter().map(|(name, _)| *name).collect::<Vec<_>>()}),
+            _ => json!({"type": "string", "minLength": 1}),
+        };
+        parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
+    }
+    for (name, description) in endpoint.query {
+        let schema = match *name {
+            "limit" => json!({"type": "integer", "minimum": 1, "maximum": 1000}),
+            "from" | "offset" => json!({"type": "integer", "minimum": 0}),
+            "after" => json!({"type": "integer"}),
+            "wait" | "older_than" => json!({"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h|d)?$"}),
+            "kind" => json!({"enum": ["monitor", "block", "hold"]}),
+            _ => json!({"type": "string"}),
+        };
+        parameters.push(json!({"name": name, "in": "query", "description": description, "schema": schema}));
+    }
+    parameters
+}
+
+fn request_body(handler: Handler) -> Option<Value> {
+    let schema = match handler {
+        Handler::PostOperations => json!({"oneOf": [
+            reference("Operation"),
+            {"type": "array", "maxItems": OPERATIONS_MAX, "items": reference("Operation")},
+        ]}),
+        Handler::SupportEvent => {
+            let operation = schema::operation();
+            let of = |name: &str| operation["properties"][name].clone();
+            let names = ["op_id", "occurred_at", "proof", "order", "source", "ip", "actor", "attributes"];
+            let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), of(name))).collect();
+            json!({"type": "object", "properties": properties, "additionalProperties": false})
+        }
+        _ => return None,
+    };
+    let required = handler == Handler::PostOperations;
+    Some(json!({"required": required, "content": {"application/json": {"schema": schema}}}))
+}
+
+/// Describes what a request that is right gets.
+fn answer(handler: Handler) -> (&'static str, Value) {
+    let json_content = |schema: Value| json!({"application/json": {"schema": schema}});
+    let object = |required: &[&str]| json!({"type": "object", "required": required});
+    let list = |name: &str, of: Value| {
+        json_content(json!({
+            "type": "object",
+            "required": [name, "next"],
+            "properties": {name: {"type": "array", "items": of}, "next": {"type": "integer"}},
+        }))
+    };
+    match handler {
+        Handler::PostOperations => (
+            "The decision, or one decision or error an item, in their order",
+            json_content(json!({"anyOf": [
+                reference("Decision"),
+                {"type": "array", "items": {"anyOf": [reference("Decision"), reference("ItemError")]}},
+            ]})),
+        ),
+        Handler::Decisions => {
+            let mut content = list("decisions", object(&["seq", "decision_id", "verdict"]));
+            content["text/event-stream"] = json!({"schema": {"type": "string"}});
+            ("Decisions after a number, each with its own", content)
+        }
+        Handler::Rejected => ("Refused records", list("rejected", reference("Rejected"))),
+        Handler::Operation => ("The operation", json_content(object(&["seq", "arrived_at", "operation"]))),
+        Handler::Decision => ("The decision", json_content(object(&["seq", "decision_id", "operation", "why"]))),
+        Handler::SupportEvent => ("The decision on the event", json_content(object(&["seq", "decision_id"]))),
+        Handler::Wallet => (
+            "The wallet's state",
+            json_content(object(&["wallet_id", "newest", "restrictions", "waiting", "windows", "decisions"])),
+        ),
+        Handler::Restrictions => ("The restrictions", json_content(object(&["restrictions", "total"]))),
+        Handler::Rules => ("The rules", json_content(object(&["ruleset", "rules"]))),
+        Handler::Rule => ("The rule", json_content(object(&["id", "mode", "text"]))),
+        Handler::Reload | Handler::Rollback => {
+            ("The rule set in use now", json_content(object(&["ruleset", "changed"])))
+        }
+        Handler::Session => ("The session", json_content(object(&["name", "roles", "version", "ruleset"]))),
+        Handler::Metrics => ("The metrics", json!({"text/plain": {"schema": {"type": "string"}}})),
+        Handler::Health => ("Alive", json_content(object(&["alive"]))),
+        Handler::Ready => ("Ready", json_content(object(&["ready"]))),
+        Handler::OpenApi => ("The document", json_content(object(&["openapi", "paths"]))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operation::OperationType;
+
+    use super::*;
+
+    #[test]
+    fn every_support_event_is_an_operation_type() {
+        for (name, kind) in SUPPORT_EVENTS {
+            assert_eq!(name.replace('-', "_"), kind.name());
+            assert!(OperationType::ALL.contains(kind));
+        }
+    }
+
+    #[test]
+    fn every_reference_of_the_document_leads_somewhere() {
+        let document = document(true);
+        let text = document.to_string();
+        for (at, _) in text.match_indices("#/components/schemas/") {
+            let name: String = text[at + 21..].chars().take_while(|found| found.is_alphanumeric()).collect();
+            assert!(document["components"]["schemas"][&name].is_object(), "{name}");
+        }
+    }
+}

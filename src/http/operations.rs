@@ -1,0 +1,163 @@
+//! Operations in, decisions back.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::value::RawValue;
+
+use crate::adapters::store::Stream;
+use crate::operation::Time;
+use crate::operation::decision::push_string;
+use crate::operation::decode::Rejection;
+use crate::service::{Answers, ItemAnswer};
+
+use super::problem::Problem;
+use super::{Shared, blocking, json};
+
+/// How many operations one request may bring.
+pub(super) const OPERATIONS_MAX: usize = 1_000;
+
+/// `POST /v1/operations`
+pub(super) async fn post(
+    State(api): State<Shared>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return body_problem(&api, &rejection).into_response(),
+    };
+    let answer = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'[') => many(&api, &body).await,
+        _ => one(&api, body.to_vec()).await.map(|(_, decision)| json(decision)),
+    };
+    answer.unwrap_or_else(IntoResponse::into_response)
+}
+
+fn body_problem(api: &Shared, rejection: &axum::extract::rejection::BytesRejection) -> Problem {
+    let status = rejection.status().as_u16();
+    if status == 413 {
+        let detail = format!("the body has more than the {} bytes that are accepted", api.body_max);
+        return Problem::new(413, detail);
+    }
+    Problem::new(status, "the body could not be read whole")
+}
+
+/// Has one record decided; returns the decision with its sequence number.
+///
+/// # Errors
+/// The record cannot be understood, or the service cannot decide now.
+pub(super) async fn one(api: &Shared, record: Vec<u8>) -> Result<(u64, Vec<u8>), Problem> {
+    let answers = api.service.submit(vec![record], (api.clock)()).await?;
+    match &answers.items[..] {
+        [ItemAnswer::Decided(seq) | ItemAnswer::Duplicate(seq)] => Ok((*seq, decision(api, &answers, *seq).await?)),
+        [ItemAnswer::Rejected(rejection)] => Err(Problem::of_rejection(rejection)),
+        _ => Err(Problem::new(500, "a fault of kuzet itself")),
+    }
+}
+
+async fn many(api: &Shared, body: &Bytes) -> Result<Response, Problem> {
+    let records: Vec<&RawValue> = match serde_json::from_slice(body) {
+        Ok(records) => records,
+        Err(error) => {
+            // It is kept like every record that cannot be understood.
+            api.service.submit(vec![body.to_vec()], (api.clock)()).await?;
+            let mut problem = Problem::new(400, format!("found broken JSON ({error}), but an array is accepted"));
+            problem.code = Some("malformed_json");
+            return Err(problem);
+        }
+    };
+    if records.len() > OPERATIONS_MAX {
+        let found = records.len();
+        return Err(Problem::new(
+            413,
+            format!("found {found} operations, but at most {OPERATIONS_MAX} are accepted in a request"),
+        ));
+    }
+    if records.is_empty() {
+        return Ok(json(b"[]".to_vec()));
+    }
+    let records = records.into_iter().map(|record| record.get().as_bytes().to_vec()).collect();
+    let answers = api.service.submit(records, (api.clock)()).await?;
+    let mut out = Vec::with_capacity(2 + answers.decisions.bytes().min(answers.items.len() * 1_024));
+    out.push(b'[');
+    for (index, item) in answers.items.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        match item {
+            ItemAnswer::Decided(seq) | ItemAnswer::Duplicate(seq) => match answers.decision(*seq) {
+                Some(decision) => out.extend_from_slice(decision),
+                None => out.extend_from_slice(&decision(api, &answers, *seq).await?),
+            },
+            ItemAnswer::Rejected(rejection) => push_rejection(&mut out, rejection),
+        }
+    }
+    out.push(b']');
+    Ok(json(out))
+}
+
+fn push_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
+    out.extend_from_slice(b"{\"error\":{\"code\":");
+    push_string(out, rejection.code.name());
+    out.extend_from_slice(b",\"field\":");
+    match &rejection.field {
+        Some(field) => push_string(out, field),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"message\":");
+    push_string(out, &rejection.message);
+    out.extend_from_slice(b"}}");
+}
+
+/// Finds a decision: of this batch, or the first one on a duplicate.
+async fn decision(api: &Shared, answers: &Answers, seq: u64) -> Result<Vec<u8>, Problem> {
+    if let Some(decision) = answers.decision(seq) {
+        return Ok(decision.to_vec());
+    }
+    let store = api.service.store().clone();
+    let found = blocking(move || store.item(Stream::Decisions, seq)).await??;
+    found.ok_or_else(|| Problem::new(410, "the first decision on this operation is older than decisions are kept"))
+}
+
+/// `GET /v1/operations/{seq}`
+pub(super) async fn operation(State(api): State<Shared>, Path(seq): Path<String>) -> Result<Response, Problem> {
+    let seq = number(&seq, "seq")?;
+    let Some((arrived_at, operation)) = stored(&api, seq).await? else {
+        return Err(missing(&api, seq));
+    };
+    let mut out = format!("{{\"seq\":{seq},\"arrived_at\":\"{arrived_at}\",\"operation\":").into_bytes();
+    out.extend_from_slice(&operation);
+    out.push(b'}');
+    Ok(json(out))
+}
+
+/// Reads an operation as it was sent, with its arrival.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) async fn stored(api: &Shared, seq: u64) -> Result<Option<(Time, Vec<u8>)>, Problem> {
+    let store = api.service.store().clone();
+    let item = blocking(move || store.item(Stream::Operations, seq)).await??;
+    Ok(item.and_then(|item| {
+        let (arrived_at, operation) = item.split_first_chunk::<8>()?;
+        Some((Time::from_nanos(i64::from_le_bytes(*arrived_at)), operation.to_vec()))
+    }))
+}
+
+/// Tells what never was from what is no longer kept.
+pub(super) fn missing(api: &Shared, seq: u64) -> Problem {
+    let last = *api.service.last_seq().borrow();
+    if seq >= 1 && seq <= last {
+        return Problem::new(410, format!("number {seq} is older than what is kept"));
+    }
+    Problem::new(404, format!("found number {seq}, but decisions have the numbers 1 to {last}"))
+}
+
+/// Reads a number from a path or query.
+///
+/// # Errors
+/// It is no whole number.
+pub(super) fn number(text: &str, name: &str) -> Result<u64, Problem> {
+    let shown: String = text.chars().take(32).collect();
+    text.parse().map_err(|_| Problem::new(400, format!("found \"{shown}\" as {name}, but a whole number is accepted")))
+}

@@ -1,0 +1,272 @@
+//! What analysts, support and operators look at, and what support does.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use axum::body::Bytes;
+use axum::extract::{Extension, Path, State};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::adapters::store::Stream;
+use crate::engine::restriction::Waiting;
+use crate::operation::{OperationType, Time};
+use crate::rules::program::Lifter;
+use crate::service::book::Entry;
+
+use super::access::Caller;
+use super::decisions::{Parameters, duration, known, limit, push_with_seq};
+use super::endpoints::SUPPORT_EVENTS;
+use super::operations::{self, number};
+use super::problem::Problem;
+use super::{Shared, blocking, json as json_bytes, json_of};
+
+/// `GET /v1/session`
+pub(super) async fn session(State(api): State<Shared>, Extension(caller): Extension<Caller>) -> Response {
+    let rules = api.service.rules();
+    let refused = rules.refused.as_ref().map(|(at, refused)| json!({"at": at.to_string(), "text": refused.text}));
+    let geo = api.geo.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let built = |info: &Option<super::DatabaseInfo>| {
+        info.as_ref().map_or(Value::Null, |info| json!({"built": info.built.to_string()}))
+    };
+    json_of(&json!({
+        "name": caller.name,
+        "roles": caller.roles.iter().map(|role| role.name()).collect::<Vec<_>>(),
+        "auth": !api.tokens.is_empty(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "ruleset": &*rules.plan.ruleset,
+        "reload_error": refused,
+        "geo": {"country": built(&geo.country), "anonymizer": built(&geo.anonymizer)},
+    }))
+}
+
+/// A restriction as it is shown.
+#[derive(Debug, Serialize)]
+struct ShownRestriction<'a> {
+    restriction_id: String,
+    kind: &'static str,
+    direction: Option<&'static str>,
+    wallet_id: Option<&'a str>,
+    ip: Option<String>,
+    op_id: Option<&'a str>,
+    rule: &'a str,
+    clauses: Vec<&'a str>,
+    from: String,
+    until: Option<String>,
+    lifted_by: Vec<&'static str>,
+    age_seconds: i64,
+    waiting: usize,
+}
+
+fn shown(entry: &Entry, now: Time) -> ShownRestriction<'_> {
+    ShownRestriction {
+        restriction_id: entry.id.to_string(),
+        kind: entry.kind,
+        direction: entry.direction,
+        wallet_id: entry.wallet_id.as_deref(),
+        ip: entry.ip.map(|ip| ip.to_string()),
+        op_id: entry.op_id.as_deref(),
+        rule: &entry.rule,
+        clauses: entry.clauses.iter().map(|clause| &**clause).collect(),
+        from: entry.from.to_string(),
+        until: entry.until.map(|until| until.to_string()),
+        lifted_by: entry.lifted_by.iter().map(Lifter::name).collect(),
+        age_seconds: now.since(entry.from).max(0) / crate::operation::time::SECOND,
+        waiting: entry.waiting,
+    }
+}
+
+fn shown_waiting(waiting: &Waiting) -> Value {
+    let clauses = |clauses: &crate::operation::decision::Clauses| -> Vec<String> {
+        clauses.iter().map(|clause| clause.to_string()).collect()
+    };
+    let holds: Vec<Value> = waiting
+        .holds
+        .iter()
+        .map(|cause| {
+            let lifters = cause.own.map(|own| own.iter().map(Lifter::name).collect::<Vec<_>>());
+            json!({
+                "restriction_id": cause.restriction.to_string(), "rule": &*cause.rule,
+                "clauses": clauses(&cause.clauses), "lifted_by": lifters,
+            })
+        })
+        .collect();
+    let pins: Vec<Value> =
+        waiting.pins.iter().map(|pin| json!({"rule": &*pin.rule, "clauses": clauses(&pin.clauses)})).collect();
+    json!({"op_id": &*waiting.op_id, "since": waiting.since.to_string(), "holds": holds, "pins": pins})
+}
+
+/// `GET /v1/wallets/{id}`
+pub(super) async fn wallet(State(api): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let Some(view) = api.service.wallet(&id).await? else {
+        return Err(Problem::new(404, "no operation of this wallet is known"));
+    };
+    let now = (api.clock)();
+    let windows: Vec<Value> = view
+        .windows
+        .iter()
+        .map(|window| {
+            json!({
+                "aggregate": window.aggregate, "value": window.value, "entries": window.entries,
+                "rules": window.rules.iter().map(|rule| &**rule).collect::<Vec<_>>(),
+                "clears_at": window.clears_at.map(|at| at.to_string()),
+            })
+        })
+        .collect();
+    let body = json!({
+        "wallet_id": &*view.id,
+        "newest": view.newest.map(|newest| newest.to_string()),
+        "restrictions": view.restrictions.iter().map(|entry| shown(entry, now)).collect::<Vec<_>>(),
+        "waiting": view.waiting.iter().map(shown_waiting).collect::<Vec<_>>(),
+        "windows": windows,
+    });
+    let store = api.service.store().clone();
+    let seqs = view.decisions;
+    let decisions = blocking(move || {
+        let read = |seq: u64| store.item(Stream::Decisions, seq).map(|item| item.map(|item| (seq, item)));
+        seqs.into_iter().map(read).collect::<Result<Vec<_>, _>>()
+    })
+    .await??;
+    let mut out = serde_json::to_vec(&body).unwrap_or_default();
+    out.pop();
+    out.extend_from_slice(b",\"decisions\":[");
+    for (index, (seq, decision)) in decisions.iter().flatten().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_with_seq(&mut out, *seq, decision);
+    }
+    out.extend_from_slice(b"]}");
+    Ok(json_bytes(out))
+}
+
+/// `GET /v1/restrictions`
+pub(super) async fn restrictions(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
+    known(&parameters, &["kind", "rule", "older_than", "limit", "offset"])?;
+    let get = |name: &str| parameters.0.get(name).filter(|value| !value.is_empty());
+    if let Some(kind) = get("kind").filter(|kind| !["monitor", "block", "hold"].contains(&kind.as_str())) {
+        let shown: String = kind.chars().take(32).collect();
+        return Err(Problem::new(400, format!("found \"{shown}\" as kind, but monitor, block or hold is accepted")));
+    }
+    let older_than = get("older_than").map(|text| duration(text, "older_than")).transpose()?.unwrap_or_default();
+    let limit = limit(&parameters)?;
+    let offset = get("offset").map(|text| number(text, "offset")).transpose()?.unwrap_or(0);
+    let now = (api.clock)();
+    let born_before = now.minus(i64::try_from(older_than.as_nanos()).unwrap_or(i64::MAX));
+    let newest = api.service.figures().newest;
+    let body = api.service.with_book(|book| {
+        let found: Vec<&Entry> = book
+            .active(newest)
+            .filter(|entry| get("kind").is_none_or(|kind| entry.kind == kind))
+            .filter(|entry| get("rule").is_none_or(|rule| *entry.rule == **rule))
+            .filter(|entry| older_than.is_zero() || entry.from <= born_before)
+            .collect();
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let page: Vec<_> = found.iter().skip(offset).take(limit).map(|entry| shown(entry, now)).collect();
+        serde_json::to_vec(&json!({"restrictions": page, "total": found.len()})).unwrap_or_default()
+    });
+    Ok(json_bytes(body))
+}
+
+/// What a support event's body may hold; the wallet is in the path, the actor is the token's name.
+const EVENT_FIELDS: &[&str] = &["op_id", "occurred_at", "proof", "order", "source", "ip", "attributes", "actor"];
+
+/// `POST /v1/wallets/{id}/identity-confirmed` and the other support events
+pub(super) async fn support_event(
+    State(api): State<Shared>,
+    Path((id, event)): Path<(String, String)>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let kind = SUPPORT_EVENTS.iter().find(|(name, _)| *name == event).map(|(_, kind)| *kind).ok_or_else(|| {
+        let names: Vec<&str> = SUPPORT_EVENTS.iter().map(|(name, _)| *name).collect();
+        Problem::new(404, format!("no such support event; there are {}", names.join(", ")))
+    })?;
+    let body = body.map_err(|rejection| Problem::new(rejection.status().as_u16(), "the body could not be read"))?;
+    let record = event_record(&id, kind, &body, &caller, (!api.tokens.is_empty(), (api.clock)()))?;
+    let (seq, decision) = operations::one(&api, record).await?;
+    let mut out = Vec::with_capacity(decision.len() + 24);
+    push_with_seq(&mut out, seq, &decision);
+    Ok(json_bytes(out))
+}
+
+/// Makes the operation that a support event is.
+fn event_record(
+    wallet_id: &str,
+    kind: OperationType,
+    body: &[u8],
+    caller: &Caller,
+    (has_tokens, now): (bool, Time),
+) -> Result<Vec<u8>, Problem> {
+    let is_empty = body.iter().all(u8::is_ascii_whitespace);
+    let fields: Map<String, Value> = if is_empty {
+        Map::new()
+    } else {
+        serde_json::from_slice(body)
+            .map_err(|error| Problem::new(400, format!("found broken JSON ({error}), but an object is accepted")))?
+    };
+    if let Some(unknown) = fields.keys().find(|name| !EVENT_FIELDS.contains(&name.as_str())) {
+        let shown: String = unknown.chars().take(32).collect();
+        let detail = format!("found the field \"{shown}\", but only {} are accepted", EVENT_FIELDS.join(", "));
+        return Err(Problem::new(400, detail));
+    }
+    let mut record = Map::new();
+    record.insert("op_id".into(), format!("support-{}", uuid::Uuid::new_v4()).into());
+    // A person is not faster than a millisecond.
+    let now = now.minus(now.nanos().rem_euclid(crate::operation::time::SECOND / 1_000));
+    record.insert("occurred_at".into(), now.to_string().into());
+    record.insert("source".into(), "support".into());
+    record.extend(fields);
+    record.insert("type".into(), kind.name().into());
+    record.insert("wallet_id".into(), wallet_id.into());
+    if has_tokens || !record.contains_key("actor") {
+        // Whoever bears the token did it, whatever the body says.
+        record.insert("actor".into(), caller.name.clone().into());
+    }
+    Ok(Value::Object(record).to_string().into_bytes())
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(api): State<Shared>) -> Response {
+    refresh(&api);
+    ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], api.metrics.text()).into_response()
+}
+
+/// Looks at what is not counted as it happens.
+fn refresh(api: &Shared) {
+    let metrics = &api.metrics;
+    let figures = api.service.figures();
+    let set = crate::metrics::set;
+    let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    set(&metrics.state_wallets, wide(figures.wallets));
+    set(&metrics.state_bytes, wide(figures.state_bytes));
+    set(&metrics.shared_windows, wide(figures.shared_windows));
+    set(&metrics.store_bytes, api.service.store().file_bytes());
+    metrics.set_ready(api.service.trouble().is_none());
+    let now = (api.clock)();
+    api.service.with_book(|book| {
+        let mut kinds: BTreeMap<&str, u64> = [("monitor", 0), ("block", 0), ("hold", 0)].into();
+        for entry in book.active(figures.newest) {
+            *kinds.entry(entry.kind).or_default() += 1;
+        }
+        for (kind, count) in kinds {
+            set(&metrics.restrictions_active.with_label_values(&[kind]), count);
+        }
+        let waits = book.oldest_waiting().map_or(0, |since| now.since(since).max(0) / crate::operation::time::SECOND);
+        metrics.set_oldest_waiting(waits);
+    });
+}
+
+/// `GET /healthz`
+pub(super) async fn health() -> Response {
+    json_of(&json!({"alive": true}))
+}
+
+/// `GET /readyz`
+pub(super) async fn ready(State(api): State<Shared>) -> Result<Response, Problem> {
+    match api.service.trouble() {
+        None => Ok(json_of(&json!({"ready": true}))),
+        Some(trouble) => Err(Problem::new(503, trouble)),
+    }
+}

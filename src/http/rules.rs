@@ -1,0 +1,111 @@
+//! The rules in use: what they say, what they matched, and changing them.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::engine::plan::Plan;
+use crate::rules::program::{Localized, Rule};
+use crate::service::rule_stats::RuleStats;
+use crate::service::{RulesInUse, RulesRefused};
+
+use super::problem::Problem;
+use super::{Shared, blocking, json_of};
+
+/// `GET /v1/rules`
+pub(super) async fn list(State(api): State<Shared>) -> Response {
+    let in_use = api.service.rules();
+    let RulesInUse { plan, loaded_at, previous, refused } = &in_use;
+    let newest = api.service.figures().newest;
+    let rules: Vec<Value> = api.service.with_rule_stats(|stats| {
+        plan.rules.rules.iter().enumerate().map(|(index, rule)| shown(plan, (index, rule), stats, newest)).collect()
+    });
+    json_of(&json!({
+        "ruleset": &*plan.ruleset,
+        "loaded_at": loaded_at.to_string(),
+        "previous": previous.as_ref().map(|rules| rules.hash.as_str()),
+        "reload_error": refused.as_ref().map(|(at, refused)| json!({"at": at.to_string(), "text": refused.text})),
+        "rules": rules,
+    }))
+}
+
+/// `GET /v1/rules/{id}`
+pub(super) async fn one(State(api): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let plan = api.service.rules().plan;
+    let newest = api.service.figures().newest;
+    let found = plan.rules.rules.iter().enumerate().find(|(_, rule)| *rule.id == *id);
+    let (index, rule) = found.ok_or_else(|| Problem::new(404, "no rule has this id"))?;
+    let mut value = api.service.with_rule_stats(|stats| shown(&plan, (index, rule), stats, newest));
+    value["text"] = rule.source.clone().into();
+    value["message"] = rule.message.as_ref().map_or(Value::Null, localized);
+    value["notes"] = rule.notes.clone().into();
+    value["owner"] = rule.owner.clone().into();
+    Ok(json_of(&value))
+}
+
+pub(super) fn localized(text: &Localized) -> Value {
+    json!({"kk": text.kk, "ru": text.ru, "en": text.en})
+}
+
+fn shown(
+    plan: &Plan,
+    (index, rule): (usize, &Rule),
+    stats: &RuleStats,
+    newest: Option<crate::operation::Time>,
+) -> Value {
+    let hits = stats.rules.get(&*rule.id);
+    let warming = plan.warming_until(index).filter(|until| newest.is_some_and(|newest| newest < *until));
+    let per_hour = match (hits, newest) {
+        (Some(hits), Some(newest)) => hits.per_hour(newest).to_vec(),
+        _ => vec![0; crate::service::rule_stats::HOURS],
+    };
+    let count = hits.map_or(0, |hits| hits.hits);
+    // For people: parts of a million are exact enough.
+    let share = count.saturating_mul(1_000_000).checked_div(stats.decisions).unwrap_or(0);
+    let share = u32::try_from(share).map_or(1.0, |share| f64::from(share) / 1e6);
+    json!({
+        "id": &*rule.id,
+        "title": localized(&rule.title),
+        "mode": rule.mode.name(),
+        "state": if warming.is_some() { "warming" } else { "active" },
+        "warming_until": warming.map(|until| until.to_string()),
+        "clauses": rule.clauses.iter().map(|clause| &**clause).collect::<Vec<_>>(),
+        "on": rule.on.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
+        "severity": rule.severity,
+        "hits": count,
+        "hits_per_hour": per_hour,
+        "share": share,
+        "last_match": hits.and_then(|hits| hits.last).map(|(seq, at)| json!({"seq": seq, "at": at.to_string()})),
+        "file": rule.path,
+    })
+}
+
+/// `POST /v1/rules/reload`
+pub(super) async fn reload(State(api): State<Shared>) -> Result<Response, Problem> {
+    let (service, now) = (api.service.clone(), (api.clock)());
+    let before = service.rules().plan.ruleset.clone();
+    let result = blocking(move || service.reload(now)).await??;
+    api.metrics.observe_reload(result.is_ok());
+    let rules = result.map_err(|refused| refusal(&refused))?;
+    api.metrics.set_ruleset(&rules);
+    Ok(json_of(&json!({"ruleset": rules.hash, "changed": *rules.hash != *before})))
+}
+
+/// The rules were refused: every error, as people and as programs read it.
+fn refusal(refused: &RulesRefused) -> Problem {
+    let count = refused.errors.len();
+    let mut problem = Problem::new(422, format!("the rules have {count} errors; the ones in use stay in use"));
+    problem.text = Some(refused.text.clone());
+    problem.errors.clone_from(&refused.errors);
+    problem
+}
+
+/// `POST /v1/rules/rollback`
+pub(super) async fn rollback(State(api): State<Shared>) -> Result<Response, Problem> {
+    let (service, now) = (api.service.clone(), (api.clock)());
+    let before = service.rules().plan.ruleset.clone();
+    let rules = blocking(move || service.rollback(now)).await??;
+    let rules = rules.ok_or_else(|| Problem::new(409, "there is no rule set before the present one"))?;
+    api.metrics.set_ruleset(&rules);
+    Ok(json_of(&json!({"ruleset": rules.hash, "changed": *rules.hash != *before})))
+}

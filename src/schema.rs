@@ -1,0 +1,359 @@
+//! The contract, the rule files and `kuzet.toml` as JSON Schema 2020-12, the topics as AsyncAPI 3.0.
+//!
+//! Words and limits come from the contract's own types; tests hold the schemas against the fixtures.
+
+mod config;
+
+use serde_json::{Value, json};
+
+use crate::operation::decision::{CommandKind, Verdict};
+use crate::operation::decode::{RECORD_BYTES_MAX, RejectionCode};
+use crate::operation::{AttemptOutcome, ClientStatus, CounterpartyKind, OperationType, Order, Proof, ReportSource};
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// Describes `kuzet.toml`.
+#[must_use]
+pub fn config() -> Value {
+    config::document()
+}
+
+/// Accepts exactly what decoding accepts, apart from calendars (30 February), repeated keys, the
+/// accepted years and the forms of addresses, which a schema cannot or need not say.
+#[must_use]
+pub fn operation() -> Value {
+    json!({
+        "$schema": DIALECT,
+        "title": "kuzet operation",
+        "description": format!("One record of wallet.operations, at most {RECORD_BYTES_MAX} bytes. null counts as absent. Unknown top-level fields are ignored."),
+        "type": "object",
+        "required": ["op_id", "type", "occurred_at", "wallet_id"],
+        "properties": {
+            "op_id": described("Unique id of the operation: the idempotency key", id()),
+            "type": {"description": "What happened", "enum": OperationType::NAMES},
+            "occurred_at": {
+                "description": "Event time, RFC 3339 with an offset, from 2000-01-01 to 2100-01-01: every window and day is computed from it",
+                "type": "string",
+                "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+            },
+            "wallet_id": {"description": "The wallet that acts (the sender)", "type": "string", "minLength": 1, "maxLength": 64},
+            "client_status": optional_word("How well the client is known", ClientStatus::NAMES),
+            "amount": {
+                "description": "Principal in KZT without commission: a decimal text above 0, never a JSON number",
+                "type": ["string", "null"],
+                "pattern": "^(?=.*[1-9])[0-9]{1,15}(\\.[0-9]{1,2})?$",
+            },
+            "currency": {"description": "KZT when absent", "enum": ["KZT", null]},
+            "counterparty": {
+                "description": "The other side",
+                "type": ["object", "null"],
+                "properties": {
+                    "kind": optional_word("What kind of party it is", CounterpartyKind::NAMES),
+                    "wallet_id": {"type": ["string", "null"], "minLength": 1, "maxLength": 64},
+                    "account": optional_text(64),
+                    "phone": optional_text(64),
+                },
+            },
+            "ip": described("The client's IPv4 or IPv6 address", json!({"type": ["string", "null"], "anyOf": [{"type": "null"}, {"format": "ipv4"}, {"format": "ipv6"}]})),
+            "device_id": optional_text(128),
+            "outcome": optional_word("How the attempt ended", AttemptOutcome::NAMES),
+            "ref_op_id": described("The operation it speaks of", json!({"anyOf": [id(), {"type": "null"}]})),
+            "proof": optional_word("How identity was proved", Proof::NAMES),
+            "order": optional_word("What the owner says of the waiting operations; complete when absent", Order::NAMES),
+            "actor": described("The person or system behind a support event", optional_text(64)),
+            "source": optional_word("Who says so", ReportSource::NAMES),
+            "attributes": {
+                "description": "Anything an analyst's rule may use",
+                "type": ["object", "null"],
+                "maxProperties": 32,
+                "additionalProperties": {"type": ["string", "number", "boolean", "null"], "maxLength": 256},
+            },
+        },
+        "allOf": requirements(),
+    })
+}
+
+/// What the types need beyond the fields that all operations bear.
+fn requirements() -> Value {
+    let types = |wanted: fn(OperationType) -> bool| -> Vec<&str> {
+        OperationType::ALL.iter().filter(|kind| wanted(**kind)).map(|kind| kind.name()).collect()
+    };
+    json!([
+        needs(&types(OperationType::is_debit), &["client_status", "counterparty"]),
+        needs(&types(OperationType::is_money), &["amount"]),
+        when(&types(OperationType::is_debit), &json!({"counterparty": present(&["kind"])})),
+        when(&["transfer"], &json!({"counterparty": present(&["wallet_id"])})),
+        needs(&["ip_unblock_requested"], &["ip"]),
+        needs(&types(OperationType::is_session), &["outcome"]),
+        needs(&["cancelled"], &["ref_op_id"]),
+        needs(&["identity_confirmed"], &["proof"]),
+        needs(&["fraud_reported"], &["source"]),
+    ])
+}
+
+fn needs(types: &[&str], fields: &[&str]) -> Value {
+    json!({"if": type_is(types), "then": present(fields)})
+}
+
+fn when(types: &[&str], properties: &Value) -> Value {
+    json!({"if": type_is(types), "then": {"properties": properties}})
+}
+
+fn type_is(types: &[&str]) -> Value {
+    json!({"properties": {"type": {"enum": types}}, "required": ["type"]})
+}
+
+fn present(fields: &[&str]) -> Value {
+    let not_null: serde_json::Map<String, Value> =
+        fields.iter().map(|field| ((*field).to_owned(), json!({"not": {"type": "null"}}))).collect();
+    json!({"required": fields, "properties": not_null})
+}
+
+fn id() -> Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,64}$"})
+}
+
+fn optional_text(chars_max: u32) -> Value {
+    json!({"type": ["string", "null"], "maxLength": chars_max})
+}
+
+fn optional_word(description: &str, names: &[&str]) -> Value {
+    let mut words: Vec<Value> = names.iter().map(|name| Value::from(*name)).collect();
+    words.push(Value::Null);
+    json!({"description": description, "enum": words})
+}
+
+fn described(description: &str, mut schema: Value) -> Value {
+    schema["description"] = Value::from(description);
+    schema
+}
+
+#[must_use]
+pub fn decision() -> Value {
+    let clauses = json!({"type": "array", "items": {"type": "string"}});
+    json!({
+        "$schema": DIALECT,
+        "title": "kuzet decision",
+        "description": "One record of wallet.decisions: exactly one for every accepted operation that is no duplicate.",
+        "type": "object",
+        "required": ["decision_id", "op_id", "wallet_id", "type", "occurred_at", "verdict", "matches", "commands", "late", "degraded", "ruleset"],
+        "properties": {
+            "decision_id": uuid(),
+            "op_id": id(),
+            "wallet_id": {"type": "string"},
+            "type": {"enum": OperationType::NAMES},
+            "occurred_at": time(),
+            "verdict": {"description": "The strongest that any enforced match or active restriction asks for", "enum": Verdict::NAMES},
+            "matches": {
+                "description": "Every rule that fired, in rule-id order; shadow ones never change the verdict",
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["rule", "clauses", "mode", "evidence"],
+                    "properties": {
+                        "rule": {"type": "string"},
+                        "clauses": clauses,
+                        "mode": {"enum": ["enforce", "shadow"]},
+                        "evidence": {"type": "object", "additionalProperties": {"type": ["string", "integer", "boolean", "null"]}},
+                    },
+                },
+            },
+            "commands": {"type": "array", "items": command(&clauses)},
+            "late": {"description": "It occurred before the wallet's newest operation by more than the allowed lateness", "type": "boolean"},
+            "degraded": {"description": "Inputs that a rule needed and that were missing", "type": "array", "items": {"enum": ["geoip.country", "geoip.anonymizer", "shared_state", "mrp"]}},
+            "ruleset": {"description": "Names the rules and lists that decided", "type": "string", "pattern": "^[0-9a-f]{12}$"},
+        },
+    })
+}
+
+fn command(clauses: &Value) -> Value {
+    let one_of = |kinds: &[CommandKind], fields: &[&str]| {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        json!({"if": {"properties": {"command": {"enum": names}}, "required": ["command"]}, "then": {"required": fields}})
+    };
+    json!({
+        "type": "object",
+        "required": ["command", "command_id", "rule", "clauses", "subject"],
+        "properties": {
+            "command": {"enum": CommandKind::NAMES},
+            "command_id": uuid(),
+            "rule": {"description": "The rule that asked, or that created the restriction", "type": "string"},
+            "clauses": clauses,
+            "subject": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "properties": {"operation": {"type": "string"}, "wallet": {"type": "string"}, "ip": {"type": "string"}},
+                "additionalProperties": false,
+            },
+            "restriction_id": uuid(),
+            "from": time(),
+            "until": {"description": "null: until lifted", "anyOf": [time(), {"type": "null"}]},
+            "lifted_by": {"type": "array", "items": {"type": "string"}},
+            "challenge": {"enum": ["pin", "captcha"]},
+            "direction": {"enum": ["debit", "both", "login"]},
+            "reason": {"type": "string"},
+            "to": {"enum": ["afm", "antifraud_centre", "issuer"]},
+        },
+        "allOf": [
+            one_of(&[CommandKind::Challenge], &["challenge"]),
+            one_of(&[CommandKind::Block], &["direction", "until", "restriction_id"]),
+            one_of(&[CommandKind::Hold, CommandKind::Monitor], &["restriction_id"]),
+            one_of(&[CommandKind::Lift], &["restriction_id", "reason"]),
+            one_of(&[CommandKind::Report], &["to"]),
+        ],
+    })
+}
+
+fn uuid() -> Value {
+    json!({"type": "string", "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"})
+}
+
+fn time() -> Value {
+    json!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{3}|\\.[0-9]{6}|\\.[0-9]{9})?Z$"})
+}
+
+#[must_use]
+pub fn rejected() -> Value {
+    json!({
+        "$schema": DIALECT,
+        "title": "kuzet rejected record",
+        "description": "One record of wallet.operations.rejected.",
+        "type": "object",
+        "required": ["error", "offset", "partition", "raw"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["code", "field", "message"],
+                "properties": {
+                    "code": {"enum": RejectionCode::NAMES},
+                    "field": {"description": "Dotted path of the field to blame", "type": ["string", "null"]},
+                    "message": {"description": "What was found and what is accepted", "type": "string"},
+                },
+            },
+            "offset": {"type": "integer", "minimum": 0},
+            "partition": {"type": "integer"},
+            "raw": {"description": "The record, in base64 when it is not UTF-8", "type": "string"},
+        },
+    })
+}
+
+/// The form of a rule file. Whether its conditions make sense only `kuzet check` can say.
+#[must_use]
+pub fn rule() -> Value {
+    let texts = json!({
+        "type": "object",
+        "properties": {"kk": {"type": "string"}, "ru": {"type": "string"}, "en": {"type": "string"}},
+        "additionalProperties": false,
+    });
+    let condition = json!({"type": "string", "minLength": 1});
+    let group = |name: &str| {
+        json!({
+            "type": "object",
+            "required": [name],
+            "properties": {name: {"type": "array", "items": condition, "minItems": 1}},
+            "additionalProperties": false,
+        })
+    };
+    let mut subjects: Vec<&str> = vec!["debit", "credit", "session", "any", "match"];
+    subjects.extend(OperationType::NAMES);
+    json!({
+        "$schema": DIALECT,
+        "title": "kuzet rule",
+        "description": "A rule file. kuzet check also type-checks its conditions.",
+        "type": "object",
+        "required": ["rule", "on", "then"],
+        "properties": {
+            "rule": {"description": "The file's name without .yaml", "type": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"},
+            "clauses": {"description": "Clauses of the offer or the law", "type": "array", "items": {"type": "string"}},
+            "title": texts,
+            "owner": {"type": "string"},
+            "mode": {"enum": ["enforce", "shadow", "off"]},
+            "on": {
+                "description": "A type, a class, or a list of them",
+                "anyOf": [{"enum": subjects}, {"type": "array", "items": {"enum": subjects}, "minItems": 1}],
+            },
+            "when": {"description": "The condition; always when absent", "anyOf": [condition, group("all"), group("any")]},
+            "then": {"type": "array", "items": {"anyOf": actions()}},
+            "from": {"description": "First day in Almaty", "type": "string"},
+            "until": {"description": "Last day in Almaty", "type": "string"},
+            "on_missing": {"enum": ["skip", "fire"]},
+            "message": texts,
+            "severity": {"type": ["string", "integer"]},
+            "notes": {"type": "string"},
+        },
+        "additionalProperties": false,
+    })
+}
+
+fn actions() -> Value {
+    let mut lifters: Vec<&str> = Proof::NAMES.to_vec();
+    lifters.extend(["client", "support"]);
+    let lifted_by = json!({"type": "array", "items": {"enum": lifters}, "minItems": 1});
+    let receivers = json!({"enum": ["afm", "antifraud_centre", "issuer"]});
+    let only = |name: &str, value: &Value| json!({"type": "object", "required": [name], "properties": {name: value}, "additionalProperties": false});
+    let terms = json!({"type": "object", "properties": {"lifted_by": lifted_by}, "additionalProperties": false});
+    json!([
+        {"enum": ["hold", "monitor", "refuse", "cancel_waiting"]},
+        only("hold", &terms),
+        only("monitor", &terms),
+        only("challenge", &json!({"enum": ["pin", "captcha"]})),
+        only("block", &json!({
+            "type": "object",
+            "required": ["what", "direction", "for"],
+            "properties": {
+                "what": {"enum": ["wallet", "ip"]},
+                "direction": {"enum": ["debit", "both", "login"]},
+                "for": {"type": "string", "pattern": "^([0-9]+(s|m|h|d|mo)|until_lifted)$"},
+                "lifted_by": lifted_by,
+            },
+            "additionalProperties": false,
+        })),
+        only("report", &json!({"anyOf": [receivers, {
+            "type": "object",
+            "required": ["to"],
+            "properties": {"to": receivers, "when": {"type": "string"}},
+            "additionalProperties": false,
+        }]})),
+    ])
+}
+
+#[must_use]
+pub fn asyncapi() -> Value {
+    let header = |description: &str| json!({"type": "string", "description": description});
+    let message = |title: &str, payload: Value, headers: Value| json!({"title": title, "contentType": "application/json", "payload": payload, "headers": {"type": "object", "properties": headers}});
+    let channel = |address: &str, description: &str, name: &str| json!({"address": address, "description": description, "messages": {name: {"$ref": format!("#/components/messages/{name}")}}});
+    let operation = |action: &str, channel: &str, summary: &str| json!({"action": action, "channel": {"$ref": format!("#/channels/{channel}")}, "summary": summary});
+    let decision_headers = json!({
+        "content-type": header("application/json"),
+        "kuzet-shard": header("The shard that decided: the input partition"),
+        "kuzet-seq": header("Gapless per shard: proves that no decision is missing"),
+        "kuzet-ruleset": header("The rule set that decided"),
+        "ce_specversion": {"const": "1.0"},
+        "ce_id": header("The decision's id"),
+        "ce_source": header("The instance"),
+        "ce_type": {"const": "kz.kuzet.decision.v1"},
+        "ce_time": header("When the operation occurred"),
+        "ce_subject": header("The wallet's id"),
+    });
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {"title": "kuzet", "version": env!("CARGO_PKG_VERSION"), "description": "Operations of wallets in, decisions and refused records out. Topic names are configurable."},
+        "defaultContentType": "application/json",
+        "channels": {
+            "operations": channel("wallet.operations", "Key: wallet_id", "operation"),
+            "decisions": channel("wallet.decisions", "Key: wallet_id", "decision"),
+            "rejected": channel("wallet.operations.rejected", "What could not be understood", "rejected"),
+        },
+        "operations": {
+            "receiveOperation": operation("receive", "operations", "Decides each operation once"),
+            "sendDecision": operation("send", "decisions", "Tells the ledger what to do"),
+            "sendRejected": operation("send", "rejected", "Keeps every refused record, with the reason"),
+        },
+        "components": {"messages": {
+            "operation": message("Operation", self::operation(), json!({})),
+            "decision": message("Decision", decision(), decision_headers),
+            "rejected": message("Rejected record", rejected(), json!({})),
+        }},
+    })
+}

@@ -1,0 +1,493 @@
+// The console in a real browser, against a running service or, without KUZET_URL, against the mock.
+//
+//   KUZET_URL              address of the service, http://127.0.0.1:8080
+//   KUZET_TOKEN_SUPPORT    token with the role support
+//   KUZET_TOKEN_ANALYST    token with the role analyst (and not support)
+//   KUZET_TOKEN_LEDGER     token with the role ledger, which sends the operations of the test
+//   CHROMIUM               the browser, /usr/bin/chromium
+//   SHOTS                  folder to save screenshots in
+//
+// A service without tokens (on loopback) is tested too; then the tests of roles are left out.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+const WAIT = 10000;
+const ID_MOST = 64;
+const HOSTILE = `"><img src=x onerror=alert(1)>/../%2e%00{a}'&#`;
+
+let url = process.env.KUZET_URL?.replace(/\/$/, "");
+let mock = null;
+let tokens = { support: process.env.KUZET_TOKEN_SUPPORT, analyst: process.env.KUZET_TOKEN_ANALYST, ledger: process.env.KUZET_TOKEN_LEDGER };
+let auth = false;
+let browser = null;
+const shots = process.env.SHOTS;
+
+before(async () => {
+  if (!url) {
+    const { Mock } = await import("./mock.mjs");
+    mock = new Mock();
+    url = await mock.listen();
+    tokens = { support: "support-token", analyst: "analyst-token", ledger: "ledger-token" };
+  }
+  auth = (await fetch(`${url}/v1/session`)).status === 401;
+  if (auth) assert.ok(tokens.support && tokens.analyst && tokens.ledger, "the service wants tokens: set KUZET_TOKEN_SUPPORT, KUZET_TOKEN_ANALYST and KUZET_TOKEN_LEDGER");
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"] });
+});
+
+after(async () => {
+  await browser?.close();
+  mock?.close();
+});
+
+// Helpers.
+
+let count = 0;
+const unique = (name) => `${name}-${Date.now().toString(36)}-${process.pid}-${(count += 1)}`;
+
+async function send(path, body, role = "ledger") {
+  const headers = { "Content-Type": "application/json", ...(auth ? { Authorization: `Bearer ${tokens[role]}` } : {}) };
+  const response = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+  const text = await response.text();
+  assert.ok(response.ok, `${path}: ${response.status} ${text}`);
+  return JSON.parse(text);
+}
+
+const now = () => new Date().toISOString();
+
+const transfer = (wallet, amount = "150000.00") => send("/v1/operations", {
+  op_id: unique("op"), type: "transfer", occurred_at: now(), wallet_id: wallet, client_status: "identified",
+  amount, currency: "KZT", counterparty: { kind: "client", wallet_id: unique("other") },
+});
+
+const login = (wallet, ip) => send("/v1/operations", { op_id: unique("op"), type: "login", occurred_at: now(), wallet_id: wallet, outcome: "success", ip });
+
+/** Opens the console in a fresh browser profile; `close` fails on any error or violation of the policy. */
+async function open({ role = "support", hash = "", language = "en", expected = [], width = 1280, scheme = "light", before: prepare } = {}) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme, locale: "en-GB" });
+  const page = await context.newPage();
+  page.setDefaultTimeout(WAIT);
+  const faults = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" && !expected.some((text) => message.text().includes(text))) faults.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => faults.push(`error: ${error.stack || error}`));
+  page.on("dialog", (dialog) => {
+    faults.push(`alert: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  await page.exposeFunction("reportViolation", (text) => faults.push(`policy: ${text}`));
+  await context.addInitScript((chosen) => {
+    addEventListener("securitypolicyviolation", (event) => globalThis.reportViolation(`${event.violatedDirective} ${event.blockedURI}`));
+    try {
+      if (!localStorage.getItem("kuzet.lang")) localStorage.setItem("kuzet.lang", chosen.language);
+      if (chosen.token && !sessionStorage.getItem("kuzet.token")) sessionStorage.setItem("kuzet.token", chosen.token);
+    } catch {
+      // about:blank has no storage.
+    }
+  }, { language, token: auth && role ? tokens[role] : null });
+  await prepare?.(page);
+  await page.goto(`${url}/${hash}`);
+  const close = async () => {
+    await context.close();
+    assert.deepEqual(faults, []);
+  };
+  return { page, faults, close };
+}
+
+const rows = (page) => page.locator("tbody tr[data-row]");
+const heading = (page) => page.locator("main h1");
+
+async function goTo(page, hash) {
+  await page.evaluate((to) => {
+    location.hash = to;
+  }, hash);
+}
+
+async function shoot(page, name, fullPage = true) {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage });
+}
+
+/** Finds a row of the queue, which is oldest first and in pages. */
+async function queued(page, wallet) {
+  const row = page.locator("tbody tr[data-wallet]", { hasText: wallet }).first();
+  const next = page.getByRole("button", { name: "Next", exact: true });
+  await rows(page).first().waitFor();
+  while (!(await row.count()) && (await next.count()) && (await next.isEnabled())) {
+    const first = await rows(page).first().getAttribute("data-restriction");
+    await next.click();
+    await page.locator(`tbody tr[data-restriction="${first}"]`).waitFor({ state: "detached" });
+  }
+  await row.waitFor();
+  return row;
+}
+
+const walletHash = (wallet) => `#/wallets/${encodeURIComponent(wallet)}`;
+
+// Tests.
+
+test("every page opens by its links", async () => {
+  const wallet = unique("W");
+  const decision = await transfer(wallet);
+  const { page, close } = await open();
+  await rows(page).first().waitFor();
+  assert.match(await page.title(), /Decisions/);
+  assert.ok(await page.locator('nav a[data-nav="decisions"][aria-current="page"]').count());
+
+  await page.locator(`tr[data-seq="${decision.seq}"] a.primary`).click();
+  await page.getByRole("heading", { level: 1, name: new RegExp(`Decision ${decision.seq}`) }).waitFor();
+  await page.getByRole("heading", { name: "Why" }).waitFor();
+  assert.match(await page.locator("main").innerText(), /100[_ ]?000/, "the condition shows");
+  assert.match(await page.locator("main").innerText(), /150\u2009000\.00\u00a0₸/, "money has thin spaces and its sign");
+  assert.ok(await page.locator(".commands li").count(), "there are commands");
+  assert.match(await page.locator("main time").first().getAttribute("title"), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.* UTC$/);
+
+  await page.locator("main").getByRole("link", { name: wallet, exact: true }).first().click();
+  await page.getByRole("heading", { name: "Active restrictions" }).waitFor();
+  await page.locator(".chart canvas").waitFor();
+  await page.getByRole("heading", { name: "Waiting operations" }).waitFor();
+  await page.locator("main a.rule").first().click();
+  await page.getByRole("heading", { name: "Rule file" }).waitFor();
+  assert.match(await page.locator("pre.yaml").innerText(), /^rule: /m);
+
+  await page.locator('a[data-nav="rules"]').click();
+  await rows(page).first().waitFor();
+  assert.ok(await page.locator("svg.spark").count());
+  await page.locator('a[data-nav="restrictions"]').click();
+  await queued(page, wallet);
+  await page.goBack();
+  await page.getByRole("heading", { level: 1, name: "Rules" }).waitFor();
+  await goTo(page, "#/nowhere");
+  await page.getByRole("heading", { name: "There is no such page." }).waitFor();
+  await goTo(page, "#/decisions");
+  await rows(page).first().waitFor();
+  await close();
+});
+
+test("a new decision appears on the open page, and waits while the page is paused", async () => {
+  await transfer(unique("W"));
+  const wallet = unique("live");
+  const { page, close } = await open({ hash: `#/decisions?wallet=${wallet}` });
+  await page.locator('.stream[data-state="live"]').waitFor();
+  assert.equal(await rows(page).count(), 0, "the filter of the address holds");
+  await transfer(wallet);
+  await rows(page).first().waitFor();
+  assert.match(await rows(page).first().innerText(), new RegExp(wallet));
+
+  await page.locator('[data-key="pause"]').click();
+  await page.locator('.stream[data-state="paused"]').waitFor();
+  const second = await transfer(wallet, "160000.00");
+  await page.getByRole("button", { name: /Resume \(\d+ new\)/ }).waitFor();
+  assert.equal(await rows(page).count(), 1);
+  await page.locator('[data-key="pause"]').click();
+  await page.locator(`tr[data-seq="${second.seq}"]`).waitFor();
+  assert.equal(await rows(page).first().getAttribute("data-seq"), String(second.seq), "newest first");
+
+  await page.getByLabel("Verdict").selectOption("allow");
+  await page.getByText("None of the loaded decisions fits the filters.").waitFor();
+  await close();
+});
+
+test("a broken stream is resumed from the last decision", async () => {
+  const wallet = unique("resume");
+  await transfer(wallet);
+  const asked = [];
+  let broken = false;
+  const { page, close } = await open({
+    hash: `#/decisions?wallet=${wallet}`, expected: ["net::ERR", "Failed to load resource"],
+    before: (fresh) => fresh.route("**/v1/decisions?after=*", async (route) => {
+      const headers = route.request().headers();
+      if (!/event-stream/.test(headers.accept || "")) return route.continue();
+      asked.push(headers["last-event-id"]);
+      if (!broken) {
+        broken = true;
+        return route.abort("connectionreset");
+      }
+      return route.continue();
+    }),
+  });
+  await page.locator('.stream[data-state="retry"]').waitFor();
+  const missed = await transfer(wallet);
+  await page.locator(`tr[data-seq="${missed.seq}"]`).waitFor();
+  assert.ok(asked.length >= 2 && asked.every((id) => /^\d+$/.test(id)), `Last-Event-ID is sent: ${asked}`);
+  await close();
+});
+
+test("support lifts a restriction through the dialog", async () => {
+  const wallet = unique("lift");
+  const held = await transfer(wallet);
+  assert.equal(held.verdict, "hold");
+  const { page, close } = await open({ hash: "#/restrictions" });
+  const row = await queued(page, wallet);
+  await row.locator('button[data-action="confirm"]').click();
+  const dialog = page.locator("dialog[open]");
+  await dialog.waitFor();
+  await dialog.getByRole("radio", { name: "identity document" }).check();
+  await dialog.getByText("Will be lifted").waitFor();
+  await dialog.getByRole("radio", { name: "Complete them" }).check();
+  await shoot(page, "dialog-light", false);
+  await dialog.locator('button[data-action="submit"]').click();
+  await dialog.locator(".outcome .commands li").first().waitFor();
+  const outcome = await dialog.locator(".outcome").innerText();
+  assert.match(outcome, /Lift the restriction/);
+  assert.match(outcome, /Carry out operation/);
+  await dialog.locator('button[data-action="close"]').click();
+  await row.waitFor({ state: "detached" });
+  await goTo(page, walletHash(wallet));
+  await page.getByText("This wallet has no restrictions.").waitFor();
+  await close();
+});
+
+test("the client's own block is lifted by the client only", async () => {
+  const wallet = unique("own");
+  await transfer(wallet, "1000.00");
+  const { page, close } = await open({ hash: walletHash(wallet) });
+  await page.locator('button[data-action="block"]').click();
+  await page.locator('dialog[open] button[data-action="submit"]').click();
+  await page.locator("dialog[open] .outcome .commands li").first().waitFor();
+  await page.locator('dialog[open] button[data-action="close"]').click();
+  await page.locator('.toolbar button[data-action="unblock"]').click();
+  await page.locator('dialog[open] button[data-action="submit"]').click();
+  await page.locator("dialog[open] .outcome").getByText("Lift the restriction").first().waitFor();
+  await page.locator('dialog[open] button[data-action="close"]').click();
+  await page.getByText("This wallet has no restrictions.").waitFor();
+  await close();
+});
+
+test("roles: an analyst lifts nothing, support reloads nothing", async (context) => {
+  if (!auth) return context.skip("the service has no tokens");
+  const wallet = unique("role");
+  await transfer(wallet);
+  const analyst = await open({ role: "analyst", hash: "#/restrictions" });
+  await queued(analyst.page, wallet);
+  assert.equal(await analyst.page.locator("button[data-action=confirm], button[data-action=ip], button[data-action=unblock]").count(), 0);
+  await goTo(analyst.page, walletHash(wallet));
+  await analyst.page.getByRole("heading", { name: "Active restrictions" }).waitFor();
+  assert.equal(await analyst.page.locator("main button[data-action]").count(), 0);
+  await goTo(analyst.page, "#/rules");
+  const reload = analyst.page.locator('button[data-action="reload"]');
+  await reload.click();
+  await analyst.page.locator(".state.success").waitFor();
+  await analyst.close();
+
+  const support = await open({ role: "support", hash: "#/rules" });
+  await rows(support.page).first().waitFor();
+  assert.equal(await support.page.locator("button[data-action=reload], button[data-action=rollback]").count(), 0);
+  await goTo(support.page, "#/restrictions");
+  await (await queued(support.page, wallet)).locator("button[data-action=confirm]").waitFor();
+  await support.close();
+});
+
+test("a 403 is said clearly", async (context) => {
+  if (!auth) return context.skip("the service has no tokens");
+  const wallet = unique("forbidden");
+  await transfer(wallet);
+  // The page is told that it may, the service still says no.
+  const { page, close } = await open({
+    role: "analyst", hash: "#/restrictions", expected: ["403"],
+    before: (fresh) => fresh.route("**/v1/session", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), roles: ["support", "analyst"] } });
+    }),
+  });
+  await (await queued(page, wallet)).locator("button[data-action=confirm]").click();
+  await page.locator("dialog[open]").getByRole("radio", { name: "PIN" }).check();
+  await page.locator('dialog[open] button[data-action="submit"]').click();
+  await page.locator("dialog[open] .state.error").getByText("You may not do this").waitFor();
+  await close();
+});
+
+test("rule errors keep their carets", async () => {
+  const text = "error[unknown-field]: unknown field `amuont`\n  --> transfer-over-100k.yaml:12:3\n   |\n12 |   amuont > 100_000\n   |   ^^^^^^ not a field";
+  const { page, close } = await open({
+    role: "analyst", hash: "#/rules", expected: ["422"],
+    before: (fresh) => fresh.route("**/v1/rules/reload", (route) => route.fulfill({ status: 422, contentType: "application/problem+json", json: { type: "about:blank", title: "rules", status: 422, text, errors: [] } })),
+  });
+  await page.locator('button[data-action="reload"]').click();
+  const shown = page.locator(".state.error pre");
+  await shown.waitFor();
+  assert.equal(await shown.evaluate((element) => element.textContent), text);
+  assert.match(await shown.evaluate((element) => getComputedStyle(element).fontFamily), /mono/);
+  await close();
+});
+
+test("a wrong token is asked for again, a right one is kept in this tab, and logging out forgets it", async (context) => {
+  if (!auth) return context.skip("the service has no tokens");
+  const { page, close } = await open({ role: null, expected: ["401"] });
+  await page.locator("#token").fill("not a token of anybody");
+  await page.keyboard.press("Enter");
+  await page.getByText("This token was not accepted").waitFor();
+  await page.locator("#token").fill(tokens.support);
+  await page.keyboard.press("Enter");
+  await rows(page).first().waitFor();
+  assert.equal(await page.evaluate(() => sessionStorage.getItem("kuzet.token")), tokens.support);
+  assert.equal(await page.evaluate(() => JSON.stringify(localStorage).includes(sessionStorage.getItem("kuzet.token"))), false);
+  await page.reload();
+  await rows(page).first().waitFor();
+  await page.locator('button[data-action="logout"]').click();
+  await page.locator("#token").waitFor();
+  assert.equal(await page.evaluate(() => sessionStorage.getItem("kuzet.token")), null);
+  await close();
+});
+
+test("language and theme are switched and remembered", async () => {
+  const { page, close } = await open({ hash: "#/rules" });
+  await page.getByRole("heading", { level: 1, name: "Rules" }).waitFor();
+  for (const [code, title] of [["kk", "Ережелер"], ["ru", "Правила"]]) {
+    await page.locator(`button[data-lang="${code}"]`).click();
+    await page.getByRole("heading", { level: 1, name: title }).waitFor();
+    assert.equal(await page.locator("html").getAttribute("lang"), code);
+  }
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const light = await background();
+  await page.locator("#theme").selectOption("dark");
+  const dark = await background();
+  assert.notEqual(dark, light);
+  await page.reload();
+  await page.getByRole("heading", { level: 1, name: "Правила" }).waitFor();
+  assert.equal(await background(), dark);
+  await page.locator("#theme").selectOption("light");
+  assert.equal(await background(), light);
+  await close();
+
+  const asSystem = await open({ hash: "#/rules", scheme: "dark" });
+  await asSystem.page.getByRole("heading", { level: 1, name: "Rules" }).waitFor();
+  assert.equal(await asSystem.page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor), dark);
+  await asSystem.close();
+});
+
+test("a hostile wallet id is text and nothing else, and its page can be used", async () => {
+  const wallet = HOSTILE + unique("x").slice(-12);
+  assert.ok(wallet.length <= ID_MOST);
+  const { page, close } = await open({ hash: "#/decisions" });
+  await page.locator('.stream[data-state="live"]').waitFor();
+  const decision = await transfer(wallet);
+  const row = page.locator(`tr[data-seq="${decision.seq}"]`);
+  await row.waitFor();
+  assert.ok((await row.innerText()).includes(wallet));
+  await row.locator("a.id").click();
+  await page.getByRole("heading", { name: "Active restrictions" }).waitFor();
+  assert.ok((await heading(page).innerText()).includes(wallet));
+  await page.locator(".chart canvas").waitFor();
+  await goTo(page, `#/decisions/${decision.seq}`);
+  await page.getByRole("heading", { name: "Why" }).waitFor();
+  await goTo(page, "#/restrictions");
+  await (await queued(page, wallet)).locator('button[data-action="confirm"]').click();
+  await page.locator("dialog[open]").getByRole("radio", { name: "PIN" }).check();
+  await page.locator('dialog[open] button[data-action="submit"]').click();
+  await page.locator("dialog[open] .outcome .commands li").first().waitFor();
+  const turned = await transfer(`7701\u202e${unique("9")}`);
+  await goTo(page, `#/decisions/${turned.seq}`);
+  await page.locator("main a.id", { hasText: "7701\\u{202e}" }).first().waitFor();
+  assert.equal(await page.locator("main img, main script, dialog img, dialog script, body > img").count(), 0);
+  await close();
+});
+
+test("the keyboard alone is enough", async () => {
+  const wallet = unique("keys");
+  await transfer(wallet);
+  const { page, close } = await open();
+  await rows(page).first().waitFor();
+  await page.keyboard.press("p");
+  await page.locator('.stream[data-state="paused"]').waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("r");
+  await rows(page).first().waitFor();
+  await page.getByRole("heading", { level: 1, name: "Restrictions" }).waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("u");
+  await page.getByRole("heading", { level: 1, name: "Rules" }).waitFor();
+  await rows(page).nth(1).waitFor();
+  for (const key of ["j", "j", "k"]) await page.keyboard.press(key);
+  assert.ok(await rows(page).first().evaluate((row) => row.contains(document.activeElement)));
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Rule file" }).waitFor();
+  await page.keyboard.press("?");
+  await page.locator("dialog[open] kbd").first().waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("dialog[open]").waitFor({ state: "detached" });
+  await page.keyboard.press("/");
+  await page.keyboard.type(wallet);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: wallet }).waitFor();
+  await page.reload();
+  await page.getByRole("heading", { level: 1, name: wallet }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the skip link leads to the content");
+  await close();
+});
+
+test("a country comes with the credit of its source", async (context) => {
+  const wallet = unique("land");
+  await login(wallet, "95.56.234.10");
+  const decision = await login(wallet, "212.42.96.5");
+  const shown = decision.matches.some((match) => Object.entries(match.evidence).some(([name, value]) => /country/.test(name) && /^[A-Z]{2}$/.test(value)));
+  if (!shown) return context.skip("the service knows no countries");
+  const { page, close } = await open({ hash: `#/decisions/${decision.seq}` });
+  await page.locator(".country").first().waitFor();
+  const link = page.getByRole("link", { name: "IP Geolocation by DB-IP" });
+  assert.equal(await link.getAttribute("href"), "https://db-ip.com");
+  await goTo(page, walletHash(wallet));
+  await page.locator(".chart canvas").waitFor();
+  assert.equal((await page.locator("main .country").count()) > 0, (await page.locator("main .credit a").count()) > 0);
+  await close();
+});
+
+test("what is not there is said so", async () => {
+  const { page, close } = await open({ hash: walletHash(unique("nobody")), expected: ["404"] });
+  await page.getByText("This wallet is not known.").waitFor();
+  await goTo(page, "#/decisions/999999999");
+  await page.getByText("There is no such record.").waitFor();
+  await goTo(page, "#/rules/no-such-rule");
+  await page.getByText("There is no such record.").waitFor();
+  await goTo(page, "#/wallets/..");
+  await page.getByText("Such an id cannot be opened by its address.").waitFor();
+  await close();
+});
+
+test("pages fit a narrow screen", async () => {
+  const wallet = unique("narrow");
+  await transfer(wallet);
+  const { page, close } = await open({ width: 400 });
+  for (const [name, hash] of [["decisions", "#/decisions"], ["wallet", walletHash(wallet)], ["restrictions", "#/restrictions"], ["rules", "#/rules"]]) {
+    await goTo(page, hash);
+    await rows(page).first().waitFor();
+    if (name === "wallet") await page.locator(".chart canvas").waitFor();
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `${name} is ${wide} px too wide`);
+    await shoot(page, `${name}-400`, false);
+  }
+  await close();
+});
+
+test("screenshots", { skip: !shots }, async () => {
+  // The mock has a wallet on which much happens; elsewhere one of the test's own serves.
+  let wallet = mock ? "77010007777" : unique("shot");
+  if (!mock) for (const amount of ["20000.00", "64000.00", "150000.00", "8000.00"]) await transfer(wallet, amount);
+  const decision = mock ? mock.decisions.findLast((one) => one.matches.some((match) => match.rule === "login-country-change")) : await transfer(wallet);
+  const { page, close } = await open({ language: "en" });
+  const pages = [["decisions", "#/decisions"], ["decision", `#/decisions/${decision.seq}`], ["wallet", walletHash(wallet)], ["restrictions", "#/restrictions"], ["rules", "#/rules"], ["rule", "#/rules/transfer-over-100k"]];
+  const visit = async ([name, hash], suffix) => {
+    await goTo(page, hash);
+    await page.locator("main .page").waitFor();
+    if (name === "wallet") await page.locator(".chart canvas").waitFor();
+    else if (name !== "decision" && name !== "rule") await rows(page).first().waitFor();
+    await page.waitForTimeout(400);
+    // The live page is as long as its list: its first screen tells enough.
+    await shoot(page, `${name}-${suffix}`, name !== "decisions");
+  };
+  for (const entry of pages) await visit(entry, "light");
+  await page.locator("#theme").selectOption("dark");
+  await visit(pages[2], "dark");
+  await page.locator("#theme").selectOption("light");
+  await page.locator('button[data-lang="kk"]').click();
+  await visit(pages[3], "kk");
+  await page.locator('button[data-lang="ru"]').click();
+  await visit(pages[4], "ru");
+  await close();
+});
