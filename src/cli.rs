@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod config;
+pub mod demo;
 pub mod digest;
 pub mod exit;
 pub mod geoip;
@@ -11,6 +12,7 @@ pub mod replay;
 pub mod schema;
 pub mod serve;
 pub mod simulate;
+pub mod store;
 pub mod test;
 
 use std::ffi::OsString;
@@ -60,6 +62,8 @@ enum Command {
     Geoip(geoip::GeoipArgs),
     Schema(schema::SchemaArgs),
     Serve(serve::ServeArguments),
+    Store(store::StoreArguments),
+    Demo(demo::DemoArguments),
     Check(check::CheckArguments),
     Config(config::ConfigArguments),
     Test(test::TestArguments),
@@ -71,6 +75,8 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
     match command {
         Command::Replay(arguments) => replay::run(arguments, log_format),
         Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
+        Command::Demo(arguments) => demo::run(arguments, log_format),
+        Command::Store(arguments) => store::run(arguments, &mut io::stdout().lock()),
         Command::Serve(arguments) => serve::run(arguments, log_format),
         Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
         Command::Check(arguments) => check::run(arguments, io::stdout().is_terminal(), &mut io::stdout().lock()),

@@ -361,7 +361,8 @@ impl Service {
         self.store.read(Stream::Decisions, after + 1, limit, bytes_max)
     }
 
-    /// Finishes the batch in hand, commits it and ends the worker. Later requests are refused.
+    /// Finishes the batch in hand, commits it, ends the worker and closes the store. Later requests are
+    /// refused.
     pub fn stop(&self) {
         // A full queue empties; a closed one has stopped already.
         drop(self.jobs.blocking_send(Job::Stop));
@@ -369,6 +370,7 @@ impl Service {
         if let Some(thread) = thread {
             drop(thread.join());
         }
+        self.store.close();
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod block;
 mod copy;
+pub mod request;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -153,6 +154,11 @@ impl Store {
         *database = None;
         *database = Some(Arc::new(open_database(&self.path, self.cache_bytes)?));
         Ok(())
+    }
+
+    /// Closes the file: from now on nothing can be read or written.
+    pub fn close(&self) {
+        *self.database.write().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     }
 
     fn database(&self) -> Result<Arc<Database>, StoreError> {

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use crate::adapters::clock;
 use crate::adapters::folder_watch::FolderWatch;
 use crate::adapters::folders::{self, Folder};
+use crate::adapters::store::request::{self, BackupRequest, BackupResult};
 use crate::adapters::store::{Store, StoreError};
 use crate::config::Config;
 use crate::engine::plan::Settings;
@@ -28,6 +29,9 @@ use crate::service::worker::CommittedBatch;
 use crate::service::{LoadRules, Observer, Retention, RulesRefused, Service, ServiceSettings};
 
 use super::{load_geo, load_rules, rule_sources};
+
+/// How often the service looks whether a backup is asked for.
+const BACKUP_LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +138,7 @@ impl Running {
         let running = Self { service, address, api, runtime, stop, server };
         running.watch_folders(config, &rules_folder, &geo_folder);
         running.reload_on_hangup(&geo_folder);
+        running.make_backups(&config.store.path);
         info!(
             address = %running.address, ruleset = %running.service.rules().plan.ruleset,
             store = %config.store.path.display(), decisions = *running.service.last_seq().borrow(),
@@ -177,6 +182,20 @@ impl Running {
         }
     }
 
+    /// Makes the backups that are asked for through the store's folder.
+    fn make_backups(&self, folder: &std::path::Path) {
+        let (store, folder) = (Arc::clone(self.service.store()), folder.to_path_buf());
+        self.runtime.spawn(async move {
+            let mut ticks = tokio::time::interval(BACKUP_LOOK_EVERY);
+            loop {
+                ticks.tick().await;
+                let Some(asked) = request::take(&folder) else { continue };
+                let (store, folder) = (Arc::clone(&store), folder.clone());
+                drop(tokio::task::spawn_blocking(move || back_up(&store, &folder, asked)).await);
+            }
+        });
+    }
+
     /// Waits for SIGTERM, SIGINT, or until `ended` is.
     pub fn wait(&self, ended: impl Future<Output = ()>) {
         self.runtime.block_on(async {
@@ -203,6 +222,18 @@ impl Running {
         drop(api);
         runtime.shutdown_timeout(Duration::from_secs(1));
         info!("the service has stopped");
+    }
+}
+
+fn back_up(store: &Store, folder: &std::path::Path, asked: BackupRequest) {
+    let begun = Instant::now();
+    let error = store.backup(&asked.to).err().map(|error| Chain(&error).to_string());
+    match &error {
+        None => info!(to = %asked.to.display(), took = ?begun.elapsed(), "the store was backed up"),
+        Some(error) => error!(to = %asked.to.display(), %error, "the store could not be backed up"),
+    }
+    if let Err(error) = request::answer(folder, &BackupResult { to: asked.to, error }) {
+        error!(%error, "the result of the backup could not be written");
     }
 }
 
