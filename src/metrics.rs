@@ -23,11 +23,11 @@ use crate::rules::program::{Mode, RuleSet};
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// Stages of a batch that are measured from the start; `stage_seconds` takes others too.
-pub const STAGES: &[&str] = &["decode_and_decide", "commit", "end_to_end"];
+pub const STAGES: &[&str] = &["decode", "enrich", "fetch", "decide", "commit", "end_to_end"];
 /// Inputs that decisions name in `degraded`.
 pub const INPUTS: &[&str] = &["geoip.country", "geoip.anonymizer", "shared_state", "mrp"];
 /// What restrictions in force are counted by.
-pub const RESTRICTION_KINDS: &[&str] = &["monitor", "block"];
+pub const RESTRICTION_KINDS: &[&str] = &["monitor", "block", "hold"];
 /// How loading rules again can end.
 const LOADED: &str = "loaded";
 const REFUSED: &str = "refused";
@@ -112,7 +112,7 @@ impl Metrics {
         count(&self.rejected, code.code());
     }
 
-    /// Measures one stage of a batch or an operation: one of [`STAGES`], or `decode`, `enrich`, `fetch`, `decide`.
+    /// Measures one stage of a batch or an operation: one of [`STAGES`].
     pub fn observe_stage(&self, stage: &'static str, took: Duration) {
         self.stage_seconds.with_label_values(&[stage]).observe(took.as_secs_f64());
     }

@@ -4,6 +4,7 @@
 //! Declares what the loop needs of the outside as ports; knows none of their implementations.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -14,9 +15,9 @@ use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
 use crate::engine::stored::Journal;
 use crate::geo::Geo;
-use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{self, Rejection};
+use crate::operation::{Operation, Time};
 use crate::rules::program::Inputs;
 
 /// How many records are understood and decided together while they lie in the processor's caches.
@@ -87,6 +88,26 @@ pub struct Decided {
     pub shared: Vec<SharedChange>,
     /// How many top-level fields the contract does not know.
     pub unknown_fields: u64,
+    /// How long each stage took.
+    pub stages: Stages,
+}
+
+/// How long the stages of a batch took.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stages {
+    pub decode: Duration,
+    pub enrich: Duration,
+    /// Asking for shared windows and blocks.
+    pub fetch: Duration,
+    pub decide: Duration,
+}
+
+/// Returns the time since the last lap, and begins the next.
+fn lap(since: &mut Instant) -> Duration {
+    let now = Instant::now();
+    let took = now.duration_since(*since);
+    *since = now;
+    took
 }
 
 /// The engine with what it needs to decide batches.
@@ -106,11 +127,21 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
 
     /// Decides a batch like [`Self::decide`], and writes down what it changes in the wallets' records.
     pub fn decide_with(&mut self, records: &[Record<'_>], mut journal: Option<&mut Journal>) -> Decided {
-        let mut decided = Decided { answers: Vec::with_capacity(records.len()), shared: Vec::new(), unknown_fields: 0 };
+        let mut decided = Decided {
+            answers: Vec::with_capacity(records.len()),
+            shared: Vec::new(),
+            unknown_fields: 0,
+            stages: Stages::default(),
+        };
         let mut view = SharedView::default();
         let fetched_together = if self.store.is_near() { TOGETHER } else { records.len().max(1) };
         for part in records.chunks(fetched_together) {
-            let operations: Vec<_> = part.iter().map(|record| self.understand(record)).collect();
+            let mut watch = Instant::now();
+            let decoded: Vec<_> = part.iter().map(|record| self.decode(record)).collect();
+            decided.stages.decode += lap(&mut watch);
+            let operations: Vec<_> =
+                decoded.into_iter().map(|decoded| decoded.map(|operation| self.enrich(operation))).collect();
+            decided.stages.enrich += lap(&mut watch);
             let mut request = SharedRequest::default();
             for operation in operations.iter().flatten() {
                 self.engine.prepare_parties(operation, &mut request);
@@ -120,9 +151,11 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             }
             request.keep_unknown(&view);
             self.store.fetch(self.engine.plan(), &request, &mut view);
+            decided.stages.fetch += lap(&mut watch);
             for near in operations.chunks(TOGETHER) {
                 self.decide_some(near, &mut view, &mut decided, journal.as_deref_mut());
             }
+            decided.stages.decide += lap(&mut watch);
         }
         decided.shared = view.into_changes();
         decided
@@ -155,16 +188,20 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         self.store.apply(self.engine.plan(), &decided.shared);
     }
 
-    fn understand<'a>(&self, record: &Record<'a>) -> Result<Enriched<'a>, Rejection> {
+    fn decode<'a>(&self, record: &Record<'a>) -> Result<Operation<'a>, Rejection> {
         let operation = decode::decode(record.bytes)?;
         if let Some(arrived_at) = record.arrived_at
             && operation.occurred_at > arrived_at.plus(self.limits.future_skew_max)
         {
             return Err(Rejection::timestamp_in_future(operation.occurred_at, arrived_at, self.limits.future_skew_max));
         }
+        Ok(operation)
+    }
+
+    fn enrich<'a>(&self, operation: Operation<'a>) -> Enriched<'a> {
         let asks = self.engine.plan().of(operation.kind).asks;
         let facts = self.geo.facts(operation.ip, asks);
-        Ok(Enriched::new(operation, facts))
+        Enriched::new(operation, facts)
     }
 
     fn decide_one(&mut self, operation: &Enriched<'_>, view: &mut SharedView, journal: Option<&mut Journal>) -> Answer {

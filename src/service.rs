@@ -15,6 +15,7 @@ pub mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -138,9 +139,18 @@ pub struct RulesInUse {
     pub refused: Option<(Time, RulesRefused)>,
 }
 
+/// Records of one request.
+pub(crate) struct Submission {
+    pub(crate) records: Vec<Vec<u8>>,
+    pub(crate) arrived_at: Time,
+    /// The same instant, to measure by.
+    pub(crate) since: Instant,
+    pub(crate) reply: oneshot::Sender<Result<Answers, Unavailable>>,
+}
+
 /// What the worker is asked for.
 pub(crate) enum Job {
-    Submit { records: Vec<Vec<u8>>, arrived_at: Time, reply: oneshot::Sender<Result<Answers, Unavailable>> },
+    Submit(Submission),
     Wallet { id: String, reply: oneshot::Sender<Result<Option<WalletView>, Unavailable>> },
     Rules { rules: Arc<RuleSet>, at: Time, reply: oneshot::Sender<Result<(), Unavailable>> },
     Geo { geo: Box<Geo>, reply: oneshot::Sender<()> },
@@ -244,7 +254,7 @@ impl Service {
     /// The service stops, is overloaded, or cannot commit.
     pub async fn submit(&self, records: Vec<Vec<u8>>, arrived_at: Time) -> Result<Answers, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Submit { records, arrived_at, reply })?;
+        self.send(Job::Submit(Submission { records, arrived_at, since: Instant::now(), reply }))?;
         answer.await.map_err(|_| Unavailable::Stopping)?
     }
 

@@ -132,7 +132,7 @@ fn decisions_are_those_of_a_replay_whatever_the_batches_and_restarts() {
 
 #[test]
 fn a_duplicate_gets_its_first_decision_also_after_a_restart() {
-    let records = simulated(50, 3);
+    let records: Vec<_> = (1..=50).map(|number| transfer(number, &format!("10:{number:02}:00"))).collect();
     let folder = tempfile::tempdir().expect("a folder");
     let service = start_shipped(folder.path());
     let first = submit(&service, &records);

@@ -62,7 +62,12 @@ impl Observer for Counting {
         batch.rejections.iter().for_each(|rejection| metrics.observe_rejection(rejection.code));
         metrics.duplicates.inc_by(u64::try_from(batch.duplicates).unwrap_or(0));
         metrics.unknown_fields.inc_by(batch.unknown_fields);
-        metrics.observe_stage("decode_and_decide", batch.decided_in);
+        let stages = batch.stages;
+        metrics.observe_stage("decode", stages.decode);
+        metrics.observe_stage("enrich", stages.enrich);
+        metrics.observe_stage("fetch", stages.fetch);
+        metrics.observe_stage("decide", stages.decide);
+        batch.requests.iter().for_each(|took| metrics.observe_stage("end_to_end", *took));
         metrics.observe_stage("commit", batch.committed_in);
         metrics.observe_batch(batch.decisions.len() + batch.rejections.len() + batch.duplicates);
     }

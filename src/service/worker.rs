@@ -21,13 +21,15 @@ use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{Rejection, encode_rejection};
-use crate::pipeline::{Answer, Decided, Pipeline, Record};
+use crate::pipeline::{Answer, Decided, Pipeline, Record, Stages};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULE_STATS, NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
 use super::views::WalletView;
-use super::{Answers, Figures, ItemAnswer, Job, Observer, ServiceSettings, Shown, Unavailable, read, write};
+use super::{
+    Answers, Figures, ItemAnswer, Job, Observer, ServiceSettings, Shown, Submission, Unavailable, read, write,
+};
 
 /// Between two tries of a commit that failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -51,7 +53,9 @@ pub struct CommittedBatch<'a> {
     pub rejections: &'a [&'a Rejection],
     pub duplicates: usize,
     pub unknown_fields: u64,
-    pub decided_in: Duration,
+    pub stages: Stages,
+    /// From the arrival of each request until its answer was durable.
+    pub requests: &'a [Duration],
     pub committed_in: Duration,
 }
 
@@ -76,6 +80,7 @@ pub(crate) struct Worker {
 /// A request whose records are in the batch.
 struct Caller {
     range: Range<usize>,
+    since: Instant,
     reply: oneshot::Sender<Result<Answers, Unavailable>>,
 }
 
@@ -87,10 +92,11 @@ struct Batch {
 }
 
 impl Batch {
-    fn add(&mut self, records: Vec<Vec<u8>>, at: Time, reply: oneshot::Sender<Result<Answers, Unavailable>>) {
+    fn add(&mut self, submission: Submission) {
+        let Submission { records, arrived_at: at, since, reply } = submission;
         let start = self.records.len();
         self.records.extend(records.into_iter().map(|bytes| (bytes, at)));
-        self.callers.push(Caller { range: start..self.records.len(), reply });
+        self.callers.push(Caller { range: start..self.records.len(), since, reply });
     }
 }
 
@@ -127,17 +133,17 @@ impl Worker {
         loop {
             self.show_figures();
             let Some(job) = left_over.take().or_else(|| queue.blocking_recv()) else { break };
-            let Job::Submit { records, arrived_at, reply } = job else {
+            let Job::Submit(submission) = job else {
                 if self.serve(job, &mut queue).is_break() {
                     break;
                 }
                 continue;
             };
             let mut batch = Batch::default();
-            batch.add(records, arrived_at, reply);
+            batch.add(submission);
             while batch.records.len() < self.settings.batch_max {
                 match queue.try_recv() {
-                    Ok(Job::Submit { records, arrived_at, reply }) => batch.add(records, arrived_at, reply),
+                    Ok(Job::Submit(submission)) => batch.add(submission),
                     Ok(other) => {
                         left_over = Some(other);
                         break;
@@ -156,7 +162,7 @@ impl Worker {
     /// Serves what is no operation.
     fn serve(&mut self, job: Job, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
         match job {
-            Job::Submit { .. } => {}
+            Job::Submit(_) => {}
             Job::Wallet { id, reply } => {
                 let wallet = self.pipeline.engine.wallets().get(symbol_of_text(&id), &id);
                 let view = wallet.map(|wallet| WalletView::of(self.pipeline.engine.plan(), wallet));
@@ -202,13 +208,12 @@ impl Worker {
     }
 
     fn decide(&mut self, batch: Batch, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
-        let begun = Instant::now();
         let records: Vec<_> = batch.records.iter().map(|(bytes, at)| Record { bytes, arrived_at: Some(*at) }).collect();
         let mut journal = Journal::default();
         let decided = self.pipeline.decide_with(&records, Some(&mut journal));
         self.pipeline.committed(&decided);
         let written = self.write_down(&records, &decided, journal);
-        let decided_in = begun.elapsed();
+        let begun = Instant::now();
         drop(records);
         let mut callers = batch.callers;
         if let Err(error) = self.store.commit(&written.commit) {
@@ -217,14 +222,15 @@ impl Worker {
             callers.drain(..).for_each(|caller| drop(caller.reply.send(Err(unavailable.clone()))));
             self.commit_again(&written.commit, error, queue)?;
         }
-        let committed_in = begun.elapsed() - decided_in;
+        let committed_in = begun.elapsed();
+        let requests: Vec<Duration> = callers.iter().map(|caller| caller.since.elapsed()).collect();
         self.show(&written, &decided);
         for caller in callers {
             let items = written.items[caller.range].to_vec();
             let decisions = Arc::clone(&written.decisions);
             drop(caller.reply.send(Ok(Answers { decisions, first_seq: written.first_seq, items })));
         }
-        self.observe(&decided, decided_in, committed_in);
+        self.observe(&decided, &requests, committed_in);
         ControlFlow::Continue(())
     }
 
@@ -385,7 +391,7 @@ impl Worker {
         }
     }
 
-    fn observe(&mut self, decided: &Decided, decided_in: Duration, committed_in: Duration) {
+    fn observe(&mut self, decided: &Decided, requests: &[Duration], committed_in: Duration) {
         let (mut decisions, mut rejections, mut duplicates) = (Vec::new(), Vec::new(), 0);
         for answer in &decided.answers {
             match answer {
@@ -400,7 +406,8 @@ impl Worker {
             rejections: &rejections,
             duplicates,
             unknown_fields,
-            decided_in,
+            stages: decided.stages,
+            requests,
             committed_in,
         });
     }
@@ -465,7 +472,7 @@ fn refuse_all(queue: &mut mpsc::Receiver<Job>, unavailable: &Unavailable) {
 /// Tells a caller why not; whoever asked may have gone.
 fn refuse(job: Job, unavailable: &Unavailable) {
     match job {
-        Job::Submit { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+        Job::Submit(submission) => drop(submission.reply.send(Err(unavailable.clone()))),
         Job::Wallet { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
         Job::Rules { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
         Job::Geo { .. } | Job::Stop => {}

@@ -1,0 +1,430 @@
+//! The service over the wire: what is answered, to whom, and what is refused how.
+
+#[path = "http/client.rs"]
+mod client;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+
+use client::{Answer, ask, get, post, raw, request};
+use kuzet::app::serve::Running;
+use kuzet::config;
+use kuzet::http::endpoints::{ENDPOINTS, SUPPORT_EVENTS};
+use serde_json::Value;
+
+/// A service in a folder of its own.
+struct Server {
+    running: Option<Running>,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    fn start(settings: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = env!("CARGO_MANIFEST_DIR");
+        let text = format!(
+            "[store]\npath = {:?}\n[rules]\nfolder = \"{root}/rules\"\nwatch = false\n[geoip]\nfolder = \"{root}/geoip\"\nwatch = false\n{settings}",
+            folder.path().join("store").display().to_string(),
+        );
+        let text = if text.contains("[http]") {
+            text.replace("[http]\n", "[http]\nlisten = \"127.0.0.1:0\"\n")
+        } else {
+            format!("{text}[http]\nlisten = \"127.0.0.1:0\"\n")
+        };
+        let config = config::parse("test", &text, []).unwrap_or_else(|errors| panic!("{errors}"));
+        let running = Running::start(&config).expect("a service");
+        let address = running.address;
+        Self { running: Some(running), address, _folder: folder }
+    }
+
+    fn with_tokens() -> Self {
+        let mut settings = String::from("[http]\n");
+        for role in ["ledger", "support", "analyst", "metrics"] {
+            let hash = config::TokenHash::of(&token(role));
+            settings
+                .push_str(&format!("[[token]]\nname = \"{role}-token\"\nhash = \"{hash}\"\nroles = [\"{role}\"]\n"));
+        }
+        Self::start(&settings)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop();
+        }
+    }
+}
+
+fn token(role: &str) -> String {
+    format!("kzt_{role}_0123456789012345678901234567890123456789")
+}
+
+fn bearer(role: &str) -> String {
+    format!("Bearer {}", token(role))
+}
+
+fn transfer(op: &str, wallet: &str, amount: &str) -> String {
+    format!(
+        r#"{{"op_id":"{op}","type":"transfer","occurred_at":"2026-03-02T10:00:00Z","wallet_id":"{wallet}","client_status":"identified","amount":"{amount}","counterparty":{{"kind":"client","wallet_id":"w2"}}}}"#
+    )
+}
+
+#[test]
+fn one_operation_gets_its_decision_and_the_same_again() {
+    let server = Server::start("");
+    let first = post(server.address, "/v1/operations", &transfer("a1", "w1", "150000.00"));
+    assert_eq!(first.status, 200);
+    assert_eq!(first.json()["verdict"], "hold");
+    let again = post(server.address, "/v1/operations", &transfer("a1", "w1", "150000"));
+    assert_eq!(again.body, first.body);
+    let other = post(server.address, "/v1/operations", &transfer("a1", "w1", "150000.01"));
+    assert_eq!(other.problem(409)["code"], "conflicting_duplicate");
+    let bad = post(server.address, "/v1/operations", &transfer("a2", "w1", "1.001"));
+    let problem = bad.problem(400);
+    assert_eq!((&problem["code"], &problem["field"]), (&"invalid_field".into(), &"amount".into()));
+    let list = get(server.address, "/v1/decisions?after=0").json();
+    assert_eq!(list["next"], 1);
+    assert_eq!(list["decisions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(list["decisions"][0]["seq"], 1);
+}
+
+#[test]
+fn an_array_is_answered_item_by_item_in_its_order() {
+    let server = Server::start("");
+    let items = [
+        transfer("a1", "w1", "5.00"),
+        String::from("{}"),
+        transfer("a1", "w1", "5.00"),
+        String::from("null"),
+        transfer("a2", "w1", "7.00"),
+    ];
+    let answers = post(server.address, "/v1/operations", &format!(" [{}]", items.join(", "))).json();
+    let answers = answers.as_array().expect("an array");
+    assert_eq!(answers.len(), 5);
+    assert_eq!(answers[0]["op_id"], "a1");
+    assert_eq!(answers[1]["error"]["code"], "missing_field");
+    assert_eq!(answers[2], answers[0]);
+    assert_eq!(answers[3]["error"]["code"], "malformed_json");
+    assert_eq!(answers[4]["op_id"], "a2");
+    assert_eq!(get(server.address, "/v1/rejected").json()["rejected"].as_array().map(Vec::len), Some(2));
+    assert_eq!(post(server.address, "/v1/operations", "[]").json(), Value::Array(Vec::new()));
+}
+
+#[test]
+fn what_is_too_much_or_broken_is_a_problem_and_never_a_fault() {
+    let server = Server::start("[http]\nmax_body = \"128KiB\"\n");
+    let address = server.address;
+    let many = format!("[{}]", vec!["{}"; 1_001].join(","));
+    let problem = post(address, "/v1/operations", &many).problem(413);
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("1001")), "{problem}");
+    post(address, "/v1/operations", &" ".repeat(129 * 1024)).problem(413);
+    let broken = post(address, "/v1/operations", "[{},").problem(400);
+    assert_eq!(broken["code"], "malformed_json");
+    assert_eq!(get(address, "/v1/rejected").json()["rejected"][0]["raw"], "[{},");
+    for body in ["", "{", "\u{0}", "[[]]x", "\"text\"", "{\"a\":1}"] {
+        let status = post(address, "/v1/operations", body).status;
+        assert!((400..500).contains(&status), "{body:?}: {status}");
+    }
+    for path in [
+        "/v1/decisions?after=x",
+        "/v1/decisions?limit=0",
+        "/v1/decisions?limit=1001",
+        "/v1/decisions?wait=forever",
+        "/v1/decisions?afer=1",
+        "/v1/restrictions?kind=x",
+        "/v1/restrictions?older_than=x",
+        "/v1/decisions/x",
+        "/v1/operations/-1",
+        "/v1/rejected?from=x",
+        "/v1/decisions?after=99999999999999999999",
+    ] {
+        get(address, path).problem(400);
+    }
+    for path in ["/v1/decisions/1", "/v1/operations/0", "/v1/wallets/nobody", "/v1/rules/nothing", "/nothing", "/.."] {
+        get(address, path).problem(404);
+    }
+    ask(address, "DELETE", "/v1/operations", &[], b"").problem(405);
+    ask(address, "POST", "/v1/wallets/w1/no-such-event", &[], b"{}").problem(404);
+}
+
+#[test]
+fn broken_http_is_answered_or_closed_and_the_service_goes_on() {
+    let server = Server::start("");
+    let long = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(100_000));
+    let headers: String = (0..1_000).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let many = format!("GET / HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
+    let cases: [&[u8]; 8] = [
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\x00\xff\xfe\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        long.as_bytes(),
+        many.as_bytes(),
+        b"POST /v1/operations HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
+        b"POST /v1/operations HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ];
+    for case in cases {
+        let answer = raw(server.address, case);
+        let status = answer.get(9..12).map(|status| String::from_utf8_lossy(status).into_owned());
+        assert!(answer.is_empty() || status.is_some_and(|status| status.starts_with('4')), "{answer:?}");
+    }
+    assert_eq!(get(server.address, "/healthz").status, 200);
+}
+
+#[test]
+fn every_endpoint_is_for_its_roles_only() {
+    let server = Server::with_tokens();
+    for endpoint in ENDPOINTS {
+        let method = if endpoint.is_post { "POST" } else { "GET" };
+        let path = endpoint.path.replace("{seq}", "1").replace("{id}", "w1").replace("{event}", "documents-refused");
+        let ask_as = |header: &str| ask(server.address, method, &path, &[("authorization", header)], b"{}").status;
+        let is_open = endpoint.roles.is_empty();
+        let without = ask(server.address, method, &path, &[], b"{}");
+        assert_eq!(without.status == 401, !is_open, "{path}");
+        if !is_open {
+            assert!(without.head.contains("www-authenticate: bearer"), "{}", without.head);
+        }
+        for wrong in ["Bearer wrong", "Bearer ", "Basic dTpw", &token("ledger")] {
+            assert_eq!(ask_as(wrong) == 401, !is_open, "{path} with {wrong}");
+        }
+        for role in ["ledger", "support", "analyst", "metrics"] {
+            let may = is_open || endpoint.roles.iter().any(|known| known.name() == role);
+            let status = ask_as(&bearer(role));
+            assert_eq!(status != 403, may, "{path} as {role}: {status}");
+            assert_ne!(status, 401, "{path} as {role}");
+        }
+    }
+}
+
+#[test]
+fn without_tokens_pages_of_other_sites_get_nothing() {
+    let server = Server::start("");
+    let path = "/v1/decisions";
+    ask(server.address, "GET", path, &[("origin", "https://evil.example")], b"").problem(403);
+    ask(server.address, "GET", path, &[("sec-fetch-site", "cross-site")], b"").problem(403);
+    let rebound = "GET /v1/decisions HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    Answer::parse(&raw(server.address, rebound.as_bytes())).problem(421);
+    let own = format!("http://localhost:{}", server.address.port());
+    assert_eq!(ask(server.address, "GET", path, &[("origin", &own)], b"").status, 200);
+}
+
+#[test]
+fn support_lifts_a_hold_and_is_named() {
+    let server = Server::with_tokens();
+    let address = server.address;
+    let as_role = |role: &str, method: &str, path: &str, body: &str| {
+        ask(address, method, path, &[("authorization", &bearer(role))], body.as_bytes())
+    };
+    as_role("ledger", "POST", "/v1/operations", &transfer("a1", "w1", "150000.00"));
+    let held = as_role("support", "GET", "/v1/restrictions?kind=hold", "").json();
+    assert_eq!(held["total"], 1);
+    assert_eq!(held["restrictions"][0]["op_id"], "a1");
+
+    let missing = as_role("support", "POST", "/v1/wallets/w1/identity-confirmed", "{}").problem(400);
+    assert_eq!((&missing["code"], &missing["field"]), (&"missing_field".into(), &"proof".into()));
+    let unknown = as_role("support", "POST", "/v1/wallets/w1/identity-confirmed", r#"{"prof":"pin"}"#).problem(400);
+    assert!(unknown["detail"].as_str().is_some_and(|detail| detail.contains("prof")), "{unknown}");
+
+    let body = r#"{"proof":"agreed","actor":"somebody else"}"#;
+    let lifted = as_role("support", "POST", "/v1/wallets/w1/identity-confirmed", body).json();
+    let commands: Vec<&str> =
+        lifted["commands"].as_array().expect("commands").iter().filter_map(|c| c["command"].as_str()).collect();
+    assert_eq!(commands, ["lift", "release"]);
+    let sent = as_role("support", "GET", &format!("/v1/operations/{}", lifted["seq"]), "").json();
+    assert_eq!(sent["operation"]["actor"], "support-token");
+    assert_eq!(as_role("support", "GET", "/v1/restrictions", "").json()["total"], 0);
+    assert_eq!(SUPPORT_EVENTS.len(), 7);
+}
+
+#[test]
+fn a_decision_says_why_and_what_would_have_to_be_different() {
+    let server = Server::start("");
+    post(server.address, "/v1/operations", &transfer("a1", "w1", "150000.00"));
+    let decision = get(server.address, "/v1/decisions/1").json();
+    assert_eq!(decision["operation"]["amount"], "150000.00");
+    let condition = &decision["why"][0]["conditions"][0];
+    assert_eq!(condition["text"], "amount > 100_000 KZT");
+    assert_eq!(condition["needed"], "amount <= 100_000 KZT");
+    assert_eq!(condition["values"]["amount"], "150000.00");
+    let wallet = get(server.address, "/v1/wallets/w1").json();
+    assert_eq!(wallet["waiting"][0]["op_id"], "a1");
+    assert_eq!(wallet["decisions"][0]["seq"], 1);
+    let rules = get(server.address, "/v1/rules").json();
+    let rules = rules["rules"].as_array().expect("rules");
+    let rule = rules.iter().find(|rule| rule["id"] == "transfer-over-100k").expect("the rule");
+    assert_eq!((&rule["hits"], &rule["last_match"]["seq"]), (&1.into(), &1.into()));
+    let rule = get(server.address, "/v1/rules/transfer-over-100k").json();
+    assert!(rule["text"].as_str().is_some_and(|text| text.starts_with("rule: transfer-over-100k")));
+}
+
+#[test]
+fn a_long_poll_ends_with_the_next_decision() {
+    let server = Server::start("");
+    let address = server.address;
+    let poll = thread::spawn(move || get(address, "/v1/decisions?after=0&wait=30s").json());
+    post(address, "/v1/operations", &transfer("a1", "w1", "5.00"));
+    assert_eq!(poll.join().expect("an answer")["next"], 1);
+    let empty = get(address, "/v1/decisions?after=1").json();
+    assert_eq!((&empty["next"], empty["decisions"].as_array().map(Vec::len)), (&1.into(), Some(0)));
+}
+
+/// Reads events until there are so many; returns their ids and the ids in their data.
+fn events(address: SocketAddr, headers: &[(&str, &str)], path: &str, count: usize) -> Vec<(String, u64)> {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    let mut all = vec![("accept", "text/event-stream")];
+    all.extend_from_slice(headers);
+    stream.write_all(&request("GET", path, &all, b"")).expect("a request");
+    let mut found = Vec::new();
+    let mut id = String::new();
+    for line in BufReader::new(stream).lines() {
+        let line = line.expect("a line");
+        if let Some(value) = line.strip_prefix("id: ") {
+            value.clone_into(&mut id);
+        }
+        if let Some(data) = line.strip_prefix("data: ") {
+            let data: Value = serde_json::from_str(data).expect("JSON");
+            found.push((id.clone(), data["seq"].as_u64().expect("a number")));
+            if found.len() == count {
+                break;
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn events_carry_their_number_and_go_on_after_it() {
+    let server = Server::start("");
+    let address = server.address;
+    for number in 1..=3 {
+        post(address, "/v1/operations", &transfer(&format!("a{number}"), "w1", "5.00"));
+    }
+    let reader = thread::spawn(move || events(address, &[], "/v1/decisions?after=1", 3));
+    post(address, "/v1/operations", &transfer("a4", "w1", "5.00"));
+    let expected: Vec<(String, u64)> = (2..=4).map(|seq: u64| (seq.to_string(), seq)).collect();
+    assert_eq!(reader.join().expect("events"), expected);
+    let resumed = events(address, &[("last-event-id", "3")], "/v1/decisions?after=0", 1);
+    assert_eq!(resumed, [(String::from("4"), 4)]);
+}
+
+#[test]
+fn too_many_requests_a_second_are_told_to_wait() {
+    let server = Server::start("[http]\nrate_per_second = 5\n");
+    let answers: Vec<Answer> = (0..50).map(|_| get(server.address, "/v1/session")).collect();
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("a refusal");
+    refused.problem(429);
+    assert!(refused.head.contains("retry-after: 1"));
+    assert!(answers.iter().any(|answer| answer.status == 200));
+}
+
+#[test]
+fn stopping_ends_polls_and_streams() {
+    let mut server = Server::start("");
+    let address = server.address;
+    let poll = thread::spawn(move || get(address, "/v1/decisions?after=0&wait=60s").status);
+    let stream =
+        thread::spawn(move || raw(address, &request("GET", "/v1/decisions", &[("accept", "text/event-stream")], b"")));
+    // Both have been let in once a third request is answered after them.
+    while get(address, "/metrics").json_line("kuzet_sse_subscribers ") != Some(1) {}
+    server.running.take().expect("a service").stop();
+    assert_eq!(poll.join().expect("an answer"), 200);
+    assert!(stream.join().expect("an end").starts_with(b"HTTP/1.1 200"));
+    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+}
+
+impl Answer {
+    /// Reads one sample of a metrics page.
+    fn json_line(&self, name: &str) -> Option<u64> {
+        let text = String::from_utf8_lossy(&self.body);
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+}
+
+#[test]
+fn metrics_are_as_prometheus_likes_them() {
+    let server = Server::start("");
+    post(server.address, "/v1/operations", &transfer("a1", "w1", "150000.00"));
+    post(server.address, "/v1/operations", "{}");
+    let page = get(server.address, "/metrics");
+    let text = String::from_utf8(page.body).expect("text");
+    for line in [
+        "kuzet_operations_total{type=\"transfer\"} 1",
+        "kuzet_rejected_total{code=\"missing_field\"} 1",
+        "kuzet_decisions_total{verdict=\"hold\"} 1",
+        "kuzet_commands_total{command=\"hold\"} 1",
+        "kuzet_restrictions_active{kind=\"hold\"} 1",
+        "kuzet_matches_total{mode=\"enforce\",rule=\"transfer-over-100k\"} 1",
+        "kuzet_stage_seconds_count{stage=\"commit\"} 2",
+        "kuzet_stage_seconds_count{stage=\"end_to_end\"} 2",
+        "kuzet_ready 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+    }
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool, of Debian's package prometheus (`make tools` installs it)");
+    promtool.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("promtool reads");
+    let output = promtool.wait_with_output().expect("promtool ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.trim().is_empty(), "{said}");
+}
+
+#[test]
+fn the_console_is_served_with_a_strict_policy() {
+    let server = Server::start("");
+    let page = get(server.address, "/");
+    assert_eq!(page.status, 200);
+    assert!(page.head.contains("content-security-policy: default-src 'none'"), "{}", page.head);
+    let tag = page.head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a tag").to_owned();
+    assert_eq!(ask(server.address, "GET", "/", &[("if-none-match", &tag)], b"").status, 304);
+    assert!(get(server.address, "/app.js").head.contains("text/javascript"));
+}
+
+#[test]
+fn the_document_names_every_endpoint() {
+    let server = Server::start("");
+    let document = get(server.address, "/openapi.json").json();
+    for endpoint in ENDPOINTS {
+        let method = if endpoint.is_post { "post" } else { "get" };
+        let operation = &document["paths"][endpoint.path][method];
+        assert_eq!(operation["operationId"], endpoint.name);
+    }
+}
+
+#[test]
+fn a_certificate_makes_it_tls() {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
+    let server = Server::start(&format!(
+        "[http]\n[http.tls]\ncertificate = \"{data}/certificate.pem\"\nkey = \"{data}/key.pem\"\n"
+    ));
+    let plain = raw(server.address, &request("GET", "/healthz", &[], b""));
+    assert!(!plain.starts_with(b"HTTP/1.1 200"), "plain text is not answered");
+
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+    use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto};
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(format!("{data}/certificate.pem")).expect("a certificate");
+    roots.add(certificate).expect("a root");
+    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(server.address).expect("a connection"));
+    stream.write_all(&request("GET", "/healthz", &[], b"")).expect("a request");
+    let mut answer = Vec::new();
+    drop(stream.read_to_end(&mut answer));
+    assert_eq!(Answer::parse(&answer).json()["alive"], true);
+}
