@@ -12,11 +12,12 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test demo bench bench-counts lint
+.PHONY: help tools test demo digest bench bench-counts lint
 
 help:
 	@echo "make test   install what is missing, check the format and lints, run every test"
-	echo "make demo   simulate a day of 1,000 wallets, decide it, print the digest"
+	@echo "make demo   the service with a simulated day: console, decisions as they fall; Ctrl-C ends it"
+	@echo "make digest simulate a day of 1,000 wallets, decide it, print the most telling decisions"
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
@@ -61,7 +62,12 @@ test:
 	awk '/^test result:/ { passed += $$4; failed += $$6; skipped += $$8 }
 	     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed == 0 }' target/test.log
 
+# The service at work: the console's address first, then decisions as they fall; Ctrl-C ends with a summary.
 demo: tools
+	@cargo build --release $(LOCKED)
+	exec target/release/kuzet demo
+
+digest: tools
 	@cargo build --release $(LOCKED)
 	mkdir -p $(DEMO)
 	kuzet=target/release/kuzet

@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::DateTime;
+use chrono_tz::Asia::Almaty;
 use clap::Args;
 use serde::Deserialize;
 
@@ -244,7 +246,8 @@ fn line(shown: &Shown, is_colour: bool) -> String {
         (true, "hold") => ("\u{1b}[33m", "\u{1b}[0m"),
         (true, _) => ("\u{1b}[31m", "\u{1b}[0m"),
     };
-    let at = shown.occurred_at.get(11..19).unwrap_or_default();
+    let at = DateTime::parse_from_rfc3339(&shown.occurred_at).map(|at| at.with_timezone(&Almaty).format("%H:%M:%S"));
+    let at = at.map(|at| at.to_string()).unwrap_or_default();
     let rules: Vec<&str> =
         shown.matches.iter().filter(|found| found.mode == "enforce").map(|found| &*found.rule).collect();
     let commands: Vec<&str> = shown.commands.iter().map(|command| &*command.command).collect();
