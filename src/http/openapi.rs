@@ -38,7 +38,7 @@ pub(super) fn document(has_tokens: bool) -> Value {
         "paths": paths,
         "components": {
             "schemas": {
-                "Operation": bare(schema::operation()),
+                "Operation": operation_schema(),
                 "Decision": bare(schema::decision()),
                 "Rejected": bare(schema::rejected()),
                 "Problem": bare(schema_for!(Details).to_value()),
@@ -55,6 +55,17 @@ fn bare(mut schema: Value) -> Value {
         object.remove("$schema");
     }
     schema
+}
+
+/// The operation without what generators of clients and of test data cannot follow: that the amount is
+/// above 0, and which fields each type needs. `kuzet schema operation` says it all.
+fn operation_schema() -> Value {
+    let mut operation = bare(schema::operation());
+    operation["properties"]["amount"]["pattern"] = "^[0-9]{1,15}(\\.[0-9]{1,2})?$".into();
+    if let Some(object) = operation.as_object_mut() {
+        object.remove("allOf");
+    }
+    operation
 }
 
 fn reference(name: &str) -> Value {
@@ -148,8 +159,9 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             "limit" => json!({"type": "integer", "minimum": 1, "maximum": 1000}),
             "from" | "offset" => json!({"type": "integer", "minimum": 0}),
             "after" => json!({"type": "integer"}),
-            "wait" | "older_than" => json!({"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h|d)?$"}),
-            "kind" => json!({"enum": ["monitor", "block", "hold"]}),
+            "wait" => json!({"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h|d)?$"}),
+            "older_than" => json!({"type": "string", "pattern": "^([0-9]{1,6}(ms|s|m|h|d)?)?$"}),
+            "kind" => json!({"enum": ["", "monitor", "block", "hold"]}),
             _ => json!({"type": "string"}),
         };
         parameters.push(json!({"name": name, "in": "query", "description": description, "schema": schema}));

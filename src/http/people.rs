@@ -144,6 +144,7 @@ pub(super) async fn wallet(State(api): State<Shared>, Path(id): Path<String>) ->
 /// `GET /v1/restrictions`
 pub(super) async fn restrictions(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
     known(&parameters, &["kind", "rule", "older_than", "limit", "offset"])?;
+    // `?kind=&rule=` asks for all kinds and rules.
     let get = |name: &str| parameters.0.get(name).filter(|value| !value.is_empty());
     if let Some(kind) = get("kind").filter(|kind| !["monitor", "block", "hold"].contains(&kind.as_str())) {
         let shown: String = kind.chars().take(32).collect();

@@ -35,6 +35,7 @@ pub struct Details {
     pub text: Option<String>,
     /// Every error with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub errors: Vec<serde_json::Value>,
 }
 
