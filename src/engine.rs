@@ -5,6 +5,7 @@
 //! fetched [`SharedView`], [`Engine::apply`] makes the outcome's changes count. An operation is decided in one
 //! place, [`decide::decide`], whoever runs it.
 
+pub mod backfill;
 pub mod decide;
 pub mod enrich;
 pub mod evaluate;

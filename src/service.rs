@@ -6,6 +6,7 @@
 //!
 //! Knows nothing of HTTP, of configuration files or of folders.
 
+pub mod backfill;
 pub mod book;
 pub mod checkpoint;
 pub mod recovery;

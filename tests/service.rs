@@ -191,6 +191,38 @@ then:
   - hold
 "#;
 
+/// Its window is not one that the log of operations fills.
+const CALM_BURST: &str = r#"
+rule: burst
+clauses: ["7.15"]
+title: {kk: "көп", ru: "много", en: "burst"}
+owner: tests
+mode: enforce
+on: transfer
+on_missing: skip
+when: last(transfer.amount by wallet within 1h) > 0 KZT
+then:
+  - hold
+"#;
+
+/// Fires on every debit and shows what its windows hold.
+const SHOWING: &str = r#"
+rule: showing
+clauses: ["7.15"]
+title: {kk: "көрсету", ru: "показ", en: "showing"}
+owner: tests
+mode: shadow
+on: [transfer, payment, cash_out]
+when: |
+  count(payment where amount > 1_000 KZT by wallet within 3h) >= 0
+  and sum(debit.amount by wallet today) >= 0 KZT
+  and distinct(transfer.counterparty.wallet_id by wallet within 30h) >= 0
+  and count(transfer into wallet within 7h) >= 0
+  and count(login by wallet, ip within 2d) >= 0
+then:
+  - monitor
+"#;
+
 fn modes(service: &Service, seq: u64) -> Vec<(String, String)> {
     let bytes = service.store().item(Stream::Decisions, seq).expect("a store").expect("a decision");
     let decision: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
@@ -202,7 +234,7 @@ fn modes(service: &Service, seq: u64) -> Vec<(String, String)> {
 #[test]
 fn a_window_added_by_a_reload_only_watches_until_it_has_been_fed_for_its_length() {
     let folder = tempfile::tempdir().expect("a folder");
-    let next: Arc<Mutex<Vec<&str>>> = Arc::new(Mutex::new(vec![BURST]));
+    let next: Arc<Mutex<Vec<&str>>> = Arc::new(Mutex::new(vec![CALM_BURST]));
     let load: LoadRules = {
         let next = Arc::clone(&next);
         Arc::new(move || with_rules(&next.lock().expect("no panic")))
@@ -220,11 +252,11 @@ fn a_window_added_by_a_reload_only_watches_until_it_has_been_fed_for_its_length(
     assert_eq!(warming(&service).as_deref(), Some("2026-03-02T11:01:00Z"));
     // Its window is empty at first: the two before it do not count.
     submit(&service, &[transfer(3, "10:02:00"), transfer(4, "10:03:00"), transfer(5, "10:04:00")]);
-    assert_eq!(modes(&service, 4), []);
-    assert_eq!(modes(&service, 5), [("burst".to_owned(), "shadow".to_owned())]);
+    assert_eq!(modes(&service, 3), []);
+    assert_eq!(modes(&service, 4), [("burst".to_owned(), "shadow".to_owned())]);
     // It goes on warming over a restart, and then acts.
     service.stop();
-    let service = start(folder.path(), with_rules(&[BURST]).expect("rules"), load);
+    let service = start(folder.path(), with_rules(&[CALM_BURST]).expect("rules"), load);
     assert_eq!(warming(&service).as_deref(), Some("2026-03-02T11:01:00Z"));
     submit(&service, &[transfer(6, "11:00:59.999"), transfer(7, "11:01:00")]);
     assert_eq!(modes(&service, 6), [("burst".to_owned(), "shadow".to_owned())]);
@@ -271,6 +303,34 @@ fn windows_that_stay_keep_what_they_hold_over_a_reload() {
     submit(&service, &[equal(11).into_bytes()]);
     let names: Vec<String> = modes(&service, 11).into_iter().map(|(rule, _)| rule).collect();
     assert!(names.contains(&"equal-transfers-in-hour".to_owned()), "{names:?}");
+}
+
+#[test]
+fn a_window_added_by_a_reload_is_filled_from_the_log_of_operations() {
+    let records = simulated(6_000, 13);
+    let always = tempfile::tempdir().expect("a folder");
+    let rules = with_rules(&[SHOWING]).unwrap_or_else(|refused| panic!("{}", refused.text));
+    let service = start(always.path(), rules.clone(), fixed(&rules));
+    submit(&service, &records);
+    let expected = decisions(&service);
+
+    for before in [1, 700, 3_000, 5_900] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let service = start(folder.path(), shipped(), Arc::new(|| with_rules(&[SHOWING])));
+        submit(&service, &records[..before]);
+        service.reload(now()).expect("a service that runs").expect("rules that are right");
+        submit(&service, &records[before..before + 50]);
+        // As a killed process would leave it: what was filled in must be in the store.
+        let killed = tempfile::tempdir().expect("a folder");
+        std::fs::copy(folder.path().join(FILE), killed.path().join(FILE)).expect("a copy");
+        let service = start(killed.path(), rules.clone(), fixed(&rules));
+        submit(&service, &records[before + 50..]);
+        let found = decisions(&service);
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected).skip(before) {
+            assert_eq!(String::from_utf8_lossy(found), String::from_utf8_lossy(expected), "switched after {before}");
+        }
+    }
 }
 
 #[test]

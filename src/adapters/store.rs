@@ -262,6 +262,44 @@ impl Store {
         Ok(())
     }
 
+    /// Walks the blocks of a stream as they are stored, in order, until the visitor says so.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the visitor fails.
+    pub fn each_raw_block(
+        &self,
+        stream: Stream,
+        mut visit: impl FnMut(u64, &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(stream.table()).map_err(access("read"))?;
+        for entry in table.iter().map_err(access("read"))? {
+            let (key, value) = entry.map_err(access("read"))?;
+            if !visit(key.value(), value.value())? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the block that holds an item, with the number of its first.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the block is damaged.
+    pub fn block_of(&self, stream: Stream, number: u64) -> Result<Option<(u64, Block)>, StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(stream.table()).map_err(access("read"))?;
+        let found = table.range(..=number).map_err(access("read"))?.next_back();
+        let Some((key, value)) = found.transpose().map_err(access("read"))? else { return Ok(None) };
+        let first = key.value();
+        let block = Block::read(value.value()).map_err(|source| StoreError::Record {
+            what: stream.name(),
+            number: first,
+            source,
+        })?;
+        Ok(Some((first, block)))
+    }
+
     /// Reads a note.
     ///
     /// # Errors

@@ -292,7 +292,7 @@ fn residual_fields(definition: &Aggregate) -> Vec<Field> {
 }
 
 /// Collects the fields of the past operation that a condition reads.
-fn past_fields(condition: &Condition, found: &mut Vec<Field>) {
+pub(super) fn past_fields(condition: &Condition, found: &mut Vec<Field>) {
     match condition {
         Condition::Literal(_) | Condition::FlagAggregate(_) | Condition::ClausesHas(_) | Condition::Matched(_) => {}
         Condition::Not(inner) => past_fields(inner, found),

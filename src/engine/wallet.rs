@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::Time;
 
+use super::backfill::merge;
 use super::index::Index;
 use super::outcome::Changes;
 use super::plan::{Plan, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
@@ -277,6 +278,14 @@ impl Wallet {
         if self.row_count(plan) > SCANNED_ROWS_MAX {
             self.build_index(plan);
         }
+    }
+
+    /// Puts rows of the past into the log, in the order of their decisions.
+    pub fn backfill(&mut self, plan: &Plan, past: &[Vec<u64>]) {
+        let rows = merge(plan, self.live(), past, self.arrivals);
+        let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
+        rare.index = None;
+        self.restore(plan, self.newest(), self.arrivals, rows, rare);
     }
 
     /// Brings the record into the layout of other rules.

@@ -54,22 +54,9 @@ impl Checkpoint {
         while let Some(number) = self.next
             && self.credit > 0
         {
-            let (group, is_wallets) = (number % GROUPS, number < GROUPS);
-            let raw = if is_wallets {
-                encode_group(engine.wallets(), group, layout)
-            } else {
-                shared.encode_group(group, layout)
-            };
-            let bytes = fold(&raw, Time::from_nanos(0));
-            let cost = (bytes.len() as u64).max(GROUP_BYTES_MIN);
+            let cost = add_group(number, commit, engine, shared, layout).max(GROUP_BYTES_MIN);
             self.round_bytes += cost;
             self.credit = self.credit.saturating_sub(cost);
-            let group = u32::try_from(group).unwrap_or(u32::MAX);
-            if is_wallets {
-                commit.wallets.push((group, bytes))
-            } else {
-                commit.windows.push((group, bytes))
-            }
             self.next = Some(number + 1).filter(|next| *next < 2 * GROUPS);
             if self.next.is_none() {
                 commit.forget_journals = Some(self.began);
@@ -77,4 +64,27 @@ impl Checkpoint {
             }
         }
     }
+
+    /// Adds every group at once, and ends the round.
+    pub fn add_all_to(&mut self, commit: &mut Commit, engine: &Engine, shared: &MemoryStore, layout: u64) {
+        let bytes = (0..2 * GROUPS).map(|number| add_group(number, commit, engine, shared, layout)).sum();
+        commit.forget_journals = Some(commit.position.batch);
+        *self = Self { next: None, journal_bytes: 0, round_bytes: bytes, credit: 0, ..*self };
+    }
+}
+
+/// Adds one group, wallets first, then windows; returns its bytes.
+fn add_group(number: usize, commit: &mut Commit, engine: &Engine, shared: &MemoryStore, layout: u64) -> u64 {
+    let (group, is_wallets) = (number % GROUPS, number < GROUPS);
+    let raw =
+        if is_wallets { encode_group(engine.wallets(), group, layout) } else { shared.encode_group(group, layout) };
+    let bytes = fold(&raw, Time::from_nanos(0));
+    let length = bytes.len() as u64;
+    let group = u32::try_from(group).unwrap_or(u32::MAX);
+    if is_wallets {
+        commit.wallets.push((group, bytes))
+    } else {
+        commit.windows.push((group, bytes))
+    }
+    length
 }

@@ -24,6 +24,7 @@ use crate::operation::decode::{Rejection, encode_rejection};
 use crate::pipeline::{Answer, Decided, Pipeline, Record, Stages};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
+use super::backfill;
 use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULE_STATS, NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
 use super::views::WalletView;
@@ -174,8 +175,8 @@ impl Worker {
                 reply.send(()).unwrap_or(());
             }
             Job::Rules { rules, at, reply } => {
-                self.switch(rules, at);
-                let committed = self.commit_notes(queue);
+                let was_filled = self.switch(&rules, at);
+                let committed = self.commit_notes(was_filled, queue);
                 let is_over = committed.is_break();
                 drop(reply.send(if is_over { Err(Unavailable::Stopping) } else { Ok(()) }));
                 return committed;
@@ -185,26 +186,32 @@ impl Worker {
         ControlFlow::Continue(())
     }
 
-    /// Decides by other rules from now on; what windows of both hold is kept.
-    fn switch(&mut self, rules: Arc<RuleSet>, at: Time) {
+    /// Decides by other rules from now on. What windows of both hold is kept; new ones are filled from the
+    /// log of operations where it goes back far enough. Returns whether any was.
+    fn switch(&mut self, rules: &Arc<RuleSet>, at: Time) -> bool {
         let engine = &mut self.pipeline.engine;
         let before = RulesNote { states: states_of(engine.plan()), young: std::mem::take(&mut self.young) };
         let previous = Arc::clone(&engine.plan().rules);
-        let plan = Plan::new(rules, self.settings.engine);
+        let plan = Plan::new(Arc::clone(rules), self.settings.engine);
         self.young = young_after(&plan, &before, self.newest);
-        let plan = Arc::new(plan.with_young_windows(&self.young));
         let layout = Layout::of(&plan);
         let way = Translation::between(&self.layout, &layout);
-        engine.switch(Arc::clone(&plan), &way);
+        engine.switch(Arc::new(plan), &way);
         if !way.is_identity() {
             self.pipeline.store.translate(&way);
         }
         (self.layout_id, self.layout) = (layout.id(), layout);
+        let filled = backfill::fill(&self.store, &mut self.pipeline, &self.young, self.newest);
+        self.young.retain(|(state, _)| !filled.contains(state));
+        let plan = Plan::new(Arc::clone(rules), self.settings.engine).with_young_windows(&self.young);
+        let plan = Arc::new(plan);
+        self.pipeline.engine.switch(Arc::clone(&plan), &Translation::between(&self.layout, &self.layout));
         self.notes_rules = true;
         let mut shown = write(&self.outlets.shown.rules);
         // The same rules again are no set to go back to.
         let previous = if previous.hash == plan.rules.hash { shown.previous.take() } else { Some(previous) };
         *shown = super::RulesInUse { plan, loaded_at: at, previous, refused: None };
+        !filled.is_empty()
     }
 
     fn decide(&mut self, batch: Batch, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
@@ -304,10 +311,14 @@ impl Worker {
         self.noted_stats_seq = stats.seq;
     }
 
-    /// Commits what belongs to no operation.
-    fn commit_notes(&mut self, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
+    /// Commits what belongs to no operation, with the whole state if asked.
+    fn commit_notes(&mut self, with_state: bool, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
         let mut commit = Commit { position: self.position, ..Commit::default() };
         self.add_notes(&mut commit);
+        if with_state {
+            // No journal tells of what was filled in.
+            self.checkpoint.add_all_to(&mut commit, &self.pipeline.engine, &self.pipeline.store, self.layout_id);
+        }
         match self.store.commit(&commit) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => self.commit_again(&commit, error, queue),

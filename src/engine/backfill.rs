@@ -1,0 +1,171 @@
+//! Fills windows that a reload added from operations of the past.
+//!
+//! The operations are those a log kept, in their order. An operation that was refused, or that did not
+//! happen after all, is in no window. Windows that depend on more than the operation itself (runs, ages,
+//! matches, whether a wallet was blocked) cannot be filled.
+
+use std::collections::{HashMap, HashSet};
+
+use compact_str::CompactString;
+
+use crate::operation::content::id_hash;
+use crate::operation::{OperationType, Time};
+use crate::rules::program::{Field, Function, Scope, Stream, Window};
+
+use super::Engine;
+use super::enrich::Enriched;
+use super::evaluate::Facts as _;
+use super::judge::Memo;
+use super::plan::{Plan, PlannedAggregate, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ, past_fields};
+use super::shared::{SharedChange, SharedKey, SharedView};
+use super::wallet::{FLAG_CANCELLED, FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED};
+use super::window::Entry;
+
+/// Collects what windows would hold had they always been there.
+#[derive(Debug)]
+pub struct Backfill {
+    windows: Vec<usize>,
+    /// Operations that were cancelled later, by wallet and id.
+    cancelled: HashSet<(u64, u128)>,
+    rows: HashMap<(u64, CompactString), Vec<Vec<u64>>>,
+    shared: Vec<SharedChange>,
+}
+
+/// Tells whether a window can be filled from operations alone.
+#[must_use]
+pub fn can_be_filled(aggregate: &PlannedAggregate) -> bool {
+    let definition = &aggregate.definition;
+    let by_function = match definition.function {
+        Function::Count
+        | Function::Sum
+        | Function::Distinct
+        | Function::Min
+        | Function::Max
+        | Function::Avg
+        | Function::Any
+        | Function::None => true,
+        Function::Last | Function::Streak | Function::Age => false,
+    };
+    let mut fields: Vec<Field> = aggregate.key_past.clone();
+    fields.extend(definition.value.clone());
+    for condition in definition.filter.iter().chain(&definition.residual) {
+        past_fields(condition, &mut fields);
+    }
+    let by_state = fields.iter().any(|field| matches!(field, Field::WalletIsBlocked | Field::WalletIsMonitored));
+    by_function && !by_state && matches!(definition.stream, Stream::Operations(_))
+}
+
+/// Returns the time from which on operations matter to a window when the newest is at `newest`.
+#[must_use]
+pub fn needed_from(aggregate: &PlannedAggregate, newest: Time) -> Time {
+    let lateness = match aggregate.definition.window {
+        Window::Within(length) | Window::Quiet(length) => aggregate.retention - length,
+        Window::Today | Window::ThisMonth => 0,
+    };
+    newest.minus(aggregate.retention).minus(lateness)
+}
+
+impl Backfill {
+    /// Starts to fill these windows of the plan in use.
+    #[must_use]
+    pub fn new(windows: Vec<usize>) -> Self {
+        Self { windows, cancelled: HashSet::new(), rows: HashMap::new(), shared: Vec::new() }
+    }
+
+    /// Looks at every operation once before the first is added: some of them cancel others.
+    pub fn foresee(&mut self, operation: &Enriched<'_>, was_refused: bool) {
+        if operation.operation.kind == OperationType::Cancelled
+            && !was_refused
+            && let Some(ref_op_id) = operation.operation.ref_op_id.as_deref()
+        {
+            self.cancelled.insert((operation.wallet, id_hash(ref_op_id)));
+        }
+    }
+
+    /// Adds an operation that was decided with this sequence number.
+    pub fn add(&mut self, engine: &Engine, operation: &Enriched<'_>, seq: u64, was_refused: bool) {
+        if was_refused || self.cancelled.contains(&(operation.wallet, operation.id)) {
+            return;
+        }
+        let plan = engine.plan();
+        let (view, mut memo) = (SharedView::default(), Memo::default());
+        memo.start(plan.aggregates.len());
+        let mut judge = engine.plain_judge(operation, &view, &mut memo);
+        judge.find_feeds();
+        let fed: Vec<usize> = self.windows.iter().copied().filter(|id| judge.feeds(*id)).collect();
+        if fed.is_empty() {
+            return;
+        }
+        let mut row = vec![0; plan.stride()];
+        row[ROW_AT] = operation.operation.occurred_at.nanos().cast_unsigned();
+        for (half, bytes) in operation.id.to_le_bytes().chunks_exact(8).enumerate() {
+            row[ROW_ID + half] = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
+        }
+        row[ROW_CONTENT] = operation.content;
+        row[ROW_FLAGS] = if operation.operation.kind.is_money() { FLAG_MONEY } else { 0 };
+        row[ROW_SEQ] = seq;
+        for (column, field) in plan.columns.iter().enumerate() {
+            row[ROW_HEADER + plan.mask_words + column] = judge.word(Scope::Past, field).unwrap_or(0);
+        }
+        for id in fed {
+            row[ROW_HEADER + id / 64] |= 1 << (id % 64);
+            let aggregate = &plan.aggregates[id];
+            let Some(key) = judge.feeding_key(aggregate).filter(|_| !aggregate.owned) else { continue };
+            let (at, value) = (operation.operation.occurred_at.nanos(), judge.value(aggregate));
+            let entry = Entry { at, op: operation.shared_op(), value };
+            self.shared.push(SharedChange::Insert { key: SharedKey { aggregate: id, key }, entry });
+        }
+        let wallet = (operation.wallet, CompactString::from(&*operation.operation.wallet_id));
+        self.rows.entry(wallet).or_default().push(row);
+    }
+
+    /// Puts what was collected into the wallets' records; returns what is for the shared windows.
+    pub fn finish(self, engine: &mut Engine) -> Vec<SharedChange> {
+        let plan = std::sync::Arc::clone(engine.plan());
+        for ((symbol, id), rows) in self.rows {
+            engine.wallets_mut().get_or_insert(symbol, &id).backfill(&plan, &rows);
+        }
+        self.shared
+    }
+}
+
+/// Puts rows of the past among those a record has, both in the order of their decisions; `arrivals` is
+/// how many rows the record was given so far. A row that is there already is in more windows from now on;
+/// one that had left the record comes back under an arrival number that was free since.
+#[must_use]
+pub fn merge(plan: &Plan, present: &[u64], past: &[Vec<u64>], arrivals: u64) -> Vec<u64> {
+    let stride = plan.stride();
+    let mut merged: Vec<u64> = Vec::with_capacity(present.len() + past.len() * stride);
+    let mut past = past.iter().peekable();
+    let mut free = 0;
+    let come_back = |row: &[u64], free: &mut u64, before: u64, merged: &mut Vec<u64>| {
+        if *free < before {
+            let start = merged.len();
+            merged.extend_from_slice(row);
+            merged[start + ROW_FLAGS] |= *free << 32;
+            *free += 1;
+        }
+    };
+    for row in present.chunks_exact(stride) {
+        let (arrival, is_match) = (row[ROW_FLAGS] >> 32, row[ROW_FLAGS] & FLAG_MATCH != 0);
+        // The row of an operation stands before those of its matches.
+        let is_before = |other: &&Vec<u64>| other[ROW_SEQ] < row[ROW_SEQ] + u64::from(is_match);
+        while let Some(older) = past.next_if(is_before) {
+            come_back(older, &mut free, arrival, &mut merged);
+        }
+        let start = merged.len();
+        merged.extend_from_slice(row);
+        if let Some(same) = past.next_if(|other| other[ROW_SEQ] == row[ROW_SEQ])
+            && row[ROW_FLAGS] & (FLAG_REFUSED | FLAG_CANCELLED) == 0
+        {
+            let mask = start + ROW_HEADER..start + ROW_HEADER + plan.mask_words;
+            merged[mask].iter_mut().zip(&same[ROW_HEADER..]).for_each(|(word, bits)| *word |= bits);
+            merged[start + ROW_HEADER + plan.mask_words..].copy_from_slice(&same[ROW_HEADER + plan.mask_words..]);
+        }
+        free = arrival + 1;
+    }
+    for newer in past {
+        come_back(newer, &mut free, arrivals, &mut merged);
+    }
+    merged
+}
