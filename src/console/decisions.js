@@ -225,13 +225,16 @@ function conditionTable(rule) {
   return v.table(columns, rows, t("condition")).element;
 }
 
+/** What a match was made of. The conditions are those of the rules in use, which may not be those of then. */
 function whyCard(rule) {
+  const isGone = rule.is_current === false && !rule.title;
   const head = h("div", { class: "rulehead" },
-    h("h3", {}, v.ruleLink(rule.rule, local(rule.title, rule.rule))),
+    h("h3", {}, isGone ? rule.rule : v.ruleLink(rule.rule, local(rule.title, rule.rule))),
     h("span", { class: "muted small dots" }, h("code", {}, rule.rule), h("span", {}, v.clausesText(rule.clauses)), v.modeBadge(rule.mode)));
   const source = rule.when?.trim();
-  return h("article", { class: "why" }, head,
-    rule.conditions?.length ? conditionTable(rule) : h("p", { class: "muted" }, source ? "" : t("no_condition")),
+  const changed = rule.is_current === false && h("p", { class: "muted small", "data-note": "changed" }, t(isGone ? "rule_gone" : "rule_changed"));
+  return h("article", { class: "why" }, head, changed,
+    rule.conditions?.length ? conditionTable(rule) : h("p", { class: "muted" }, source || isGone ? "" : t("no_condition")),
     rule.conditions?.length ? null : v.evidenceList(rule.evidence),
     source ? h("details", {}, h("summary", {}, t("rule_text")), h("pre", { tabindex: "0" }, source)) : null);
 }
