@@ -17,7 +17,7 @@ export async function restrictionsPage(page) {
   let titles = new Map();
 
   const columns = [
-    { title: t("col_age"), class: "nowrap" }, { title: t("col_kind") }, { title: t("col_subject"), class: "middle" }, { title: t("col_rule"), class: "wide" },
+    { title: t("col_age"), class: "nowrap" }, { title: t("col_kind") }, { title: t("col_subject"), class: "subject" }, { title: t("col_rule"), class: "wide" },
     { title: t("col_until") }, { title: t("col_waiting"), class: "right" }, { title: t("col_lifted_by"), class: "middle" }, can("support") && { title: t("col_actions") },
   ].filter(Boolean);
 
