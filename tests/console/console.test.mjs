@@ -472,6 +472,13 @@ test("the keyboard alone is enough", async () => {
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the skip link leads to the content");
+  for (let steps = 0; steps < 20 && (await page.evaluate(() => document.activeElement.dataset.action)) !== "confirm"; steps += 1) await page.keyboard.press("Tab");
+  for (const key of ["Enter", "Space", "Enter"]) await page.keyboard.press(key);
+  await page.locator("dialog[open] .outcome").getByText("Carry out operation").waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByText("This wallet has no restrictions.").waitFor();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the keyboard stays in the page");
   await close();
 });
 
