@@ -183,7 +183,9 @@ test("a new decision appears on the open page, and waits while the page is pause
   await page.locator(`tr[data-seq="${second.seq}"]`).waitFor();
   assert.equal(await rows(page).first().getAttribute("data-seq"), String(second.seq), "newest first");
 
-  await page.getByLabel("Verdict").selectOption("allow");
+  const small = await transfer(wallet, "1000.00");
+  await page.locator(`tr[data-seq="${small.seq}"]`).getByText("1\u2009000.00\u00a0₸").waitFor();
+  await page.getByLabel("Verdict").selectOption("challenge");
   await page.getByText("None of the loaded decisions fits the filters.").waitFor();
   await close();
 });
