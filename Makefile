@@ -21,15 +21,22 @@ help:
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
-# Cargo builds, a C compiler builds zstd, pkg-config finds what the system has.
+# Cargo builds, a C compiler builds zstd, pkg-config finds what the system has; the console is tested
+# in Chromium, driven from Node.js.
 tools:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
 	command -v pkg-config >/dev/null || missing+=(pkg-config)
+	command -v node >/dev/null || missing+=(nodejs)
+	command -v npm >/dev/null || missing+=(npm)
+	[ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
 	if [ $${#missing[@]} -gt 0 ]; then
 	    sudo=""; [ "$$(id -u)" -eq 0 ] || sudo="sudo"
 	    if command -v apt-get >/dev/null; then
-	        $$sudo apt-get update -qq && $$sudo apt-get install -y -qq "$${missing[@]}"
+	        # RUNLEVEL: what is installed must start nothing.
+	        apt() { $$sudo env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" >/dev/null; }
+	        apt update
+	        apt install -y --no-install-recommends "$${missing[@]}"
 	    elif command -v cc >/dev/null; then
 	        echo "kuzet: going on without $${missing[*]}"
 	    else

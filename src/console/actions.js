@@ -1,5 +1,5 @@
 // What support staff can do to a wallet: each action is a dialog, then one event, then its outcome.
-import { can, explain, get, post, segment } from "./api.js";
+import { can, explain, get, post, Problem, segment } from "./api.js";
 import { closeButton, openDialog } from "./dialog.js";
 import { h, replace } from "./dom.js";
 import { t, tn, word } from "./i18n.js";
@@ -8,7 +8,7 @@ import * as v from "./views.js";
 const ACTIONS = {
   confirm: { path: "identity-confirmed", title: "dialog_confirm_title", button: "action_confirm", form: confirmForm },
   unblock: { path: "wallet-unblock-requested", title: "dialog_unblock_title", button: "action_unblock", form: textForm("dialog_unblock_text") },
-  ip: { path: "ip-unblock-requested", title: "dialog_ip_title", button: "action_ip", form: textForm("dialog_ip_text", (target) => ({ ip: target.ip })) },
+  ip: { path: "ip-unblock-requested", title: "dialog_ip_title", button: "action_ip", form: addressForm },
   block: { path: "wallet-block-requested", title: "dialog_block_title", button: "action_block", form: textForm("dialog_block_text") },
   dispute: { path: "ownership-disputed", title: "dialog_dispute_title", button: "action_dispute", form: textForm("dialog_dispute_text") },
   fraud: { path: "fraud-reported", title: "dialog_fraud_title", button: "action_fraud", form: fraudForm },
@@ -45,7 +45,7 @@ function run(action, target, done) {
       submit.disabled = true;
       submit.textContent = t("sending");
       try {
-        const decision = await post(`/v1/wallets/${segment(target.wallet)}/${action.path}`, form.body());
+        const decision = await post(`/v1/wallets/${segment(form.wallet?.() ?? target.wallet)}/${action.path}`, form.body());
         showOutcome(content, close, decision);
         done?.(decision);
       } catch (error) {
@@ -68,11 +68,31 @@ function showOutcome(content, close, decision) {
   shut.focus();
 }
 
-function textForm(key, body = () => ({})) {
-  return (target) => {
-    const values = { wallet: v.walletLink(target.wallet), ip: h("code", {}, target.ip ?? "—") };
-    return { element: h("p", {}, tn(key, values)), body: () => body(target) };
-  };
+function textForm(key) {
+  return (target) => ({ element: h("p", {}, tn(key, { wallet: v.walletLink(target.wallet) })), body: () => ({}) });
+}
+
+/** A block of an address belongs to no wallet: support says for which client it is lifted. */
+function addressForm(target) {
+  const warning = h("p", { class: "warning", "aria-live": "polite" });
+  const field = h("input", { type: "text", id: "asked-by", required: true, maxlength: 64, autocomplete: "off", spellcheck: "false", onchange: look });
+  const wallet = () => field.value.trim();
+
+  async function look() {
+    const asked = wallet();
+    replace(warning);
+    if (!asked) return;
+    try {
+      await get(`/v1/wallets/${segment(asked)}`);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404 && asked === wallet()) replace(warning, t("wallet_unknown"));
+    }
+  }
+
+  const element = h("div", {},
+    h("p", {}, tn("dialog_ip_text", { ip: h("code", {}, target.ip) })),
+    h("label", { class: "field", for: "asked-by" }, t("dialog_ip_wallet")), field, warning);
+  return { element, wallet, body: () => ({ ip: target.ip }) };
 }
 
 function radios(legend, name, options, chosen, onchange) {

@@ -66,7 +66,7 @@ function header() {
   const session = api.session;
   search = h("input", { type: "search", id: "search", "aria-label": t("search_label"), placeholder: t("search_placeholder"), autocomplete: "off", spellcheck: "false" });
   const links = ["decisions", "restrictions", "rules"].map((name) => h("a", { href: `#/${name}`, "data-nav": name }, t(`nav_${name}`)));
-  const who = session && h("span", { class: "who muted small", "data-session": session.name }, t("signed_in", { name: session.name, roles: session.roles.join(", ") }));
+  const who = session && h("span", { class: "who muted small", "data-session": session.name }, session.auth ? t("signed_in", { name: session.name, roles: session.roles.join(", ") }) : t("no_tokens"));
   const logout = session?.auth && h("button", { type: "button", class: "quiet", "data-action": "logout", onclick: leave }, t("logout"));
   return h("header", { class: "top" },
     h("a", { href: "#/decisions", class: "brand" }, "kuzet"),

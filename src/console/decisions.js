@@ -1,5 +1,5 @@
 // The page of live decisions and the page of one decision.
-import { follow, get, segment } from "./api.js";
+import { each, follow, get, segment } from "./api.js";
 import { h, replace } from "./dom.js";
 import { credit, evidenceValue, isMoney, local, money, t, time, word } from "./i18n.js";
 import * as v from "./views.js";
@@ -7,6 +7,8 @@ import * as v from "./views.js";
 const FIRST = 200;
 const KEPT = 500;
 const FLUSH_MS = 150;
+const AMOUNTS_MS = 1000;
+const AMOUNTS_AT_ONCE = 5;
 
 /** Live decisions; `page` gives the element, the signal of leaving and the query. */
 export async function decisionsPage(page) {
@@ -47,7 +49,7 @@ export async function decisionsPage(page) {
   }
 
   function fillRules() {
-    const known = new Set([...titles.keys(), ...state.items.flatMap((item) => item.matches.map((match) => match.rule))]);
+    const known = new Set([...titles.keys(), ...state.items.flatMap((item) => [...item.matches, ...item.commands].map(({ rule }) => rule))]);
     if (filters.rule) known.add(filters.rule);
     replace(rules, h("option", { value: "" }, t("any")), [...known].sort().map((id) => h("option", { value: id, title: local(titles.get(id)) }, id)));
     rules.value = filters.rule;
@@ -69,7 +71,7 @@ export async function decisionsPage(page) {
   function fits(item) {
     return (!filters.verdict || item.verdict === filters.verdict) && (!filters.type || item.type === filters.type)
       && (!filters.wallet || item.wallet_id.includes(filters.wallet))
-      && (!filters.rule || item.matches.some((match) => match.rule === filters.rule));
+      && (!filters.rule || [...item.matches, ...item.commands].some(({ rule }) => rule === filters.rule));
   }
 
   const rowOf = (item) => v.decisionRow(columns, item, { titles });
@@ -86,7 +88,42 @@ export async function decisionsPage(page) {
     count.textContent = state.items.length ? t("shown", { n: shown, total: state.items.length }) : "";
     earlier.hidden = state.ended || !state.items.length;
     credit(body);
+    lookSoon();
   }
+
+  // The stream has no amounts: those of the rows on the screen are asked for, at most once a second.
+  let looks = 0;
+  async function lookSoon() {
+    looks += 1;
+    if (looks > 1) return;
+    for (let seen = 0; seen < looks && !page.signal.aborted;) {
+      seen = looks;
+      await new Promise((resolve) => setTimeout(resolve, AMOUNTS_MS));
+      await fillAmounts();
+    }
+    looks = 0;
+  }
+
+  async function fillAmounts() {
+    const places = [...table.body.querySelectorAll('[data-amount="unknown"]')].filter((place) => {
+      const { top, bottom } = place.closest("tr").getBoundingClientRect();
+      return bottom > 0 && top < innerHeight;
+    });
+    await each(places, AMOUNTS_AT_ONCE, async (place) => {
+      const seq = Number(place.closest("tr")?.dataset.seq);
+      const item = state.items.find((one) => one.seq === seq);
+      if (!item || page.signal.aborted) return;
+      place.dataset.amount = "asked";
+      try {
+        if (v.MOVES.includes(item.type)) ({ operation: item.operation } = await get(`/v1/operations/${seq}`, page.signal));
+      } catch {
+        // One that is no longer kept has no amount to show.
+      }
+      const amount = v.amountOf(item);
+      if (amount !== null) replace(place, money(amount));
+    });
+  }
+  addEventListener("scroll", lookSoon, { signal: page.signal });
 
   function renderState() {
     const [name, seconds] = state.paused ? ["paused"] : state.live;
@@ -211,7 +248,7 @@ function operationFacts(operation) {
 const HOLDS = { true: ["✓", "holds_yes", "yes"], false: ["✗", "holds_no", "no"], null: ["?", "holds_unknown", "unknown"] };
 
 function conditionTable(rule) {
-  const columns = [{ title: "", class: "icon" }, { title: t("condition"), class: "wide" }, { title: t("values") }, { title: t("needed"), class: "wide" }];
+  const columns = [{ title: t("holds_yes"), class: "icon" }, { title: t("condition"), class: "wide" }, { title: t("values") }, { title: t("needed"), class: "wide" }];
   const rows = rule.conditions.map((condition) => {
     const [sign, key, name] = HOLDS[String(condition.holds ?? null)] || HOLDS.null;
     return v.row(columns, [
@@ -225,13 +262,16 @@ function conditionTable(rule) {
   return v.table(columns, rows, t("condition")).element;
 }
 
+/** What a match was made of. The conditions are those of the rules in use, which may not be those of then. */
 function whyCard(rule) {
+  const isGone = rule.is_current === false && !rule.title;
   const head = h("div", { class: "rulehead" },
-    h("h3", {}, v.ruleLink(rule.rule, local(rule.title, rule.rule))),
+    h("h3", {}, isGone ? rule.rule : v.ruleLink(rule.rule, local(rule.title, rule.rule))),
     h("span", { class: "muted small dots" }, h("code", {}, rule.rule), h("span", {}, v.clausesText(rule.clauses)), v.modeBadge(rule.mode)));
   const source = rule.when?.trim();
-  return h("article", { class: "why" }, head,
-    rule.conditions?.length ? conditionTable(rule) : h("p", { class: "muted" }, source ? "" : t("no_condition")),
+  const changed = rule.is_current === false && h("p", { class: "muted small", "data-note": "changed" }, t(isGone ? "rule_gone" : "rule_changed"));
+  return h("article", { class: "why" }, head, changed,
+    rule.conditions?.length ? conditionTable(rule) : h("p", { class: "muted" }, source || isGone ? "" : t("no_condition")),
     rule.conditions?.length ? null : v.evidenceList(rule.evidence),
     source ? h("details", {}, h("summary", {}, t("rule_text")), h("pre", { tabindex: "0" }, source)) : null);
 }
@@ -255,7 +295,7 @@ export async function decisionPage(page, seq) {
           [t("ruleset"), h("span", { class: "id" }, decision.ruleset)],
         ]),
         decision.degraded?.length ? h("p", { class: "warning" }, t("degraded", { inputs: decision.degraded.join(", ") })) : null),
-      v.section(t("why_title"), why.length ? why.map(whyCard) : v.empty(t("why_none"))),
+      v.section(t("why_title"), why.length ? why.map(whyCard) : v.empty(t(decision.verdict === "allow" ? "why_none" : "why_restricted"))),
       v.section(t("commands_title"), v.commandList(decision.commands) || v.empty(t("commands_none"))),
       v.section(t("operation"), decision.operation ? operationFacts(decision.operation) : v.empty(t("operation_gone"))),
       v.json(decision));

@@ -11,6 +11,8 @@ export function openDialog(title, fill) {
     let result = null;
     dialog.addEventListener("close", () => {
       dialog.remove();
+      // What opened it may be gone by now: the keyboard goes on in the page, not before it.
+      if (document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
       resolve(result);
     });
     const close = (value = null) => {

@@ -17,7 +17,7 @@ export async function restrictionsPage(page) {
   let titles = new Map();
 
   const columns = [
-    { title: t("col_age"), class: "nowrap" }, { title: t("col_kind") }, { title: t("col_subject"), class: "middle" }, { title: t("col_rule"), class: "wide" },
+    { title: t("col_age"), class: "nowrap" }, { title: t("col_kind") }, { title: t("col_subject"), class: "subject" }, { title: t("col_rule"), class: "wide" },
     { title: t("col_until") }, { title: t("col_waiting"), class: "right" }, { title: t("col_lifted_by"), class: "middle" }, can("support") && { title: t("col_actions") },
   ].filter(Boolean);
 
@@ -54,7 +54,8 @@ export async function restrictionsPage(page) {
   const query = () => new URLSearchParams(Object.entries(filters).filter(([, value]) => value));
 
   function subject(restriction) {
-    const wallet = v.walletLink(restriction.wallet_id, "primary");
+    // A block of an address has no wallet.
+    const wallet = restriction.wallet_id === null ? null : v.walletLink(restriction.wallet_id, "primary");
     const ip = restriction.ip && h("div", {}, t("ip"), " ", h("code", {}, restriction.ip));
     const operation = restriction.op_id && h("div", { class: "muted small" }, t("operation"), " ", v.idSpan(restriction.op_id));
     return h("div", {}, wallet, ip, operation);

@@ -11,6 +11,7 @@ export const TYPES = [
 ];
 export const DEBITS = ["transfer", "payment", "cash_out", "redemption"];
 export const CREDITS = ["top_up", "refund"];
+export const MOVES = [...DEBITS, ...CREDITS];
 export const PROOFS = ["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"];
 export const SOURCES = ["client", "support", "issuer", "payment_system", "antifraud_centre", "law_enforcement"];
 
@@ -149,20 +150,22 @@ export function effects(decision) {
   return [...new Set(words)].join(", ");
 }
 
-/** Rules of a decision as links; those in shadow are told apart. */
+/** Rules of a decision as links: those that fired, then those whose earlier restrictions spoke. */
 export function matchLinks(decision, titles) {
-  if (!decision.matches?.length) return null;
-  return h("span", { class: "list" }, decision.matches.map((match) => {
-    const link = ruleLink(match.rule);
-    if (titles?.get(match.rule)) link.title = local(titles.get(match.rule));
-    return h("span", {}, link, match.mode === "shadow" ? h("span", { class: "tag" }, t("shadow")) : null);
+  const modes = new Map((decision.matches || []).map((match) => [match.rule, match.mode]));
+  const rules = new Set([...modes.keys(), ...(decision.commands || []).map((command) => command.rule)]);
+  if (!rules.size) return null;
+  return h("span", { class: "list" }, [...rules].map((rule) => {
+    const link = ruleLink(rule);
+    if (titles?.get(rule)) link.title = local(titles.get(rule));
+    return h("span", {}, link, modes.get(rule) === "shadow" ? h("span", { class: "tag" }, t("shadow")) : null);
   }));
 }
 
 export function decisionColumns(withWallet = true) {
   return [
     { title: t("col_time"), class: "nowrap" }, { title: t("col_verdict") }, { title: t("col_type") },
-    withWallet && { title: t("col_wallet") }, { title: t("col_amount"), class: "right" }, { title: t("col_rules") }, { title: t("col_effect") },
+    withWallet && { title: t("col_wallet"), class: "wallet" }, { title: t("col_amount"), class: "right" }, { title: t("col_rules") }, { title: t("col_effect") },
   ].filter(Boolean);
 }
 
@@ -173,7 +176,7 @@ export function decisionRow(columns, decision, { withWallet = true, titles = nul
     opened, verdictBadge(decision.verdict),
     [word("type_", decision.type), decision.late ? h("span", { class: "tag" }, t("late")) : null],
     withWallet && walletLink(decision.wallet_id),
-    amount === null ? "" : money(amount), matchLinks(decision, titles), effects(decision),
+    amount === null ? h("span", { "data-amount": "unknown" }) : money(amount), matchLinks(decision, titles), effects(decision),
   ].filter((cell) => cell !== false);
   return row(columns, cells, { "data-seq": decision.seq });
 }

@@ -12,7 +12,7 @@ function restrictionCards(wallet, done) {
   return h("ul", { class: "cards" }, wallet.restrictions.map((restriction) => h("li", { "data-restriction": restriction.restriction_id },
     h("div", { class: "cardhead" }, h("strong", {}, v.restrictionKind(restriction)), v.ruleLink(restriction.rule)),
     v.facts([
-      [t("col_age"), [ageText(restriction.age_seconds), " · ", time(restriction.from)]],
+      [t("col_age"), [ageText(restriction.age_seconds), " · ", time(restriction.from, true)]],
       [t("col_until"), v.untilText(restriction)],
       [t("col_lifted_by"), v.lifters(restriction.lifted_by)],
       restriction.ip && [t("ip"), h("code", {}, restriction.ip)],
@@ -37,7 +37,7 @@ function windowTable(wallet) {
   const rows = wallet.windows.map((window) => v.row(columns, [
     h("code", {}, window.aggregate),
     h("span", { class: "list" }, (window.rules || []).map((rule) => v.ruleLink(rule))),
-    /^\d+$/.test(window.value) ? h("span", { class: "num" }, numberText(window.value)) : evidenceValue(window.aggregate, window.value),
+    window.value === null ? "—" : /^\d+$/.test(window.value) ? h("span", { class: "num" }, numberText(window.value)) : evidenceValue(window.aggregate, window.value),
     window.entries === undefined || window.entries === null ? "—" : numberText(window.entries),
     window.clears_at ? time(window.clears_at, true) : t("clears_never"),
   ]));
@@ -59,9 +59,8 @@ export async function walletPage(page, id) {
     const body = h("div", { class: "page" },
       v.heading(title, h("span", { class: "muted" }, wallet.newest ? tn("wallet_newest", { time: time(wallet.newest) }) : t("wallet_no_ops"))),
       buttons ? h("div", { class: "buttons toolbar", role: "group", "aria-label": t("actions") }, buttons) : null,
-      h("div", { class: "columns" },
-        v.section(t("restrictions_active"), restrictionCards(wallet, page.again)),
-        v.section(t("waiting_title"), waitingList(wallet))),
+      v.section(t("restrictions_active"), restrictionCards(wallet, page.again)),
+      v.section(t("waiting_title"), waitingList(wallet)),
       v.section(t("timeline"), chart),
       v.section(t("windows_title"), windowTable(wallet)),
       v.section(t("recent_decisions"), wallet.decisions.length ? table.element : v.empty(t("decisions_empty")), h("p", {}, h("a", { href: `#/decisions?${query}` }, t("all_decisions")))));

@@ -1,0 +1,145 @@
+//! The console in a real browser against the real service: what `tests/console` checks, without tokens
+//! and with them. Node.js, npm and Chromium are needed; `make tools` installs them.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+const KUZET: &str = env!("CARGO_BIN_EXE_kuzet");
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const FILES: &[&str] = &["package.json", "package-lock.json", "console.test.mjs"];
+
+/// One browser at a time, and one installation of what drives it.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn without_tokens() {
+    check(&[]);
+}
+
+#[test]
+fn with_tokens() {
+    check(&["ledger", "support", "analyst"]);
+}
+
+fn check(roles: &[&str]) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let chromium = chromium();
+    let folder = install();
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let rules = scratch.path().join("rules");
+    copy(&Path::new(ROOT).join("rules"), &rules);
+    let tokens: Vec<(String, String)> = roles.iter().map(|role| token(role)).collect();
+    let blocks: String = tokens.iter().map(|(_, block)| block.as_str()).collect();
+    let service = Service::start(scratch.path(), &rules, &blocks);
+
+    let mut tests = Command::new("node");
+    tests.args(["--test", "--test-timeout=180000", "console.test.mjs"]).current_dir(&folder);
+    tests.env("CHROMIUM", chromium).env("KUZET_BIN", KUZET).env("KUZET_RULES", &rules).env("KUZET_URL", &service.url);
+    for (role, (secret, _)) in roles.iter().zip(&tokens) {
+        tests.env(format!("KUZET_TOKEN_{}", role.to_uppercase()), secret);
+    }
+    succeed(&mut tests, "the console does not do what it should");
+}
+
+/// Names the browser, after looking for everything that the package manager has to install.
+fn chromium() -> OsString {
+    let chromium = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
+    let runs = |program: &OsStr| Command::new(program).arg("--version").output().is_ok();
+    let is_complete = runs(OsStr::new("node")) && runs(OsStr::new("npm")) && runs(&chromium);
+    assert!(is_complete, "install nodejs (20 or newer), npm and chromium: `make tools`, or CHROMIUM=/path/of/it");
+    chromium
+}
+
+/// Copies the tests beside what they need, under `target`; returns the folder.
+fn install() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder").join("console");
+    let lock = |folder: &Path| fs::read(folder.join("package-lock.json")).ok();
+    let source = Path::new(ROOT).join("tests/console");
+    let is_there = folder.join("node_modules/playwright-core/package.json").is_file() && lock(&folder) == lock(&source);
+    fs::create_dir_all(&folder).expect("a folder under target");
+    for file in FILES {
+        fs::copy(source.join(file), folder.join(file)).expect("a copied file");
+    }
+    if !is_there {
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+        succeed(&mut npm, "npm did not install playwright-core");
+    }
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a new folder");
+    for entry in fs::read_dir(from).expect("a readable folder").flatten() {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("a copied file");
+        }
+    }
+}
+
+/// Makes a token; returns it with its block of the configuration.
+fn token(role: &str) -> (String, String) {
+    let name = format!("{role}-desk");
+    let mut command = Command::new(KUZET);
+    let output = succeed(command.env_clear().args(["config", "token", "--name", &name, "--roles", role]), "no token");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stderr).trim().to_owned(), text(&output.stdout))
+}
+
+#[track_caller]
+fn succeed(command: &mut Command, complaint: &str) -> Output {
+    let output = command.output().expect(complaint);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{complaint}:\n{}{}", text(&output.stdout), text(&output.stderr));
+    output
+}
+
+/// A running service; ends when it goes out of scope.
+struct Service {
+    process: Child,
+    url: String,
+}
+
+impl Service {
+    fn start(folder: &Path, rules: &Path, tokens: &str) -> Self {
+        let config = folder.join("kuzet.toml");
+        let (store, rules) = (folder.join("store"), rules.display());
+        let text = format!(
+            "[rules]\nfolder = '{rules}'\nwatch = false\n[store]\npath = '{}'\n[http]\nlisten = '127.0.0.1:0'\n{tokens}",
+            store.display()
+        );
+        fs::write(&config, text).expect("a written file");
+        let mut command = Command::new(KUZET);
+        command.env_clear().args(["--log-format", "json", "serve", "--config"]).arg(&config);
+        let process = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary has been built");
+        let mut service = Self { process, url: String::new() };
+        let mut lines = BufReader::new(service.process.stderr.take().expect("a pipe")).lines();
+        let mut log = String::new();
+        for line in lines.by_ref().map_while(Result::ok) {
+            let record: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if record["message"] == "the service is ready" {
+                service.url = format!("http://{}", record["address"].as_str().expect("an address"));
+                // A full pipe would stop the service.
+                thread::spawn(move || lines.for_each(drop));
+                return service;
+            }
+            log.push_str(&line);
+        }
+        panic!("the service did not start: {log}");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
