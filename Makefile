@@ -21,15 +21,18 @@ help:
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
-# Cargo builds, a C compiler builds zstd, pkg-config finds what the system has; the console is tested
-# in Chromium, driven from Node.js.
+# Cargo builds, a C compiler builds zstd, pkg-config finds what the system has. For tests: the console
+# runs in Chromium, driven from Node.js, and promtool checks the metrics.
 tools:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
 	command -v pkg-config >/dev/null || missing+=(pkg-config)
-	command -v node >/dev/null || missing+=(nodejs)
-	command -v npm >/dev/null || missing+=(npm)
-	[ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
+	if [ -n "$(FOR_TESTS)" ]; then
+	    command -v promtool >/dev/null || missing+=(prometheus)
+	    command -v node >/dev/null || missing+=(nodejs)
+	    command -v npm >/dev/null || missing+=(npm)
+	    [ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
+	fi
 	if [ $${#missing[@]} -gt 0 ]; then
 	    sudo=""; [ "$$(id -u)" -eq 0 ] || sudo="sudo"
 	    if command -v apt-get >/dev/null; then
@@ -60,7 +63,7 @@ test:
 	    times+="$$(printf '%6d s  %s' $$((SECONDS - begun)) "$$name")"$$'\n'
 	}
 	run_tests() { mkdir -p target; cargo test $(LOCKED) --no-fail-fast 2>&1 | tee target/test.log; }
-	stage "tools" $(MAKE) --no-print-directory tools
+	stage "tools" $(MAKE) --no-print-directory tools FOR_TESTS=1
 	stage "format" cargo fmt --check
 	stage "clippy" cargo clippy $(LOCKED) --all-targets -- -D warnings
 	stage "build of the tests" cargo test $(LOCKED) --no-run

@@ -371,7 +371,7 @@ fn metrics_are_as_prometheus_likes_them() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("promtool, of Debian's package prometheus (`make tools` installs it)");
+        .expect("promtool, of Debian's package prometheus (`make tools FOR_TESTS=1` installs it)");
     promtool.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("promtool reads");
     let output = promtool.wait_with_output().expect("promtool ends");
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

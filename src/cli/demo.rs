@@ -121,8 +121,8 @@ pub fn run(arguments: &DemoArguments, log_format: LogFormat) -> anyhow::Result<i
             arguments.pace
         )?;
         out.flush()?;
-        let (mut out, mut tally) = (&mut out, &mut tally);
-        running.wait(feed.at_pace(&mut simulation, arguments.pace, &mut tally, &mut out));
+        let (mut out, tally) = (&mut out, &mut tally);
+        running.wait(feed.at_pace(&mut simulation, arguments.pace, tally, &mut out));
     }
     let last = *running.service.last_seq().borrow();
     running.stop();
