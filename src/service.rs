@@ -187,8 +187,20 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
+/// What the worker does with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Deciding,
+    /// The batch goes to the disk: it is in the store or not, nobody knows yet.
+    Committing,
+    /// The batch is durable: its callers are answered.
+    Answering,
+}
+
 /// What the worker tells others of what it does.
 pub trait Observer: Send {
+    /// The worker goes on to this with a batch.
+    fn enters(&mut self, _phase: Phase, _batch: u64) {}
     /// A batch was committed.
     fn committed(&mut self, batch: &worker::CommittedBatch<'_>);
     /// A commit failed; the worker tries again.

@@ -12,7 +12,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, WriteTransaction};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableDefinition,
+    WriteTransaction,
+};
 use thiserror::Error;
 
 use crate::engine::stored::StoredError;
@@ -122,12 +125,20 @@ pub struct Commit {
 /// How many blocks of a stream one commit lets go at most: expiry keeps up, and never stalls.
 const EXPIRED_PER_COMMIT: usize = 16;
 
+/// Opens the database wherever its bytes are.
+type OpenDatabase = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
 /// The open store. Reading and writing may go on side by side; there is one writer.
-#[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    cache_bytes: usize,
+    open: OpenDatabase,
     database: RwLock<Option<Arc<Database>>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -140,8 +151,25 @@ impl Store {
         let failed = |source: io::Error| StoreError::Open { path: path.clone(), source: source.into() };
         std::fs::create_dir_all(folder).map_err(failed)?;
         restrict_to_owner(folder).map_err(failed)?;
-        let database = open_database(&path, cache_bytes)?;
-        Ok(Self { path, cache_bytes, database: RwLock::new(Some(Arc::new(database))) })
+        if !path.exists() {
+            make_file(&path, cache_bytes)?;
+        }
+        let file = path.clone();
+        Self::opened_by(path, Box::new(move || builder(cache_bytes).create(&file)))
+    }
+
+    /// Opens a store whose bytes are behind a backend: a disk that fails when it is told to.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn with_backend(backend: impl StorageBackend + Clone, cache_bytes: usize) -> Result<Self, StoreError> {
+        let open = move || builder(cache_bytes).create_with_backend(backend.clone());
+        Self::opened_by(PathBuf::from(FILE), Box::new(open))
+    }
+
+    fn opened_by(path: PathBuf, open: OpenDatabase) -> Result<Self, StoreError> {
+        let database = open_database(&path, &open)?;
+        Ok(Self { path, open, database: RwLock::new(Some(Arc::new(database))) })
     }
 
     /// Closes and opens the file again: after a failed write nothing else helps.
@@ -151,7 +179,7 @@ impl Store {
     pub fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         *database = None;
-        *database = Some(Arc::new(open_database(&self.path, self.cache_bytes)?));
+        *database = Some(Arc::new(open_database(&self.path, &self.open)?));
         Ok(())
     }
 
@@ -343,13 +371,58 @@ impl Store {
     }
 }
 
-fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    let opened = Database::builder().set_cache_size(cache_bytes).create(path);
-    let database = opened.map_err(|error| match error {
+fn builder(cache_bytes: usize) -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache_bytes);
+    builder
+}
+
+/// Makes the file of a new store under another name: one that a crash left half made has no beginning,
+/// and must not be taken for a store that is damaged.
+fn make_file(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
+    let failed = |source: io::Error| StoreError::Open { path: path.to_path_buf(), source: source.into() };
+    let half_made = path.with_extension("half-made");
+    let file = half_made.clone();
+    let open: OpenDatabase = Box::new(move || builder(cache_bytes).create(&file));
+    let database = match open_database(&half_made, &open) {
+        Err(StoreError::Open { .. }) => {
+            // Nothing was ever acknowledged from it.
+            std::fs::remove_file(&half_made).map_err(failed)?;
+            open_database(&half_made, &open)?
+        }
+        opened => opened?,
+    };
+    drop(database);
+    // A link never takes the place of a store that another process made meanwhile.
+    match std::fs::hard_link(&half_made, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => std::fs::rename(&half_made, path),
+        Ok(()) | Err(_) => std::fs::remove_file(&half_made),
+    }
+    .map_err(failed)?;
+    sync_folder(path).map_err(failed)
+}
+
+/// Makes the file's name durable; its bytes are by every commit.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn open_database(path: &Path, open: &OpenDatabase) -> Result<Database, StoreError> {
+    let database = open().map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_path_buf() },
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
+            StoreError::DiskFull
+        }
         other => StoreError::Open { path: path.to_path_buf(), source: Box::new(other) },
     })?;
-    restrict_to_owner(path).map_err(|source| StoreError::Open { path: path.to_path_buf(), source: source.into() })?;
+    if path.exists() {
+        let failed = |source: io::Error| StoreError::Open { path: path.to_path_buf(), source: source.into() };
+        restrict_to_owner(path).map_err(failed)?;
+    }
     let transaction = database.begin_write().map_err(access("write"))?;
     let found = make_tables(&transaction).map_err(|error| full_or("write", error))?;
     if found == VERSION {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::adapters::clock;
 use crate::adapters::folder_watch::FolderWatch;
@@ -25,7 +25,7 @@ use crate::operation::time::SECOND;
 use crate::pipeline::Limits;
 use crate::rules::{self, Compiled, Severity, SourceFile};
 use crate::service::worker::CommittedBatch;
-use crate::service::{LoadRules, Observer, Retention, RulesRefused, Service, ServiceSettings};
+use crate::service::{LoadRules, Observer, Phase, Retention, RulesRefused, Service, ServiceSettings};
 
 use super::{load_geo, load_rules, rule_sources};
 
@@ -52,6 +52,10 @@ pub struct Running {
 struct Counting(Arc<Metrics>);
 
 impl Observer for Counting {
+    fn enters(&mut self, phase: Phase, batch: u64) {
+        debug!(batch, ?phase, "the worker goes on");
+    }
+
     fn committed(&mut self, batch: &CommittedBatch<'_>) {
         let metrics = &self.0;
         batch.decisions.iter().for_each(|decision| metrics.observe_decision(decision));

@@ -27,7 +27,7 @@ use crate::rules::program::{RuleSet, symbol_of_text};
 use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULE_STATS, NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
 use super::views::WalletView;
-use super::{Answers, Figures, ItemAnswer, Job, Observer, ServiceSettings, Shown, Unavailable, read, write};
+use super::{Answers, Figures, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Unavailable, read, write};
 
 /// Between two tries of a commit that failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -146,7 +146,8 @@ impl Worker {
                 }
             }
             if self.decide(batch, &mut queue).is_break() {
-                break;
+                // The batch in hand may not be in the store: nothing is noted on top of it.
+                return refuse_all(&mut queue, &Unavailable::Stopping);
             }
         }
         self.note_stats();
@@ -202,7 +203,8 @@ impl Worker {
     }
 
     fn decide(&mut self, batch: Batch, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
-        let begun = Instant::now();
+        let (begun, number) = (Instant::now(), self.position.batch + 1);
+        self.outlets.observer.enters(Phase::Deciding, number);
         let records: Vec<_> = batch.records.iter().map(|(bytes, at)| Record { bytes, arrived_at: Some(*at) }).collect();
         let mut journal = Journal::default();
         let decided = self.pipeline.decide_with(&records, Some(&mut journal));
@@ -211,6 +213,7 @@ impl Worker {
         let decided_in = begun.elapsed();
         drop(records);
         let mut callers = batch.callers;
+        self.outlets.observer.enters(Phase::Committing, number);
         if let Err(error) = self.store.commit(&written.commit) {
             // It may be in the store all the same: whoever sends it again gets the first decision.
             let unavailable = unavailable(&error);
@@ -218,6 +221,7 @@ impl Worker {
             self.commit_again(&written.commit, error, queue)?;
         }
         let committed_in = begun.elapsed() - decided_in;
+        self.outlets.observer.enters(Phase::Answering, number);
         self.show(&written, &decided);
         for caller in callers {
             let items = written.items[caller.range].to_vec();
