@@ -142,7 +142,7 @@ impl Follower {
             Some("Answering") => Phase::Answering,
             _ => {
                 if let Some(address) = address(&line) {
-                    drop(self.ready.send(address));
+                    self.ready.send(address).unwrap_or(());
                 }
                 self.log.lines.push(line);
                 return;
