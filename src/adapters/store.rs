@@ -284,6 +284,20 @@ impl Store {
         Ok(())
     }
 
+    /// Returns the number after a stream's last item; `None` while it is empty.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the last block is damaged.
+    pub fn end(&self, stream: Stream) -> Result<Option<u64>, StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(stream.table()).map_err(access("read"))?;
+        let Some((key, value)) = table.last().map_err(access("read"))? else { return Ok(None) };
+        let number = key.value();
+        let failed = |source| StoreError::Record { what: stream.name(), number, source };
+        let block = Block::read(value.value()).map_err(failed)?;
+        Ok(Some(number + u64::try_from(block.len()).unwrap_or(u64::MAX)))
+    }
+
     /// Reads a note.
     ///
     /// # Errors
@@ -485,13 +499,15 @@ fn write(transaction: &WriteTransaction, commit: &Commit) -> Result<(), redb::Er
     Ok(())
 }
 
-/// Drops blocks all of whose items arrived before an instant: the next block began before it too.
+/// Drops blocks all of whose items arrived before an instant: the next block began before it too. The
+/// clock may have been set back meanwhile, so the block itself is asked as well.
 fn expire(transaction: &WriteTransaction, stream: Stream, before: Time) -> Result<(), redb::Error> {
     let mut table = transaction.open_table(stream.table())?;
     for _ in 0..EXPIRED_PER_COMMIT {
         let mut first = table.iter()?;
         let (Some(oldest), Some(next)) = (first.next().transpose()?, first.next().transpose()?) else { break };
-        if block::first_arrival(next.1.value()).is_ok_and(|at| at >= before) {
+        let is_young = |block: &[u8]| block::first_arrival(block).is_ok_and(|at| at >= before);
+        if is_young(oldest.1.value()) || is_young(next.1.value()) {
             break;
         }
         let number = oldest.0.value();

@@ -18,6 +18,14 @@ const PACE: u64 = 2;
 /// What an empty group counts, so that rounds end.
 const GROUP_BYTES_MIN: u64 = 512;
 
+/// What a group's bytes bear instead of an arrival: whose they are, and as of which batch. Wallets come
+/// first, then windows.
+#[must_use]
+pub fn stamp(number: usize, batch: u64) -> Time {
+    let number = u64::try_from(number).unwrap_or(u64::MAX);
+    Time::from_nanos(batch.wrapping_mul(2 * GROUPS as u64).wrapping_add(number).cast_signed())
+}
+
 /// Where the present round stands.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -60,7 +68,7 @@ impl Checkpoint {
             } else {
                 shared.encode_group(group, layout)
             };
-            let bytes = fold(&raw, Time::from_nanos(0));
+            let bytes = fold(&raw, stamp(number, commit.position.batch));
             let cost = (bytes.len() as u64).max(GROUP_BYTES_MIN);
             self.round_bytes += cost;
             self.credit = self.credit.saturating_sub(cost);

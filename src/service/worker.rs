@@ -217,6 +217,7 @@ impl Worker {
         if let Err(error) = self.store.commit(&written.commit) {
             // It may be in the store all the same: whoever sends it again gets the first decision.
             let unavailable = unavailable(&error);
+            self.outlets.trouble.send_replace(Some(unavailable.to_string()));
             callers.drain(..).for_each(|caller| drop(caller.reply.send(Err(unavailable.clone()))));
             self.commit_again(&written.commit, error, queue)?;
         }

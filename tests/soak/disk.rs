@@ -84,16 +84,17 @@ impl Disk {
     }
 
     /// What a machine finds after the power came back: what was synced, and of what was written since
-    /// nothing, the beginning, anything, or anything in pieces of a sector.
+    /// nothing, all, the beginning, anything, or anything in pieces of a sector.
     pub(crate) fn after_the_cut(&self, random: &mut Random) -> Self {
         let platter = self.platter();
         let mut bytes = platter.durable.clone();
-        let way = random.below(4);
+        let way = random.below(5);
         let beginning = random.index(platter.pending.len() + 1);
         for (index, change) in platter.pending.iter().enumerate() {
             let is_kept = match way {
                 0 => false,
                 1 => index < beginning,
+                4 => true,
                 _ => random.below(2) == 0,
             };
             match change {
