@@ -373,6 +373,11 @@ impl Service {
         self.store.read(Stream::Decisions, after + 1, limit, bytes_max)
     }
 
+    /// Waits until the worker has ended: when it was told to, or by a fault.
+    pub async fn ended(&self) {
+        self.jobs.closed().await;
+    }
+
     /// Finishes the batch in hand, commits it and ends the worker. Later requests are refused.
     pub fn stop(&self) {
         // A full queue empties; a closed one has stopped already.

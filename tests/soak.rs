@@ -89,9 +89,11 @@ fn kill_minus_nine() {
     }
     println!("kill_minus_nine: {histogram:?} in {} s", begun.elapsed().as_secs());
     let count = |class: &str| histogram.kills.get(class).copied().unwrap_or(0);
-    for (class, found) in
-        [("before", count("before")), ("inside", count("inside kept") + count("inside gone")), ("after", count("after"))]
-    {
+    for (class, found) in [
+        ("before", count("before")),
+        ("inside", count("inside kept") + count("inside gone")),
+        ("after", count("after")),
+    ] {
         assert!(found * 10 >= kills, "only {found} of {kills} kills fell {class} a commit");
     }
 }
@@ -164,8 +166,7 @@ fn work(address: SocketAddr, customers: &mut [Customer], supply: &Mutex<Simulati
             let mut client = Client::connect(address)?;
             customer.work(&mut client, supply)
         };
-        let threads: Vec<_> =
-            customers.iter_mut().map(|customer| scope.spawn(move || work(customer))).collect();
+        let threads: Vec<_> = customers.iter_mut().map(|customer| scope.spawn(move || work(customer))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a client")).collect()
     })
 }

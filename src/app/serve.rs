@@ -181,14 +181,18 @@ impl Running {
         }
     }
 
-    /// Waits for SIGTERM, SIGINT, or until `ended` is.
-    pub fn wait(&self, ended: impl Future<Output = ()>) {
+    /// Waits for SIGTERM, SIGINT, or until `ended` is; tells whether the worker still works.
+    pub fn wait(&self, ended: impl Future<Output = ()>) -> bool {
         self.runtime.block_on(async {
             tokio::select! {
-                () = signalled() => {}
-                () = ended => {}
+                () = signalled() => true,
+                () = ended => true,
+                () = self.service.ended() => {
+                    error!("the worker has ended by a fault: nothing can be decided, the service stops");
+                    false
+                }
             }
-        });
+        })
     }
 
     /// Returns a handle of the runtime, to run things beside the service.

@@ -102,9 +102,10 @@ fn fate_of_disk(whole: &Whole, disk: &Disk) -> Fate {
     let is_complained = store.verify().map_or(true, |verified| !verified.faults.is_empty());
     let wrong = if is_complained { Fate::OnlyVerified } else { Fate::Wrong };
     let count = decisions.len();
-    let true_ones = decisions.into_iter().zip(1_u64..).all(|((seq, decision), expected)| {
-        seq == expected && whole.decisions.get(seq as usize - 1) == Some(&decision)
-    });
+    let true_ones = decisions
+        .into_iter()
+        .zip(1_u64..)
+        .all(|((seq, decision), expected)| seq == expected && whole.decisions.get(seq as usize - 1) == Some(&decision));
     let is_known = whole.positions.contains(&position) && position.seq == count as u64;
     if Some(&position) != whole.positions.last() && true_ones && is_known && !is_complained {
         return Fate::Earlier;
@@ -113,7 +114,11 @@ fn fate_of_disk(whole: &Whole, disk: &Disk) -> Fate {
     match serve_on(store, &whole.next) {
         None => Fate::Refused,
         Some(next) if next == whole.next_decisions && true_ones && is_known => {
-            if is_complained { Fate::Partly } else { Fate::Whole }
+            if is_complained {
+                Fate::Partly
+            } else {
+                Fate::Whole
+            }
         }
         Some(_) => wrong,
     }
@@ -187,7 +192,8 @@ fn damage_never_makes_a_wrong_decision() {
                 if fate == Fate::Wrong {
                     wrong.push((state, name, number));
                 }
-                if matches!(fate, Fate::Refused | Fate::Partly | Fate::OnlyVerified | Fate::Wrong) && is_sound(damaged) {
+                if matches!(fate, Fate::Refused | Fate::Partly | Fate::OnlyVerified | Fate::Wrong) && is_sound(damaged)
+                {
                     missed.push((state, name, number, fate));
                 }
             }

@@ -1,7 +1,7 @@
 //! A disk in memory that fails when it is told to, and the service on it.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use kuzet::adapters::store::{Store, StoreError};
@@ -46,6 +46,8 @@ pub(crate) enum Room {
     NoMore,
     /// Every write fails, as where files are never overwritten in place.
     None,
+    /// Every write ends the thread.
+    Fault,
 }
 
 #[derive(Debug, Clone)]
@@ -63,7 +65,7 @@ impl Disk {
     }
 
     fn platter(&self) -> MutexGuard<'_, Platter> {
-        self.0.lock().expect("no panic")
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn set_room(&self, room: Room) {
@@ -144,6 +146,7 @@ impl Platter {
 
     fn change(&mut self, change: Change) -> io::Result<()> {
         self.step()?;
+        assert!(self.room != Room::Fault, "a planted fault");
         let grows = match &change {
             Change::Length(length) => index(*length) > self.bytes.len(),
             Change::Write(offset, data) => index(*offset) + data.len() > self.bytes.len(),
@@ -204,7 +207,7 @@ pub(crate) fn settings() -> ServiceSettings {
 
 impl Local {
     pub(crate) fn start(store: Store, settings: ServiceSettings) -> Result<Self, StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         let load = Arc::new(|| Err(RulesRefused::default()));
         let service = Service::start(store, (rules(), load), truth::geo(), settings, (NOW, Box::new(Unobserved)))?;
         Ok(Self { service, runtime })
@@ -310,4 +313,20 @@ fn a_store_that_cannot_be_made() {
     let disk = Disk::default();
     disk.set_room(Room::NoMore);
     assert!(matches!(Store::with_backend(disk, CACHE_BYTES), Err(StoreError::DiskFull)));
+}
+
+/// A worker that ended by a fault is no service that waits: whoever runs it hears of it.
+#[test]
+fn a_worker_that_ends_is_told() {
+    let (disk, mut supply) = (Disk::default(), simulation(super::seed(), 10_000));
+    let store = Store::with_backend(disk.clone(), CACHE_BYTES).expect("a store");
+    let local = Local::start(store, settings()).expect("it starts");
+    disk.set_room(Room::Fault);
+    let refused = local.submit(&lines(&mut supply, 10), NOW).expect_err("nobody decides");
+    assert_eq!(refused, Unavailable::Stopping);
+    let ended = async { tokio::time::timeout(Duration::from_secs(5), local.service.ended()).await };
+    local.runtime.block_on(ended).expect("it is told");
+    assert!(local.service.trouble().is_some());
+    // The database's own locks are poisoned: closing it in order is past.
+    std::mem::forget(local);
 }

@@ -10,16 +10,8 @@ use super::http::Client;
 use super::process::{self, Served};
 
 /// Every text that is planted; the first stands in all ids, tokens, paths and headers.
-const PLANTED: &[&str] = &[
-    "PLANTED",
-    "planted",
-    "203.0.113.77",
-    "2001:db8::77",
-    "13371337",
-    "1337133737",
-    "77013371337",
-    "KZ13371337",
-];
+const PLANTED: &[&str] =
+    &["PLANTED", "planted", "203.0.113.77", "2001:db8::77", "13371337", "1337133737", "77013371337", "KZ13371337"];
 
 const HEADERS: &str = "authorization: Bearer PLANTED-TOKEN\r\nx-planted: PLANTED-HEADER\r\ncookie: a=PLANTED\r\n\
                        user-agent: PLANTED/1\r\nx-forwarded-for: 203.0.113.77\r\nx-request-id: PLANTED-1\r\n";
@@ -71,8 +63,11 @@ fn plant(address: SocketAddr) {
     for record in &records {
         send("POST", "/v1/operations", record.as_bytes());
     }
-    let usable: Vec<&str> =
-        records.iter().map(String::as_str).filter(|record| serde_json::from_str::<serde_json::Value>(record).is_ok()).collect();
+    let usable: Vec<&str> = records
+        .iter()
+        .map(String::as_str)
+        .filter(|record| serde_json::from_str::<serde_json::Value>(record).is_ok())
+        .collect();
     send("POST", "/v1/operations", format!("[{}]", usable.join(",")).as_bytes());
     send("POST", "/v1/operations", b"[{\"op_id\":\"PLANTED\"");
     send("POST", "/v1/operations", b"\xff\xfe PLANTED 203.0.113.77");
@@ -103,7 +98,10 @@ fn plant(address: SocketAddr) {
     }
     broken(address, b"PLANTED /PLANTED HTTP/9.9\r\nPLANTED\r\n\r\n");
     broken(address, b"GET /PLANTED HTTP/1.1\r\nhost: planted.example\r\norigin: https://PLANTED\r\n\r\n");
-    broken(address, b"POST /v1/operations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999\r\n\r\n{\"op_id\":\"PLANTED");
+    broken(
+        address,
+        b"POST /v1/operations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999\r\n\r\n{\"op_id\":\"PLANTED",
+    );
     broken(address, b"\x16\x03\x01PLANTED");
     over_http2(address);
 }

@@ -128,7 +128,8 @@ impl Customer {
 
     /// Has the kept operations decided again, and what was never answered.
     pub(crate) fn repeat(&mut self, client: &mut Client) {
-        let kept = self.kept.chunks(100).map(<[_]>::to_vec).chain(self.kept.iter().take(20).map(|one| vec![one.clone()]));
+        let kept =
+            self.kept.chunks(100).map(<[_]>::to_vec).chain(self.kept.iter().take(20).map(|one| vec![one.clone()]));
         let requests: Vec<Vec<Vec<u8>>> = kept.chain(std::mem::take(&mut self.unsettled)).collect();
         for request in requests {
             let answer = client.post(&body_of(&request)).expect("an answer");
