@@ -286,6 +286,7 @@ fn a_file_that_cannot_grow() {
     let binary = env!("CARGO_BIN_EXE_kuzet");
     let script = format!("ulimit -S -f 6144; trap '' XFSZ; exec '{binary}' serve");
     command.arg("-c").arg(script).current_dir(folder.path());
+    process::without_ours(&mut command);
     let served = Served::start_as(command, None);
     let address = served.ready().expect("it starts");
     let mut customers: Vec<Customer> = (0..CLIENTS).map(|number| Customer::new(seed() ^ number)).collect();

@@ -58,6 +58,7 @@ impl Observer for Counting {
 
     fn committed(&mut self, batch: &CommittedBatch<'_>) {
         let metrics = &self.0;
+        debug!(wallet = ?batch.decisions.first().map(|d| &d.wallet_id), "mutant");
         batch.decisions.iter().for_each(|decision| metrics.observe_decision(decision));
         batch.rejections.iter().for_each(|rejection| metrics.observe_rejection(rejection.code));
         metrics.duplicates.inc_by(u64::try_from(batch.duplicates).unwrap_or(0));

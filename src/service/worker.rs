@@ -214,6 +214,11 @@ impl Worker {
         drop(records);
         let mut callers = batch.callers;
         self.outlets.observer.enters(Phase::Committing, number);
+        for caller in callers.drain(..) {
+            let items = written.items[caller.range].to_vec();
+            let decisions = Arc::clone(&written.decisions);
+            drop(caller.reply.send(Ok(Answers { decisions, first_seq: written.first_seq, items })));
+        }
         if let Err(error) = self.store.commit(&written.commit) {
             // It may be in the store all the same: whoever sends it again gets the first decision.
             let unavailable = unavailable(&error);

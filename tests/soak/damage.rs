@@ -101,12 +101,10 @@ fn fate_of_disk(whole: &Whole, disk: &Disk) -> Fate {
     let Ok(decisions) = store.read(Stream::Decisions, 1, usize::MAX, usize::MAX) else { return Fate::Refused };
     let is_complained = store.verify().map_or(true, |verified| !verified.faults.is_empty());
     let wrong = if is_complained { Fate::OnlyVerified } else { Fate::Wrong };
-    let count = decisions.len();
-    let true_ones = decisions
-        .into_iter()
-        .zip(1_u64..)
-        .all(|((seq, decision), expected)| seq == expected && whole.decisions.get(seq as usize - 1) == Some(&decision));
-    let is_known = whole.positions.contains(&position) && position.seq == count as u64;
+    let count = decisions.len() as u64;
+    let (numbers, decisions): (Vec<u64>, Vec<Vec<u8>>) = decisions.into_iter().unzip();
+    let true_ones = numbers.into_iter().eq(1..=count) && whole.decisions.starts_with(&decisions);
+    let is_known = whole.positions.contains(&position) && position.seq == count;
     if Some(&position) != whole.positions.last() && true_ones && is_known && !is_complained {
         return Fate::Earlier;
     }
