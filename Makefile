@@ -12,10 +12,11 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test demo digest bench bench-counts lint
+.PHONY: help tools test soak demo digest bench bench-counts lint
 
 help:
 	@echo "make test   install what is missing, check the format and lints, run every test"
+	echo "make soak   kill the service KILLS times (1000), cut its power, fill and damage its disk"
 	@echo "make demo   the service with a simulated day: console, decisions as they fall; Ctrl-C ends it"
 	@echo "make digest simulate a day of 1,000 wallets, decide it, print the most telling decisions"
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
@@ -71,6 +72,13 @@ test:
 	printf '\n%s%6d s  in all\n' "$$times" $$((SECONDS - started))
 	awk '/^test result:/ { passed += $$4; failed += $$6; skipped += $$8 }
 	     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit passed == 0 }' target/test.log
+
+# Everything random follows from SEED; it is printed, and a failure can be had again.
+KILLS := 1000
+SEED := 1
+soak: tools
+	@export KUZET_SOAK_KILLS=$(KILLS) KUZET_SOAK_CUTS=$(KILLS) KUZET_SOAK_SEED=$(SEED)
+	cargo test $(LOCKED) --test soak -- --nocapture --test-threads 1
 
 # The service at work: the console's address first, then decisions as they fall; Ctrl-C ends with a summary.
 demo: tools

@@ -198,8 +198,20 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
+/// What the worker does with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Deciding,
+    /// The batch goes to the disk: it is in the store or not, nobody knows yet.
+    Committing,
+    /// The batch is durable: its callers are answered.
+    Answering,
+}
+
 /// What the worker tells others of what it does.
 pub trait Observer: Send {
+    /// The worker goes on to this with a batch.
+    fn enters(&mut self, _phase: Phase, _batch: u64) {}
     /// A batch was committed.
     fn committed(&mut self, batch: &worker::CommittedBatch<'_>);
     /// A commit failed; the worker tries again.
@@ -370,6 +382,11 @@ impl Service {
     /// The store cannot be read.
     pub fn decisions(&self, after: u64, limit: usize, bytes_max: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         self.store.read(Stream::Decisions, after + 1, limit, bytes_max)
+    }
+
+    /// Waits until the worker has ended: when it was told to, or by a fault.
+    pub async fn ended(&self) {
+        self.jobs.closed().await;
     }
 
     /// Finishes the batch in hand, commits it, ends the worker and closes the store. Later requests are

@@ -13,7 +13,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, WriteTransaction};
+use redb::{
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableDefinition,
+    WriteTransaction,
+};
 use thiserror::Error;
 
 use crate::engine::stored::StoredError;
@@ -123,12 +126,20 @@ pub struct Commit {
 /// How many blocks of a stream one commit lets go at most: expiry keeps up, and never stalls.
 const EXPIRED_PER_COMMIT: usize = 16;
 
+/// Opens the database wherever its bytes are.
+type OpenDatabase = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>;
+
 /// The open store. Reading and writing may go on side by side; there is one writer.
-#[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    cache_bytes: usize,
+    open: OpenDatabase,
     database: RwLock<Option<Arc<Database>>>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -141,8 +152,25 @@ impl Store {
         let failed = |source: io::Error| StoreError::Open { path: path.clone(), source: source.into() };
         std::fs::create_dir_all(folder).map_err(failed)?;
         restrict_to_owner(folder).map_err(failed)?;
-        let database = open_database(&path, cache_bytes)?;
-        Ok(Self { path, cache_bytes, database: RwLock::new(Some(Arc::new(database))) })
+        if !path.exists() {
+            make_file(&path, cache_bytes)?;
+        }
+        let file = path.clone();
+        Self::opened_by(path, Box::new(move || builder(cache_bytes).create(&file)))
+    }
+
+    /// Opens a store whose bytes are behind a backend: a disk that fails when it is told to.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn with_backend(backend: impl StorageBackend + Clone, cache_bytes: usize) -> Result<Self, StoreError> {
+        let open = move || builder(cache_bytes).create_with_backend(backend.clone());
+        Self::opened_by(PathBuf::from(FILE), Box::new(open))
+    }
+
+    fn opened_by(path: PathBuf, open: OpenDatabase) -> Result<Self, StoreError> {
+        let database = open_database(&path, &open)?;
+        Ok(Self { path, open, database: RwLock::new(Some(Arc::new(database))) })
     }
 
     /// Closes and opens the file again: after a failed write nothing else helps.
@@ -152,7 +180,7 @@ impl Store {
     pub fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         *database = None;
-        *database = Some(Arc::new(open_database(&self.path, self.cache_bytes)?));
+        *database = Some(Arc::new(open_database(&self.path, &self.open)?));
         Ok(())
     }
 
@@ -300,6 +328,20 @@ impl Store {
         Ok(Some((first, block)))
     }
 
+    /// Returns the number after a stream's last item; `None` while it is empty.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the last block is damaged.
+    pub fn end(&self, stream: Stream) -> Result<Option<u64>, StoreError> {
+        let read = self.database()?.begin_read().map_err(access("read"))?;
+        let table = read.open_table(stream.table()).map_err(access("read"))?;
+        let Some((key, value)) = table.last().map_err(access("read"))? else { return Ok(None) };
+        let number = key.value();
+        let failed = |source| StoreError::Record { what: stream.name(), number, source };
+        let block = Block::read(value.value()).map_err(failed)?;
+        Ok(Some(number + u64::try_from(block.len()).unwrap_or(u64::MAX)))
+    }
+
     /// Reads a note.
     ///
     /// # Errors
@@ -387,13 +429,58 @@ impl Store {
     }
 }
 
-fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    let opened = Database::builder().set_cache_size(cache_bytes).create(path);
-    let database = opened.map_err(|error| match error {
+fn builder(cache_bytes: usize) -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(cache_bytes);
+    builder
+}
+
+/// Makes the file of a new store under another name: one that a crash left half made has no beginning,
+/// and must not be taken for a store that is damaged.
+fn make_file(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
+    let failed = |source: io::Error| StoreError::Open { path: path.to_path_buf(), source: source.into() };
+    let half_made = path.with_extension("half-made");
+    let file = half_made.clone();
+    let open: OpenDatabase = Box::new(move || builder(cache_bytes).create(&file));
+    let database = match open_database(&half_made, &open) {
+        Err(StoreError::Open { .. }) => {
+            // Nothing was ever acknowledged from it.
+            std::fs::remove_file(&half_made).map_err(failed)?;
+            open_database(&half_made, &open)?
+        }
+        opened => opened?,
+    };
+    drop(database);
+    // A link never takes the place of a store that another process made meanwhile.
+    match std::fs::hard_link(&half_made, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => std::fs::rename(&half_made, path),
+        Ok(()) | Err(_) => std::fs::remove_file(&half_made),
+    }
+    .map_err(failed)?;
+    sync_folder(path).map_err(failed)
+}
+
+/// Makes the file's name durable; its bytes are by every commit.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn open_database(path: &Path, open: &OpenDatabase) -> Result<Database, StoreError> {
+    let database = open().map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_path_buf() },
+        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
+            StoreError::DiskFull
+        }
         other => StoreError::Open { path: path.to_path_buf(), source: Box::new(other) },
     })?;
-    restrict_to_owner(path).map_err(|source| StoreError::Open { path: path.to_path_buf(), source: source.into() })?;
+    if path.exists() {
+        let failed = |source: io::Error| StoreError::Open { path: path.to_path_buf(), source: source.into() };
+        restrict_to_owner(path).map_err(failed)?;
+    }
     let transaction = database.begin_write().map_err(access("write"))?;
     let found = make_tables(&transaction).map_err(|error| full_or("write", error))?;
     if found == VERSION {
@@ -456,13 +543,15 @@ fn write(transaction: &WriteTransaction, commit: &Commit) -> Result<(), redb::Er
     Ok(())
 }
 
-/// Drops blocks all of whose items arrived before an instant: the next block began before it too.
+/// Drops blocks all of whose items arrived before an instant: the next block began before it too. The
+/// clock may have been set back meanwhile, so the block itself is asked as well.
 fn expire(transaction: &WriteTransaction, stream: Stream, before: Time) -> Result<(), redb::Error> {
     let mut table = transaction.open_table(stream.table())?;
     for _ in 0..EXPIRED_PER_COMMIT {
         let mut first = table.iter()?;
         let (Some(oldest), Some(next)) = (first.next().transpose()?, first.next().transpose()?) else { break };
-        if block::first_arrival(next.1.value()).is_ok_and(|at| at >= before) {
+        let is_young = |block: &[u8]| block::first_arrival(block).is_ok_and(|at| at >= before);
+        if is_young(oldest.1.value()) || is_young(next.1.value()) {
             break;
         }
         let number = oldest.0.value();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::adapters::clock;
 use crate::adapters::folder_watch::FolderWatch;
@@ -26,7 +26,7 @@ use crate::operation::time::SECOND;
 use crate::pipeline::Limits;
 use crate::rules::{self, Compiled, Severity, SourceFile};
 use crate::service::worker::CommittedBatch;
-use crate::service::{LoadRules, Observer, Retention, RulesRefused, Service, ServiceSettings};
+use crate::service::{LoadRules, Observer, Phase, Retention, RulesRefused, Service, ServiceSettings};
 
 use super::{load_geo, load_rules, rule_sources};
 
@@ -56,6 +56,10 @@ pub struct Running {
 struct Counting(Arc<Metrics>);
 
 impl Observer for Counting {
+    fn enters(&mut self, phase: Phase, batch: u64) {
+        debug!(batch, ?phase, "the worker goes on");
+    }
+
     fn committed(&mut self, batch: &CommittedBatch<'_>) {
         let metrics = &self.0;
         batch.decisions.iter().for_each(|decision| metrics.observe_decision(decision));
@@ -201,14 +205,18 @@ impl Running {
         });
     }
 
-    /// Waits for SIGTERM, SIGINT, or until `ended` is.
-    pub fn wait(&self, ended: impl Future<Output = ()>) {
+    /// Waits for SIGTERM, SIGINT, or until `ended` is; tells whether the worker still works.
+    pub fn wait(&self, ended: impl Future<Output = ()>) -> bool {
         self.runtime.block_on(async {
             tokio::select! {
-                () = signalled() => {}
-                () = ended => {}
+                () = signalled() => true,
+                () = ended => true,
+                () = self.service.ended() => {
+                    error!("the worker has ended by a fault: nothing can be decided, the service stops");
+                    false
+                }
             }
-        });
+        })
     }
 
     /// Returns a handle of the runtime, to run things beside the service.

@@ -35,9 +35,9 @@ pub fn run(arguments: &ServeArguments, log_format: LogFormat) -> anyhow::Result<
     let config = config::load(arguments.config.as_deref(), environment())?;
     start_logging(&config, log_format);
     let running = Running::start(&config)?;
-    running.wait(std::future::pending());
+    let still_works = running.wait(std::future::pending());
     running.stop();
-    Ok(exit::OK)
+    Ok(if still_works { exit::OK } else { exit::INTERNAL })
 }
 
 /// Writes log lines to standard error from now on.

@@ -37,6 +37,8 @@ pub enum StoredError {
     Version(u8),
     #[error("the record ends early or is damaged at byte {0}")]
     Damaged(usize),
+    #[error("it does not follow what is before it")]
+    Gap,
     #[error("the record was laid out for rules that the store does not know (layout {0:016x})")]
     UnknownLayout(u64),
 }

@@ -18,6 +18,14 @@ const PACE: u64 = 2;
 /// What an empty group counts, so that rounds end.
 const GROUP_BYTES_MIN: u64 = 512;
 
+/// What a group's bytes bear instead of an arrival: whose they are, and as of which batch. Wallets come
+/// first, then windows.
+#[must_use]
+pub fn stamp(number: usize, batch: u64) -> Time {
+    let number = u64::try_from(number).unwrap_or(u64::MAX);
+    Time::from_nanos(batch.wrapping_mul(2 * GROUPS as u64).wrapping_add(number).cast_signed())
+}
+
 /// Where the present round stands.
 #[derive(Debug)]
 pub struct Checkpoint {
@@ -78,7 +86,7 @@ fn add_group(number: usize, commit: &mut Commit, engine: &Engine, shared: &Memor
     let (group, is_wallets) = (number % GROUPS, number < GROUPS);
     let raw =
         if is_wallets { encode_group(engine.wallets(), group, layout) } else { shared.encode_group(group, layout) };
-    let bytes = fold(&raw, Time::from_nanos(0));
+    let bytes = fold(&raw, stamp(number, commit.position.batch));
     let length = bytes.len() as u64;
     let group = u32::try_from(group).unwrap_or(u32::MAX);
     if is_wallets {

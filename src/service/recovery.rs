@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use crate::adapters::memory::MemoryStore;
-use crate::adapters::store::block::unfold;
-use crate::adapters::store::{Position, Store, StoreError};
+use crate::adapters::store::block::{first_arrival, fold, unfold};
+use crate::adapters::store::{Position, Store, StoreError, Stream};
 use crate::engine::Engine;
 use crate::engine::plan::{Plan, Settings};
 use crate::engine::shared::SharedChange;
@@ -16,6 +16,7 @@ use crate::operation::Time;
 use crate::pipeline::SharedStore;
 use crate::rules::program::{RuleSet, Window, symbol_of_text};
 
+use super::checkpoint::stamp;
 use super::rule_stats::RuleStats;
 
 /// The note that names the layout in use, and the windows that are not full yet.
@@ -43,6 +44,7 @@ pub struct Recovered {
 /// The store cannot be read, or holds what this program does not understand.
 pub fn recover(store: &Store, rules: Arc<RuleSet>, settings: Settings) -> Result<Recovered, StoreError> {
     let position = store.position()?;
+    check_ends(store, position)?;
     let plan = Plan::new(rules, settings);
     let mut layouts = Layouts::new(&plan);
     for (id, bytes) in store.layouts()? {
@@ -50,7 +52,7 @@ pub fn recover(store: &Store, rules: Arc<RuleSet>, settings: Settings) -> Result
         layouts.add(&layout);
     }
     let (mut engine, shared) = (Engine::new(Arc::new(plan)), MemoryStore::default());
-    let journal_bytes = restore(store, &layouts, &mut engine, &shared)?;
+    let journal_bytes = restore(store, position, &layouts, (&mut engine, &shared))?;
     engine.resume_after(position.seq);
     let newest = engine.wallets().iter().filter_map(crate::engine::wallet::Wallet::newest).max();
     let young = young_windows(store, engine.plan(), newest)?;
@@ -64,28 +66,55 @@ fn record(what: &'static str, number: u64, source: StoredError) -> StoreError {
     StoreError::Record { what, number, source }
 }
 
+/// The streams must end where the store says it stands: nothing may be decided on top of a gap.
+fn check_ends(store: &Store, position: Position) -> Result<(), StoreError> {
+    for stream in [Stream::Operations, Stream::Decisions] {
+        if store.end(stream)?.unwrap_or(1) != position.seq + 1 {
+            return Err(record(stream.name(), position.seq, StoredError::Gap));
+        }
+    }
+    Ok(())
+}
+
+/// Takes a group's bytes, if they are this group's as of this batch.
+fn unfold_group(number: usize, batch: u64, bytes: &[u8]) -> Result<Vec<u8>, StoredError> {
+    let raw = unfold(bytes)?;
+    if first_arrival(bytes)? == stamp(number, batch) { Ok(raw) } else { Err(StoredError::Gap) }
+}
+
 /// Reads groups and journals; returns the bytes of journals read.
-fn restore(store: &Store, layouts: &Layouts, engine: &mut Engine, shared: &MemoryStore) -> Result<u64, StoreError> {
+fn restore(
+    store: &Store,
+    position: Position,
+    layouts: &Layouts,
+    (engine, shared): (&mut Engine, &MemoryStore),
+) -> Result<u64, StoreError> {
     let plan = Arc::clone(engine.plan());
     let (mut wallets_after, mut windows_after) = (vec![0; GROUPS], vec![0; GROUPS]);
     store.each_wallet_group(|group, batch, bytes| {
         let failed = |source| record("wallet group", group.into(), source);
-        let raw = unfold(bytes).map_err(failed)?;
+        let number = usize::try_from(group).unwrap_or(0) % GROUPS;
+        let raw = unfold_group(number, batch, bytes).map_err(failed)?;
         wallets::decode_group(&raw, &plan, layouts, engine.wallets_mut()).map_err(failed)?;
-        wallets_after[usize::try_from(group).unwrap_or(0) % GROUPS] = batch;
+        wallets_after[number] = batch;
         Ok(())
     })?;
     store.each_window_group(|group, batch, bytes| {
         let failed = |source| record("window group", group.into(), source);
-        let raw = unfold(bytes).map_err(failed)?;
+        let number = usize::try_from(group).unwrap_or(0) % GROUPS;
+        let raw = unfold_group(number + GROUPS, batch, bytes).map_err(failed)?;
         shared.restore(decode_group(&raw, &plan, layouts).map_err(failed)?);
-        windows_after[usize::try_from(group).unwrap_or(0) % GROUPS] = batch;
+        windows_after[number] = batch;
         Ok(())
     })?;
     let oldest = wallets_after.iter().chain(&windows_after).min().copied().unwrap_or(0);
-    let mut journal_bytes = 0;
+    let (mut journal_bytes, mut last) = (0, oldest);
     store.each_journal(oldest, |batch, bytes| {
         let failed = |source| record("journal", batch, source);
+        last += 1;
+        if batch != last {
+            return Err(failed(StoredError::Gap));
+        }
         journal_bytes += bytes.len() as u64;
         let raw = unfold(bytes).map_err(failed)?;
         let mut reader = JournalReader::new(&raw, layouts).map_err(failed)?;
@@ -100,7 +129,7 @@ fn restore(store: &Store, layouts: &Layouts, engine: &mut Engine, shared: &Memor
         shared.apply(&plan, &changes);
         Ok(())
     })?;
-    Ok(journal_bytes)
+    if last == position.batch { Ok(journal_bytes) } else { Err(record("journal", last + 1, StoredError::Gap)) }
 }
 
 fn group_of_change(change: &SharedChange) -> usize {
@@ -127,7 +156,9 @@ pub struct RulesNote {
 /// Finds the windows that the store has not fed for their length.
 fn young_windows(store: &Store, plan: &Plan, newest: Option<Time>) -> Result<Vec<(u64, Time)>, StoreError> {
     let Some(bytes) = store.note(NOTE_RULES)? else { return Ok(Vec::new()) };
-    let note: RulesNote = postcard::from_bytes(&bytes).map_err(|_| record("rules note", 0, StoredError::Damaged(0)))?;
+    let failed = |source| record("rules note", 0, source);
+    let bytes = unfold(&bytes).map_err(failed)?;
+    let note: RulesNote = postcard::from_bytes(&bytes).map_err(|_| failed(StoredError::Damaged(0)))?;
     Ok(young_after(plan, &note, newest))
 }
 
@@ -157,5 +188,6 @@ pub fn young_after(plan: &Plan, before: &RulesNote, newest: Option<Time>) -> Vec
 #[must_use]
 pub fn rules_note(plan: &Plan, young: &[(u64, Time)]) -> Vec<u8> {
     let states = plan.aggregates.iter().map(|aggregate| aggregate.state_id).collect();
-    postcard::to_stdvec(&RulesNote { states, young: young.to_vec() }).unwrap_or_default()
+    let note = postcard::to_stdvec(&RulesNote { states, young: young.to_vec() }).unwrap_or_default();
+    fold(&note, Time::from_nanos(0))
 }

@@ -29,7 +29,7 @@ use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULE_STATS, NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
 use super::views::WalletView;
 use super::{
-    Answers, Figures, ItemAnswer, Job, Observer, ServiceSettings, Shown, Submission, Unavailable, read, write,
+    Answers, Figures, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write,
 };
 
 /// Between two tries of a commit that failed.
@@ -153,7 +153,8 @@ impl Worker {
                 }
             }
             if self.decide(batch, &mut queue).is_break() {
-                break;
+                // The batch in hand may not be in the store: nothing is noted on top of it.
+                return refuse_all(&mut queue, &Unavailable::Stopping);
             }
         }
         self.note_stats();
@@ -215,6 +216,7 @@ impl Worker {
     }
 
     fn decide(&mut self, batch: Batch, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
+        self.outlets.observer.enters(Phase::Deciding, self.position.batch + 1);
         let records: Vec<_> = batch.records.iter().map(|(bytes, at)| Record { bytes, arrived_at: Some(*at) }).collect();
         let mut journal = Journal::default();
         let decided = self.pipeline.decide_with(&records, Some(&mut journal));
@@ -223,14 +225,17 @@ impl Worker {
         let begun = Instant::now();
         drop(records);
         let mut callers = batch.callers;
+        self.outlets.observer.enters(Phase::Committing, self.position.batch);
         if let Err(error) = self.store.commit(&written.commit) {
             // It may be in the store all the same: whoever sends it again gets the first decision.
             let unavailable = unavailable(&error);
+            self.outlets.trouble.send_replace(Some(unavailable.to_string()));
             callers.drain(..).for_each(|caller| drop(caller.reply.send(Err(unavailable.clone()))));
             self.commit_again(&written.commit, error, queue)?;
         }
         let committed_in = begun.elapsed();
         let requests: Vec<Duration> = callers.iter().map(|caller| caller.since.elapsed()).collect();
+        self.outlets.observer.enters(Phase::Answering, self.position.batch);
         self.show(&written, &decided);
         for caller in callers {
             let items = written.items[caller.range].to_vec();
