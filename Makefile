@@ -12,13 +12,14 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test soak demo digest bench bench-counts lint
+.PHONY: help tools test soak fuzz demo digest bench bench-counts lint
 
 help:
 	@echo "make test   install what is missing, check the format and lints, run every test"
 	echo "make soak   kill the service KILLS times (1000), cut its power, fill and damage its disk"
-	@echo "make demo   the service with a simulated day: console, decisions as they fall; Ctrl-C ends it"
-	@echo "make digest simulate a day of 1,000 wallets, decide it, print the most telling decisions"
+	echo "make fuzz   send the service malformed requests for FUZZ_SECONDS (300) a target; schemathesis"
+	echo "make demo   the service with a simulated day: console, decisions as they fall; Ctrl-C ends it"
+	echo "make digest simulate a day of 1,000 wallets, decide it, print the most telling decisions"
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
@@ -128,3 +129,21 @@ lint: tools
 	else
 	    echo "$$log" >&2; exit 1
 	fi
+
+# Malformed requests of every kind, each target for FUZZ_SECONDS; then what the OpenAPI document allows and
+# does not allow, at least 200 examples an endpoint.
+FUZZ_SECONDS := 300
+SCHEMATHESIS_VERSION := 4.32.5
+fuzz: tools
+	@KUZET_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test $(LOCKED) --test fuzz -- --nocapture
+	venv=target/tools/schemathesis
+	[ -x $$venv/bin/schemathesis ] || { python3 -m venv $$venv; $$venv/bin/pip install -q schemathesis==$(SCHEMATHESIS_VERSION); }
+	cargo build $(LOCKED)
+	folder=$$(mktemp -d)
+	printf '[store]\npath = "%s/store"\n[http]\nlisten = "127.0.0.1:8497"\n' "$$folder" > "$$folder/kuzet.toml"
+	printf '[parameters]\n"query.wait" = "0s"\n' > "$$folder/schemathesis.toml"
+	target/debug/kuzet serve --config "$$folder/kuzet.toml" 2> "$$folder/log" & service=$$!
+	trap 'kill $$service; wait $$service || true; rm -rf "$$folder"' EXIT
+	until grep -q "the service is ready" "$$folder/log"; do sleep 0.2; kill -0 $$service; done
+	$$venv/bin/schemathesis --config-file "$$folder/schemathesis.toml" run http://127.0.0.1:8497/openapi.json \
+	    --max-examples 200 --exclude-checks positive_data_acceptance,negative_data_rejection --request-timeout 10
