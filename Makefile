@@ -12,7 +12,7 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test soak fuzz demo digest bench bench-counts lint
+.PHONY: help tools test soak fuzz demo digest bench bench-counts load lint
 
 help:
 	@echo "make test   install what is missing, check the format and lints, run every test"
@@ -21,6 +21,7 @@ help:
 	echo "make demo   the service with a simulated day: console, decisions as they fall; Ctrl-C ends it"
 	echo "make digest simulate a day of 1,000 wallets, decide it, print the most telling decisions"
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
+	echo "make load   post operations over HTTP with wrk: rates, latencies, memory"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
 # Cargo builds, a C compiler builds zstd, pkg-config finds what the system has. For tests: the console
@@ -147,3 +148,10 @@ fuzz: tools
 	until grep -q "the service is ready" "$$folder/log"; do sleep 0.2; kill -0 $$service; done
 	$$venv/bin/schemathesis --config-file "$$folder/schemathesis.toml" run http://127.0.0.1:8497/openapi.json \
 	    --max-examples 200 --exclude-checks positive_data_acceptance,negative_data_rejection --request-timeout 10
+
+# What a client of the service sees, beside the engine's own rate; WALLETS=1000000 adds as many wallets.
+load: tools
+	@cargo build --release $(LOCKED)
+	command -v wrk >/dev/null || $$([ "$$(id -u)" -eq 0 ] || echo sudo) apt-get -qq install -y wrk >/dev/null
+	command -v curl >/dev/null || $$([ "$$(id -u)" -eq 0 ] || echo sudo) apt-get -qq install -y curl >/dev/null
+	WALLETS=$(WALLETS) benches/load/run

@@ -76,6 +76,7 @@ pub(crate) struct Worker {
     /// The present layout and rules still have to be written.
     notes_rules: bool,
     figures_at: Option<Instant>,
+    wallets_measured: usize,
 }
 
 /// A request whose records are in the batch.
@@ -125,6 +126,7 @@ impl Worker {
             layout,
             notes_rules: true,
             figures_at: None,
+            wallets_measured: 0,
         }
     }
 
@@ -428,17 +430,20 @@ impl Worker {
         });
     }
 
+    /// The number of wallets is always shown as it is. The rest takes a walk over the state: from time to
+    /// time, and when there is much more of it than the last time.
     fn show_figures(&mut self) {
-        if self.figures_at.is_some_and(|at| at.elapsed() < FIGURES_EVERY) {
-            return;
+        let wallets = self.pipeline.engine.wallets().len();
+        let mut figures = *read(&self.outlets.shown.figures);
+        figures.wallets = wallets;
+        let is_due = self.figures_at.is_none_or(|at| at.elapsed() >= FIGURES_EVERY);
+        if is_due || wallets > self.wallets_measured + self.wallets_measured / 4 {
+            self.figures_at = Some(Instant::now());
+            self.wallets_measured = wallets;
+            figures.state_bytes = self.pipeline.engine.wallets().bytes() + self.pipeline.store.bytes();
+            figures.shared_windows = self.pipeline.store.window_count();
+            figures.newest = self.newest;
         }
-        self.figures_at = Some(Instant::now());
-        let figures = Figures {
-            wallets: self.pipeline.engine.wallets().len(),
-            state_bytes: self.pipeline.engine.wallets().bytes() + self.pipeline.store.bytes(),
-            shared_windows: self.pipeline.store.window_count(),
-            newest: self.newest,
-        };
         *write(&self.outlets.shown.figures) = figures;
     }
 }
