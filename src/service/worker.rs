@@ -28,9 +28,7 @@ use super::backfill;
 use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULE_STATS, NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
 use super::views::WalletView;
-use super::{
-    Answers, Figures, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write,
-};
+use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write};
 
 /// Between two tries of a commit that failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
