@@ -38,28 +38,108 @@ pub struct Recovered {
     pub young: Vec<(u64, Time)>,
 }
 
+/// Visits bytes with the group and the batch they belong to.
+pub type VisitGroup<'a> = &'a mut dyn FnMut(u32, u64, &[u8]) -> Result<(), StoreError>;
+/// Visits the journal of a batch: number, bytes.
+pub type VisitJournal<'a> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>;
+
+/// Where the state of one shard was committed to: the embedded store, or a partition of the state topic.
+pub trait StateSource {
+    /// Returns how far the shard has come.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    fn position(&self) -> Result<Position, StoreError>;
+    /// Lists the layouts that rows were written with.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    fn layouts(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError>;
+    /// Reads a note.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Walks the groups of wallet records.
+    ///
+    /// # Errors
+    /// The source cannot be read, or the visitor fails.
+    fn each_wallet_group(&self, visit: VisitGroup<'_>) -> Result<(), StoreError>;
+    /// Walks the groups of shared windows and blocks.
+    ///
+    /// # Errors
+    /// The source cannot be read, or the visitor fails.
+    fn each_window_group(&self, visit: VisitGroup<'_>) -> Result<(), StoreError>;
+    /// Walks the journals after a batch, in order.
+    ///
+    /// # Errors
+    /// The source cannot be read, or the visitor fails.
+    fn each_journal(&self, after: u64, visit: VisitJournal<'_>) -> Result<(), StoreError>;
+}
+
+impl StateSource for Store {
+    fn position(&self) -> Result<Position, StoreError> {
+        self.position()
+    }
+
+    fn layouts(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        self.layouts()
+    }
+
+    fn note(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.note(name)
+    }
+
+    fn each_wallet_group(&self, visit: VisitGroup<'_>) -> Result<(), StoreError> {
+        self.each_wallet_group(visit)
+    }
+
+    fn each_window_group(&self, visit: VisitGroup<'_>) -> Result<(), StoreError> {
+        self.each_window_group(visit)
+    }
+
+    fn each_journal(&self, after: u64, visit: VisitJournal<'_>) -> Result<(), StoreError> {
+        self.each_journal(after, visit)
+    }
+}
+
 /// Reads the state from a store, for these rules.
 ///
 /// # Errors
 /// The store cannot be read, or holds what this program does not understand.
 pub fn recover(store: &Store, rules: Arc<RuleSet>, settings: Settings) -> Result<Recovered, StoreError> {
-    let position = store.position()?;
-    check_ends(store, position)?;
+    check_ends(store, store.position()?)?;
+    let mut recovered = recover_state(store, rules, settings, |_, _| {})?;
+    recovered.rule_stats = RuleStats::recover(store, recovered.position.seq)?;
+    Ok(recovered)
+}
+
+/// Reads the state from wherever it is, for these rules. `on_shared` is given the changes of each journal
+/// to shared state with its batch, and may take out what is kept elsewhere. What the rules matched is not counted.
+///
+/// # Errors
+/// The source cannot be read, or holds what this program does not understand.
+pub fn recover_state(
+    source: &impl StateSource,
+    rules: Arc<RuleSet>,
+    settings: Settings,
+    on_shared: impl FnMut(u64, &mut Vec<SharedChange>),
+) -> Result<Recovered, StoreError> {
+    let position = source.position()?;
     let plan = Plan::new(rules, settings);
     let mut layouts = Layouts::new(&plan);
-    for (id, bytes) in store.layouts()? {
+    for (id, bytes) in source.layouts()? {
         let layout = Layout::decode(&bytes).map_err(|source| record("layout", id, source))?;
         layouts.add(&layout);
     }
     let (mut engine, shared) = (Engine::new(Arc::new(plan)), MemoryStore::default());
-    let journal_bytes = restore(store, position, &layouts, (&mut engine, &shared))?;
+    let journal_bytes = restore(source, position, &layouts, (&mut engine, &shared), on_shared)?;
     engine.resume_after(position.seq);
     let newest = engine.wallets().iter().filter_map(crate::engine::wallet::Wallet::newest).max();
-    let young = young_windows(store, engine.plan(), newest)?;
+    let young = young_windows(source, engine.plan(), newest)?;
     let plan = Plan::new(Arc::clone(&engine.plan().rules), settings).with_young_windows(&young);
     engine.switch(Arc::new(plan), &crate::engine::stored::Translation::between(layouts.present(), layouts.present()));
-    let rule_stats = RuleStats::recover(store, position.seq)?;
-    Ok(Recovered { engine, shared, position, rule_stats, newest, journal_bytes, young })
+    Ok(Recovered { engine, shared, position, rule_stats: RuleStats::default(), newest, journal_bytes, young })
 }
 
 fn record(what: &'static str, number: u64, source: StoredError) -> StoreError {
@@ -84,14 +164,15 @@ fn unfold_group(number: usize, batch: u64, bytes: &[u8]) -> Result<Vec<u8>, Stor
 
 /// Reads groups and journals; returns the bytes of journals read.
 fn restore(
-    store: &Store,
+    source: &impl StateSource,
     position: Position,
     layouts: &Layouts,
     (engine, shared): (&mut Engine, &MemoryStore),
+    mut on_shared: impl FnMut(u64, &mut Vec<SharedChange>),
 ) -> Result<u64, StoreError> {
     let plan = Arc::clone(engine.plan());
     let (mut wallets_after, mut windows_after) = (vec![0; GROUPS], vec![0; GROUPS]);
-    store.each_wallet_group(|group, batch, bytes| {
+    source.each_wallet_group(&mut |group, batch, bytes| {
         let failed = |source| record("wallet group", group.into(), source);
         let number = usize::try_from(group).unwrap_or(0) % GROUPS;
         let raw = unfold_group(number, batch, bytes).map_err(failed)?;
@@ -99,7 +180,7 @@ fn restore(
         wallets_after[number] = batch;
         Ok(())
     })?;
-    store.each_window_group(|group, batch, bytes| {
+    source.each_window_group(&mut |group, batch, bytes| {
         let failed = |source| record("window group", group.into(), source);
         let number = usize::try_from(group).unwrap_or(0) % GROUPS;
         let raw = unfold_group(number + GROUPS, batch, bytes).map_err(failed)?;
@@ -109,7 +190,7 @@ fn restore(
     })?;
     let oldest = wallets_after.iter().chain(&windows_after).min().copied().unwrap_or(0);
     let (mut journal_bytes, mut last) = (0, oldest);
-    store.each_journal(oldest, |batch, bytes| {
+    source.each_journal(oldest, &mut |batch, bytes| {
         let failed = |source| record("journal", batch, source);
         last += 1;
         if batch != last {
@@ -124,6 +205,7 @@ fn restore(
                 engine.wallets_mut().get_or_insert(symbol, id).apply(&plan, &mut changes);
             }
         }
+        on_shared(batch, &mut reader.shared);
         let is_newer = |change: &SharedChange| batch > windows_after[group_of_change(change)];
         let changes: Vec<SharedChange> = reader.shared.drain(..).filter(is_newer).collect();
         shared.apply(&plan, &changes);
@@ -154,8 +236,8 @@ pub struct RulesNote {
 }
 
 /// Finds the windows that the store has not fed for their length.
-fn young_windows(store: &Store, plan: &Plan, newest: Option<Time>) -> Result<Vec<(u64, Time)>, StoreError> {
-    let Some(bytes) = store.note(NOTE_RULES)? else { return Ok(Vec::new()) };
+fn young_windows(source: &impl StateSource, plan: &Plan, newest: Option<Time>) -> Result<Vec<(u64, Time)>, StoreError> {
+    let Some(bytes) = source.note(NOTE_RULES)? else { return Ok(Vec::new()) };
     let failed = |source| record("rules note", 0, source);
     let bytes = unfold(&bytes).map_err(failed)?;
     let note: RulesNote = postcard::from_bytes(&bytes).map_err(|_| failed(StoredError::Damaged(0)))?;
