@@ -16,7 +16,7 @@ use kuzet::pipeline::{Answer, Limits, Pipeline, Record};
 use kuzet::rules::program::RuleSet;
 use kuzet::rules::{SourceFile, render_text};
 use kuzet::service::checkpoint::Checkpoint;
-use kuzet::service::recovery::{Recovered, recover};
+use kuzet::service::recovery::{Recovered, recover_state};
 
 use crate::adapter::{Addresses, answer, rules};
 use crate::compare::EngineAnswer;
@@ -56,7 +56,8 @@ pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, _: Option<&str>) -> Vec
 }
 
 fn start<'g>(store: &Store, geo: &'g GeoMap) -> (Running<'g>, Position) {
-    let recovered = recover(store, Arc::new(rules()), Settings::default()).expect("a state");
+    // This store holds the state alone, without the streams.
+    let recovered = recover_state(store, Arc::new(rules()), Settings::default(), |_, _| {}).expect("a state");
     let Recovered { engine, shared, position, young, .. } = recovered;
     assert_eq!(young, [], "no rules were noted");
     (Pipeline { engine, geo: Addresses(geo), store: shared, limits: Limits::default() }, position)

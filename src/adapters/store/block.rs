@@ -222,6 +222,6 @@ mod tests {
                 assert!(Block::read(&wrong).is_err(), "changed at {at}");
             }
         }
-        assert_eq!(Block::read(&[9; 20]).err(), Some(StoredError::Version(9)));
+        assert_eq!(Block::read(&[9; HEADER + 4]).err(), Some(StoredError::Version(9)));
     }
 }
