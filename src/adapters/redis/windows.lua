@@ -90,6 +90,19 @@ local function fold(key, ls, ln, qs, qn)
   end
 end
 
+-- What is older than the limit counts no more; nor could it be told from a repetition of what left the chain.
+local function enter_chain(key, bytes, rs, rn, qs, qn)
+  local ns, nn = newest_of(key)
+  if ns then
+    local s, n = time_of(bytes)
+    if before(s, n, minus(ns, nn, rs, rn)) then return end
+  end
+  redis.call('ZADD', key, score_of(bytes), bytes)
+  ns, nn = newest_of(key)
+  local ls, ln = minus(ns, nn, rs, rn)
+  fold(key, ls, ln, qs, qn)
+end
+
 -- A run is overwritten in order of arrival, but by no change it has seen already, and by no length that was
 -- counted without knowing of a newer attempt.
 local function run(key, pair)
@@ -112,16 +125,15 @@ for _, key in ipairs(KEYS) do
   local rs, rn, ttl = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
   local qs, qn, count = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   at = at + 6
-  local grew, has = false, {}
+  local grew = false
   for change = at, at + count - 1 do
     local kind, bytes = string.sub(ARGV[change], 1, 1), string.sub(ARGV[change], 2)
     if kind == 'I' then
       if not redis.call('ZSCORE', key .. ':x', bytes) then
-        redis.call('ZADD', key, score_of(bytes), bytes)
         if qs then
-          local ns, nn = newest_of(key)
-          local ls, ln = minus(ns, nn, rs, rn)
-          fold(key, ls, ln, qs, qn)
+          enter_chain(key, bytes, rs, rn, qs, qn)
+        else
+          redis.call('ZADD', key, score_of(bytes), bytes)
         end
       end
       grew = true
