@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kuzet::adapters::folders::Folder;
 use kuzet::adapters::memory::MemoryStore;
-use kuzet::adapters::redis::{Epoch, Rebuild, RedisStore};
+use kuzet::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore};
 use kuzet::app;
 use kuzet::engine::Engine;
 use kuzet::engine::plan::{Plan, Settings};
@@ -29,7 +29,11 @@ use server::Server;
 
 /// A store whose server holds the state of a caller that has decided nothing yet.
 fn fresh(server: &Server, plan: &Plan) -> RedisStore {
-    let store = RedisStore::new(&server.settings(), None).expect("settings");
+    fresh_by(&server.settings(), plan)
+}
+
+fn fresh_by(settings: &RedisSettings, plan: &Plan) -> RedisStore {
+    let store = RedisStore::new(settings, None).expect("settings");
     store.rebuild(plan, &Rebuild::default()).expect("a rebuild");
     store
 }
@@ -56,11 +60,11 @@ fn assert_same(plan: &Plan, memory: &MemoryStore, redis: &RedisStore, now: i64, 
     }
 }
 
-fn compare(server: &Server, plan: &Plan, seed: u64) {
+/// Lets two instances take random changes on a server that holds nothing.
+fn compare(settings: &RedisSettings, plan: &Plan, seed: u64) {
     println!("seed {seed}");
-    redis::cmd("FLUSHALL").exec(&mut server.connection()).expect("FLUSHALL");
     let memory = MemoryStore::default();
-    let stores = [fresh(server, plan), fresh(server, plan)];
+    let stores = [fresh_by(settings, plan), fresh_by(settings, plan)];
     let mut changes = Changes::new(plan, seed);
     let mut chance = Random(!seed);
     let mut past: Vec<Vec<SharedChange>> = Vec::new();
@@ -90,7 +94,10 @@ fn redis_answers_as_the_store_of_one_process_whatever_is_repeated() {
     assert!(keys(&plan).len() >= 3 * 12, "every condition has a shared window");
     let mut unforeseen = [0; 8];
     getrandom::fill(&mut unforeseen).expect("random bytes");
-    (1..=12).chain([u64::from_le_bytes(unforeseen)]).for_each(|seed| compare(&server, &plan, seed));
+    (1..=12).chain([u64::from_le_bytes(unforeseen)]).for_each(|seed| {
+        redis::cmd("FLUSHALL").exec(&mut server.connection()).expect("FLUSHALL");
+        compare(&server.settings(), &plan, seed);
+    });
 }
 
 fn pipeline<S: SharedStore>(plan: &Arc<Plan>, store: S) -> Pipeline<S> {

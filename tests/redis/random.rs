@@ -11,7 +11,7 @@ use kuzet::engine::shared::{Party, SharedChange, SharedKey, SharedView};
 use kuzet::engine::window::Entry;
 use kuzet::operation::Time;
 use kuzet::operation::time::MINUTE;
-use kuzet::rules::program::{Block, Lifters, Window};
+use kuzet::rules::program::{Block, Function, Lifters, Window};
 use kuzet::rules::{self, SourceFile};
 use uuid::Uuid;
 
@@ -34,10 +34,15 @@ const CONDITIONS: &[&str] = &[
 /// Noon in Almaty on 30 March 2026: the stream walks over the ends of days and of a month.
 pub(crate) const START: i64 = 1_774_854_000_000_000_000;
 
-/// A rule set of one rule for each condition, as a plan.
+/// Rules with a shared window of every kind.
 pub(crate) fn plan() -> Plan {
+    plan_of(CONDITIONS)
+}
+
+/// A rule set of one rule for each condition, as a plan.
+pub(crate) fn plan_of(conditions: &[&str]) -> Plan {
     let mut files = vec![SourceFile { path: "rules/data/mrp.yaml".into(), bytes: MRP.into() }];
-    for (number, condition) in CONDITIONS.iter().enumerate() {
+    for (number, condition) in conditions.iter().enumerate() {
         let on = if condition.contains("login") { "login" } else { "debit" };
         let head = format!("rule: r-{number}\nclauses: [\"7.15\"]\ntitle: {{kk: с, ru: п, en: t}}\nowner: risk");
         let text = format!("{head}\nmode: enforce\non: {on}\nwhen: {condition}\nthen:\n  - report: afm\n");
@@ -151,7 +156,7 @@ impl<'p> Changes<'p> {
         let entry = Entry { at, op: self.random.next(), value };
         self.entered.push((key, entry));
         batch.push(SharedChange::Insert { key, entry });
-        if aggregate.definition.function == kuzet::rules::program::Function::Last {
+        if aggregate.definition.function == Function::Last {
             let text = format!("text of {value}").into();
             batch.push(SharedChange::Text { key, symbol: value.cast_unsigned(), text });
         }
@@ -219,7 +224,7 @@ pub(crate) fn answers(plan: &Plan, view: &SharedView, key: SharedKey, now: i64) 
             }
         }
     }
-    if aggregate.definition.function == kuzet::rules::program::Function::Last {
+    if aggregate.definition.function == Function::Last {
         symbols.iter().for_each(|symbol| text += &format!(" {:?}", window.text(*symbol)));
     }
     text
