@@ -10,6 +10,7 @@ use kuzet::adapters::memory::MemoryStore;
 use kuzet::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore};
 use kuzet::app;
 use kuzet::engine::Engine;
+use kuzet::engine::keyed::KeyedState;
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
 use kuzet::pipeline::{Answer, Limits, Pipeline, Record, SharedStore};
@@ -84,7 +85,30 @@ fn compare(settings: &RedisSettings, plan: &Plan, seed: u64) {
     }
     assert_same(plan, &memory, &stores[0], changes.now, seed);
     assert_same(plan, &memory, &stores[1], changes.now, seed);
-    assert!(keys(plan).iter().any(|key| fetch(&stores[0], plan).window(plan, *key).is_some()));
+    assert_bounded(settings, plan, &memory, seed);
+}
+
+/// What no longer counts leaves the server too, and what nobody touches any more ends by itself.
+fn assert_bounded(settings: &RedisSettings, plan: &Plan, memory: &MemoryStore, seed: u64) {
+    let mut connection =
+        redis::Client::open(settings.url.as_str()).and_then(|c| c.get_connection()).expect("a connection");
+    let view = fetch(memory, plan);
+    let mut entries = 0;
+    for key in keys(plan) {
+        let state_id = plan.aggregates[key.aggregate].state_id;
+        let name = format!("kuzet:w:{state_id:016x}:{:016x}", key.key);
+        let held: usize = redis::cmd("ZCARD").arg(&name).query(&mut connection).expect("ZCARD");
+        if let Some(KeyedState::Within(timeline)) = view.window(plan, key).map(|window| window.state.clone()) {
+            assert_eq!(held, timeline.len(), "seed {seed}, {name}");
+            entries += held;
+        }
+    }
+    assert!(entries > 0, "seed {seed}");
+    let names: Vec<String> = redis::cmd("KEYS").arg("kuzet:w:*").query(&mut connection).expect("KEYS");
+    for name in names {
+        let left: i64 = redis::cmd("TTL").arg(&name).query(&mut connection).expect("TTL");
+        assert!(left > 24 * 3_600, "{name} lives for {left} s");
+    }
 }
 
 #[test]

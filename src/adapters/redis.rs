@@ -59,7 +59,8 @@ pub enum Epoch {
     Unknown,
     /// The server lost something, or another one fills it again: [`RedisStore::rebuild`] is due.
     RebuildDue,
-    /// The server holds what the caller gave it. The caller keeps the token, for [`RedisStore::new`].
+    /// The server holds what the caller gave it. The caller keeps the token with its state, for
+    /// [`RedisStore::new`]; it gives the state of a shard that comes with another token by a rebuild.
     Current { token: String },
 }
 
@@ -467,17 +468,18 @@ impl RedisStore {
     ) -> Result<bool, SharedStoreError> {
         let keys: HashSet<SharedKey> = request.windows.iter().copied().collect();
         let mut pipe = redis::pipe();
-        pipe.cmd("HMGET").arg(EPOCH).arg("token").arg("complete_from");
-        pipe.cmd("GET").arg(format!("{EPOCH}:{}", inner.instance));
         for party in parties {
             pipe.cmd("HGETALL").arg(party_key(*party));
         }
         for key in &keys {
             ask_window(&mut pipe, plan, *key);
         }
-        let answers = self.run(&mut inner.link, &pipe)?;
+        // The sentinel last: where it still stands, all that was read before it was there.
+        pipe.cmd("GET").arg(format!("{EPOCH}:{}", inner.instance));
+        pipe.cmd("HMGET").arg(EPOCH).arg("token").arg("complete_from");
+        let mut answers = self.run(&mut inner.link, &pipe)?;
+        let (sentinel, written) = (answers.pop(), answers.pop());
         let mut answers = answers.into_iter();
-        let (sentinel, written) = (answers.next(), answers.next());
         let is_whole = read_epoch(inner, sentinel.as_ref(), written.as_ref(), view).map_err(|e| unreadable(&e))?;
         for party in parties {
             let (blocks, lifted) = read_blocks(answers.next().as_ref()).map_err(|error| unreadable(&error))?;

@@ -172,6 +172,7 @@ fn a_server_that_hangs_costs_one_timeout_and_what_it_took_counts_once() {
             server.signal("CONT");
         }
         in_time("the batch", || store.apply(&plan, &batch).ok());
+        assert_eq!(fetch(&store, &plan).available, !hangs, "until the caller says that nothing is owed");
         store.caught_up();
         assert_same(&plan, &memory, &store, changes.now, 2);
     }

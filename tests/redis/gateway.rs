@@ -56,6 +56,7 @@ fn a_gateway_sees_what_is_in_force_and_keys_end_with_the_latest_restriction() {
 
     // Late repetitions change nothing, nor does what is older than what is shown, or over already.
     publish(&[update(3, (0, 12), placed(None, "three")), update(2, (0, 11), placed(None, "other"))]);
+    assert_eq!(fields(&server, KEY), BTreeMap::from([(id(2), "two".into())]));
     publish(&[update(2, (0, 10), placed(None, "older")), update(5, (0, 14), placed(Some(now.minus(HOUR)), "over"))]);
     publish(&[lifted, update(7, (0, 20), Shown::Lifted), update(7, (0, 19), placed(None, "lifted before"))]);
     assert_eq!(fields(&server, KEY), BTreeMap::from([(id(2), "two".into())]));

@@ -28,6 +28,7 @@ const CONDITIONS: &[&str] = &[
     "sum(debit.amount by device_id this month) > 100 KZT",
     "distinct(login.wallet_id by device_id today) > 100",
     "age(login by device_id quiet 25m) > 24h",
+    "age(debit by device_id quiet 6h) > 24h",
     "streak(login where outcome = failure by device_id quiet 1h) > 100",
 ];
 

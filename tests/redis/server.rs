@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use kuzet::adapters::redis::RedisSettings;
@@ -32,10 +32,6 @@ impl Server {
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Starts the server again, in its folder; waits until it says that it is ready.

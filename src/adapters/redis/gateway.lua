@@ -22,7 +22,7 @@ for pair = 1, #KEYS, 2 do
       local need = tonumber(until_then) or now + GRACE
       redis.call('HDEL', shown, id)
       redis.call('HSET', known, id, string.format('L %s %s %.0f', shard, seq, need))
-    elseif not is_old and (ends == '' or tonumber(ends) > now) then
+    elseif not is_old then
       redis.call('HSET', shown, id, text)
       redis.call('HSET', known, id, string.format('P %s %s %s', shard, seq, ends == '' and '-' or ends))
     end
