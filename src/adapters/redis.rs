@@ -48,9 +48,9 @@ const SCRIPT_CHANGES: usize = 2_000;
 /// How long a window's keys live beyond twice what they hold, in milliseconds.
 const SPARE_LIFE: i64 = 24 * 3_600_000;
 /// How long the server remembers how many batches an instance wrote.
-const WRITTEN_LIFE: Duration = Duration::from_hours(7 * 24);
+const WRITTEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Shorter, so that forgetting is never taken for losing.
-const WRITTEN_KNOWN: Duration = Duration::from_hours(6 * 24);
+const WRITTEN_KNOWN: Duration = Duration::from_secs(6 * 24 * 3_600);
 
 /// What the store knows of the server's sentinel.
 #[derive(Debug, Clone, PartialEq, Eq)]
