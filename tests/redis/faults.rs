@@ -84,7 +84,7 @@ fn while_the_server_is_away_blocks_stay_in_force_and_an_empty_one_is_filled_agai
     // The caller's wallets hold the wallet's block, and that another was lifted; of address blocks they know
     // nothing. What was lifted does not come back even if someone still takes it for placed.
     let rebuild = Rebuild {
-        blocks: vec![(wallet, vec!std::slice::from_ref(&both)), (address, vec![lifted.clone()])],
+        blocks: vec![(wallet, vec![both.clone()]), (address, vec![lifted.clone()])],
         tombstones: vec![(address, lifted.id)],
         newest: Some(minutes(7)),
         shown: Vec::new(),
