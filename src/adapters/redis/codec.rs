@@ -69,7 +69,9 @@ pub(super) fn time(at: i64) -> [u8; TIME] {
 pub(super) fn read_time(bytes: &[u8]) -> Option<i64> {
     let number = |bytes: &[u8]| bytes.iter().fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
     let (seconds, nanos) = bytes.get(..TIME)?.split_at(5);
-    (number(seconds) - OFFSET).checked_mul(SECOND)?.checked_add(number(nanos))
+    // Wider than the answer: seconds rounded down may lie before the first instant there is.
+    let nanos = i128::from(number(seconds) - OFFSET) * i128::from(SECOND) + i128::from(number(nanos));
+    i64::try_from(nanos).ok()
 }
 
 fn word(bytes: &[u8]) -> Option<u64> {
