@@ -165,6 +165,8 @@ fn a_server_that_hangs_costs_one_timeout_and_what_it_took_counts_once() {
             let waited = begun.elapsed();
             assert!(waited >= Duration::from_millis(400) && waited < Duration::from_secs(2), "{waited:?}");
             let (begun, errors) = (Instant::now(), store.errors());
+            // Writing goes to the server unless it rests; reading stops before, as changes are owed.
+            assert!(matches!(store.apply(&plan, &batch), Err(SharedStoreError::Away(_))));
             assert!(!fetch(&store, &plan).available);
             assert!(begun.elapsed() < Duration::from_millis(400), "it was asked again at once");
             assert_eq!(store.errors(), errors);
