@@ -8,4 +8,5 @@ pub mod folder_watch;
 pub mod folders;
 pub mod geo_files;
 pub mod memory;
+pub mod redis;
 pub mod store;

@@ -4,9 +4,11 @@
 //! Declares what the loop needs of the outside as ports; knows none of their implementations.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
+use thiserror::Error;
 
 use crate::engine::Engine;
 use crate::engine::enrich::{AddressFacts, Enriched};
@@ -32,7 +34,40 @@ pub trait SharedStore {
     /// Fetches what a batch needs. A store that is away answers with a view that is not available.
     fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView);
     /// Makes the changes of a committed batch count. Idempotent by operation.
-    fn apply(&self, plan: &Plan, changes: &[SharedChange]);
+    ///
+    /// # Errors
+    /// The store is away or refused them; some may count already. The caller keeps the changes and repeats
+    /// them, in their order, until the store takes them: before it decides the next batch. Until
+    /// [`Self::caught_up`] the store answers as if it were away, for its windows lack these changes.
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError>;
+    /// Says that no change is owed any more, after calls of [`Self::apply`] that failed.
+    fn caught_up(&self) {}
+}
+
+impl<S: SharedStore + ?Sized> SharedStore for Arc<S> {
+    fn is_near(&self) -> bool {
+        (**self).is_near()
+    }
+    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
+        (**self).fetch(plan, request, view);
+    }
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
+        (**self).apply(plan, changes)
+    }
+    fn caught_up(&self) {
+        (**self).caught_up();
+    }
+}
+
+/// Why a shared store did not do what it was asked for. Never holds an id, an address or a password.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SharedStoreError {
+    /// It does not answer, or not in time; or it has just failed, and is not asked again so soon.
+    #[error("the shared store is away: {0}")]
+    Away(String),
+    /// It answered, and refused.
+    #[error("the shared store refused: {0}")]
+    Refused(String),
 }
 
 /// What is known of addresses.
@@ -184,8 +219,11 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     }
 
     /// Makes the shared part of a committed batch count.
-    pub fn committed(&self, decided: &Decided) {
-        self.store.apply(self.engine.plan(), &decided.shared);
+    ///
+    /// # Errors
+    /// The store did not take it; see [`SharedStore::apply`] for what is left to do.
+    pub fn committed(&self, decided: &Decided) -> Result<(), SharedStoreError> {
+        self.store.apply(self.engine.plan(), &decided.shared)
     }
 
     fn decode<'a>(&self, record: &Record<'a>) -> Result<Operation<'a>, Rejection> {

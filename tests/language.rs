@@ -40,7 +40,7 @@ fn decide(pipeline: &mut Pipeline<MemoryStore>, operations: &[Value]) -> Vec<Val
     let one = |operation: &Value| {
         let line = operation.to_string();
         let decided = pipeline.decide(&[Record { bytes: line.as_bytes(), arrived_at: None }]);
-        pipeline.committed(&decided);
+        pipeline.committed(&decided).expect("a store in memory takes every change");
         let mut json = Vec::new();
         match &decided.answers[0] {
             Answer::Decided(decision) => decision.encode(&mut json),

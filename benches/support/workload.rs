@@ -235,7 +235,7 @@ impl Whole {
             self.out.clear();
             let decided = self.pipeline.decide(batch);
             self.encode(&decided);
-            self.pipeline.committed(&decided);
+            self.pipeline.committed(&decided).expect("a store in memory takes every change");
         }
     }
 

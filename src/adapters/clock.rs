@@ -1,4 +1,4 @@
-//! The machine's clock: it stamps arrivals, and nothing else is computed from it.
+//! The machine's clock: it stamps arrivals and says when keys of Redis are old. No decision is computed from it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

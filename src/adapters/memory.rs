@@ -13,7 +13,7 @@ use crate::engine::shared::{
 };
 use crate::engine::stored::windows::{WindowGroup, WindowsWriter, group_of_key, group_of_party};
 use crate::engine::stored::{GROUPS, Translation};
-use crate::pipeline::SharedStore;
+use crate::pipeline::{SharedStore, SharedStoreError};
 
 type WindowMap = DashMap<SharedKey, SharedWindow, foldhash::fast::RandomState>;
 
@@ -132,7 +132,15 @@ impl SharedStore for MemoryStore {
         }
     }
 
-    fn apply(&self, plan: &Plan, changes: &[SharedChange]) {
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
+        self.enter(plan, changes);
+        Ok(())
+    }
+}
+
+impl MemoryStore {
+    /// Makes changes count: what [`SharedStore::apply`] does, for those who know that this store takes all.
+    pub fn enter(&self, plan: &Plan, changes: &[SharedChange]) {
         for change in changes {
             match change {
                 SharedChange::Insert { key, .. } | SharedChange::Run { key, .. } | SharedChange::Text { key, .. } => {
@@ -150,9 +158,7 @@ impl SharedStore for MemoryStore {
             }
         }
     }
-}
 
-impl MemoryStore {
     fn change_directory(&self, plan: &Plan, party: Party, change: &SharedChange) {
         let mut one: HashMap<Party, Vec<Restriction>> = HashMap::new();
         if let Some((party, blocks)) = self.directory.remove(&party) {

@@ -124,7 +124,7 @@ fn run_step(
     outcome: &mut Outcome,
 ) -> Vec<Difference> {
     let decided = pipeline.decide(&[Record { bytes: record, arrived_at: None }]);
-    pipeline.committed(&decided);
+    pipeline.store.enter(pipeline.engine.plan(), &decided.shared);
     match decided.answers.first() {
         Some(Answer::Decided(decision)) => {
             outcome.decisions += 1;

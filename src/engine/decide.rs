@@ -241,12 +241,25 @@ fn note_missing(judge: &Judge<'_, '_>, rule: &Rule, degraded: &mut Inputs) {
         (Inputs::GEOIP_COUNTRY, country),
         (Inputs::GEOIP_ANONYMIZER, anonymizer),
         (Inputs::MRP, judge.mrp().is_none()),
-        (Inputs::SHARED_STATE, !judge.view.available),
+        (Inputs::SHARED_STATE, is_shared_state_missing(judge, rule)),
     ] {
         if is_missing && needs.contains(input) {
             *degraded = degraded.union(input);
         }
     }
+}
+
+/// Tells whether the store is away, or has lost a part of what the rule reads.
+fn is_shared_state_missing(judge: &Judge<'_, '_>, rule: &Rule) -> bool {
+    let (view, plan) = (judge.view, judge.plan);
+    if view.complete_from.is_none() {
+        return !view.available;
+    }
+    let is_part = |id: &usize| {
+        let aggregate = &plan.aggregates[*id];
+        !aggregate.owned && !view.is_complete(aggregate, judge.at())
+    };
+    !view.available || rule.aggregates.iter().any(is_part)
 }
 
 fn names_of(inputs: Inputs) -> Vec<&'static str> {
@@ -400,7 +413,8 @@ fn enter(judge: &Judge<'_, '_>, id: usize, row: usize, changes: &mut Changes, sh
             let last = judge.run_last(id, aggregate, key).filter(|_| length > 1).map_or(at, |last| last.max(at));
             if aggregate.owned {
                 changes.rare().runs.push(Run { aggregate: id, key, length, last });
-            } else {
+            } else if judge.view.available || length == 0 {
+                // While the store is away, the length before is not known; an end is one whatever it was.
                 shared.push(SharedChange::Run { key: shared_key, length, last });
             }
         }

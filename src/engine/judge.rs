@@ -218,10 +218,10 @@ impl Judge<'_, '_> {
     }
 
     fn compute_shared(&self, id: AggregateId, key: u64, this: Option<i64>) -> AggregateValue {
-        if !self.view.available {
+        let aggregate = &self.plan.aggregates[id];
+        if !self.view.is_complete(aggregate, self.at()) {
             return AggregateValue::Missing;
         }
-        let aggregate = &self.plan.aggregates[id];
         let window = self.view.window(self.plan, SharedKey { aggregate: id, key });
         let window = window.as_deref();
         self.of_state(aggregate, window.map(|window| &window.state), window.and_then(SharedWindow::newest), this)
@@ -376,7 +376,7 @@ impl Judge<'_, '_> {
 
     /// Returns the length of the current run, this operation included where it counts.
     fn run_length(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> AggregateValue {
-        if !aggregate.owned && !self.view.available {
+        if !aggregate.owned && !self.view.is_complete(aggregate, self.at()) {
             return AggregateValue::Missing;
         }
         let length = match self.run_after(id, aggregate) {

@@ -14,9 +14,10 @@ use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::operation::Time;
+use crate::rules::program::Window;
 
-use super::keyed::KeyedState;
-use super::plan::Plan;
+use super::keyed::{KeyedState, calendar_span};
+use super::plan::{Plan, PlannedAggregate};
 use super::restriction::Restriction;
 use super::window::Entry;
 
@@ -121,6 +122,9 @@ pub struct SharedView {
     directory: HashMap<Party, Vec<Restriction>, foldhash::fast::FixedState>,
     /// False while the store is away: what needs it is missing.
     pub available: bool,
+    /// The store lost what was entered up to this time: windows that reach back to it are not whole.
+    /// `None` when nothing was ever lost.
+    pub complete_from: Option<Time>,
     /// The batch's changes so far, for after its commit.
     changes: Vec<SharedChange>,
     /// Changes of windows that nothing has read yet: positions in `changes`. Most windows that a batch
@@ -152,6 +156,13 @@ impl SharedView {
     /// Adds the blocks that the store holds for a party, unless the batch changed them already.
     pub fn add_blocks(&mut self, party: Party, stored: impl FnOnce() -> Vec<Restriction>) {
         self.directory.entry(party).or_insert_with(stored);
+    }
+
+    /// Tells whether the store has all that an operation at `at` may read in a window of the aggregate: it is
+    /// there, and what it lost lies before the window.
+    #[must_use]
+    pub fn is_complete(&self, aggregate: &PlannedAggregate, at: Time) -> bool {
+        self.available && self.complete_from.is_none_or(|from| reaches_back_to(aggregate, at) > from)
     }
 
     /// Returns the blocks in the directory for a party.
@@ -316,6 +327,14 @@ pub fn change_directory<S: std::hash::BuildHasher>(
         | SharedChange::Remove { .. }
         | SharedChange::Run { .. }
         | SharedChange::Text { .. } => {}
+    }
+}
+
+/// Returns the oldest time at which an entry may have occurred that an operation at `at` reads.
+fn reaches_back_to(aggregate: &PlannedAggregate, at: Time) -> Time {
+    match aggregate.definition.window {
+        Window::Within(_) | Window::Quiet(_) => at.minus(aggregate.retention),
+        Window::Today | Window::ThisMonth => calendar_span(aggregate, at).start,
     }
 }
 

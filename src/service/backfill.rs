@@ -9,7 +9,7 @@ use crate::engine::shared::SharedChange;
 use crate::operation::Time;
 use crate::operation::decode;
 use crate::operation::time::DAY;
-use crate::pipeline::{Pipeline, SharedStore};
+use crate::pipeline::Pipeline;
 use crate::rules::program::Inputs;
 
 /// A longer stretch of the log is not read: nothing is decided meanwhile.
@@ -44,7 +44,7 @@ pub fn fill(
     };
     match read(store, pipeline, &windows, from) {
         Ok(Some(changes)) => {
-            pipeline.store.apply(&plan, &changes);
+            pipeline.store.enter(&plan, &changes);
             windows.iter().map(|id| plan.aggregates[*id].state_id).collect()
         }
         Ok(None) | Err(_) => Vec::new(),

@@ -13,7 +13,6 @@ use crate::engine::stored::windows::{decode_group, group_of_key, group_of_party}
 use crate::engine::stored::{GROUPS, JournalReader, Layout, Layouts, StoredError, wallets};
 use crate::engine::wallets::group_of;
 use crate::operation::Time;
-use crate::pipeline::SharedStore;
 use crate::rules::program::{RuleSet, Window, symbol_of_text};
 
 use super::checkpoint::stamp;
@@ -208,7 +207,7 @@ fn restore(
         on_shared(batch, &mut reader.shared);
         let is_newer = |change: &SharedChange| batch > windows_after[group_of_change(change)];
         let changes: Vec<SharedChange> = reader.shared.drain(..).filter(is_newer).collect();
-        shared.apply(&plan, &changes);
+        shared.enter(&plan, &changes);
         Ok(())
     })?;
     if last == position.batch { Ok(journal_bytes) } else { Err(record("journal", last + 1, StoredError::Gap)) }

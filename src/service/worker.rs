@@ -220,7 +220,7 @@ impl Worker {
         let records: Vec<_> = batch.records.iter().map(|(bytes, at)| Record { bytes, arrived_at: Some(*at) }).collect();
         let mut journal = Journal::default();
         let decided = self.pipeline.decide_with(&records, Some(&mut journal));
-        self.pipeline.committed(&decided);
+        self.pipeline.store.enter(self.pipeline.engine.plan(), &decided.shared);
         let written = self.write_down(&records, &decided, journal);
         let begun = Instant::now();
         drop(records);

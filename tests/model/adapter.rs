@@ -14,7 +14,7 @@ use kuzet::engine::plan::{Plan, Settings};
 use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
 use kuzet::geo::Lookup;
 use kuzet::operation::decode::encode_rejection;
-use kuzet::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore};
+use kuzet::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore, SharedStoreError};
 use kuzet::rules::program::{Inputs, ListRow, RuleSet};
 
 use crate::compare::EngineAnswer;
@@ -66,8 +66,8 @@ impl SharedStore for Distant {
         view.near = None;
     }
 
-    fn apply(&self, plan: &Plan, changes: &[SharedChange]) {
-        self.0.apply(plan, changes);
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
+        self.0.apply(plan, changes)
     }
 }
 
@@ -99,7 +99,7 @@ fn run<S: SharedStore>(plan: Plan, geo: &GeoMap, store: S, lines: &[String]) -> 
         let (batch, left) = rest.split_at(size.min(rest.len()));
         let records: Vec<_> = batch.iter().map(|line| Record { bytes: line.as_bytes(), arrived_at: None }).collect();
         let decided = pipeline.decide(&records);
-        pipeline.committed(&decided);
+        pipeline.committed(&decided).expect("a store in memory takes every change");
         answers.extend(decided.answers.iter().map(answer));
         (rest, size) = (left, size % 17 + 1);
     }

@@ -73,7 +73,7 @@ fn decide(
     let records: Vec<_> = batch.iter().map(|line| Record { bytes: line.as_bytes(), arrived_at: None }).collect();
     let mut journal = Journal::default();
     let decided = pipeline.decide_with(&records, Some(&mut journal));
-    pipeline.committed(&decided);
+    pipeline.committed(&decided).expect("a store in memory takes every change");
     let layout = Layout::of(pipeline.engine.plan());
     position.batch += 1;
     position.seq = pipeline.engine.seq();

@@ -19,7 +19,7 @@ pub(crate) fn decide_all(lines: &[u8]) -> Vec<serde_json::Value> {
     let mut decisions = Vec::new();
     for batch in records.chunks(1_000) {
         let decided = pipeline.decide(batch);
-        pipeline.committed(&decided);
+        pipeline.committed(&decided).expect("a store in memory takes every change");
         for (answer, record) in decided.answers.iter().zip(batch) {
             let Answer::Decided(decision) = answer else {
                 panic!("{answer:?} to {}", String::from_utf8_lossy(record.bytes));

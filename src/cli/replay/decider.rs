@@ -35,7 +35,7 @@ impl<S: SharedStore> Replayer for Pipeline<S> {
             }
         }
         summary.add_unknown_fields(decided.unknown_fields);
-        self.committed(&decided);
+        self.committed(&decided)?;
         Ok(())
     }
 }

@@ -1,0 +1,618 @@
+//! Shared state of a fleet, in Redis.
+//!
+//! | key | holds |
+//! |---|---|
+//! | `kuzet:w:{state}:{key}` | a window: a sorted set of its entries by event time |
+//! | `kuzet:w:{state}:{key}:x` | entries that left it, so that none comes back |
+//! | `kuzet:w:{state}:{key}:t` | texts behind the symbols of a `last` |
+//! | `kuzet:w:{state}:{key}:r` | the run of a `streak`, the folded beginning of a chain |
+//! | `kuzet:d:ip:{address}`, `kuzet:d:w:{symbol}` | the directory: blocks, and tombstones of lifted ones |
+//! | `kuzet:epoch` | the sentinel: a token, and the time from which windows are whole |
+//! | `kuzet:epoch:{instance}` | how many batches an instance wrote: fewer than it knows of were lost |
+//! | `kuzet:restriction:*` | what gateways read ([`gateway`]) |
+//! | `kuzet:list:{name}` | lists for rules, as sets |
+//!
+//! Every write may be repeated, in any order with those of other instances. Nothing waits longer than the
+//! timeout; while the server is away, calls fail at once and blocks are answered as they were seen last. One
+//! server (or one primary) holds everything: scripts name several keys, which a cluster would spread.
+
+mod codec;
+pub mod gateway;
+mod known;
+mod link;
+mod settings;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::{Cmd, Pipeline, RedisResult, Script, Value};
+use uuid::Uuid;
+
+use crate::engine::keyed::KeyedState;
+use crate::engine::plan::{Plan, PlannedAggregate};
+use crate::engine::restriction::Restriction;
+use crate::engine::shared::{Party, SharedChange, SharedKey, SharedRequest, SharedView, SharedWindow};
+use crate::operation::Time;
+use crate::pipeline::{SharedStore, SharedStoreError};
+use crate::rules::program::{Function, Window};
+
+use codec::{EPOCH, Held, Unreadable, party_key, window_key};
+use gateway::{DirectoryUpdate, Restricted, Shown};
+use known::Known;
+use link::Link;
+pub use settings::{RedisSettings, SettingsError};
+
+/// So many changes are entered by one script, for which all other clients wait.
+const SCRIPT_CHANGES: usize = 2_000;
+/// How long a window's keys live beyond twice what they hold, in milliseconds.
+const SPARE_LIFE: i64 = 24 * 3_600_000;
+/// How long the server remembers how many batches an instance wrote.
+const WRITTEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Shorter, so that forgetting is never taken for losing.
+const WRITTEN_KNOWN: Duration = Duration::from_secs(6 * 24 * 3_600);
+
+/// What the store knows of the server's sentinel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Epoch {
+    /// The server has not answered yet.
+    Unknown,
+    /// The server lost something, or another one fills it again: [`RedisStore::rebuild`] is due.
+    RebuildDue,
+    /// The server holds what the caller gave it. The caller keeps the token with its state, for
+    /// [`RedisStore::new`]; it gives the state of a shard that comes with another token by a rebuild.
+    Current { token: String },
+}
+
+/// What a shard gives a server that lost something.
+#[derive(Debug, Clone, Default)]
+pub struct Rebuild {
+    /// Blocks in force.
+    pub blocks: Vec<(Party, Vec<Restriction>)>,
+    /// Blocks that were lifted before their end.
+    pub tombstones: Vec<(Party, Uuid)>,
+    /// The newest operation decided; `None` when there was none.
+    pub newest: Option<Time>,
+    /// What gateways read: see [`DirectoryUpdate::of_restriction`].
+    pub shown: Vec<DirectoryUpdate>,
+}
+
+/// Shared windows, the directory and the gateways' read model in Redis.
+pub struct RedisStore {
+    inner: Mutex<Inner>,
+    scripts: Scripts,
+}
+
+struct Inner {
+    link: Link,
+    known: Known,
+    /// The token under which the caller's state is in the server.
+    token: Option<String>,
+    epoch: Epoch,
+    /// Changes are owed: windows lack them.
+    is_behind: bool,
+    /// Names this process.
+    instance: String,
+    /// Batches this process wrote, and when the last was.
+    written: Option<(u64, Instant)>,
+}
+
+struct Scripts {
+    windows: Script,
+    directory: Script,
+    epoch: Script,
+    gateway: Script,
+}
+
+impl Scripts {
+    fn new() -> Self {
+        Self {
+            windows: Script::new(include_str!("redis/windows.lua")),
+            directory: Script::new(include_str!("redis/directory.lua")),
+            epoch: Script::new(include_str!("redis/epoch.lua")),
+            gateway: Script::new(include_str!("redis/gateway.lua")),
+        }
+    }
+
+    /// Loads every script: the server forgets them when it starts again.
+    fn load(&self, connection: &mut redis::Connection) -> RedisResult<()> {
+        let mut pipe = redis::pipe();
+        for (script, text) in [
+            (&self.windows, include_str!("redis/windows.lua")),
+            (&self.directory, include_str!("redis/directory.lua")),
+            (&self.epoch, include_str!("redis/epoch.lua")),
+            (&self.gateway, include_str!("redis/gateway.lua")),
+        ] {
+            debug_assert!(!script.get_hash().is_empty());
+            pipe.cmd("SCRIPT").arg("LOAD").arg(text).ignore();
+        }
+        pipe.exec(connection)
+    }
+}
+
+/// The changes of one key, as a script reads them.
+#[derive(Debug, Default)]
+struct KeyChanges {
+    head: Vec<Vec<u8>>,
+    changes: Vec<Vec<u8>>,
+}
+
+impl RedisStore {
+    /// Makes a store; connects when it is first asked. `token` is the one that [`Self::epoch`] told when the
+    /// caller's state was last written down, `None` for a caller that has none.
+    ///
+    /// # Errors
+    /// The settings cannot be used. A server that is away is no error.
+    pub fn new(settings: &RedisSettings, token: Option<String>) -> Result<Self, SettingsError> {
+        let link = Link::new(settings.client()?, settings.timeout);
+        let inner = Inner {
+            link,
+            known: Known::default(),
+            token,
+            epoch: Epoch::Unknown,
+            is_behind: false,
+            instance: Uuid::new_v4().simple().to_string(),
+            written: None,
+        };
+        Ok(Self { inner: Mutex::new(inner), scripts: Scripts::new() })
+    }
+
+    /// Returns what the latest answer said of the sentinel.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.inner().epoch.clone()
+    }
+
+    /// Returns how many calls failed so far; those refused because one has just failed are not counted.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.inner().link.errors
+    }
+
+    /// Writes what the server lost back: the caller's blocks and the address blocks this process knows, never
+    /// over a tombstone. Windows cannot be written back, so they are whole only after `newest`. A caller with
+    /// several shards gives all of them, or calls for each.
+    ///
+    /// # Errors
+    /// The server is away or refused; it has to be done again.
+    pub fn rebuild(&self, plan: &Plan, rebuild: &Rebuild) -> Result<(), SharedStoreError> {
+        let mut inner = self.inner();
+        let mut directory = BTreeMap::new();
+        for (party, restriction) in &rebuild.tombstones {
+            add_directory_change(&mut directory, *party, [b"L", restriction.as_bytes().as_slice()].concat());
+        }
+        let given = rebuild.blocks.iter().map(|(party, blocks)| (*party, blocks.as_slice()));
+        // A wallet's own shard knows best whether it is blocked; no shard knows more of an address than this.
+        let seen = inner.known.parties().filter(|(party, _)| matches!(party, Party::Address(_)));
+        for (party, blocks) in given.chain(seen) {
+            for block in blocks {
+                add_directory_change(&mut directory, party, [b"P", codec::block(block).as_slice()].concat());
+            }
+        }
+        let mut pipe = redis::pipe();
+        self.add_directory(&mut pipe, plan, &directory);
+        self.add_updates(&mut pipe, &rebuild.shown);
+        if !pipe.is_empty() {
+            self.run(&mut inner.link, &pipe)?;
+        }
+        // The sentinel last, by itself: where it stands, the rest is written.
+        let mut command = redis::cmd("EVALSHA");
+        let (seconds, nanos) = match rebuild.newest.map(|newest| codec::split(newest.nanos())) {
+            Some((seconds, nanos)) => (seconds.to_string(), nanos.to_string()),
+            None => (String::new(), String::new()),
+        };
+        command.arg(self.scripts.epoch.get_hash()).arg(1).arg(EPOCH);
+        command.arg(Uuid::new_v4().simple().to_string()).arg(seconds).arg(nanos);
+        let mut pipe = redis::pipe();
+        pipe.add_command(command);
+        let answers = self.run(&mut inner.link, &pipe)?;
+        let token = answers.first().and_then(items).and_then(|items| text(items.first()?));
+        let Some(token) = token else { return Err(unreadable(&Unreadable("the sentinel"))) };
+        inner.token = Some(token.clone());
+        inner.epoch = Epoch::Current { token };
+        inner.written = None;
+        Ok(())
+    }
+
+    /// Writes for gateways what decisions placed and lifted, once they are committed.
+    ///
+    /// # Errors
+    /// The server is away or refused; the caller keeps the updates and repeats them, in any order.
+    pub fn publish(&self, updates: &[DirectoryUpdate]) -> Result<(), SharedStoreError> {
+        if updates.is_empty() {
+            return Ok(());
+        }
+        let mut pipe = redis::pipe();
+        self.add_updates(&mut pipe, updates);
+        self.run(&mut self.inner().link, &pipe).map(drop)
+    }
+
+    /// Reads the values of the list `kuzet:list:{name}`, in ascending order; a set that is not there is empty.
+    ///
+    /// # Errors
+    /// The server is away or refused, the key holds no set, or a value is no UTF-8.
+    pub fn load_list(&self, name: &str) -> Result<Vec<String>, SharedStoreError> {
+        let mut pipe = redis::pipe();
+        pipe.cmd("SMEMBERS").arg(format!("kuzet:list:{name}"));
+        let answers = self.run(&mut self.inner().link, &pipe)?;
+        let values = answers.first().and_then(items).unwrap_or_default();
+        let mut values: Vec<String> =
+            values.iter().map(text).collect::<Option<_>>().ok_or_else(|| unreadable(&Unreadable("a list")))?;
+        values.sort_unstable();
+        Ok(values)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs commands in one round trip; in three when the server does not know the scripts.
+    fn run(&self, link: &mut Link, pipe: &Pipeline) -> Result<Vec<Value>, SharedStoreError> {
+        link.run(|connection| match pipe.query(connection) {
+            Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
+                self.scripts.load(connection)?;
+                pipe.query(connection)
+            }
+            answer => answer,
+        })
+    }
+
+    fn add_windows(&self, pipe: &mut Pipeline, windows: &BTreeMap<String, KeyChanges>) {
+        add_scripts(
+            pipe,
+            &self.scripts.windows,
+            &[],
+            windows.iter().map(|(key, changes)| (vec![key.clone()], changes)),
+        );
+    }
+
+    fn add_directory(&self, pipe: &mut Pipeline, plan: &Plan, directory: &BTreeMap<String, KeyChanges>) {
+        let now = codec::split(super::clock::now().nanos()).0.to_string();
+        let lateness = codec::split(plan.settings.lateness).0 + 1;
+        let head = [now.into_bytes(), lateness.to_string().into_bytes()];
+        let keys = directory.iter().map(|(key, changes)| (vec![key.clone()], changes));
+        add_scripts(pipe, &self.scripts.directory, &head, keys);
+    }
+
+    fn add_updates(&self, pipe: &mut Pipeline, updates: &[DirectoryUpdate]) {
+        let mut by_key: BTreeMap<&Restricted, KeyChanges> = BTreeMap::new();
+        for update in updates {
+            let (kind, ends, shown) = match &update.change {
+                Shown::Placed { until, text } => ("P", until.map(milliseconds), &**text),
+                Shown::Lifted => ("L", None, ""),
+            };
+            let parts = [
+                kind.into(),
+                update.restriction.as_hyphenated().to_string(),
+                update.shard.to_string(),
+                update.seq.to_string(),
+                ends.map(|ends| ends.to_string()).unwrap_or_default(),
+                shown.into(),
+            ];
+            by_key.entry(&update.whom).or_default().changes.extend(parts.map(String::into_bytes));
+        }
+        let now = [milliseconds(super::clock::now()).to_string().into_bytes()];
+        let changes: Vec<_> = by_key
+            .into_iter()
+            .map(|(whom, mut changes)| {
+                // Each update is six arguments.
+                changes.head = vec![(changes.changes.len() / 6).to_string().into_bytes()];
+                (whom.keys().to_vec(), changes)
+            })
+            .collect();
+        add_calls(pipe, &self.scripts.gateway, &now, changes.iter().map(|(keys, changes)| (keys.clone(), changes)));
+    }
+}
+
+/// Adds calls of a script whose keys each have a number of changes, which is told here.
+fn add_scripts<'c>(
+    pipe: &mut Pipeline,
+    script: &Script,
+    head: &[Vec<u8>],
+    keys: impl Iterator<Item = (Vec<String>, &'c KeyChanges)>,
+) {
+    let counted: Vec<_> = keys
+        .map(|(keys, changes)| {
+            let mut head = changes.head.clone();
+            head.push(changes.changes.len().to_string().into_bytes());
+            (keys, KeyChanges { head, changes: changes.changes.clone() })
+        })
+        .collect();
+    add_calls(pipe, script, head, counted.iter().map(|(keys, changes)| (keys.clone(), changes)));
+}
+
+/// Adds as many calls of a script as keep each of them short.
+fn add_calls<'c>(
+    pipe: &mut Pipeline,
+    script: &Script,
+    head: &[Vec<u8>],
+    keys: impl Iterator<Item = (Vec<String>, &'c KeyChanges)>,
+) {
+    let mut names: Vec<String> = Vec::new();
+    let mut arguments: Vec<&[u8]> = Vec::new();
+    let mut call = |names: &mut Vec<String>, arguments: &mut Vec<&[u8]>| {
+        if !names.is_empty() {
+            let mut command = Cmd::new();
+            command.arg("EVALSHA").arg(script.get_hash()).arg(names.len()).arg(names.as_slice());
+            command.arg(head).arg(arguments.as_slice());
+            pipe.add_command(command);
+        }
+        names.clear();
+        arguments.clear();
+    };
+    for (key, changes) in keys {
+        if arguments.len() + changes.changes.len() > SCRIPT_CHANGES {
+            call(&mut names, &mut arguments);
+        }
+        names.extend(key);
+        arguments.extend(changes.head.iter().chain(&changes.changes).map(Vec::as_slice));
+    }
+    call(&mut names, &mut arguments);
+}
+
+fn milliseconds(at: Time) -> i64 {
+    at.nanos().div_euclid(1_000_000)
+}
+
+fn add_directory_change(directory: &mut BTreeMap<String, KeyChanges>, party: Party, change: Vec<u8>) {
+    directory.entry(party_key(party)).or_default().changes.push(change);
+}
+
+fn add_window_change(windows: &mut BTreeMap<String, KeyChanges>, plan: &Plan, key: SharedKey, change: Vec<u8>) {
+    let changes = windows.entry(window_key(plan, key)).or_insert_with(|| {
+        let aggregate = &plan.aggregates[key.aggregate];
+        let (seconds, nanos) = codec::split(aggregate.retention);
+        let (quiet_seconds, quiet_nanos) = match aggregate.definition.window {
+            Window::Quiet(quiet) if !aggregate.is_run() => {
+                let (seconds, nanos) = codec::split(quiet);
+                (seconds.to_string(), nanos.to_string())
+            }
+            Window::Quiet(_) | Window::Within(_) | Window::Today | Window::ThisMonth => (String::new(), String::new()),
+        };
+        let life = (aggregate.retention / 1_000_000).saturating_mul(2).saturating_add(SPARE_LIFE);
+        let head = [seconds.to_string(), nanos.to_string(), life.to_string(), quiet_seconds, quiet_nanos];
+        KeyChanges { head: head.map(String::into_bytes).to_vec(), changes: Vec::new() }
+    });
+    changes.changes.push(change);
+}
+
+/// Sorts changes by the key they concern, in their order.
+fn by_key(plan: &Plan, changes: &[SharedChange]) -> (BTreeMap<String, KeyChanges>, BTreeMap<String, KeyChanges>) {
+    let (mut windows, mut directory) = (BTreeMap::new(), BTreeMap::new());
+    let joined = |kind: &[u8], bytes: &[u8]| [kind, bytes].concat();
+    for change in changes {
+        match change {
+            SharedChange::Insert { key, entry } => {
+                add_window_change(&mut windows, plan, *key, joined(b"I", &codec::entry(*entry)));
+            }
+            SharedChange::Remove { key, entry } => {
+                add_window_change(&mut windows, plan, *key, joined(b"R", &codec::entry(*entry)));
+            }
+            SharedChange::Run { key, length, last } => {
+                add_window_change(&mut windows, plan, *key, joined(b"U", &codec::run(*length, *last)));
+            }
+            SharedChange::Text { key, symbol, text } => {
+                add_window_change(&mut windows, plan, *key, joined(b"T", &codec::text(*symbol, text)));
+            }
+            SharedChange::Place { party, restriction } => {
+                add_directory_change(&mut directory, *party, joined(b"P", &codec::block(restriction)));
+            }
+            SharedChange::Lift { party, restriction } => {
+                add_directory_change(&mut directory, *party, joined(b"L", restriction.as_bytes()));
+            }
+            SharedChange::Seen { party, at } => {
+                add_directory_change(&mut directory, *party, joined(b"S", &codec::time(at.nanos())));
+            }
+        }
+    }
+    (windows, directory)
+}
+
+impl SharedStore for RedisStore {
+    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
+        let mut inner = self.inner();
+        let inner = &mut *inner;
+        view.available = false;
+        let parties: HashSet<Party> = request.parties.iter().copied().collect();
+        if !inner.is_behind {
+            match self.ask(inner, plan, request, &parties, view) {
+                Ok(is_whole) => view.available = is_whole,
+                // The link counted it. Who wants to know why asks by applying.
+                Err(SharedStoreError::Away(_) | SharedStoreError::Refused(_)) => {}
+            }
+        }
+        for party in parties {
+            if let Some(blocks) = inner.known.blocks(party) {
+                view.add_blocks(party, || blocks.clone());
+            }
+        }
+    }
+
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut inner = self.inner();
+        let inner = &mut *inner;
+        changes.iter().for_each(|change| inner.known.change(plan, change));
+        let (windows, directory) = by_key(plan, changes);
+        let mut pipe = redis::pipe();
+        self.add_windows(&mut pipe, &windows);
+        self.add_directory(&mut pipe, plan, &directory);
+        let written = inner.written.map_or(1, |(written, _)| written + 1);
+        let command = pipe.cmd("SET").arg(format!("{EPOCH}:{}", inner.instance)).arg(written);
+        command.arg("EX").arg(WRITTEN_LIFE.as_secs()).ignore();
+        if let Err(error) = self.run(&mut inner.link, &pipe) {
+            inner.is_behind = true;
+            return Err(error);
+        }
+        inner.written = Some((written, Instant::now()));
+        inner.known.took(changes);
+        Ok(())
+    }
+
+    fn caught_up(&self) {
+        self.inner().is_behind = false;
+    }
+}
+
+impl RedisStore {
+    /// Asks for everything in one round trip; tells whether windows may be relied on.
+    fn ask(
+        &self,
+        inner: &mut Inner,
+        plan: &Plan,
+        request: &SharedRequest,
+        parties: &HashSet<Party>,
+        view: &mut SharedView,
+    ) -> Result<bool, SharedStoreError> {
+        let keys: HashSet<SharedKey> = request.windows.iter().copied().collect();
+        let mut pipe = redis::pipe();
+        for party in parties {
+            pipe.cmd("HGETALL").arg(party_key(*party));
+        }
+        for key in &keys {
+            ask_window(&mut pipe, plan, *key);
+        }
+        // The sentinel last: where it still stands, all that was read before it was there.
+        pipe.cmd("GET").arg(format!("{EPOCH}:{}", inner.instance));
+        pipe.cmd("HMGET").arg(EPOCH).arg("token").arg("complete_from");
+        let mut answers = self.run(&mut inner.link, &pipe)?;
+        let (sentinel, written) = (answers.pop(), answers.pop());
+        let mut answers = answers.into_iter();
+        let is_whole = read_epoch(inner, sentinel.as_ref(), written.as_ref(), view).map_err(|e| unreadable(&e))?;
+        for party in parties {
+            let (blocks, lifted) = read_blocks(answers.next().as_ref()).map_err(|error| unreadable(&error))?;
+            if is_whole {
+                inner.known.replace(*party, &blocks);
+            } else {
+                inner.known.merge(*party, blocks, &lifted);
+            }
+        }
+        let mut windows = HashMap::with_capacity(keys.len());
+        for key in keys {
+            windows.insert(key, read_window(plan, key, &mut answers).map_err(|error| unreadable(&error))?);
+        }
+        if is_whole {
+            for (key, window) in windows {
+                view.add_window(plan, key, || window);
+            }
+        }
+        Ok(is_whole)
+    }
+}
+
+fn ask_window(pipe: &mut Pipeline, plan: &Plan, key: SharedKey) {
+    let aggregate = &plan.aggregates[key.aggregate];
+    let name = window_key(plan, key);
+    if aggregate.is_run() {
+        pipe.cmd("HGET").arg(format!("{name}:r")).arg("run");
+        return;
+    }
+    pipe.cmd("ZRANGE").arg(&name).arg(0).arg(-1);
+    pipe.cmd("ZREVRANGE").arg(format!("{name}:x")).arg(0).arg(0);
+    if keeps_texts(aggregate) {
+        pipe.cmd("ZRANGE").arg(format!("{name}:t")).arg(0).arg(-1);
+    }
+    if let Window::Quiet(_) = aggregate.definition.window {
+        pipe.cmd("HGET").arg(format!("{name}:r")).arg("folded");
+    }
+}
+
+fn keeps_texts(aggregate: &PlannedAggregate) -> bool {
+    aggregate.definition.function == Function::Last
+}
+
+fn read_window(
+    plan: &Plan,
+    key: SharedKey,
+    answers: &mut impl Iterator<Item = Value>,
+) -> Result<SharedWindow, Unreadable> {
+    let aggregate = &plan.aggregates[key.aggregate];
+    let mut state = KeyedState::new(aggregate);
+    if aggregate.is_run() {
+        let run = answers.next().as_ref().and_then(bytes).map(codec::read_run).transpose()?;
+        return Ok(SharedWindow::restore(i64::MIN, state, (run, Vec::new())));
+    }
+    let (held, gone) = (answers.next(), answers.next());
+    let texts = if keeps_texts(aggregate) { answers.next() } else { None };
+    if let (Window::Quiet(_), KeyedState::Chain(chain)) = (aggregate.definition.window, &mut state) {
+        let folded = answers.next();
+        chain.restore_folded(folded.as_ref().and_then(bytes).map(codec::read_folded).transpose()?);
+    }
+    let mut newest = i64::MIN;
+    for member in held.as_ref().and_then(items).unwrap_or_default() {
+        let entry = codec::read_entry(bytes(member).unwrap_or_default())?;
+        state.insert(aggregate, entry);
+        newest = newest.max(entry.at);
+    }
+    for member in gone.as_ref().and_then(items).unwrap_or_default() {
+        newest = newest.max(codec::read_entry(bytes(member).unwrap_or_default())?.at);
+    }
+    let mut found = Vec::new();
+    for member in texts.as_ref().and_then(items).unwrap_or_default() {
+        found.push(codec::read_text(bytes(member).unwrap_or_default())?);
+    }
+    // The server lets whole microseconds go, and a chain's beginning it has folded already.
+    if newest != i64::MIN && !matches!(state, KeyedState::Chain(_)) {
+        state.evict(aggregate, Time::from_nanos(newest), plan.settings.lateness);
+    }
+    Ok(SharedWindow::restore(newest, state, (None, found)))
+}
+
+/// Reads the sentinel; tells whether the server holds all that it was given.
+fn read_epoch(
+    inner: &mut Inner,
+    sentinel: Option<&Value>,
+    written: Option<&Value>,
+    view: &mut SharedView,
+) -> Result<bool, Unreadable> {
+    let fields = sentinel.and_then(items).unwrap_or_default();
+    let token = fields.first().and_then(text);
+    view.complete_from = fields.get(1).and_then(bytes).map(codec::read_instant).transpose()?;
+    let remembered = written.and_then(text).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    // A server that started from an old copy, or a replica that took over, has the sentinel but not the rest.
+    let has_lost = inner.written.is_some_and(|(written, at)| remembered < written && at.elapsed() < WRITTEN_KNOWN);
+    inner.epoch = match token {
+        Some(token) if inner.token.as_ref() == Some(&token) && !has_lost && inner.epoch != Epoch::RebuildDue => {
+            Epoch::Current { token }
+        }
+        Some(_) | None => Epoch::RebuildDue,
+    };
+    Ok(inner.epoch != Epoch::RebuildDue)
+}
+
+fn read_blocks(answer: Option<&Value>) -> Result<(Vec<Restriction>, Vec<Uuid>), Unreadable> {
+    let (mut blocks, mut lifted) = (Vec::new(), Vec::new());
+    for pair in answer.and_then(items).unwrap_or_default().chunks_exact(2) {
+        match codec::read_held(bytes(&pair[0]).unwrap_or_default(), bytes(&pair[1]).unwrap_or_default())? {
+            Held::Block(block) => blocks.push(block),
+            Held::Lifted(id) => lifted.push(id),
+        }
+    }
+    // A hash has no order of its own.
+    blocks.sort_by_key(|block| (block.from, block.id));
+    Ok((blocks, lifted))
+}
+
+fn items(value: &Value) -> Option<&[Value]> {
+    match value {
+        Value::Array(items) | Value::Set(items) => Some(items),
+        _ => None,
+    }
+}
+
+fn bytes(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    bytes(value).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
+}
+
+fn unreadable(error: &Unreadable) -> SharedStoreError {
+    SharedStoreError::Refused(format!("{} is not as this version writes it", error.0))
+}

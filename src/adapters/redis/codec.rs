@@ -1,0 +1,208 @@
+//! Names of keys, and the bytes of what they hold.
+//!
+//! Times are five bytes of seconds and four of nanoseconds: scripts compute in doubles, which hold no
+//! nanoseconds since 1970, and bytes in this order compare like the times themselves.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use crate::engine::plan::Plan;
+use crate::engine::restriction::Restriction;
+use crate::engine::shared::{Party, SharedKey};
+use crate::engine::stored::{Reader, StoredError, Writer};
+use crate::engine::window::Entry;
+use crate::operation::Time;
+
+const SECOND: i64 = 1_000_000_000;
+/// Added to seconds, so that they are never negative; scripts know it too.
+const OFFSET: i64 = 1 << 34;
+/// Length of a time.
+pub(super) const TIME: usize = 9;
+const ENTRY: usize = TIME + 16;
+const RUN: usize = 8 + TIME;
+/// What stands before a block's record: its kind, its end, the instant from which nobody needs it.
+const BLOCK_HEADER: usize = 1 + TIME + 5;
+/// No end.
+pub(super) const NO_END: [u8; TIME] = [0; TIME];
+
+/// The key of the sentinel.
+pub(super) const EPOCH: &str = "kuzet:epoch";
+
+/// What could not be read from a key's value.
+#[derive(Debug)]
+pub(super) struct Unreadable(pub(super) &'static str);
+
+/// Names a window: by what it computes, never by its place in a rule set.
+pub(super) fn window_key(plan: &Plan, key: SharedKey) -> String {
+    format!("kuzet:w:{:016x}:{:016x}", plan.aggregates[key.aggregate].state_id, key.key)
+}
+
+/// Names a party's part of the directory.
+pub(super) fn party_key(party: Party) -> String {
+    match party {
+        Party::Address(address) => format!("kuzet:d:ip:{}", canonical(address)),
+        Party::Wallet(symbol) => format!("kuzet:d:w:{symbol:016x}"),
+    }
+}
+
+/// One address has one name.
+fn canonical(address: IpAddr) -> String {
+    address.to_string()
+}
+
+/// Splits nanoseconds into whole seconds and the rest, which is never negative.
+pub(super) const fn split(nanos: i64) -> (i64, i64) {
+    (nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND))
+}
+
+/// Writes a time.
+pub(super) fn time(at: i64) -> [u8; TIME] {
+    let (seconds, nanos) = split(at);
+    let mut bytes = [0; TIME];
+    bytes[..5].copy_from_slice(&seconds.wrapping_add(OFFSET).to_be_bytes()[3..]);
+    bytes[5..].copy_from_slice(&nanos.to_be_bytes()[4..]);
+    bytes
+}
+
+/// Reads a time.
+pub(super) fn read_time(bytes: &[u8]) -> Option<i64> {
+    let number = |bytes: &[u8]| bytes.iter().fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
+    let (seconds, nanos) = bytes.get(..TIME)?.split_at(5);
+    // Wider than the answer: seconds rounded down may lie before the first instant there is.
+    let nanos = i128::from(number(seconds) - OFFSET) * i128::from(SECOND) + i128::from(number(nanos));
+    i64::try_from(nanos).ok()
+}
+
+fn word(bytes: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(bytes.get(..8)?.try_into().ok()?))
+}
+
+/// Writes an entry: the same operation is the same member of a sorted set.
+pub(super) fn entry(entry: Entry) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(ENTRY);
+    bytes.extend_from_slice(&time(entry.at));
+    bytes.extend_from_slice(&entry.op.to_be_bytes());
+    bytes.extend_from_slice(&entry.value.to_be_bytes());
+    bytes
+}
+
+/// Reads an entry.
+pub(super) fn read_entry(bytes: &[u8]) -> Result<Entry, Unreadable> {
+    let read = || {
+        let at = read_time(bytes)?;
+        let (op, value) = (word(bytes.get(TIME..)?)?, word(bytes.get(TIME + 8..)?)?.cast_signed());
+        (bytes.len() == ENTRY).then_some(Entry { at, op, value })
+    };
+    read().ok_or(Unreadable("an entry of a window"))
+}
+
+/// Writes the length of a run and its last operation.
+pub(super) fn run(length: u64, last: Time) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(RUN);
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(&time(last.nanos()));
+    bytes
+}
+
+/// Reads a run.
+pub(super) fn read_run(bytes: &[u8]) -> Result<(u64, Time), Unreadable> {
+    let read = || Some((word(bytes)?, Time::from_nanos(read_time(bytes.get(8..)?)?)));
+    read().ok_or(Unreadable("a run"))
+}
+
+/// Reads the first and last instant of a folded chain.
+pub(super) fn read_folded(bytes: &[u8]) -> Result<(i64, i64), Unreadable> {
+    let read = || Some((read_time(bytes)?, read_time(bytes.get(TIME..)?)?));
+    read().ok_or(Unreadable("the beginning of a chain"))
+}
+
+/// Writes a text and the symbol it stands behind.
+pub(super) fn text(symbol: u64, text: &str) -> Vec<u8> {
+    let mut bytes = symbol.to_be_bytes().to_vec();
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+/// Reads a text.
+pub(super) fn read_text(bytes: &[u8]) -> Result<(u64, Box<str>), Unreadable> {
+    let read = || Some((word(bytes)?, std::str::from_utf8(bytes.get(8..)?).ok()?.into()));
+    read().ok_or(Unreadable("a text of a window"))
+}
+
+/// Writes what a script places: id, end, length in seconds, the record.
+pub(super) fn block(restriction: &Restriction) -> Vec<u8> {
+    let mut bytes = restriction.id.as_bytes().to_vec();
+    let (ends, length) = match restriction.until {
+        Some(until) => (time(until.nanos()), split(until.since(restriction.from)).0.max(0)),
+        None => (NO_END, 0),
+    };
+    bytes.extend_from_slice(&ends);
+    bytes.extend_from_slice(&length.to_be_bytes()[3..]);
+    let mut record = Writer::versioned();
+    record.value(restriction);
+    bytes.extend_from_slice(record.bytes());
+    bytes
+}
+
+/// A field of the directory.
+#[derive(Debug)]
+pub(super) enum Held {
+    Block(Restriction),
+    Lifted(Uuid),
+}
+
+/// Reads a field of the directory.
+pub(super) fn read_held(field: &[u8], value: &[u8]) -> Result<Held, Unreadable> {
+    let read = || -> Option<Result<Held, StoredError>> {
+        let record = value.get(BLOCK_HEADER..)?;
+        match value.first()? {
+            b'T' => Some(Ok(Held::Lifted(Uuid::from_slice(field).ok()?))),
+            b'B' => Some(Reader::versioned(record).and_then(|mut reader| reader.value()).map(Held::Block)),
+            _ => None,
+        }
+    };
+    match read() {
+        Some(Ok(held)) => Ok(held),
+        Some(Err(_)) | None => Err(Unreadable("a block of the directory")),
+    }
+}
+
+/// Reads seconds and nanoseconds as the sentinel holds them.
+pub(super) fn read_instant(text: &[u8]) -> Result<Time, Unreadable> {
+    let read = || {
+        let (seconds, nanos) = std::str::from_utf8(text).ok()?.split_once('.')?;
+        let (seconds, nanos) = (seconds.parse::<i64>().ok()?, nanos.parse::<i64>().ok()?);
+        Some(Time::from_nanos(seconds.checked_mul(SECOND)?.checked_add(nanos)?))
+    };
+    read().ok_or(Unreadable("the time of the sentinel"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_come_back_and_compare_as_bytes() {
+        let times =
+            [i64::MIN, -1, 0, 1, SECOND - 1, SECOND, 1_764_000_000_123_456_789, 4_102_444_800 * SECOND, i64::MAX];
+        for at in times {
+            assert_eq!(read_time(&time(at)), Some(at));
+        }
+        assert!(times.windows(2).all(|pair| time(pair[0]) < time(pair[1])));
+        assert_eq!(read_time(&[0; 8]), None);
+    }
+
+    #[test]
+    fn entries_runs_and_texts_come_back() {
+        let entry_in = Entry { at: 1_764_000_000_123_456_789, op: u64::MAX, value: -5 };
+        assert_eq!(read_entry(&entry(entry_in)).ok(), Some(entry_in));
+        assert!(read_entry(&entry(entry_in)[1..]).is_err());
+        let last = Time::from_nanos(1_764_000_000_000_000_001);
+        assert_eq!(read_run(&run(7, last)).ok(), Some((7, last)));
+        assert!(read_run(&[0; 16]).is_err());
+        assert_eq!(read_text(&text(9, "сымсыз")).ok(), Some((9, "сымсыз".into())));
+        assert_eq!(read_instant(b"12.000000034").ok(), Some(Time::from_nanos(12 * SECOND + 34)));
+        assert!(read_instant(b"12").is_err());
+    }
+}

@@ -1,0 +1,187 @@
+//! The shared store of a fleet against a real redis-server: it answers as the store of one process does,
+//! whatever is repeated, and stays right when the server does not.
+#![expect(clippy::print_stdout, reason = "seeds belong in the test's output")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kuzet::adapters::folders::Folder;
+use kuzet::adapters::memory::MemoryStore;
+use kuzet::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore};
+use kuzet::app;
+use kuzet::engine::Engine;
+use kuzet::engine::keyed::KeyedState;
+use kuzet::engine::plan::{Plan, Settings};
+use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
+use kuzet::pipeline::{Answer, Limits, Pipeline, Record, SharedStore};
+use kuzet::simulate::{DEFAULT_START, Parameters, Simulation};
+
+#[path = "redis/faults.rs"]
+mod faults;
+#[path = "redis/gateway.rs"]
+mod gateway;
+#[path = "redis/random.rs"]
+mod random;
+#[path = "redis/server.rs"]
+mod server;
+
+use random::{Changes, Random, answers, blocks, keys, parties};
+use server::Server;
+
+/// A store whose server holds the state of a caller that has decided nothing yet.
+fn fresh(server: &Server, plan: &Plan) -> RedisStore {
+    fresh_by(&server.settings(), plan)
+}
+
+fn fresh_by(settings: &RedisSettings, plan: &Plan) -> RedisStore {
+    let store = RedisStore::new(settings, None).expect("settings");
+    store.rebuild(plan, &Rebuild::default()).expect("a rebuild");
+    store
+}
+
+/// Fetches all that the random changes touch.
+fn fetch(store: &impl SharedStore, plan: &Plan) -> SharedView {
+    let mut view = SharedView::default();
+    // Twice: a batch asks for many keys more than once.
+    let windows = [keys(plan), keys(plan)].concat();
+    store.fetch(plan, &SharedRequest { windows, parties: parties() }, &mut view);
+    view
+}
+
+fn assert_same(plan: &Plan, memory: &MemoryStore, redis: &RedisStore, now: i64, seed: u64) {
+    let (expected, found) = (fetch(memory, plan), fetch(redis, plan));
+    assert!(found.available, "seed {seed}");
+    for key in keys(plan) {
+        let definition = &plan.aggregates[key.aggregate].definition;
+        let context = || format!("seed {seed}, key {}, {definition:?}", key.key);
+        assert_eq!(answers(plan, &found, key, now), answers(plan, &expected, key, now), "{}", context());
+    }
+    for party in parties() {
+        assert_eq!(blocks(&found, party), blocks(&expected, party), "seed {seed}, {party:?}");
+    }
+}
+
+/// Lets two instances take random changes on a server that holds nothing.
+fn compare(settings: &RedisSettings, plan: &Plan, seed: u64) {
+    println!("seed {seed}");
+    let memory = MemoryStore::default();
+    let stores = [fresh_by(settings, plan), fresh_by(settings, plan)];
+    let mut changes = Changes::new(plan, seed);
+    let mut chance = Random(!seed);
+    let mut past: Vec<Vec<SharedChange>> = Vec::new();
+    for round in 0..120 {
+        let batch = changes.batch();
+        memory.enter(plan, &batch);
+        stores[chance.below(2)].apply(plan, &batch).expect("an apply");
+        past.push(batch);
+        // Any of the last batches come again, in any order, from either instance.
+        while chance.below(2) == 0 {
+            let back = chance.below(past.len().min(4)) + 1;
+            stores[chance.below(2)].apply(plan, &past[past.len() - back]).expect("a repetition");
+        }
+        if round % 5 == 0 {
+            assert_same(plan, &memory, &stores[chance.below(2)], changes.now, seed);
+        }
+    }
+    assert_same(plan, &memory, &stores[0], changes.now, seed);
+    assert_same(plan, &memory, &stores[1], changes.now, seed);
+    assert_bounded(settings, plan, &memory, seed);
+}
+
+/// What no longer counts leaves the server too, and what nobody touches any more ends by itself.
+fn assert_bounded(settings: &RedisSettings, plan: &Plan, memory: &MemoryStore, seed: u64) {
+    let mut connection =
+        redis::Client::open(settings.url.as_str()).and_then(|c| c.get_connection()).expect("a connection");
+    let view = fetch(memory, plan);
+    let mut entries = 0;
+    for key in keys(plan) {
+        let state_id = plan.aggregates[key.aggregate].state_id;
+        let name = format!("kuzet:w:{state_id:016x}:{:016x}", key.key);
+        let held: usize = redis::cmd("ZCARD").arg(&name).query(&mut connection).expect("ZCARD");
+        if let Some(KeyedState::Within(timeline)) = view.window(plan, key).map(|window| window.state.clone()) {
+            assert_eq!(held, timeline.len(), "seed {seed}, {name}");
+            entries += held;
+        }
+    }
+    assert!(entries > 0, "seed {seed}");
+    let names: Vec<String> = redis::cmd("KEYS").arg("kuzet:w:*").query(&mut connection).expect("KEYS");
+    for name in names {
+        let left: i64 = redis::cmd("TTL").arg(&name).query(&mut connection).expect("TTL");
+        assert!(left > 24 * 3_600, "{name} lives for {left} s");
+    }
+}
+
+#[test]
+fn redis_answers_as_the_store_of_one_process_whatever_is_repeated() {
+    let (server, plan) = (Server::start(), random::plan());
+    assert_eq!(keys(&plan).len() % 3, 0);
+    assert!(keys(&plan).len() >= 3 * 12, "every condition has a shared window");
+    let mut unforeseen = [0; 8];
+    getrandom::fill(&mut unforeseen).expect("random bytes");
+    (1..=12).chain([u64::from_le_bytes(unforeseen)]).for_each(|seed| {
+        redis::cmd("FLUSHALL").exec(&mut server.connection()).expect("FLUSHALL");
+        compare(&server.settings(), &plan, seed);
+    });
+}
+
+fn pipeline<S: SharedStore>(plan: &Arc<Plan>, store: S) -> Pipeline<S> {
+    let geo = app::load_geo(&folder("geoip")).expect("the databases load");
+    Pipeline { engine: Engine::new(Arc::clone(plan)), geo, store, limits: Limits::default() }
+}
+
+fn folder(name: &str) -> Folder {
+    Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))
+}
+
+/// Decides the lines in batches of changing size, the same for every store.
+fn decide<S: SharedStore>(pipeline: &mut Pipeline<S>, lines: &[&[u8]]) -> Vec<Vec<u8>> {
+    let (mut rest, mut random, mut out) = (lines, Random(5), Vec::new());
+    while !rest.is_empty() {
+        let (batch, left) = rest.split_at((random.below(300) + 1).min(rest.len()));
+        let records: Vec<_> = batch.iter().map(|line| Record { bytes: line, arrived_at: None }).collect();
+        let decided = pipeline.decide(&records);
+        pipeline.committed(&decided).expect("the store takes the changes");
+        for answer in &decided.answers {
+            let mut line = Vec::new();
+            match answer {
+                Answer::Decided(decision) => decision.encode(&mut line),
+                other => line.extend_from_slice(format!("{other:?}").as_bytes()),
+            }
+            out.push(line);
+        }
+        rest = left;
+    }
+    out
+}
+
+fn shipped_plan() -> Arc<Plan> {
+    let rules = app::load_rules(&folder("rules")).expect("the shipped rules load");
+    Arc::new(Plan::new(Arc::new(rules), Settings::default()))
+}
+
+fn simulated(operations: u64, seed: u64) -> Vec<u8> {
+    let parameters =
+        Parameters { wallets: 150, operations, seed, start: DEFAULT_START, days: None, fraud_per_mille: 30 };
+    let mut simulation = Simulation::new(parameters).expect("parameters");
+    let mut out = Vec::new();
+    while simulation.next_into(&mut out) {}
+    out
+}
+
+#[test]
+fn a_stream_decided_over_redis_is_the_same_byte_for_byte() {
+    let (server, plan) = (Server::start(), shipped_plan());
+    let stream = simulated(8_000, 11);
+    let lines: Vec<_> = stream.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    let expected = decide(&mut pipeline(&plan, MemoryStore::default()), &lines);
+    let store = Arc::new(fresh(&server, &plan));
+    let found = decide(&mut pipeline(&plan, Arc::clone(&store)), &lines);
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(String::from_utf8_lossy(found), String::from_utf8_lossy(expected));
+    }
+    assert!(matches!(store.epoch(), Epoch::Current { .. }));
+    assert_eq!(store.errors(), 0);
+    let used: usize = redis::cmd("DBSIZE").query(&mut server.connection()).expect("DBSIZE");
+    assert!(used > 100, "the stream meets shared windows: {used} keys");
+}
