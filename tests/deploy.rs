@@ -149,6 +149,7 @@ fn wrong_dashboards_are_complained_of() {
         ("misspelt", "\"fieldConfig\"", "\"fieldconfig\""),
         ("untyped", "\"schemaVersion\": 42", "\"schemaVersion\": \"42\""),
         ("drawn", "\"drawStyle\": \"line\"", "\"drawStyle\": \"lines\""),
+        ("optioned", "\"placement\": \"bottom\"", "\"placement\": \"below\""),
         ("sourced", "\"uid\": \"${datasource}\"", "\"uid\": \"prometheus\""),
         ("unnamed", "\"unit\": \"s\"", "\"unti\": \"s\""),
     ];

@@ -5,16 +5,16 @@ import type { Dashboard, FieldConfig, Panel, VariableModel } from "@grafana/sche
 import type {
   FieldConfig as HeatmapFields,
   Options as HeatmapOptions,
-} from "@grafana/schema/dist/esm/raw/composable/heatmap/panelcfg/x/HeatmapPanelCfg_types.gen";
-import type { Options as StatOptions } from "@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen";
+} from "@grafana/schema/dist/esm/raw/composable/heatmap/panelcfg/x/HeatmapPanelCfg_types.gen.js";
+import type { Options as StatOptions } from "@grafana/schema/dist/esm/raw/composable/stat/panelcfg/x/StatPanelCfg_types.gen.js";
 import type {
   FieldConfig as TableFields,
   Options as TableOptions,
-} from "@grafana/schema/dist/esm/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen";
+} from "@grafana/schema/dist/esm/raw/composable/table/panelcfg/x/TablePanelCfg_types.gen.js";
 import type {
   FieldConfig as TimeSeriesFields,
   Options as TimeSeriesOptions,
-} from "@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen";
+} from "@grafana/schema/dist/esm/raw/composable/timeseries/panelcfg/x/TimeSeriesPanelCfg_types.gen.js";
 
 /** The type as JSON spells it: an enum of texts is those texts. */
 type Plain<T> = unknown extends T ? T
