@@ -176,7 +176,6 @@ fn every_query_has_series() {
     let summary = said.lines().find(|line| line.contains(" queries answered")).expect("a summary");
     let answered: usize = summary.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
     assert!(answered >= 80, "{said}");
-    println!("{said}");
 }
 
 #[test]
@@ -381,7 +380,7 @@ fn the_load_is_keyed_by_wallet() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let day = scratch.path().join("day.jsonl");
     let programs = Path::new(KUZET).parent().expect("a folder").display();
-    let path = format!("{programs}:{}", std::env::var("PATH").expect("a PATH"));
+    let path = format!("{programs}:{}", std::env::var_os("PATH").expect("a PATH").to_string_lossy());
     let mut simulate = Command::new(at("deploy/load/simulate"));
     succeed(simulate.arg(&day).env("PATH", path).envs([("OPERATIONS", "2000"), ("WALLETS", "50")]));
     let operations = fs::read_to_string(&day).expect("operations");

@@ -1,7 +1,7 @@
 //! Names and helps of the metrics, and the label values known from the start, so that rates begin at 0.
 
 use std::sync::Mutex;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::{INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS, STAGES};
+use crate::adapters::clock;
 use crate::operation::OperationType;
 use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::decode::RejectionCode;
@@ -124,7 +125,7 @@ impl Metrics {
         let build = to.gauges("kuzet_build_info", "The version that runs: 1", "version");
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         // Made once by a process, when it begins.
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started = Duration::from_nanos(u64::try_from(clock::now().nanos()).unwrap_or_default());
         to.add(Gauge::new("kuzet_start_time_seconds", "When the process began, Unix time")).set(started.as_secs_f64());
         // A service whose rules do not load at its start does not start.
         metrics.rules_last_load_successful.set(1);

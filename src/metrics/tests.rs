@@ -142,7 +142,7 @@ fn a_refused_load_shows_until_one_succeeds() {
 
 #[test]
 fn the_start_is_now() {
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let now = || Duration::from_nanos(u64::try_from(crate::adapters::clock::now().nanos()).unwrap()).as_secs_f64();
     let before = now();
     let shown: f64 = value(&Metrics::new().text(), "kuzet_start_time_seconds").unwrap().parse().unwrap();
     assert!((before..=now()).contains(&shown), "{shown}, begun after {before}");
