@@ -25,13 +25,17 @@ help:
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
 # Cargo builds, a C compiler builds zstd, pkg-config finds what the system has. For tests: the console
-# runs in Chromium, driven from Node.js, and promtool checks the metrics.
+# runs in Chromium, driven from Node.js; promtool checks the metrics and, with Prometheus, Alertmanager's
+# amtool, Redis and Python, what lies in deploy/.
 tools:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
 	command -v pkg-config >/dev/null || missing+=(pkg-config)
 	if [ -n "$(FOR_TESTS)" ]; then
 	    command -v promtool >/dev/null || missing+=(prometheus)
+	    command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
+	    command -v redis-server >/dev/null || missing+=(redis-server)
+	    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
 	    command -v node >/dev/null || missing+=(nodejs)
 	    command -v npm >/dev/null || missing+=(npm)
 	    [ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)

@@ -68,7 +68,9 @@ pub struct Metrics {
     pub state_bytes: IntGauge,
     pub shared_windows: IntGauge,
     pub store_bytes: IntGauge,
+    pub store_free_bytes: IntGauge,
     rule_reloads: IntCounterVec,
+    rules_last_load_successful: IntGauge,
     ruleset_info: IntGaugeVec,
     /// The hash that `ruleset_info` shows.
     ruleset: Mutex<Option<String>>,
@@ -138,6 +140,7 @@ impl Metrics {
     /// Counts an attempt to load the rules again.
     pub fn observe_reload(&self, loaded: bool) {
         self.rule_reloads.with_label_values(&[if loaded { LOADED } else { REFUSED }]).inc();
+        self.rules_last_load_successful.set(i64::from(loaded));
     }
 
     /// Shows the rule set that decides from now on, and lets its rules count from 0.

@@ -351,6 +351,7 @@ fn metrics_are_as_prometheus_likes_them() {
     post(server.address, "/v1/operations", &transfer("a1", "w1", "150000.00"));
     post(server.address, "/v1/operations", "{}");
     let page = get(server.address, "/metrics");
+    assert!(page.json_line("kuzet_store_free_bytes").is_some_and(|bytes| bytes > 0), "the disk cannot be full");
     let text = String::from_utf8(page.body).expect("text");
     for line in [
         "kuzet_operations_total{type=\"transfer\"} 1",

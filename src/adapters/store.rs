@@ -427,6 +427,14 @@ impl Store {
     pub fn file_bytes(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
+
+    /// Returns the bytes that this process may still write to the store's file system; `None` when the
+    /// file system does not say.
+    #[must_use]
+    pub fn free_bytes(&self) -> Option<u64> {
+        let figures = rustix::fs::statvfs(&self.path).ok()?;
+        Some(figures.f_bavail.saturating_mul(figures.f_frsize))
+    }
 }
 
 fn builder(cache_bytes: usize) -> Builder {

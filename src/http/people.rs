@@ -244,6 +244,10 @@ fn refresh(api: &Shared) {
     set(&metrics.state_bytes, wide(figures.state_bytes));
     set(&metrics.shared_windows, wide(figures.shared_windows));
     set(&metrics.store_bytes, api.service.store().file_bytes());
+    // A file system that does not answer shows what it last said.
+    if let Some(bytes) = api.service.store().free_bytes() {
+        set(&metrics.store_free_bytes, bytes);
+    }
     metrics.set_ready(api.service.trouble().is_none());
     let now = (api.clock)();
     api.service.with_book(|book| {

@@ -1,6 +1,7 @@
 //! Names and helps of the metrics, and the label values known from the start, so that rates begin at 0.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -9,6 +10,7 @@ use prometheus::{
 };
 
 use super::{INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS, STAGES};
+use crate::adapters::clock;
 use crate::operation::OperationType;
 use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::decode::RejectionCode;
@@ -93,7 +95,12 @@ impl Metrics {
             state_bytes: to.gauge("kuzet_state_bytes", "Bytes of the state in memory"),
             shared_windows: to.gauge("kuzet_shared_windows", "Windows shared between wallets"),
             store_bytes: to.gauge("kuzet_store_bytes", "Bytes of the store on disk"),
+            store_free_bytes: to.gauge("kuzet_store_free_bytes", "Free bytes of the file system that holds the store"),
             rule_reloads: to.counters("kuzet_rule_reloads_total", "Loads of changed rules, by result", &["result"]),
+            rules_last_load_successful: to.gauge(
+                "kuzet_rules_last_load_successful",
+                "Whether the last load of changed rules was accepted: 0 or 1",
+            ),
             ruleset_info: to.gauges("kuzet_ruleset_info", "The rule set that decides: 1", "ruleset"),
             ruleset: Mutex::new(None),
             geo_database_build: to.add(GaugeVec::new(
@@ -117,6 +124,11 @@ impl Metrics {
         };
         let build = to.gauges("kuzet_build_info", "The version that runs: 1", "version");
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        // Made once by a process, when it begins.
+        let started = Duration::from_nanos(u64::try_from(clock::now().nanos()).unwrap_or_default());
+        to.add(Gauge::new("kuzet_start_time_seconds", "When the process began, Unix time")).set(started.as_secs_f64());
+        // A service whose rules do not load at its start does not start.
+        metrics.rules_last_load_successful.set(1);
         metrics.begin();
         metrics
     }

@@ -31,14 +31,17 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_rejected_total", "counter", &["code"]),
     ("kuzet_restrictions_active", "gauge", &["kind"]),
     ("kuzet_rule_reloads_total", "counter", &["result"]),
+    ("kuzet_rules_last_load_successful", "gauge", &[]),
     ("kuzet_ruleset_info", "gauge", &["ruleset"]),
     ("kuzet_shared_store_errors_total", "counter", &[]),
     ("kuzet_shared_windows", "gauge", &[]),
     ("kuzet_sse_subscribers", "gauge", &[]),
     ("kuzet_stage_seconds", "histogram", &["stage"]),
+    ("kuzet_start_time_seconds", "gauge", &[]),
     ("kuzet_state_bytes", "gauge", &[]),
     ("kuzet_state_wallets", "gauge", &[]),
     ("kuzet_store_bytes", "gauge", &[]),
+    ("kuzet_store_free_bytes", "gauge", &[]),
     ("kuzet_unknown_fields_total", "counter", &[]),
 ];
 
@@ -125,6 +128,24 @@ fn names_follow_the_conventions() {
 fn no_label_takes_an_id_of_a_wallet_or_operation() {
     let text = used().text();
     assert!(!text.contains(WALLET) && !text.contains(OPERATION), "{text}");
+}
+
+#[test]
+fn a_refused_load_shows_until_one_succeeds() {
+    let metrics = Metrics::new();
+    check(&metrics, "kuzet_rules_last_load_successful", Some("1"));
+    metrics.observe_reload(false);
+    check(&metrics, "kuzet_rules_last_load_successful", Some("0"));
+    metrics.observe_reload(true);
+    check(&metrics, "kuzet_rules_last_load_successful", Some("1"));
+}
+
+#[test]
+fn the_start_is_now() {
+    let now = || Duration::from_nanos(u64::try_from(crate::adapters::clock::now().nanos()).unwrap()).as_secs_f64();
+    let before = now();
+    let shown: f64 = value(&Metrics::new().text(), "kuzet_start_time_seconds").unwrap().parse().unwrap();
+    assert!((before..=now()).contains(&shown), "{shown}, begun after {before}");
 }
 
 #[test]
