@@ -214,9 +214,24 @@ impl Cluster {
         }
     }
 
-    /// Returns the end of a broker's log.
-    pub(crate) fn tail(&self, i: usize) -> String {
-        self.brokers[i].tail()
+    /// Waits until every running broker has a copy of every partition that is in step.
+    pub(crate) fn wait_until_copied(&self, topic: &str) {
+        let consumer: BaseConsumer = self.client().create().expect("a client");
+        let running = self.brokers.iter().filter(|broker| broker.child.is_some()).count();
+        let begun = Instant::now();
+        loop {
+            let found = consumer.fetch_metadata(Some(topic), Duration::from_secs(5));
+            let is_copied = found.as_ref().is_ok_and(|metadata| {
+                let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+                partitions.all(|p| p.leader() >= 0 && p.isr().len() == running)
+            });
+            if is_copied {
+                return;
+            }
+            let error = found.err();
+            assert!(begun.elapsed() < START_PATIENCE, "{topic} is not copied: {error:?}\n{}", self.brokers[0].tail());
+            sleep(PACE);
+        }
     }
 }
 
@@ -326,6 +341,8 @@ fn client(bootstrap: &str) -> ClientConfig {
         .set("bootstrap.servers", bootstrap)
         .set("reconnect.backoff.ms", "20")
         .set("reconnect.backoff.max.ms", "200")
+        // A paused broker keeps its connections: its requests are given up after this instead of a minute.
+        .set("socket.timeout.ms", "8000")
         .set("log_level", "2");
     config
 }
