@@ -362,7 +362,7 @@ fn envelope(record: &Record<'_>, decision: &Decision<'_>, here: &Here<'_>, found
         let is_right = match (name, expected) {
             // A charset may follow.
             ("content-type", Some(expected)) => value.split(';').next() == Some(expected),
-            ("ce_time", _) => Time::parse_rfc3339(&value).is_some(),
+            ("ce_time", _) => Time::parse_rfc3339(&value).is_ok(),
             (_, expected) => expected.is_none_or(|expected| expected == value),
         };
         if !is_right {

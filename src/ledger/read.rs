@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use crate::operation::decision::{CommandKind, Verdict};
@@ -129,7 +130,7 @@ struct RawCommand<'a> {
 enum RawSubject<'a> {
     Operation(#[serde(borrow)] Cow<'a, str>),
     Wallet(#[serde(borrow)] Cow<'a, str>),
-    Ip(#[serde(borrow)] Cow<'a, str>),
+    Ip(IgnoredAny),
 }
 
 /// Reads a decision.
@@ -214,5 +215,5 @@ fn unknown(what: &str, found: &str) -> String {
 }
 
 fn time(text: &str) -> Result<Time, String> {
-    Time::parse_rfc3339(text).ok_or_else(|| format!("{text} is no time"))
+    Time::parse_rfc3339(text).map_err(|_| format!("{text} is no time"))
 }
