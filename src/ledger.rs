@@ -18,7 +18,7 @@ use crate::operation::Time;
 use crate::operation::content::id_hash;
 use crate::operation::decision::CommandKind;
 
-use lifecycle::Lifecycles;
+use lifecycle::{Lifecycles, UNKNOWN_SHARD};
 use read::Decision;
 use sequence::Sequence;
 
@@ -325,8 +325,7 @@ impl Checker {
         }
         verdict::check(decision, here, found);
         let is_cut = shard.is_none_or(|shard| self.shards[shard].is_cut);
-        let unknown_shard = u32::MAX;
-        let number = shard.map_or(unknown_shard, |shard| u32::try_from(shard).unwrap_or(unknown_shard));
+        let number = shard.map_or(UNKNOWN_SHARD, |shard| u32::try_from(shard).unwrap_or(UNKNOWN_SHARD));
         let context = lifecycle::Context { here, shard: number, is_cut, is_settled };
         self.lifecycles.decision(decision, &context, found);
     }

@@ -14,6 +14,9 @@ use super::{ById, Finding, Here, Totals, id, id_hash, operation_key};
 /// An ended block is forgotten after this: it may refuse what occurred before its end and arrives later.
 const FORGET_AFTER_NANOS: i64 = 48 * 3_600 * 1_000_000_000;
 
+/// The number of the shard of a record that names none.
+pub(super) const UNKNOWN_SHARD: u32 = u32::MAX;
+
 /// The decision that is being read.
 pub(super) struct Context<'a> {
     pub(super) here: &'a Here<'a>,
@@ -99,9 +102,11 @@ impl Lifecycles {
         let wallet_key = id_hash(&decision.wallet_id);
         let new = || Wallet { shard: context.shard, restrictions: Vec::new(), waiting: Vec::new() };
         let wallet = self.wallets.entry(wallet_key).or_insert_with(new);
-        if wallet.shard != context.shard {
+        if wallet.shard != context.shard && context.shard != UNKNOWN_SHARD && wallet.shard != UNKNOWN_SHARD {
             let message = "earlier decisions of this wallet came from another shard".to_owned();
             found.push(context.here.finding("wallet-moved", message));
+        }
+        if context.shard != UNKNOWN_SHARD {
             wallet.shard = context.shard;
         }
         let mut step = Step {

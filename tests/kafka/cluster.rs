@@ -23,6 +23,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
 
 /// A start takes a tenth of this, unless the machine is very busy.
 const START_PATIENCE: Duration = Duration::from_secs(120);
@@ -211,6 +212,20 @@ impl Cluster {
             let error = found.err();
             assert!(begun.elapsed() < START_PATIENCE, "{name} has no leaders: {error:?}\n{}", self.brokers[0].tail());
             sleep(PACE);
+        }
+    }
+
+    /// Removes the records of partitions before offsets, as retention does.
+    pub(crate) fn delete_records(&self, topic: &str, before: &[(i32, i64)]) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("a client");
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in before {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).expect("an offset");
+        }
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+        let left = block_on(admin.delete_records(&list, &options)).expect("an answer of the leaders");
+        for element in left.elements() {
+            element.error().expect("the records are removed");
         }
     }
 
