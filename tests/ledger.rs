@@ -1,6 +1,8 @@
 //! What a ledger is given to prove the stream of decisions and to follow it, on a real Kafka.
 #![expect(clippy::print_stdout, reason = "seeds belong in the test's output")]
 
+#[path = "ledger/books.rs"]
+mod books;
 #[path = "kafka/cluster.rs"]
 #[expect(dead_code, reason = "nothing is killed here")]
 mod cluster;
@@ -18,6 +20,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use books::{Books, Subscriber};
 use cluster::Cluster;
 use decided::Decided;
 use kuzet::operation::Time;
@@ -201,4 +204,70 @@ fn what_cannot_be_read_exits_64_and_says_why() {
     std::fs::write(&file, "# no such protocol\nsecurity.protocol = none\n").expect("a file");
     let err = run(&["--brokers", &bootstrap, "--command-config", &file.display().to_string()]);
     assert!(err.contains("security.protocol"), "{err}");
+}
+
+/// Killed again and again while it books, the reference subscriber ends with the books of the whole stream.
+#[test]
+fn a_subscriber_that_is_killed_keeps_right_books() {
+    let cluster = shared();
+    let (bootstrap, topic) = (cluster.bootstrap(), "of.the.subscriber");
+    cluster.create_topic(topic, 3, &[]);
+    let records = simulated(6_000, 3);
+    let producer = decided::producer(&cluster, "engine.of.the.subscriber");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("books.sqlite");
+    let mut published = 0;
+    for (round, part) in records.chunks(1_000).enumerate() {
+        let mut subscriber = Subscriber::start(&file, &bootstrap, topic, &[]);
+        // It follows while the records come; what is aborted it never sees.
+        decided::publish(&producer, topic, part, 40);
+        published += part.len();
+        let kill_at = 100 + 130 * u64::try_from(round).expect("a small number");
+        let booked = subscriber.wait_for(kill_at);
+        subscriber.kill();
+        println!("round {round}: killed after {booked} of {published} published");
+    }
+    let (code, err) = Subscriber::start(&file, &bootstrap, topic, &["--until-end"]).wait();
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let expected = Books::of(&records);
+    for state in ["done", "waiting", "refused", "cancelled"] {
+        let is_met = expected.operations.values().any(|found| found == state);
+        assert!(is_met || state == "cancelled", "no operation is {state}");
+    }
+    assert_eq!(Books::kept(&file), expected);
+
+    // Read again from the beginning, nothing is done twice.
+    let (code, err) = Subscriber::start(&file, &bootstrap, topic, &["--until-end", "--from-beginning"]).wait();
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert_eq!(Books::kept(&file), expected);
+
+    // Behind a gap it books nothing.
+    let mut lost = records[0].clone();
+    *lost.header_mut("kuzet-seq") = "1000000".to_owned();
+    decided::publish(&producer, topic, &[lost], 1);
+    let (code, err) = Subscriber::start(&file, &bootstrap, topic, &["--until-end"]).wait();
+    assert_eq!(code, Some(3), "{err}");
+    assert!(err.contains("seq 1000000 at partition"), "{err}");
+    assert_eq!(Books::kept(&file), expected);
+}
+
+/// Every kind of command, and the lifting of an address block that may be read before its placing.
+#[test]
+fn a_subscriber_books_every_kind_of_command() {
+    let cluster = shared();
+    let (bootstrap, topic) = (cluster.bootstrap(), "of.all.kinds");
+    cluster.create_topic(topic, 3, &[]);
+    let records = faults::stream();
+    let producer = decided::producer(&cluster, "engine.of.all.kinds");
+    decided::publish(&producer, topic, &records, 5);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("books.sqlite");
+    let (code, err) = Subscriber::start(&file, &bootstrap, topic, &["--until-end"]).wait();
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let expected = Books::of(&records);
+    assert_eq!(Books::kept(&file), expected);
+    let states: std::collections::BTreeSet<&str> = expected.operations.values().map(String::as_str).collect();
+    assert_eq!(states.into_iter().collect::<Vec<_>>(), ["cancelled", "done", "refused"]);
+    let states: std::collections::BTreeSet<&str> = expected.restrictions.values().map(|row| row[5].as_str()).collect();
+    assert_eq!(states.into_iter().collect::<Vec<_>>(), ["active", "ended", "lifted"]);
 }
