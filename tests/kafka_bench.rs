@@ -1,6 +1,8 @@
 //! The bench itself: a real Kafka keeps the promises that other tests stand on.
+#![expect(clippy::print_stdout, reason = "times, memory and the words of errors belong in the test's output")]
 
 #[path = "kafka/cluster.rs"]
+#[expect(dead_code, reason = "retention is of interest to other tests")]
 mod cluster;
 #[path = "kafka/kcat.rs"]
 mod kcat;

@@ -217,7 +217,7 @@ fn finish(spans: &mut [Span], partition: i32) {
     }
 }
 
-fn headers<'a>(headers: Option<&'a BorrowedHeaders>) -> Vec<(&'a str, &'a [u8])> {
+fn headers(headers: Option<&BorrowedHeaders>) -> Vec<(&str, &[u8])> {
     headers.map(|headers| headers.iter().map(|h| (h.key, h.value.unwrap_or_default())).collect()).unwrap_or_default()
 }
 
