@@ -31,6 +31,8 @@ fn shared() -> MutexGuard<'static, Cluster> {
 fn transactional(cluster: &Cluster, id: &str, timeout_ms: u32) -> BaseProducer {
     let mut config = cluster.client();
     config.set("transactional.id", id).set("transaction.timeout.ms", timeout_ms.to_string()).set("linger.ms", "0");
+    // librdkafka refuses a time for one request that is longer than that of the transaction.
+    config.set("socket.timeout.ms", timeout_ms.min(8_000).to_string());
     let producer: BaseProducer = config.create().expect("a producer");
     producer.init_transactions(WAIT).expect("transactions are there");
     producer
