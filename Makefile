@@ -24,13 +24,16 @@ help:
 	echo "make load   post operations over HTTP with wrk: rates, latencies, memory"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
-# Cargo builds, a C compiler builds zstd, pkg-config finds what the system has. For tests: the console
-# runs in Chromium, driven from Node.js; promtool checks the metrics and, with Prometheus, Alertmanager's
-# amtool, Redis and Python, what lies in deploy/.
+# Cargo builds, compilers build zstd and librdkafka, which takes the system's OpenSSL; pkg-config finds what
+# the system has. For tests: the console runs in Chromium, driven from Node.js; promtool checks the metrics
+# and, with Prometheus, Alertmanager's amtool, Redis and Python, what lies in deploy/; Kafka's brokers are
+# brought by Maven and run on Java, kcat reads what they hold.
 tools:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
+	command -v c++ >/dev/null || missing+=(g++)
 	command -v pkg-config >/dev/null || missing+=(pkg-config)
+	[ -e /usr/include/openssl/ssl.h ] || pkg-config --exists openssl 2>/dev/null || missing+=(libssl-dev)
 	if [ -n "$(FOR_TESTS)" ]; then
 	    command -v promtool >/dev/null || missing+=(prometheus)
 	    command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
@@ -39,6 +42,9 @@ tools:
 	    command -v node >/dev/null || missing+=(nodejs)
 	    command -v npm >/dev/null || missing+=(npm)
 	    [ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
+	    command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
+	    command -v mvn >/dev/null || missing+=(maven)
+	    command -v kcat >/dev/null || missing+=(kcat)
 	fi
 	if [ $${#missing[@]} -gt 0 ]; then
 	    sudo=""; [ "$$(id -u)" -eq 0 ] || sudo="sudo"
@@ -47,7 +53,7 @@ tools:
 	        apt() { $$sudo env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" >/dev/null; }
 	        apt update
 	        apt install -y --no-install-recommends "$${missing[@]}"
-	    elif command -v cc >/dev/null; then
+	    elif command -v c++ >/dev/null; then
 	        echo "kuzet: going on without $${missing[*]}"
 	    else
 	        echo "kuzet: a C compiler is missing; install it with the system's package manager: $${missing[*]}" >&2

@@ -1,4 +1,4 @@
-//! Where the outside meets the pipeline: files, stores, folders.
+//! Where the outside meets the pipeline: files, stores, folders, topics.
 //!
 //! Knows bytes and where they come from; must not know how an operation is decided.
 
@@ -7,6 +7,8 @@ pub mod files;
 pub mod folder_watch;
 pub mod folders;
 pub mod geo_files;
+pub mod kcat;
 pub mod memory;
 pub mod redis;
 pub mod store;
+pub mod topic;

@@ -18,6 +18,7 @@ pub mod config;
 pub mod engine;
 pub mod geo;
 pub mod http;
+pub mod ledger;
 pub mod metrics;
 pub mod operation;
 pub mod pipeline;

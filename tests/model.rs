@@ -13,6 +13,8 @@ mod calendar;
 mod compare;
 #[path = "model/durable.rs"]
 mod durable;
+#[path = "model/ledger.rs"]
+mod ledger;
 #[path = "model/naive.rs"]
 mod naive;
 #[path = "model/op.rs"]

@@ -20,12 +20,13 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     // Beside the engine, which knows its answers; it knows nothing of the engine.
     &["geo"],
-    &["rules"],
+    // The ledger's view of the contract knows no rule.
+    &["rules", "ledger"],
     &["operation"],
 ];
 
 /// The modules that must not know the world outside.
-const CORE: &[&str] = &["engine", "rules", "operation"];
+const CORE: &[&str] = &["engine", "rules", "ledger", "operation"];
 
 /// What the core must not name, and why.
 const FORBIDDEN_IN_CORE: &[(&str, &str)] = &[

@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::adapters::files::{ReadError, WriteError};
 use crate::adapters::folders::FolderError;
 use crate::adapters::store::StoreError;
+use crate::adapters::topic::TopicError;
 use crate::app::LoadError;
 use crate::app::serve::ServeError;
 use crate::config::ConfigErrors;
@@ -47,6 +48,12 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
     }
     if error.is::<FolderError>() || error.is::<LoadError>() {
         return CONFIGURATION;
+    }
+    if let Some(error) = error.downcast_ref::<TopicError>() {
+        return match error {
+            TopicError::Setting { .. } | TopicError::Connect { .. } | TopicError::NoTopic { .. } => CONFIGURATION,
+            TopicError::Interrupted { .. } => NO,
+        };
     }
     if let Some(error) = error.downcast_ref::<ReadError>() {
         return match error {
@@ -101,6 +108,8 @@ mod tests {
         check(FolderError::NotAFolder { what: "rules", path: "x".into() }, CONFIGURATION);
         check(ReadError::Open { name: name(), source: io::ErrorKind::NotFound.into() }, USAGE);
         check(ReadError::Truncated { name: name(), records: 1 }, NO);
+        check(TopicError::Connect { brokers: name(), reason: name() }, CONFIGURATION);
+        check(TopicError::Interrupted { topic: name(), records: 1, reason: name() }, NO);
         check(WriteError::Closed { name: name(), lines: 1 }, NO);
         let full = io::ErrorKind::StorageFull.into();
         check(WriteError::Write { name: name(), what: "decisions", lines: 1, source: full }, NO);

@@ -1,0 +1,84 @@
+//! The check of a ledger over dense streams: it accepts what the engine says, and refuses what three of its
+//! wrong variants say, of which the decisions alone give the proof.
+
+use kuzet::ledger::{Checker, Finding, Totals};
+
+use std::collections::HashSet;
+
+use crate::compare::EngineAnswer;
+use crate::{LENGTH, adapter, number, streams};
+
+/// Checks what the engine says to a stream. `None` for a stream that sends an operation again after the
+/// duplicate horizon: it is decided again under the same ids, which the check tells, rightly.
+fn check(seed: u64, fault: Option<&str>) -> Option<(Vec<Finding>, Totals, Vec<String>)> {
+    let stream = streams::stream(seed, LENGTH);
+    let answers = adapter::run_engine(&stream.lines, &streams::geo(), fault);
+    let (mut lines, mut ids) = (Vec::new(), HashSet::new());
+    for answer in answers {
+        if let EngineAnswer::Decision(decision) = answer {
+            lines.push(decision.to_string());
+            if !ids.insert(decision["decision_id"].to_string()) {
+                return None;
+            }
+        }
+    }
+    let (mut checker, mut found) = (Checker::default(), Vec::new());
+    for (number, line) in (1..).zip(&lines) {
+        checker.check_bare(number, line.as_bytes(), &mut found);
+    }
+    let totals = checker.finish(&mut found);
+    Some((found, totals, lines))
+}
+
+#[test]
+fn what_the_engine_says_passes() {
+    let first = number("KUZET_SEED", 1);
+    let seeds = first..first + number("KUZET_MODEL_STREAMS", 1_000);
+    println!("seeds {seeds:?}");
+    let mut commands = [0; 9];
+    let (mut streams, mut checked) = (0, 0);
+    for seed in seeds {
+        streams += 1;
+        let Some((found, totals, lines)) = check(seed, None) else { continue };
+        checked += 1;
+        if let Some(first) = found.first() {
+            let until = usize::try_from(first.seq.unwrap_or_default()).expect("a number of a line");
+            let tail: Vec<&str> = lines[..until].iter().rev().take(30).map(String::as_str).collect();
+            panic!("seed {seed}: {first}\nfrom the last to the first:\n{}", tail.join("\n"));
+        }
+        for (sum, count) in commands.iter_mut().zip(totals.commands) {
+            *sum += count;
+        }
+    }
+    println!("{checked} of {streams} streams, commands {commands:?}");
+    assert!(2 * checked > streams, "most streams send nothing again");
+    assert!(commands.iter().all(|count| *count > 0), "a kind of command was never met: {commands:?}");
+}
+
+fn finds(fault: &str, code: &str) {
+    let first = number("KUZET_SEED", 1);
+    for seed in first..first + crate::FAULT_STREAMS {
+        let found = check(seed, Some(fault)).map(|(found, ..)| found).unwrap_or_default();
+        if let Some(finding) = found.first() {
+            println!("{fault}: seed {seed}: {finding}");
+            assert_eq!(finding.code, code);
+            return;
+        }
+    }
+    panic!("{fault}: not found in {} streams from seed {first}", crate::FAULT_STREAMS);
+}
+
+#[test]
+fn a_restriction_lifted_by_the_wrong_one_is_found() {
+    finds("lift-too-much", "lifted-by-another");
+}
+
+#[test]
+fn a_release_despite_a_block_is_found() {
+    finds("release-despite-block", "released-early");
+}
+
+#[test]
+fn a_block_beyond_its_end_is_found() {
+    finds("end-instant-blocked", "cause");
+}
