@@ -153,6 +153,7 @@ fuzz: tools
 	folder=$$(mktemp -d)
 	printf '[store]\npath = "%s/store"\n[http]\nlisten = "127.0.0.1:8497"\n' "$$folder" > "$$folder/kuzet.toml"
 	printf '[parameters]\n"query.wait" = "0s"\n' > "$$folder/schemathesis.toml"
+	touch "$$folder/log"
 	target/debug/kuzet serve --config "$$folder/kuzet.toml" 2> "$$folder/log" & service=$$!
 	trap 'kill $$service; wait $$service || true; rm -rf "$$folder"' EXIT
 	until grep -q "the service is ready" "$$folder/log"; do sleep 0.2; kill -0 $$service; done

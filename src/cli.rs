@@ -109,13 +109,20 @@ fn show_usage(message: &clap::Error) -> i32 {
     }
 }
 
+/// Part of the path of every source file of the database.
+const STORE_CRATE: &str = "/redb-";
+/// A file that was closed in order is not walked when it opens: what is damaged in it is met while reading.
+const DAMAGED_STORE: &str =
+    "; the store's file is damaged: `kuzet store verify` looks at all of it, `kuzet store restore` puts a backup back";
+
 fn guarded(log_format: LogFormat, work: impl FnOnce() -> anyhow::Result<i32>) -> i32 {
     panic::set_hook(Box::new(move |info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let payload = info.payload();
         let text = payload.downcast_ref::<&str>().copied();
         let what = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-        log(log_format, "error", &format!("internal fault at {place}: {what}"));
+        let hint = if place.contains(STORE_CRATE) { DAMAGED_STORE } else { "" };
+        log(log_format, "error", &format!("internal fault at {place}: {what}{hint}"));
     }));
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(code)) => code,

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex};
 use kuzet::adapters::store::{Position, Store, Stream};
 
 use super::disk::{CACHE_BYTES, Disk, Local, NOW, settings};
+use super::process;
 use super::traffic::{Random, lines, simulation};
 use super::{seed, set_by_caller};
 
@@ -205,6 +206,23 @@ fn damage_never_makes_a_wrong_decision() {
     println!("damage: panics at {:?}", places.lock().expect("no panic"));
     assert!(missed.is_empty(), "damage that the check of all pages does not see: {missed:?}");
     assert!(wrong.is_empty(), "served what was never decided: {wrong:?}");
+}
+
+/// The database ends by a panic where it meets pages that cannot be; a person must be told what that means.
+#[test]
+fn a_damaged_file_is_named() {
+    let whole = whole();
+    let folder = tempfile::tempdir().expect("a folder");
+    process::configure(folder.path(), "text");
+    let mut bytes = whole.closed;
+    let start = used(&bytes) - 16 * 4_096;
+    bytes[start..].fill(0);
+    std::fs::create_dir(folder.path().join("store")).expect("a folder");
+    std::fs::write(folder.path().join("store/kuzet.redb"), bytes).expect("a file");
+    let output = process::serve(folder.path()).output().expect("kuzet runs");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(70), "{text}");
+    assert!(text.contains("the store's file is damaged: `kuzet store verify`"), "{text}");
 }
 
 /// What a crash leaves of a store that was never finished is no reason not to start.
