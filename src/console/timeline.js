@@ -20,6 +20,11 @@ export function thresholdsOf(why) {
     for (const condition of rule.conditions || []) {
       for (const text of [condition.needed, condition.text]) {
         const match = /^(.+?)\s*(<=|>=|<|>)\s*([\d_ ]+(?:\.\d+)?)\s*KZT\s*$/.exec(text || "");
+        const mrp = /^(.+?)\s*(<=|>=|<|>)\s*[\d_]+ MRP\s*$/.exec(text || "");
+        if (mrp && condition.in_tenge && /amount/.test(mrp[1])) {
+          found.push({ rule: rule.rule, what: mrp[1], value: Number(condition.in_tenge) });
+          break;
+        }
         if (!match || !/amount/.test(match[1])) continue;
         found.push({ rule: rule.rule, what: match[1], value: Number(match[3].replace(/[_ ]/g, "")) });
         break;

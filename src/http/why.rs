@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::operation::Time;
+use crate::operation::money::fmt_tiyn;
 use crate::rules::explain;
-use crate::rules::program::RuleSet;
+use crate::rules::program::{MrpTable, RuleSet};
 
 use super::rules::localized;
 
@@ -12,6 +14,7 @@ use super::rules::localized;
 struct Decided {
     matches: Vec<Matched>,
     ruleset: String,
+    occurred_at: String,
 }
 
 #[derive(Deserialize)]
@@ -27,13 +30,14 @@ struct Matched {
 pub(super) fn explain(rules: &RuleSet, decision: &[u8]) -> Vec<Value> {
     let Ok(decided) = serde_json::from_slice::<Decided>(decision) else { return Vec::new() };
     let is_same_set = decided.ruleset == rules.hash;
-    decided.matches.iter().map(|matched| explain_match(rules, is_same_set, matched)).collect()
+    let at = Time::parse_rfc3339(&decided.occurred_at).ok();
+    decided.matches.iter().map(|matched| explain_match(rules, (is_same_set, at), matched)).collect()
 }
 
-fn explain_match(rules: &RuleSet, is_current: bool, matched: &Matched) -> Value {
+fn explain_match(rules: &RuleSet, (is_current, at): (bool, Option<Time>), matched: &Matched) -> Value {
     let rule = rules.rules.iter().find(|rule| *rule.id == *matched.rule);
     let conditions: Vec<Value> = rule.map_or_else(Vec::new, |rule| {
-        explain::parts(&rule.source).iter().map(|part| condition(part, &matched.evidence)).collect()
+        explain::parts(&rule.source).iter().map(|part| condition(part, &matched.evidence, (&rules.mrp, at))).collect()
     });
     let when: Vec<&str> = conditions.iter().filter_map(|condition| condition["text"].as_str()).collect();
     json!({
@@ -48,10 +52,36 @@ fn explain_match(rules: &RuleSet, is_current: bool, matched: &Matched) -> Value 
     })
 }
 
-fn condition(part: &explain::Part, evidence: &Map<String, Value>) -> Value {
+fn condition(part: &explain::Part, evidence: &Map<String, Value>, (mrp, at): (&MrpTable, Option<Time>)) -> Value {
     let values: Map<String, Value> =
         part.reads.iter().filter_map(|name| evidence.get(name).map(|value| (name.clone(), value.clone()))).collect();
     // The rule fired, so each part held, unless a value was missing and the rule fires then.
     let holds = if values.values().any(Value::is_null) { Value::Null } else { Value::Bool(true) };
-    json!({"text": part.text, "values": values, "holds": holds, "needed": part.needed})
+    let in_tenge = at.and_then(|at| tenge_of_mrp(&part.text, mrp.at(at)?));
+    json!({"text": part.text, "values": values, "holds": holds, "needed": part.needed, "in_tenge": in_tenge})
+}
+
+/// Turns the one amount in MRP that a text names into tenge: `amount > 100 MRP` at 3,932 tenge is 393200.00.
+fn tenge_of_mrp(text: &str, mrp: i64) -> Option<String> {
+    let mut parts = text.split(" MRP");
+    let (before, _, None) = (parts.next()?, parts.next()?, parts.next()) else { return None };
+    let number: i64 = before.rsplit(' ').next()?.replace('_', "").parse().ok()?;
+    let mut tenge = String::new();
+    fmt_tiyn((i128::from(number)).checked_mul(i128::from(mrp))?, &mut tenge).ok()?;
+    Some(tenge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tenge_of_mrp;
+
+    #[test]
+    fn an_amount_in_mrp_is_shown_in_tenge() {
+        let tenge = |text| tenge_of_mrp(text, 393_200);
+        assert_eq!(tenge("sum(debit.amount by wallet today) > 100 MRP").as_deref(), Some("393200.00"));
+        assert_eq!(tenge("amount > 1_000 MRP").as_deref(), Some("3932000.00"));
+        assert_eq!(tenge("amount > 100_000 KZT"), None);
+        assert_eq!(tenge("amount > 1 MRP and amount < 2 MRP"), None);
+        assert_eq!(tenge("amount > x MRP"), None);
+    }
 }
