@@ -7,6 +7,7 @@ pub mod consumer;
 pub mod producer;
 pub mod reader;
 pub mod state;
+pub mod topics;
 
 use std::fmt;
 use std::time::Duration;

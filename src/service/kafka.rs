@@ -9,6 +9,7 @@
 mod outgoing;
 mod restore;
 mod shard;
+pub mod verify;
 mod watchdog;
 pub mod worker;
 
