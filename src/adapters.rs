@@ -3,10 +3,12 @@
 //! Knows bytes and where they come from; must not know how an operation is decided.
 
 pub mod clock;
+pub mod failpoint;
 pub mod files;
 pub mod folder_watch;
 pub mod folders;
 pub mod geo_files;
+pub mod kafka;
 pub mod kcat;
 pub mod memory;
 pub mod redis;

@@ -1,5 +1,6 @@
 //! Puts the parts together: folders become a rule set, databases and a pipeline.
 
+pub mod fleet;
 pub mod rule_tests;
 pub mod serve;
 

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod digest;
 pub mod exit;
 pub mod geoip;
+pub mod kafka;
 pub mod ledger_check;
 pub mod replay;
 pub mod schema;
@@ -61,6 +62,7 @@ pub enum LogFormat {
 enum Command {
     Replay(replay::ReplayArguments),
     Geoip(geoip::GeoipArgs),
+    Kafka(kafka::KafkaArguments),
     LedgerCheck(ledger_check::LedgerCheckArguments),
     Schema(schema::SchemaArgs),
     Serve(serve::ServeArguments),
@@ -77,6 +79,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
     match command {
         Command::Replay(arguments) => replay::run(arguments, log_format),
         Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
+        Command::Kafka(arguments) => kafka::run(arguments, &mut io::stdout().lock()),
         Command::LedgerCheck(arguments) => ledger_check::run(arguments, &mut io::stdout().lock()),
         Command::Demo(arguments) => demo::run(arguments, log_format),
         Command::Store(arguments) => store::run(arguments, &mut io::stdout().lock()),

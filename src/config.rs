@@ -25,6 +25,7 @@ use std::time::Duration;
 pub use findings::{Code, ConfigErrors};
 pub use token::{HASH_PREFIX, Role, TOKEN_BYTES, TOKEN_PREFIX, TokenConfig, TokenHash, token_of};
 
+use crate::operation::partition::Partitioner;
 use crate::operation::words;
 use findings::{Findings, Place};
 use print::Origins;
@@ -49,11 +50,11 @@ words! {
 /// A configuration that holds. Where its values came from does not make two of them differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Always [`Source::Http`] in this build.
     pub source: Source,
     pub rules: FolderConfig,
     pub geoip: FolderConfig,
     pub store: StoreConfig,
+    pub kafka: KafkaConfig,
     pub engine: EngineConfig,
     pub http: HttpConfig,
     /// Not empty, unless `http.listen` is a loopback address.
@@ -80,6 +81,25 @@ pub struct StoreConfig {
     /// From 1 to 65,536.
     pub batch_max: u64,
     pub cache_bytes: u64,
+}
+
+/// `[kafka]` and `[kafka.topics]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaConfig {
+    /// Set when the source is Kafka; so is `instance`.
+    pub brokers: Option<String>,
+    pub group: String,
+    pub instance: Option<String>,
+    pub partitioner: Partitioner,
+    /// From 1 to 65,536.
+    pub batch_max: u64,
+    pub batch_linger: Duration,
+    pub transaction_timeout: Duration,
+    pub properties_file: Option<PathBuf>,
+    pub operations: String,
+    pub decisions: String,
+    pub rejected: String,
+    pub state: String,
 }
 
 /// `[engine]`

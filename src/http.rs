@@ -23,6 +23,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
+use crate::adapters::kafka::Topics;
+use crate::adapters::store::Store;
 use crate::config::TokenConfig;
 use crate::metrics::Metrics;
 use crate::operation::Time;
@@ -47,6 +49,42 @@ pub struct Api {
     pub clock: fn() -> Time,
     /// What the geo databases are, for people.
     pub geo: std::sync::RwLock<GeoInfo>,
+    /// Where operations come from Kafka: its topics.
+    pub fleet: Option<Fleet>,
+}
+
+/// The topics of a fleet, and the way of support's operations into one of them.
+pub struct Fleet {
+    pub topics: Topics,
+    /// Sends an operation of a wallet; returns when Kafka has it. May block.
+    pub send: SendOperation,
+}
+
+/// Sends an operation: wallet, record. Returns why Kafka did not take it.
+pub type SendOperation = Box<dyn Fn(&str, &[u8]) -> Result<(), String> + Send + Sync>;
+
+impl Api {
+    /// Returns the store.
+    ///
+    /// # Errors
+    /// There is none: operations come from Kafka.
+    fn store(&self) -> Result<Arc<Store>, Problem> {
+        self.in_requests()?;
+        let store = self.service.store().cloned();
+        store.ok_or_else(|| Problem::new(404, "this service keeps no operations and decisions"))
+    }
+
+    /// Refuses what only a service that takes operations in requests has.
+    fn in_requests(&self) -> Result<(), Problem> {
+        let Some(Fleet { topics, .. }) = &self.fleet else { return Ok(()) };
+        let Topics { operations, decisions, rejected, state: _ } = topics;
+        Err(Problem::new(
+            404,
+            format!(
+                "operations come from the topic {operations}, decisions are in {decisions}, refused records in {rejected}"
+            ),
+        ))
+    }
 }
 
 /// The geo databases in use.

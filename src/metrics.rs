@@ -8,6 +8,7 @@ mod register;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub const STAGES: &[&str] = &["decode", "enrich", "fetch", "decide", "commit", "
 pub const INPUTS: &[&str] = &["geoip.country", "geoip.anonymizer", "shared_state", "mrp"];
 /// What restrictions in force are counted by.
 pub const RESTRICTION_KINDS: &[&str] = &["monitor", "block", "hold"];
+/// How a transaction can end.
+pub const TRANSACTION_RESULTS: &[&str] = &["committed", "aborted", "unknown"];
 /// How loading rules again can end.
 const LOADED: &str = "loaded";
 const REFUSED: &str = "refused";
@@ -80,6 +83,16 @@ pub struct Metrics {
     http_request_seconds: HistogramVec,
     pub sse_subscribers: IntGauge,
     ready: IntGauge,
+    /// By shard, and so on below: what a fleet's worker does.
+    consumer_lag: IntGaugeVec,
+    shards: IntGauge,
+    shard_halted: IntGaugeVec,
+    transactions: IntCounterVec,
+    pub recoveries: IntCounter,
+    recovery_seconds: Histogram,
+    pub shared_pending_changes: IntGauge,
+    /// The shards that are shown.
+    shown_shards: Mutex<BTreeSet<i32>>,
 }
 
 /// A gauge with one label.
@@ -178,6 +191,37 @@ impl Metrics {
     /// Tells whether requests are taken.
     pub fn set_ready(&self, ready: bool) {
         self.ready.set(i64::from(ready));
+    }
+
+    /// Counts how a transaction ended: one of [`TRANSACTION_RESULTS`].
+    pub fn observe_transaction(&self, result: &'static str) {
+        self.transactions.with_label_values(&[result]).inc();
+    }
+
+    /// Measures how long it took to restore shards.
+    pub fn observe_recovery(&self, took: Duration) {
+        self.recoveries.inc();
+        self.recovery_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Shows the shards of this process: number, whether it is halted, records that wait.
+    pub fn set_shards(&self, shards: &[(i32, bool, Option<u64>)]) {
+        let mut shown = self.shown_shards.lock().unwrap_or_else(PoisonError::into_inner);
+        set(&self.shards, u64::try_from(shards.len()).unwrap_or(0));
+        let present: BTreeSet<i32> = shards.iter().map(|(shard, ..)| *shard).collect();
+        for gone in shown.difference(&present) {
+            // What was never shown cannot be removed.
+            drop(self.consumer_lag.remove_label_values(&[&gone.to_string()]));
+            drop(self.shard_halted.remove_label_values(&[&gone.to_string()]));
+        }
+        for (shard, is_halted, lag) in shards {
+            let shard = shard.to_string();
+            self.shard_halted.with_label_values(&[&shard]).set(i64::from(*is_halted));
+            if let Some(lag) = lag {
+                set(&self.consumer_lag.with_label_values(&[&shard]), *lag);
+            }
+        }
+        *shown = present;
     }
 
     /// Renders all metrics.

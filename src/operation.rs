@@ -8,6 +8,7 @@ pub mod decision;
 pub mod decode;
 pub mod encode;
 pub mod money;
+pub mod partition;
 pub mod time;
 
 use std::borrow::Cow;

@@ -19,6 +19,7 @@ use crate::engine::stored::Journal;
 use crate::geo::Geo;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{self, Rejection};
+use crate::operation::partition::Home;
 use crate::operation::{Operation, Time};
 use crate::rules::program::Inputs;
 
@@ -59,6 +60,20 @@ impl<S: SharedStore + ?Sized> SharedStore for Arc<S> {
     }
 }
 
+/// No shared store: rules that need one follow their `on_missing`, and decisions say so.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoShared;
+
+impl SharedStore for NoShared {
+    fn fetch(&self, _: &Plan, _: &SharedRequest, view: &mut SharedView) {
+        view.available = false;
+    }
+
+    fn apply(&self, _: &Plan, _: &[SharedChange]) -> Result<(), SharedStoreError> {
+        Ok(())
+    }
+}
+
 /// Why a shared store did not do what it was asked for. Never holds an id, an address or a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SharedStoreError {
@@ -74,6 +89,12 @@ pub enum SharedStoreError {
 pub trait AddressBook {
     /// Looks an operation's address up; without one, tells what could have been known.
     fn facts(&self, address: Option<IpAddr>, asks: Inputs) -> AddressFacts;
+}
+
+impl<B: AddressBook + ?Sized> AddressBook for Arc<B> {
+    fn facts(&self, address: Option<IpAddr>, asks: Inputs) -> AddressFacts {
+        (**self).facts(address, asks)
+    }
 }
 
 impl AddressBook for Geo {
@@ -106,11 +127,13 @@ pub enum Answer {
 pub struct Limits {
     /// How far after a record's arrival its operation may have occurred, in nanoseconds.
     pub future_skew_max: i64,
+    /// The partition that the records lie in, where they come from one.
+    pub home: Option<Home>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { future_skew_max: 5 * crate::operation::time::MINUTE }
+        Self { future_skew_max: 5 * crate::operation::time::MINUTE, home: None }
     }
 }
 
@@ -232,6 +255,11 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             && operation.occurred_at > arrived_at.plus(self.limits.future_skew_max)
         {
             return Err(Rejection::timestamp_in_future(operation.occurred_at, arrived_at, self.limits.future_skew_max));
+        }
+        if let Some(home) = self.limits.home
+            && let Some(expected) = home.elsewhere(&operation.wallet_id)
+        {
+            return Err(Rejection::wrong_partition(home.partition, expected, home.partitioner.name()));
         }
         Ok(operation)
     }

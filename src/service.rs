@@ -9,6 +9,7 @@
 pub mod backfill;
 pub mod book;
 pub mod checkpoint;
+pub mod kafka;
 pub mod recovery;
 pub mod rule_stats;
 pub mod views;
@@ -21,6 +22,7 @@ use std::time::Instant;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::adapters::kafka::Failure;
 use crate::adapters::store::block::BlockWriter;
 use crate::adapters::store::{Store, StoreError, Stream};
 use crate::engine::plan::{Plan, Settings};
@@ -31,6 +33,7 @@ use crate::pipeline::Limits;
 use crate::rules::program::RuleSet;
 
 use book::Book;
+use kafka::{FleetObserver, FleetSettings, OnHang};
 use rule_stats::RuleStats;
 use views::WalletView;
 
@@ -87,6 +90,8 @@ pub enum Unavailable {
     Busy,
     #[error("the store cannot commit: {0}")]
     Store(String),
+    #[error("operations come from Kafka here, not in requests")]
+    FromKafka,
 }
 
 /// What became of the records of one request, in their order.
@@ -181,7 +186,8 @@ pub struct Figures {
 #[derive(Clone)]
 pub struct Service {
     jobs: mpsc::Sender<Job>,
-    store: Arc<Store>,
+    /// None where operations come from Kafka.
+    store: Option<Arc<Store>>,
     shown: Arc<Shown>,
     last_seq: watch::Receiver<u64>,
     trouble: watch::Receiver<Option<String>>,
@@ -194,6 +200,8 @@ pub struct Service {
 pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Kafka(#[from] Failure),
     #[error("failed to start the worker thread")]
     Thread(#[from] std::io::Error),
 }
@@ -258,7 +266,40 @@ impl Service {
         let outlets = worker::Outlets { seq: seq_sender, trouble: trouble_sender, shown: Arc::clone(&shown), observer };
         let worker = worker::Worker::new(Arc::clone(&store), recovered, geo, settings, outlets);
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
+        let store = Some(store);
         Ok(Self { jobs, store, shown, last_seq, trouble, load_rules, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Starts the worker of a fleet, which takes its operations from Kafka. It restores its shards when the
+    /// group gives them to it; Kafka may be away meanwhile. `on_hang` is called when Kafka's client never
+    /// returns, and has to end the process.
+    ///
+    /// # Errors
+    /// A setting of Kafka is wrong, or a thread cannot be made.
+    pub fn start_fleet(
+        settings: FleetSettings,
+        (rules, load_rules): (RuleSet, LoadRules),
+        geo: Geo,
+        (now, observer): (Time, Box<dyn FleetObserver>),
+        on_hang: OnHang,
+    ) -> Result<Self, StartError> {
+        let rules = Arc::new(rules);
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (_, last_seq) = watch::channel(0);
+        let (trouble_sender, trouble) = watch::channel(Some("the group has not answered yet".to_owned()));
+        let plan = Arc::new(Plan::new(Arc::clone(&rules), settings.engine));
+        let shown = Arc::new(Shown {
+            rules: RwLock::new(RulesInUse { plan, loaded_at: now, previous: None, refused: None }),
+            book: RwLock::new(Book::default()),
+            rule_stats: RwLock::new(RuleStats::default()),
+            figures: RwLock::new(Figures::default()),
+        });
+        let outlets = kafka::worker::FleetOutlets { trouble: trouble_sender, shown: Arc::clone(&shown), observer };
+        let watchdog = kafka::watchdog(settings.kafka.transaction_timeout, on_hang)?;
+        let worker = kafka::worker::FleetWorker::new(settings, (rules, geo), outlets, watchdog)?;
+        let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        Ok(Self { jobs, store: None, shown, last_seq, trouble, load_rules, thread })
     }
 
     /// Has records decided. Answers after they are durable.
@@ -370,10 +411,10 @@ impl Service {
         self.trouble.borrow().clone()
     }
 
-    /// Returns the store, to read from.
+    /// Returns the store, to read from; there is none where operations come from Kafka.
     #[must_use]
-    pub const fn store(&self) -> &Arc<Store> {
-        &self.store
+    pub const fn store(&self) -> Option<&Arc<Store>> {
+        self.store.as_ref()
     }
 
     /// Reads decisions after a sequence number, with theirs. Reads the disk.
@@ -381,7 +422,10 @@ impl Service {
     /// # Errors
     /// The store cannot be read.
     pub fn decisions(&self, after: u64, limit: usize, bytes_max: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        self.store.read(Stream::Decisions, after + 1, limit, bytes_max)
+        match &self.store {
+            Some(store) => store.read(Stream::Decisions, after + 1, limit, bytes_max),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Waits until the worker has ended: when it was told to, or by a fault.
@@ -398,7 +442,9 @@ impl Service {
         if let Some(thread) = thread {
             drop(thread.join());
         }
-        self.store.close();
+        if let Some(store) = &self.store {
+            store.close();
+        }
     }
 }
 

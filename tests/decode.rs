@@ -214,7 +214,7 @@ fn later_rejections_say_what_was_found() {
             "found 2026-11-22T05:25:00Z, 10 min after the record's arrival at 2026-11-22T05:15:00Z, but at most 5 min is accepted"})
     );
     assert_eq!(
-        error_json(&Rejection::wrong_partition(3, 5)),
+        error_json(&Rejection::wrong_partition(3, 5, "murmur2")),
         json!({"code": "wrong_partition", "field": "wallet_id", "message":
             "found in partition 3, but only partition 5 is accepted for this wallet_id"})
     );

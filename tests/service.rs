@@ -122,11 +122,11 @@ fn decisions_are_those_of_a_replay_whatever_the_batches_and_restarts() {
         assert_eq!(String::from_utf8_lossy(found), String::from_utf8_lossy(expected));
     }
     // The state was written again, and old journals went.
-    let stats = service.store().stats().expect("stats");
+    let stats = service.store().expect("a store").stats().expect("stats");
     let entries = |name: &str| stats.iter().find(|table| table.name == name).map_or(0, |table| table.entries);
     assert_eq!(entries("wallets"), 256);
     assert!(entries("journals") < entries("decisions"), "{stats:?}");
-    let verified = service.store().verify().expect("a store that can be read");
+    let verified = service.store().expect("a store").verify().expect("a store that can be read");
     assert_eq!((verified.decisions, verified.operations, verified.faults), (6_000, 6_000, Vec::new()));
 }
 
@@ -224,7 +224,7 @@ then:
 "#;
 
 fn modes(service: &Service, seq: u64) -> Vec<(String, String)> {
-    let bytes = service.store().item(Stream::Decisions, seq).expect("a store").expect("a decision");
+    let bytes = service.store().expect("a store").item(Stream::Decisions, seq).expect("a store").expect("a decision");
     let decision: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
     let matched = decision["matches"].as_array().expect("matches");
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -340,9 +340,9 @@ fn a_backup_of_a_running_service_is_a_store_of_one_moment() {
     let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
     let service = start_shipped(&data);
     submit(&service, &records[..1_000]);
-    service.store().backup(&copy).expect("a backup");
+    service.store().expect("a store").backup(&copy).expect("a backup");
     submit(&service, &records[1_000..]);
-    assert!(service.store().backup(&copy).is_err(), "a backup overwrites nothing");
+    assert!(service.store().expect("a store").backup(&copy).is_err(), "a backup overwrites nothing");
     service.stop();
     let restored = start_shipped(&copy);
     assert_eq!(decisions(&restored), replayed(&records[..1_000]));
@@ -356,7 +356,7 @@ fn refused_records_are_kept_with_their_offsets() {
     let service = start_shipped(folder.path());
     let answers = submit(&service, &[b"{".to_vec(), transfer(1, "10:00:00"), b"\xff".to_vec()]);
     assert!(matches!(answers[..], [ItemAnswer::Rejected(_), ItemAnswer::Decided(1), ItemAnswer::Rejected(_)]));
-    let kept = service.store().read(Stream::Rejected, 0, 10, usize::MAX).expect("a store");
+    let kept = service.store().expect("a store").read(Stream::Rejected, 0, 10, usize::MAX).expect("a store");
     let kept: Vec<serde_json::Value> =
         kept.iter().map(|(_, line)| serde_json::from_slice(line).expect("JSON")).collect();
     assert_eq!(kept.len(), 2);

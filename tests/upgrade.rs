@@ -139,7 +139,8 @@ fn a_store_of_version_1_takes_the_present_rules() {
     let service = start(folder.path(), rules(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")));
     let decided = lines(&decide(&service, &lines(&read("operations.jsonl.zst"))));
     assert_eq!(decided.len(), NEXT);
-    let stored = service.store().read(Stream::Decisions, 1, usize::MAX, usize::MAX).expect("decisions");
+    let stored =
+        service.store().expect("a store").read(Stream::Decisions, 1, usize::MAX, usize::MAX).expect("decisions");
     assert_eq!(stored.len() as u64, OPERATIONS);
     service.stop();
 }

@@ -14,7 +14,7 @@ use crate::adapters::folder_watch::FolderWatch;
 use crate::adapters::folders::{self, Folder};
 use crate::adapters::store::request::{self, BackupRequest, BackupResult};
 use crate::adapters::store::{Store, StoreError};
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::engine::plan::Settings;
 use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
@@ -24,11 +24,12 @@ use crate::metrics::Metrics;
 use crate::operation::Time;
 use crate::operation::time::SECOND;
 use crate::pipeline::Limits;
+use crate::rules::program::RuleSet;
 use crate::rules::{self, Compiled, Severity, SourceFile};
 use crate::service::worker::CommittedBatch;
 use crate::service::{LoadRules, Observer, Phase, Retention, RulesRefused, Service, ServiceSettings};
 
-use super::{load_geo, load_rules, rule_sources};
+use super::{fleet, load_geo, load_rules, rule_sources};
 
 /// How often the service looks whether a backup is asked for.
 const BACKUP_LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -52,8 +53,21 @@ pub struct Running {
     server: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
+/// Starts the service that takes operations in requests.
+fn embedded(
+    config: &Config,
+    loaded: (RuleSet, LoadRules),
+    geo: Geo,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Service> {
+    let cache_bytes = usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX);
+    let store = Store::open(&config.store.path, cache_bytes)?;
+    let observer = Box::new(Counting(Arc::clone(metrics)));
+    Ok(Service::start(store, loaded, geo, settings(config), (clock::now(), observer))?)
+}
+
 /// Counts what the worker does, and tells of its failures.
-struct Counting(Arc<Metrics>);
+pub(super) struct Counting(pub(super) Arc<Metrics>);
 
 impl Observer for Counting {
     fn enters(&mut self, phase: Phase, batch: u64) {
@@ -82,7 +96,7 @@ impl Observer for Counting {
 }
 
 /// An error with its causes.
-struct Chain<'a>(&'a dyn std::error::Error);
+pub(super) struct Chain<'a>(pub(super) &'a dyn std::error::Error);
 
 impl std::fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -117,16 +131,11 @@ impl Running {
         let metrics = Arc::new(Metrics::new());
         metrics.set_ruleset(&rules);
         let geo_info = show_geo(&geo, &metrics);
-        let cache_bytes = usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX);
-        let store = Store::open(&config.store.path, cache_bytes)?;
-        let observer = Box::new(Counting(Arc::clone(&metrics)));
-        let service = Service::start(
-            store,
-            (rules, loader(rules_folder.clone())),
-            geo,
-            settings(config),
-            (clock::now(), observer),
-        )?;
+        let loaded = (rules, loader(rules_folder.clone()));
+        let (service, fleet) = match config.source {
+            Source::Http => (embedded(config, loaded, geo, &metrics)?, None),
+            Source::Kafka => fleet::start(config, loaded, geo, &metrics)?,
+        };
         let (stop, stopping) = watch::channel(false);
         let api = Arc::new(Api {
             service: service.clone(),
@@ -138,6 +147,7 @@ impl Running {
             stopping: stopping.clone(),
             clock: clock::now,
             geo: RwLock::new(geo_info),
+            fleet,
         });
         let limits = ServerLimits {
             connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
@@ -150,7 +160,7 @@ impl Running {
         running.make_backups(&config.store.path);
         info!(
             address = %running.address, ruleset = %running.service.rules().plan.ruleset,
-            store = %config.store.path.display(), decisions = *running.service.last_seq().borrow(),
+            source = config.source.name(), decisions = *running.service.last_seq().borrow(),
             started_in_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "the service is ready"
         );
@@ -193,7 +203,8 @@ impl Running {
 
     /// Makes the backups that are asked for through the store's folder.
     fn make_backups(&self, folder: &std::path::Path) {
-        let (store, folder) = (Arc::clone(self.service.store()), folder.to_path_buf());
+        let Some(store) = self.service.store().cloned() else { return };
+        let folder = folder.to_path_buf();
         self.runtime.spawn(async move {
             let mut ticks = tokio::time::interval(BACKUP_LOOK_EVERY);
             loop {
@@ -265,17 +276,25 @@ async fn signalled() {
     drop(tokio::signal::ctrl_c().await);
 }
 
+pub(super) fn engine_settings(config: &Config) -> Settings {
+    let engine = &config.engine;
+    Settings {
+        lateness: nanos(engine.lateness),
+        duplicate_horizon: nanos(engine.duplicate_horizon),
+        waiting_max: usize::try_from(engine.waiting_max).unwrap_or(usize::MAX),
+        fault: None,
+    }
+}
+
+pub(super) fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
 fn settings(config: &Config) -> ServiceSettings {
-    let nanos = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
     let (engine, store) = (&config.engine, &config.store);
     ServiceSettings {
-        engine: Settings {
-            lateness: nanos(engine.lateness),
-            duplicate_horizon: nanos(engine.duplicate_horizon),
-            waiting_max: usize::try_from(engine.waiting_max).unwrap_or(usize::MAX),
-            fault: None,
-        },
-        limits: Limits { future_skew_max: nanos(engine.max_future_skew) },
+        engine: engine_settings(config),
+        limits: Limits { future_skew_max: nanos(engine.max_future_skew), home: None },
         batch_max: usize::try_from(store.batch_max).unwrap_or(usize::MAX),
         retention: Retention {
             operations: nanos(store.retention_operations),

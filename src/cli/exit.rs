@@ -6,9 +6,11 @@ use thiserror::Error;
 
 use crate::adapters::files::{ReadError, WriteError};
 use crate::adapters::folders::FolderError;
+use crate::adapters::kafka::Failure;
 use crate::adapters::store::StoreError;
 use crate::adapters::topic::TopicError;
 use crate::app::LoadError;
+use crate::app::fleet::PropertiesError;
 use crate::app::serve::ServeError;
 use crate::config::ConfigErrors;
 use crate::service::StartError;
@@ -41,6 +43,9 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
         return USAGE;
     }
     if error.is::<StoreError>() || error.is::<StartError>() || error.is::<ServeError>() {
+        return CONFIGURATION;
+    }
+    if error.is::<Failure>() || error.is::<PropertiesError>() {
         return CONFIGURATION;
     }
     if error.is::<ConfigurationError>() || error.is::<ConfigErrors>() {

@@ -12,8 +12,10 @@ use super::raw::{RawConfig, RawToken};
 use super::token::{HASH_PREFIX, Role, TOKEN_PREFIX, TokenConfig, TokenHash};
 use super::value::{RawValue, Setting, duration_text, read, read_text};
 use super::{
-    Config, EngineConfig, FolderConfig, HttpConfig, LogConfig, LogFormat, LogLevel, Source, StoreConfig, TlsConfig,
+    Config, EngineConfig, FolderConfig, HttpConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, Source, StoreConfig,
+    TlsConfig,
 };
+use crate::operation::partition::Partitioner;
 use crate::rules::diagnostic::nearest_name;
 
 const TOKEN_NAME_CHARS_MAX: usize = 64;
@@ -73,6 +75,13 @@ impl Settings {
         }
     }
 
+    fn text(&self, path: &str) -> Option<String> {
+        match self.values.get(path) {
+            Some(Setting::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
     fn word<W>(&self, path: &str, from_name: fn(&str) -> Option<W>, otherwise: W) -> W {
         match self.values.get(path) {
             Some(Setting::Word(word)) => from_name(word).unwrap_or(otherwise),
@@ -94,7 +103,7 @@ pub(super) fn check(raw: &RawConfig, path_name: &str, text: &str, findings: &mut
     let tokens = tokens(&raw.tokens, findings);
     // Where the syntax is wrong, what seems to be missing may only be unread.
     if !findings.has_bad_toml() {
-        check_source(&settings, findings);
+        check_source(raw, &settings, findings);
         check_listen(raw, &settings, findings);
         check_tls(raw, &settings, findings);
         check_horizon(&settings, findings);
@@ -118,6 +127,20 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             retention_rejected: settings.duration("store.retention_rejected"),
             batch_max: settings.number("store.batch_max"),
             cache_bytes: settings.number("store.cache_bytes"),
+        },
+        kafka: KafkaConfig {
+            brokers: settings.text("kafka.brokers"),
+            group: settings.text("kafka.group").unwrap_or_default(),
+            instance: settings.text("kafka.instance"),
+            partitioner: settings.word("kafka.partitioner", Partitioner::from_name, Partitioner::Murmur2),
+            batch_max: settings.number("kafka.batch_max"),
+            batch_linger: settings.duration("kafka.batch_linger"),
+            transaction_timeout: settings.duration("kafka.transaction_timeout"),
+            properties_file: settings.path("kafka.properties_file"),
+            operations: settings.text("kafka.topics.operations").unwrap_or_default(),
+            decisions: settings.text("kafka.topics.decisions").unwrap_or_default(),
+            rejected: settings.text("kafka.topics.rejected").unwrap_or_default(),
+            state: settings.text("kafka.topics.state").unwrap_or_default(),
         },
         engine: EngineConfig {
             lateness: settings.duration("engine.lateness"),
@@ -146,13 +169,21 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
     }
 }
 
-fn check_source(settings: &Settings, findings: &mut Findings) {
+/// Holds a source to what it needs.
+fn check_source(raw: &RawConfig, settings: &Settings, findings: &mut Findings) {
     let is_kafka = settings.values.get("source") == Some(&Setting::Word(Source::Kafka.name()));
-    if let (true, Some(place)) = (is_kafka, settings.places.get("source")) {
-        findings
-            .error(Code::NotInThisBuild, place, "this build has no Kafka source yet")
-            .label("found \"kafka\"")
-            .help("accepted: \"http\"; the ledger sends its operations in requests");
+    let (true, Some(place)) = (is_kafka, settings.places.get("source")) else { return };
+    for (name, why) in [
+        ("brokers", "they are hosts with ports, such as \"kafka-1:9092,kafka-2:9092\""),
+        ("instance", "Kafka tells by it that a process which starts again is the same one, and refuses its last life"),
+    ] {
+        let path = format!("kafka.{name}");
+        if !raw.values.contains_key(path.as_str()) {
+            findings
+                .error(Code::MissingKey, place, format!("the source \"kafka\" needs `{name}` in [kafka]"))
+                .label("found \"kafka\"")
+                .help(why);
+        }
     }
 }
 

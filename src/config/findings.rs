@@ -18,7 +18,6 @@ words! {
         MissingKey = "missing-key",
         NeedsTls = "needs-tls",
         NeedsTokens = "needs-tokens",
-        NotInThisBuild = "not-in-this-build",
         NotUtf8 = "not-utf8",
         OutOfRange = "out-of-range",
         TooShort = "too-short",

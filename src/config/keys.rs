@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{LogFormat, LogLevel, Source};
 use crate::operation::decode::RECORD_BYTES_MAX;
+use crate::operation::partition::Partitioner;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -33,12 +34,25 @@ pub(crate) struct Key {
 #[derive(Debug)]
 pub(crate) enum Kind {
     Bool,
-    Count { min: u64, max: u64 },
-    Bytes { min: u64, max: u64 },
-    Duration { min: Duration, max: Duration },
+    Count {
+        min: u64,
+        max: u64,
+    },
+    Bytes {
+        min: u64,
+        max: u64,
+    },
+    Duration {
+        min: Duration,
+        max: Duration,
+    },
     Address,
     Path,
     Word(&'static [&'static str]),
+    /// A name as Kafka accepts it for topics and groups.
+    Name,
+    /// Hosts with ports, separated by commas.
+    Hosts,
 }
 
 impl Key {
@@ -95,6 +109,33 @@ pub(crate) const KEYS: &[Key] = &[
     key("store.retention_rejected", duration(DAY, 36_525 * DAY), "90d", "How long refused records are kept"),
     key("store.batch_max", Kind::Count { min: 1, max: 65_536 }, "8192", "Most operations committed at once"),
     key("store.cache_bytes", Kind::Bytes { min: MIB, max: MIB << 20 }, "256MiB", "Memory for the store's cache"),
+    optional("kafka.brokers", Kind::Hosts, "Kafka brokers to begin with, as host:port, separated by commas"),
+    key("kafka.group", Kind::Name, "kuzet", "Consumer group, the same for all instances of a fleet"),
+    optional("kafka.instance", Kind::Name, "Name of this instance, no other's; it stays the same when it starts again"),
+    key(
+        "kafka.partitioner",
+        Kind::Word(Partitioner::NAMES),
+        "murmur2",
+        "How producers choose the partition of a wallet; unchecked takes records wherever they lie",
+    ),
+    key("kafka.batch_max", Kind::Count { min: 1, max: 65_536 }, "5000", "Most operations in one transaction"),
+    key(
+        "kafka.batch_linger",
+        Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(1) },
+        "5ms",
+        "How long a transaction waits for more operations after its first",
+    ),
+    key(
+        "kafka.transaction_timeout",
+        duration(1, 15 * MINUTE),
+        "60s",
+        "Kafka aborts a transaction that is not ended for this long",
+    ),
+    optional("kafka.properties_file", Kind::Path, "File of settings of librdkafka, key=value a line, for SASL and TLS"),
+    key("kafka.topics.operations", Kind::Name, "wallet.operations", "Topic of operations"),
+    key("kafka.topics.decisions", Kind::Name, "wallet.decisions", "Topic of decisions"),
+    key("kafka.topics.rejected", Kind::Name, "wallet.operations.rejected", "Topic of refused records"),
+    key("kafka.topics.state", Kind::Name, "kuzet.state", "Compacted topic of the state"),
     key("engine.lateness", duration(0, 30 * DAY), "10m", "How late an operation may come and still count in windows"),
     key("engine.duplicate_horizon", duration(0, 366 * DAY), "24h", "How long the ids of operations are remembered"),
     key(
@@ -156,7 +197,7 @@ mod tests {
     #[test]
     fn sections_stand_together_and_variables_differ() {
         let sections = sections();
-        assert_eq!(sections, ["rules", "geoip", "store", "engine", "http", "http.tls", "log"]);
+        assert_eq!(sections, ["rules", "geoip", "store", "kafka", "kafka.topics", "engine", "http", "http.tls", "log"]);
         let variables: BTreeSet<String> = KEYS.iter().map(Key::variable).collect();
         assert_eq!(variables.len(), KEYS.len());
         assert!(variables.contains("KUZET_HTTP_TLS_CERTIFICATE"));

@@ -8,7 +8,7 @@ use super::findings::Place;
 use super::keys::{KEYS, Key};
 use super::token::{Role, TokenConfig};
 use super::value::{duration_text, size_text};
-use super::{Config, EngineConfig, HttpConfig, StoreConfig};
+use super::{Config, EngineConfig, HttpConfig, KafkaConfig, StoreConfig};
 use crate::rules::diagnostic::render::line_and_column;
 
 /// Where the values of a configuration came from. Two configurations that say the same are equal,
@@ -103,6 +103,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
         Some(config.geoip.watch.to_string()),
     ];
     texts.extend(store(&config.store).map(Some));
+    texts.extend(kafka(&config.kafka));
     texts.extend(engine(&config.engine).map(Some));
     texts.extend(http(&config.http).map(Some));
     let tls = config.http.tls.as_ref();
@@ -119,6 +120,24 @@ fn store(store: &StoreConfig) -> [String; 6] {
         quoted(&duration_text(store.retention_rejected)),
         store.batch_max.to_string(),
         quoted(&size_text(store.cache_bytes)),
+    ]
+}
+
+fn kafka(kafka: &KafkaConfig) -> [Option<String>; 12] {
+    let text = |text: &Option<String>| text.as_deref().map(quoted);
+    [
+        text(&kafka.brokers),
+        Some(quoted(&kafka.group)),
+        text(&kafka.instance),
+        Some(quoted(kafka.partitioner.name())),
+        Some(kafka.batch_max.to_string()),
+        Some(quoted(&duration_text(kafka.batch_linger))),
+        Some(quoted(&duration_text(kafka.transaction_timeout))),
+        kafka.properties_file.as_deref().map(|path| quoted(&path.to_string_lossy())),
+        Some(quoted(&kafka.operations)),
+        Some(quoted(&kafka.decisions)),
+        Some(quoted(&kafka.rejected)),
+        Some(quoted(&kafka.state)),
     ]
 }
 

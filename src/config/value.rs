@@ -32,6 +32,8 @@ pub(super) enum Setting {
     Address(SocketAddr),
     Path(PathBuf),
     Word(&'static str),
+    /// A name, or hosts.
+    Text(String),
 }
 
 /// Units of durations in milliseconds, largest first.
@@ -104,6 +106,10 @@ pub(super) fn read(kind: &Kind, raw: &RawValue) -> Result<Setting, Wrong> {
             Err(wrong(Code::BadValue, "is not a path", kind, raw))
         }
         (Kind::Path, RawValue::Text(text)) => Ok(Setting::Path(PathBuf::from(text))),
+        (Kind::Name, RawValue::Text(text)) if is_kafka_name(text) => Ok(Setting::Text(text.clone())),
+        (Kind::Name, RawValue::Text(_)) => Err(wrong(Code::BadValue, "is not a name", kind, raw)),
+        (Kind::Hosts, RawValue::Text(text)) if are_hosts(text) => Ok(Setting::Text(text.clone())),
+        (Kind::Hosts, RawValue::Text(_)) => Err(wrong(Code::BadValue, "is not a list of hosts", kind, raw)),
         (Kind::Word(words), RawValue::Text(text)) => match words.iter().find(|word| *word == text) {
             Some(word) => Ok(Setting::Word(word)),
             None => Err(Wrong {
@@ -118,9 +124,9 @@ pub(super) fn read(kind: &Kind, raw: &RawValue) -> Result<Setting, Wrong> {
 fn wrong(code: Code, what: &'static str, kind: &Kind, raw: &RawValue) -> Wrong {
     let form = match kind {
         Kind::Bool | Kind::Count { .. } => ", without quotes",
-        Kind::Path => ", in quotes",
+        Kind::Path | Kind::Name => ", in quotes",
         // What is accepted is shown in quotes.
-        Kind::Bytes { .. } | Kind::Duration { .. } | Kind::Address | Kind::Word(_) => "",
+        Kind::Bytes { .. } | Kind::Duration { .. } | Kind::Address | Kind::Hosts | Kind::Word(_) => "",
     };
     Wrong { code, what, found: raw.found(), accepted: accepted(kind), form, nearest: None }
 }
@@ -142,6 +148,8 @@ pub(crate) fn accepted(kind: &Kind) -> String {
         ),
         Kind::Address => String::from("an IP address and a port, such as \"127.0.0.1:8480\" or \"[::1]:8480\""),
         Kind::Path => String::from("a path, absolute or from the folder kuzet is started in"),
+        Kind::Name => String::from("1 to 249 Latin letters, digits, `.`, `_` and `-`"),
+        Kind::Hosts => String::from("hosts with ports, separated by commas, such as \"kafka-1:9092,kafka-2:9092\""),
         Kind::Word(words) => {
             let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
             let (last, others) =
@@ -149,6 +157,20 @@ pub(crate) fn accepted(kind: &Kind) -> String {
             if others.is_empty() { last } else { format!("{} or {last}", others.join(", ")) }
         }
     }
+}
+
+fn is_kafka_name(text: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=249).contains(&text.len()) && text.bytes().all(is_known) && text != "." && text != ".."
+}
+
+fn are_hosts(text: &str) -> bool {
+    let is_host = |host: &str| {
+        let Some((name, port)) = host.rsplit_once(':') else { return false };
+        let is_named = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-._:[]".contains(c));
+        is_named && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    text.split(',').all(|host| is_host(host.trim()))
 }
 
 fn is_digits(text: &str) -> bool {

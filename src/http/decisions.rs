@@ -73,6 +73,7 @@ pub(super) async fn list(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    api.in_requests()?;
     known(&parameters, &["after", "wait", "limit"])?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wants_events = header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
@@ -170,7 +171,7 @@ async fn stream(api: &Shared, mut after: u64, sender: &mpsc::Sender<Result<Event
 /// `GET /v1/decisions/{seq}`
 pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> Result<Response, Problem> {
     let seq = number(&seq, "seq")?;
-    let store = api.service.store().clone();
+    let store = api.store()?;
     let Some(decision) = blocking(move || store.item(Stream::Decisions, seq)).await?? else {
         return Err(missing(&api, seq));
     };
@@ -195,7 +196,7 @@ pub(super) async fn rejected(State(api): State<Shared>, parameters: Parameters) 
     known(&parameters, &["from", "limit"])?;
     let from = parameters.0.get("from").map(|from| number(from, "from")).transpose()?.unwrap_or(0);
     let limit = limit(&parameters)?;
-    let store = api.service.store().clone();
+    let store = api.store()?;
     let records = blocking(move || store.read(Stream::Rejected, from, limit, BYTES_MAX)).await??;
     let mut out = b"{\"rejected\":[".to_vec();
     let mut next = from;

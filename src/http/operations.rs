@@ -22,6 +22,9 @@ pub(super) async fn post(
     State(api): State<Shared>,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
+    if let Err(problem) = api.in_requests() {
+        return problem.into_response();
+    }
     let body = match body {
         Ok(body) => body,
         Err(rejection) => return body_problem(&api, &rejection).into_response(),
@@ -114,7 +117,7 @@ async fn decision(api: &Shared, answers: &Answers, seq: u64) -> Result<Vec<u8>, 
     if let Some(decision) = answers.decision(seq) {
         return Ok(decision.to_vec());
     }
-    let store = api.service.store().clone();
+    let store = api.store()?;
     let found = blocking(move || store.item(Stream::Decisions, seq)).await??;
     found.ok_or_else(|| Problem::new(410, "the first decision on this operation is older than decisions are kept"))
 }
@@ -136,7 +139,7 @@ pub(super) async fn operation(State(api): State<Shared>, Path(seq): Path<String>
 /// # Errors
 /// The store cannot be read.
 pub(super) async fn stored(api: &Shared, seq: u64) -> Result<Option<(Time, Vec<u8>)>, Problem> {
-    let store = api.service.store().clone();
+    let store = api.store()?;
     let item = blocking(move || store.item(Stream::Operations, seq)).await??;
     Ok(item.and_then(|item| {
         let (arrived_at, operation) = item.split_first_chunk::<8>()?;

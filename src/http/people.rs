@@ -100,7 +100,8 @@ fn shown_waiting(waiting: &Waiting) -> Value {
 /// `GET /v1/wallets/{id}`
 pub(super) async fn wallet(State(api): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
     let Some(view) = api.service.wallet(&id).await? else {
-        return Err(Problem::new(404, "no operation of this wallet is known"));
+        let elsewhere = if api.fleet.is_some() { "; another instance may have its shard" } else { "" };
+        return Err(Problem::new(404, format!("no operation of this wallet is known{elsewhere}")));
     };
     let now = (api.clock)();
     let windows: Vec<Value> = view
@@ -121,13 +122,18 @@ pub(super) async fn wallet(State(api): State<Shared>, Path(id): Path<String>) ->
         "waiting": view.waiting.iter().map(shown_waiting).collect::<Vec<_>>(),
         "windows": windows,
     });
-    let store = api.service.store().clone();
     let seqs = view.decisions;
-    let decisions = blocking(move || {
-        let read = |seq: u64| store.item(Stream::Decisions, seq).map(|item| item.map(|item| (seq, item)));
-        seqs.into_iter().map(read).collect::<Result<Vec<_>, _>>()
-    })
-    .await??;
+    let decisions = match api.service.store().cloned() {
+        Some(store) => {
+            blocking(move || {
+                let read = |seq: u64| store.item(Stream::Decisions, seq).map(|item| item.map(|item| (seq, item)));
+                seqs.into_iter().map(read).collect::<Result<Vec<_>, _>>()
+            })
+            .await??
+        }
+        // They are in their topic.
+        None => Vec::new(),
+    };
     let mut out = serde_json::to_vec(&body).unwrap_or_default();
     out.pop();
     out.extend_from_slice(b",\"decisions\":[");
@@ -186,10 +192,28 @@ pub(super) async fn support_event(
     })?;
     let body = body.map_err(|rejection| Problem::new(rejection.status().as_u16(), "the body could not be read"))?;
     let record = event_record(&id, kind, &body, &caller, (!api.tokens.is_empty(), (api.clock)()))?;
+    if api.fleet.is_some() {
+        return send(api, id, record).await;
+    }
     let (seq, decision) = operations::one(&api, record).await?;
     let mut out = Vec::with_capacity(decision.len() + 24);
     push_with_seq(&mut out, seq, &decision);
     Ok(json_bytes(out))
+}
+
+/// Sends support's operation the way all others go; its decision comes as theirs do.
+async fn send(api: Shared, wallet_id: String, record: Vec<u8>) -> Result<Response, Problem> {
+    let operation = crate::operation::decode::decode(&record).map_err(|rejection| Problem::of_rejection(&rejection))?;
+    let op_id = operation.op_id.to_string();
+    drop(operation);
+    let sent = blocking(move || match &api.fleet {
+        Some(fleet) => (fleet.send)(&wallet_id, &record),
+        None => Err("there is no topic".to_owned()),
+    });
+    match sent.await? {
+        Ok(()) => Ok((axum::http::StatusCode::ACCEPTED, json_of(&json!({"op_id": op_id}))).into_response()),
+        Err(reason) => Err(Problem::new(503, format!("Kafka has not taken the operation: {reason}"))),
+    }
 }
 
 /// Makes the operation that a support event is.
@@ -243,10 +267,12 @@ fn refresh(api: &Shared) {
     set(&metrics.state_wallets, wide(figures.wallets));
     set(&metrics.state_bytes, wide(figures.state_bytes));
     set(&metrics.shared_windows, wide(figures.shared_windows));
-    set(&metrics.store_bytes, api.service.store().file_bytes());
-    // A file system that does not answer shows what it last said.
-    if let Some(bytes) = api.service.store().free_bytes() {
-        set(&metrics.store_free_bytes, bytes);
+    if let Some(store) = api.service.store() {
+        set(&metrics.store_bytes, store.file_bytes());
+        // A file system that does not answer shows what it last said.
+        if let Some(bytes) = store.free_bytes() {
+            set(&metrics.store_free_bytes, bytes);
+        }
     }
     metrics.set_ready(api.service.trouble().is_none());
     let now = (api.clock)();

@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::DIALECT;
+use crate::config::Role;
 use crate::config::keys::{KEYS, Key, Kind, sections};
 use crate::config::value::accepted;
-use crate::config::{Role, Source};
 
 /// Makes the document.
 pub(super) fn document() -> Value {
@@ -50,9 +50,7 @@ fn value(key: &Key) -> Value {
         Kind::Count { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Bytes { .. } => json!({"type": "string", "pattern": "^[0-9]+([KMGT]i)?B$"}),
         Kind::Duration { .. } => json!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$"}),
-        Kind::Address | Kind::Path => json!({"type": "string", "minLength": 1}),
-        // This build has no other source.
-        Kind::Word(_) if key.path == "source" => json!({"enum": [Source::Http.name()]}),
+        Kind::Address | Kind::Path | Kind::Name | Kind::Hosts => json!({"type": "string", "minLength": 1}),
         Kind::Word(words) => json!({"enum": words}),
     };
     schema["description"] = json!(description);

@@ -54,13 +54,18 @@ impl Book {
     #[must_use]
     pub fn of(engine: &Engine, shared: &MemoryStore) -> Self {
         let mut book = Self::default();
-        for wallet in engine.wallets().iter() {
-            if !(wallet.restrictions().is_empty() && wallet.waiting().is_empty()) {
-                book.update(&wallet.id, Some(wallet));
-            }
-        }
+        book.add_wallets(engine);
         book.update_addresses(shared.blocks());
         book
+    }
+
+    /// Takes in the restrictions of all wallets of a shard.
+    pub fn add_wallets(&mut self, engine: &Engine) {
+        for wallet in engine.wallets().iter() {
+            if !(wallet.restrictions().is_empty() && wallet.waiting().is_empty()) {
+                self.update(&wallet.id, Some(wallet));
+            }
+        }
     }
 
     /// Takes a wallet's restrictions in anew.

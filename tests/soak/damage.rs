@@ -46,7 +46,7 @@ fn whole() -> Whole {
     let local = Local::start(store, settings()).expect("it starts");
     for _ in 0..BATCHES {
         local.submit(&lines(&mut supply, BATCH), NOW).expect("decisions");
-        positions.push(local.service.store().position().expect("a position"));
+        positions.push(local.service.store().expect("a store").position().expect("a position"));
     }
     let open = disk.bytes();
     let decisions = local.service.decisions(0, usize::MAX, usize::MAX).expect("decisions");

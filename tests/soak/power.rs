@@ -42,9 +42,16 @@ fn power_cuts() {
         for request in std::mem::take(&mut customer.unsettled) {
             local.serve(&mut customer, request, NOW).expect("decisions");
         }
-        let wallets = local.service.store().stats().expect("counts").into_iter().find(|table| table.name == "wallets");
+        let wallets = local
+            .service
+            .store()
+            .expect("a store")
+            .stats()
+            .expect("counts")
+            .into_iter()
+            .find(|table| table.name == "wallets");
         rewritten += wallets.map_or(0, |table| table.entries);
-        let found = truth::check(local.service.store());
+        let found = truth::check(local.service.store().expect("a store"));
         truth::check_told(&found, &customer.told);
         assert_eq!(found.len(), customer.told.len());
         decided += found.len();

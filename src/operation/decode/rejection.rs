@@ -56,9 +56,11 @@ impl Rejection {
 
     /// Refuses a record that lies in a partition which is not its wallet's.
     #[must_use]
-    pub fn wrong_partition(found: i32, expected: i32) -> Self {
-        let message =
-            format!("found in partition {found}, but only partition {expected} is accepted for this wallet_id");
+    pub fn wrong_partition(found: i32, expected: i32, partitioner: &str) -> Self {
+        let message = format!(
+            "found in partition {found}, but only partition {expected} is accepted for this wallet_id \
+             (`kafka.partitioner` says how the producers partition: {partitioner})"
+        );
         Self { code: RejectionCode::WrongPartition, field: Some("wallet_id".into()), message }
     }
 

@@ -1,0 +1,128 @@
+//! Kafka: the topics operations come from and decisions go to, and the topic that keeps each shard's state.
+//!
+//! Knows records, offsets, transactions and groups; must not know how an operation is decided.
+
+pub mod client;
+pub mod consumer;
+pub mod producer;
+pub mod reader;
+pub mod state;
+pub mod topics;
+
+use std::fmt;
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use thiserror::Error;
+
+/// The names of the topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    pub operations: String,
+    pub decisions: String,
+    pub rejected: String,
+    pub state: String,
+}
+
+/// How to reach Kafka, and who this process is there.
+#[derive(Clone)]
+pub struct KafkaSettings {
+    /// Brokers to begin with, as `host:port`, separated by commas.
+    pub brokers: String,
+    /// The consumer group that the instances share.
+    pub group: String,
+    /// The name of this process, no other's: the transactional id is made of it.
+    pub instance: String,
+    pub topics: Topics,
+    /// After this long Kafka aborts a transaction that its producer does not end.
+    pub transaction_timeout: Duration,
+    /// Settings of librdkafka, for SASL, TLS and the like. May hold passwords.
+    pub properties: Vec<(String, String)>,
+}
+
+/// Leaves out the properties, which may hold passwords.
+impl fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KafkaSettings")
+            .field("brokers", &self.brokers)
+            .field("group", &self.group)
+            .field("instance", &self.instance)
+            .field("topics", &self.topics)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why Kafka did not do what it was asked for.
+#[derive(Debug, Error)]
+pub enum Failure {
+    #[error("failed to use the Kafka setting {name}: {reason}")]
+    Setting { name: String, reason: String },
+    #[error("failed to {what}: {reason}")]
+    Kafka {
+        what: String,
+        reason: String,
+        /// Another process took over the name of this one.
+        is_fenced: bool,
+        /// It is not known whether it happened.
+        is_unknown: bool,
+    },
+    #[error("failed to {what}: no answer within {waited:?}")]
+    Silent { what: String, waited: Duration },
+}
+
+impl Failure {
+    pub(crate) fn of(what: impl Into<String>, error: &KafkaError) -> Self {
+        let (code, reason) = match error {
+            KafkaError::ClientConfig(_, reason, name, _) => {
+                // The value may be a password.
+                return Self::Setting { name: name.clone(), reason: reason.clone() };
+            }
+            KafkaError::Transaction(error) => (Some(error.code()), error.string()),
+            other => {
+                let code = other.rdkafka_error_code();
+                (code, code.map_or_else(|| other.to_string(), |code| code.to_string()))
+            }
+        };
+        use RDKafkaErrorCode as Code;
+        let is_fenced = matches!(code, Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch));
+        let is_unknown = matches!(code, Some(Code::OperationTimedOut | Code::RequestTimedOut));
+        Self::Kafka { what: what.into(), reason, is_fenced, is_unknown }
+    }
+
+    /// Tells whether another process took over the name of this one.
+    #[must_use]
+    pub const fn is_fenced(&self) -> bool {
+        matches!(self, Self::Kafka { is_fenced: true, .. })
+    }
+
+    /// Tells whether it is open what became of what was asked for.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Kafka { is_unknown: true, .. } | Self::Silent { .. })
+    }
+}
+
+/// Reads settings of librdkafka, one `key=value` a line; blank lines and those that begin with `#` say
+/// nothing.
+///
+/// # Errors
+/// The number of a line that is neither; the line may hold a password and is not told.
+pub fn read_properties(text: &str) -> Result<Vec<(String, String)>, usize> {
+    let is_setting = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    let pair = |line: &str| line.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
+    let lines = text.lines().enumerate().filter(|(_, line)| is_setting(line));
+    lines.map(|(index, line)| pair(line).ok_or(index + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_lines_of_key_and_value() {
+        let text = "# a comment\n\n sasl.username = kuzet \nsasl.password=a=b\n";
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(read_properties(text), Ok(vec![pair("sasl.username", "kuzet"), pair("sasl.password", "a=b")]));
+        assert_eq!(read_properties("a=b\nsecret\n"), Err(2));
+    }
+}

@@ -1,0 +1,167 @@
+//! What all clients have in common: settings, and what librdkafka says of itself.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tracing::{debug, warn};
+
+use super::{Failure, KafkaSettings};
+
+/// Between two questions whose answer was "not yet".
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// Writes librdkafka's log lines, and keeps the last error: its calls often tell only that they failed.
+#[derive(Debug, Default)]
+pub struct Said {
+    last: Mutex<Option<String>>,
+}
+
+impl Said {
+    /// Returns the last error, with a text to put before it.
+    pub(super) fn last(&self) -> Option<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn line(level: RDKafkaLogLevel, text: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning => warn!(librdkafka = text, "Kafka's client"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                debug!(librdkafka = text, "Kafka's client");
+            }
+        }
+    }
+
+    pub(super) fn error(&self, error: &KafkaError, reason: &str) {
+        let is_down = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AllBrokersDown));
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // "All brokers are down" tells less than what came before it.
+        if last.is_none() || !is_down {
+            *last = Some(reason.to_owned());
+        }
+        drop(last);
+        debug!(error = reason, "Kafka's client");
+    }
+}
+
+impl ClientContext for Said {
+    fn log(&self, level: RDKafkaLogLevel, _: &str, text: &str) {
+        Self::line(level, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        Self::error(self, &error, reason);
+    }
+}
+
+impl ConsumerContext for Said {}
+
+impl KafkaSettings {
+    /// Returns what every client is made of.
+    pub(super) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        config.set("bootstrap.servers", &self.brokers).set("client.id", format!("{}-{}", self.group, self.instance));
+        config
+    }
+
+    /// Makes a consumer that is no member of the group: it asks, and reads what it is told to.
+    ///
+    /// # Errors
+    /// A setting is wrong.
+    pub fn asking(&self, isolation: Isolation) -> Result<BaseConsumer<Said>, Failure> {
+        let mut config = self.client();
+        config
+            .set("group.id", &self.group)
+            .set("isolation.level", isolation.name())
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("allow.auto.create.topics", "false")
+            .set("fetch.wait.max.ms", "50")
+            .remove("group.instance.id");
+        config.create_with_context(Said::default()).map_err(|error| Failure::of("make a consumer", &error))
+    }
+}
+
+/// Which records a consumer sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Those of ended transactions that were committed.
+    Committed,
+    /// All of them.
+    Uncommitted,
+}
+
+impl Isolation {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "read_committed",
+            Self::Uncommitted => "read_uncommitted",
+        }
+    }
+}
+
+/// Tells whether an error may go away by itself.
+#[must_use]
+pub fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    error.rdkafka_error_code().is_some_and(|code| {
+        matches!(
+            code,
+            Code::AllBrokersDown
+                | Code::BrokerTransportFailure
+                | Code::BrokerNotAvailable
+                | Code::OperationTimedOut
+                | Code::RequestTimedOut
+                | Code::LeaderNotAvailable
+                | Code::NotLeaderForPartition
+                | Code::CoordinatorLoadInProgress
+                | Code::CoordinatorNotAvailable
+                | Code::NotCoordinator
+                | Code::WaitingForCoordinator
+                | Code::UnstableOffsetCommit
+                | Code::Resolve
+                | Code::NetworkException
+        )
+    })
+}
+
+/// Asks again while the answer is an error that may go away.
+///
+/// # Errors
+/// Another error, or the same one for longer than `patience`.
+pub fn ask<T>(
+    consumer: &BaseConsumer<Said>,
+    what: &str,
+    patience: Duration,
+    question: impl Fn() -> Result<T, KafkaError>,
+) -> Result<T, Failure> {
+    let begun = Instant::now();
+    loop {
+        match question() {
+            Ok(answer) => return Ok(answer),
+            Err(error) if begun.elapsed() < patience && is_passing(&error) => {
+                // Nothing is assigned: only errors come, and time passes.
+                drop(consumer.poll(AGAIN_AFTER));
+            }
+            Err(error) => {
+                let mut failure = Failure::of(what, &error);
+                if let (Failure::Kafka { reason, .. }, Some(last)) = (&mut failure, consumer.context().last()) {
+                    *reason = format!("{reason} ({last})");
+                }
+                return Err(failure);
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The member of the group: it brings records, and tells which partitions come and go.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata, Rebalance};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::statistics::Statistics;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::client::{Said, is_passing};
+use super::{Failure, KafkaSettings};
+
+/// How long one look for records is while a partition is being started.
+const STEP: Duration = Duration::from_millis(10);
+
+/// A change of what this member reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// These partitions are this member's from now on; they are paused.
+    Assigned(Vec<i32>),
+    /// These partitions are another's from now on.
+    Revoked(Vec<i32>),
+}
+
+/// A record as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    pub partition: i32,
+    pub offset: i64,
+    /// Milliseconds since 1970, where the record has a time.
+    pub timestamp: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+}
+
+/// What a look for records found.
+#[derive(Debug)]
+pub enum Polled {
+    Nothing,
+    Record(Incoming),
+    /// Kafka or the group has a difficulty that passes; the text tells which.
+    Trouble(String),
+    /// This member can never read again.
+    Fatal(String),
+}
+
+#[derive(Debug, Default)]
+struct Events {
+    said: Said,
+    topic: String,
+    changes: Mutex<VecDeque<Change>>,
+    /// By partition: the offset behind the last record that can be read.
+    ends: Mutex<HashMap<i32, i64>>,
+}
+
+impl Events {
+    fn push(&self, change: Change) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push_back(change);
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<i32> {
+    list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
+}
+
+impl ClientContext for Events {
+    fn log(&self, level: RDKafkaLogLevel, _: &str, text: &str) {
+        Said::line(level, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.said.error(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let Some(topic) = statistics.topics.get(&self.topic) else { return };
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        for (partition, found) in &topic.partitions {
+            let end = if found.ls_offset >= 0 { found.ls_offset } else { found.hi_offset };
+            if end >= 0 {
+                ends.insert(*partition, end);
+            }
+        }
+    }
+}
+
+impl ConsumerContext for Events {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(list) = rebalance {
+            self.push(Change::Revoked(partitions(list)));
+        }
+    }
+
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance {
+            // Records that come all the same are dropped: their shards do not run yet.
+            drop(consumer.pause(list));
+            self.push(Change::Assigned(partitions(list)));
+        }
+    }
+}
+
+/// This process in the group.
+pub struct Member {
+    consumer: BaseConsumer<Events>,
+    topic: String,
+}
+
+impl Member {
+    /// Joins the group; partitions come with later polls.
+    ///
+    /// # Errors
+    /// A setting is wrong.
+    pub fn join(settings: &KafkaSettings) -> Result<Self, Failure> {
+        let topic = settings.topics.operations.clone();
+        let mut config = settings.client();
+        // Small enough that a slow shard does not hold the others' records in memory.
+        for (name, value) in [("fetch.wait.max.ms", "20"), ("queued.max.messages.kbytes", "16384")] {
+            if config.get(name).is_none() {
+                config.set(name, value);
+            }
+        }
+        config
+            .set("group.id", &settings.group)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("isolation.level", "read_committed")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("allow.auto.create.topics", "false")
+            .set("statistics.interval.ms", "1000");
+        let events = Events { topic: topic.clone(), ..Events::default() };
+        let consumer: BaseConsumer<Events> =
+            config.create_with_context(events).map_err(|error| Failure::of("make a consumer", &error))?;
+        consumer.subscribe(&[&topic]).map_err(|error| Failure::of("join the group", &error))?;
+        Ok(Self { consumer, topic })
+    }
+
+    /// Looks for a record, at most so long.
+    pub fn poll(&self, wait: Duration) -> Polled {
+        match self.consumer.poll(wait) {
+            None => Polled::Nothing,
+            Some(Ok(message)) => Polled::Record(Incoming {
+                partition: message.partition(),
+                offset: message.offset(),
+                timestamp: message.timestamp().to_millis(),
+                key: message.key().map(<[u8]>::to_vec),
+                value: message.payload().map(<[u8]>::to_vec),
+            }),
+            Some(Err(error)) => {
+                let said = self.consumer.context().said.last();
+                let text = said.map_or_else(|| error.to_string(), |said| format!("{error} ({said})"));
+                let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_))
+                    || matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::FencedInstanceId));
+                if is_fatal { Polled::Fatal(text) } else { Polled::Trouble(text) }
+            }
+        }
+    }
+
+    /// Takes the next change of what this member reads.
+    #[must_use]
+    pub fn change(&self) -> Option<Change> {
+        self.consumer.context().changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Tells whether a change waits.
+    #[must_use]
+    pub fn has_change(&self) -> bool {
+        !self.consumer.context().changes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Returns the group's present generation, for a transaction.
+    #[must_use]
+    pub fn group(&self) -> Option<ConsumerGroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
+    /// Returns the offset behind the last record of a partition, as librdkafka saw it last.
+    #[must_use]
+    pub fn end_of(&self, partition: i32) -> Option<i64> {
+        self.consumer.context().ends.lock().unwrap_or_else(PoisonError::into_inner).get(&partition).copied()
+    }
+
+    /// Returns a partition's first offset.
+    ///
+    /// # Errors
+    /// Kafka does not answer.
+    pub fn low_watermark(&self, partition: i32, wait: Duration) -> Result<i64, Failure> {
+        let marks = self.consumer.fetch_watermarks(&self.topic, partition, wait);
+        marks.map(|(low, _)| low).map_err(|error| Failure::of("ask for the first offset", &error))
+    }
+
+    /// Lets records of partitions come from these offsets on. Records that come meanwhile are given to
+    /// `each`. Returns false when a change of the assignment waits: then some of them were not started.
+    ///
+    /// # Errors
+    /// Kafka does not let them start.
+    pub fn start(
+        &self,
+        offsets: &[(i32, i64)],
+        patience: Duration,
+        mut each: impl FnMut(Incoming),
+    ) -> Result<bool, Failure> {
+        let begun = Instant::now();
+        for (partition, offset) in offsets {
+            loop {
+                let mut list = TopicPartitionList::new();
+                let added = list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset));
+                added.map_err(|error| Failure::of("name an offset", &error))?;
+                let sought = self.consumer.seek_partitions(list, Duration::from_secs(5));
+                let outcome = sought.and_then(|list| list.elements().iter().try_for_each(|element| element.error()));
+                match outcome {
+                    Ok(()) => break,
+                    // The partition's reader is not there yet.
+                    Err(error) if begun.elapsed() < patience && is_early(&error) => {
+                        if let Polled::Record(record) = self.poll(STEP) {
+                            each(record);
+                        }
+                    }
+                    Err(error) => return Err(Failure::of(format!("go to an offset of partition {partition}"), &error)),
+                }
+                if self.has_change() {
+                    return Ok(false);
+                }
+            }
+        }
+        self.pause_or_resume(offsets.iter().map(|(partition, _)| *partition), false).map(|()| true)
+    }
+
+    /// Lets no records of partitions come.
+    ///
+    /// # Errors
+    /// They are not this member's.
+    pub fn pause(&self, partitions: impl IntoIterator<Item = i32>) -> Result<(), Failure> {
+        self.pause_or_resume(partitions, true)
+    }
+
+    fn pause_or_resume(&self, partitions: impl IntoIterator<Item = i32>, is_pause: bool) -> Result<(), Failure> {
+        let mut list = TopicPartitionList::new();
+        partitions.into_iter().for_each(|partition| {
+            list.add_partition(&self.topic, partition);
+        });
+        let done = if is_pause { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        done.map_err(|error| Failure::of("pause or resume partitions", &error))
+    }
+}
+
+fn is_early(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let is_state =
+        matches!(error.rdkafka_error_code(), Some(Code::State | Code::PreviousInProgress | Code::InProgress));
+    is_state || is_passing(error) || matches!(error, KafkaError::Seek(_))
+}

@@ -1,0 +1,251 @@
+//! The transactional producer: one transaction at a time, and never used again after an error.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::operation::partition::Partitioner;
+
+use super::client::Said;
+use super::{Failure, KafkaSettings};
+
+/// How long one wait for acknowledgements is.
+const DRAIN_STEP: Duration = Duration::from_millis(1);
+
+/// Keeps the first record that was not taken.
+#[derive(Debug, Default)]
+struct Deliveries {
+    said: Said,
+    failed: Mutex<Option<String>>,
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, _: &str, text: &str) {
+        Said::line(level, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.said.error(&error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.get_or_insert_with(|| error.to_string());
+        }
+    }
+}
+
+/// Sends single operations, outside of any transaction.
+pub struct Sender {
+    producer: BaseProducer<Deliveries>,
+    topic: String,
+    /// One record at a time: an acknowledgement belongs to it.
+    turn: Mutex<()>,
+}
+
+impl Sender {
+    /// Makes a producer; it connects when it is used.
+    ///
+    /// # Errors
+    /// A setting is wrong.
+    pub fn new(settings: &KafkaSettings) -> Result<Self, Failure> {
+        let mut config = settings.client();
+        config
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "0")
+            .set("allow.auto.create.topics", "false")
+            .remove("group.instance.id");
+        let producer = config
+            .create_with_context(Deliveries::default())
+            .map_err(|error| Failure::of("make a producer", &error))?;
+        Ok(Self { producer, topic: settings.topics.operations.clone(), turn: Mutex::default() })
+    }
+
+    /// Sends an operation of a wallet and waits until Kafka has it.
+    ///
+    /// # Errors
+    /// Kafka did not take it in time. It may have it all the same: whoever sends it again must send the same.
+    pub fn send(
+        &self,
+        partitioner: Partitioner,
+        wallet_id: &str,
+        record: &[u8],
+        timeout: Duration,
+    ) -> Result<(), Failure> {
+        let what = "send the operation";
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let metadata = self.producer.client().fetch_metadata(Some(&self.topic), timeout);
+        let metadata = metadata.map_err(|error| Failure::of(what, &error))?;
+        let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        let partitions = i32::try_from(partitions).unwrap_or(0);
+        // Where it is not checked, the wallet's other operations lie where its producers put them: Java's way.
+        let known = partitioner.partition(wallet_id.as_bytes(), partitions);
+        let partition = known.or_else(|| Partitioner::Murmur2.partition(wallet_id.as_bytes(), partitions));
+        let mut to_send: BaseRecord<'_, str, [u8]> = BaseRecord::to(&self.topic).key(wallet_id).payload(record);
+        to_send.partition = partition;
+        self.producer.send(to_send).map_err(|(error, _)| Failure::of(what, &error))?;
+        let begun = Instant::now();
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(DRAIN_STEP);
+            if begun.elapsed() > timeout {
+                return Err(Failure::Silent { what: what.to_owned(), waited: timeout });
+            }
+        }
+        let failed = self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.map_or(Ok(()), |reason| {
+            Err(Failure::Kafka { what: what.to_owned(), reason, is_fenced: false, is_unknown: false })
+        })
+    }
+}
+
+/// One record to send.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+/// The transactional producer of this process.
+pub struct Transactions {
+    producer: BaseProducer<Deliveries>,
+    timeout: Duration,
+}
+
+impl Transactions {
+    /// Makes the producer and takes over the transactional id: a transaction that an earlier holder left open
+    /// is aborted, and that holder can never commit again. Waits until that is done.
+    ///
+    /// # Errors
+    /// A setting is wrong, or Kafka does not answer in time.
+    pub fn begin_session(settings: &KafkaSettings) -> Result<Self, Failure> {
+        let timeout = settings.transaction_timeout;
+        let mut config = settings.client();
+        config
+            .set("linger.ms", "0")
+            .set("compression.type", "lz4")
+            .set("queue.buffering.max.messages", "2000000")
+            .set("queue.buffering.max.kbytes", "1048576")
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("transactional.id", format!("{}-{}", settings.group, settings.instance))
+            .set("transaction.timeout.ms", timeout.as_millis().to_string())
+            .set("allow.auto.create.topics", "false")
+            .remove("group.instance.id");
+        // librdkafka refuses a time for one request that is longer than that of the transaction.
+        let request = config.get("socket.timeout.ms").and_then(|text| text.parse().ok()).unwrap_or(60_000);
+        let request = timeout.as_millis().min(request);
+        config.set("socket.timeout.ms", request.to_string());
+        let producer: BaseProducer<Deliveries> = config
+            .create_with_context(Deliveries::default())
+            .map_err(|error| Failure::of("make a producer", &error))?;
+        producer.init_transactions(timeout).map_err(|error| Failure::of("begin a session of transactions", &error))?;
+        Ok(Self { producer, timeout })
+    }
+
+    /// Opens a transaction.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub fn begin(&self) -> Result<(), Failure> {
+        self.producer.begin_transaction().map_err(|error| Failure::of("begin a transaction", &error))
+    }
+
+    /// Puts a record into the transaction.
+    ///
+    /// # Errors
+    /// The session is over, the record is too large, or the queue stays full.
+    pub fn send(&self, record: &Outgoing<'_>) -> Result<(), Failure> {
+        let headers = record.headers.iter();
+        let headers = headers.fold(OwnedHeaders::new_with_capacity(record.headers.len()), |headers, (key, value)| {
+            headers.insert(Header { key, value: Some(*value) })
+        });
+        let mut to_send: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic).partition(record.partition);
+        to_send.key = record.key;
+        to_send.payload = record.value;
+        if !record.headers.is_empty() {
+            to_send = to_send.headers(headers);
+        }
+        let begun = Instant::now();
+        loop {
+            match self.producer.send(to_send) {
+                Ok(()) => return Ok(()),
+                Err((error, again)) => {
+                    let is_full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                    if !is_full || begun.elapsed() > self.timeout {
+                        return Err(Failure::of(format!("send a record to {}", record.topic), &error));
+                    }
+                    self.producer.poll(DRAIN_STEP);
+                    to_send = again;
+                }
+            }
+        }
+    }
+
+    /// Puts the offsets of the next records to read into the transaction.
+    ///
+    /// # Errors
+    /// The session is over, or the group has gone on without this member.
+    pub fn send_offsets(
+        &self,
+        topic: &str,
+        offsets: &[(i32, i64)],
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), Failure> {
+        let failed = |error: &KafkaError| Failure::of("put offsets into the transaction", error);
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).map_err(|error| failed(&error))?;
+        }
+        self.producer.send_offsets_to_transaction(&list, group, self.timeout).map_err(|error| failed(&error))
+    }
+
+    /// Waits until every record of the transaction is acknowledged. A commit would wait in slices of 100 ms.
+    ///
+    /// # Errors
+    /// A record was not taken, or the time is over.
+    pub fn drain(&self) -> Result<(), Failure> {
+        let begun = Instant::now();
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(DRAIN_STEP);
+            if begun.elapsed() > self.timeout {
+                return Err(Failure::Silent { what: "deliver the transaction".to_owned(), waited: self.timeout });
+            }
+        }
+        let failed = self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*failed {
+            None => Ok(()),
+            Some(reason) => Err(Failure::Kafka {
+                what: "deliver the transaction".to_owned(),
+                reason: reason.clone(),
+                is_fenced: false,
+                is_unknown: false,
+            }),
+        }
+    }
+
+    /// Commits. After an error this session must not be used again: what became of the transaction is told by
+    /// the topics, once a new session has begun.
+    ///
+    /// # Errors
+    /// The transaction was aborted, or it is not known what became of it.
+    pub fn commit(&self) -> Result<(), Failure> {
+        self.producer.commit_transaction(self.timeout).map_err(|error| Failure::of("commit the transaction", &error))
+    }
+}

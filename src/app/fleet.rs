@@ -1,0 +1,140 @@
+//! Configuration becomes a service of a fleet, which takes its operations from Kafka.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tracing::error;
+
+use crate::adapters::clock;
+use crate::adapters::kafka::producer::Sender;
+use crate::adapters::kafka::{KafkaSettings, Topics, read_properties};
+use crate::adapters::store::StoreError;
+use crate::config::{Config, KafkaConfig};
+use crate::geo::Geo;
+use crate::http::Fleet;
+use crate::metrics::Metrics;
+use crate::rules::program::RuleSet;
+use crate::service::kafka::{Ended, FleetObserver, FleetSettings};
+use crate::service::worker::CommittedBatch;
+use crate::service::{LoadRules, Observer, Phase, Service};
+
+use super::serve::{Counting, engine_settings, nanos};
+
+/// The exit code of a fault of kuzet itself.
+const INTERNAL: i32 = 70;
+/// A shard's state is written again after at least so many bytes of changes: what a restart has to read.
+const JOURNAL_BYTES_MIN: u64 = 8 << 20;
+
+/// Settings of Kafka that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PropertiesError {
+    #[error("failed to read the Kafka settings in {path}")]
+    Unreadable { path: String, source: std::io::Error },
+    #[error("failed to read the Kafka settings in {path}, line {line}: found no `=`, but key=value is accepted")]
+    Line { path: String, line: usize },
+    #[error("the source \"kafka\" needs `{0}` in [kafka]")]
+    Missing(&'static str),
+}
+
+/// Returns how to reach Kafka. Reads the file of properties.
+///
+/// # Errors
+/// The file cannot be read, or brokers or instance are not set.
+pub fn kafka_settings(config: &KafkaConfig) -> Result<KafkaSettings, PropertiesError> {
+    let mut properties = Vec::new();
+    if let Some(file) = &config.properties_file {
+        let path = file.display().to_string();
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(source) => return Err(PropertiesError::Unreadable { path, source }),
+        };
+        properties = read_properties(&text).map_err(|line| PropertiesError::Line { path, line })?;
+    }
+    Ok(KafkaSettings {
+        brokers: config.brokers.clone().ok_or(PropertiesError::Missing("brokers"))?,
+        group: config.group.clone(),
+        instance: config.instance.clone().ok_or(PropertiesError::Missing("instance"))?,
+        topics: Topics {
+            operations: config.operations.clone(),
+            decisions: config.decisions.clone(),
+            rejected: config.rejected.clone(),
+            state: config.state.clone(),
+        },
+        transaction_timeout: config.transaction_timeout,
+        properties,
+    })
+}
+
+/// Starts the service; returns what requests need of Kafka too.
+pub(super) fn start(
+    config: &Config,
+    loaded: (RuleSet, LoadRules),
+    geo: Geo,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<(Service, Option<Fleet>)> {
+    let kafka = kafka_settings(&config.kafka)?;
+    let sender = Sender::new(&kafka).context("failed to make a producer of operations")?;
+    let topics = kafka.topics.clone();
+    let settings = FleetSettings {
+        kafka,
+        engine: engine_settings(config),
+        future_skew_max: nanos(config.engine.max_future_skew),
+        partitioner: config.kafka.partitioner,
+        batch_max: usize::try_from(config.kafka.batch_max).unwrap_or(usize::MAX),
+        batch_linger: config.kafka.batch_linger,
+        journal_bytes_min: JOURNAL_BYTES_MIN,
+    };
+    let partitioner = config.kafka.partitioner;
+    let observer = Box::new(CountingFleet(Counting(Arc::clone(metrics))));
+    let on_hang = Box::new(|reason: &str| {
+        error!(%reason, "the process ends: another one recovers what it had in hand");
+        std::process::exit(INTERNAL);
+    });
+    let service = Service::start_fleet(settings, loaded, geo, (clock::now(), observer), on_hang)?;
+    let timeout = config.http.request_timeout.min(Duration::from_secs(30));
+    let send = Box::new(move |wallet_id: &str, record: &[u8]| {
+        sender.send(partitioner, wallet_id, record, timeout).map_err(|failure| failure.to_string())
+    });
+    Ok((service, Some(Fleet { topics, send })))
+}
+
+/// Counts what the worker of a fleet does.
+struct CountingFleet(Counting);
+
+impl Observer for CountingFleet {
+    fn enters(&mut self, phase: Phase, batch: u64) {
+        self.0.enters(phase, batch);
+    }
+
+    fn committed(&mut self, batch: &CommittedBatch<'_>) {
+        self.0.committed(batch);
+    }
+
+    fn failed(&mut self, error: &StoreError) {
+        self.0.failed(error);
+    }
+}
+
+impl FleetObserver for CountingFleet {
+    fn transaction(&mut self, ended: Ended) {
+        self.0.0.observe_transaction(match ended {
+            Ended::Committed => "committed",
+            Ended::Aborted => "aborted",
+            Ended::Unknown => "unknown",
+        });
+    }
+
+    fn recovered(&mut self, took: Duration) {
+        self.0.0.observe_recovery(took);
+    }
+
+    fn shards(&mut self, shards: &[(i32, bool, Option<u64>)]) {
+        self.0.0.set_shards(shards);
+    }
+
+    fn pending_shared(&mut self, changes: usize) {
+        crate::metrics::set(&self.0.0.shared_pending_changes, u64::try_from(changes).unwrap_or(u64::MAX));
+    }
+}

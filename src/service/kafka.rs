@@ -1,0 +1,71 @@
+//! The service of a fleet: operations from a topic of Kafka, decisions to another, state in a third.
+//!
+//! One thread ([`worker`]) owns a member of the consumer group, a transactional producer and a [`shard`] for
+//! each partition that the group gave it. It takes what waits as one batch, decides each partition's records
+//! with its shard, and commits decisions, refused records, state and offsets in one transaction. Scale comes
+//! from more processes. Whatever was decided by a transaction that failed is dropped with its shard: the
+//! state is read again from the topic ([`restore`]).
+
+mod outgoing;
+mod restore;
+mod shard;
+pub mod verify;
+mod watchdog;
+pub mod worker;
+
+use std::time::Duration;
+
+use crate::adapters::kafka::KafkaSettings;
+use crate::engine::plan::Settings;
+use crate::operation::partition::Partitioner;
+
+use super::Observer;
+
+pub use watchdog::OnHang;
+pub(crate) use watchdog::Watchdog;
+
+/// Starts to watch the calls of Kafka's client.
+pub(crate) fn watchdog(patience: Duration, on_hang: OnHang) -> std::io::Result<Watchdog> {
+    Watchdog::start(patience, on_hang)
+}
+
+/// What the service of a fleet is started with.
+#[derive(Debug, Clone)]
+pub struct FleetSettings {
+    pub kafka: KafkaSettings,
+    pub engine: Settings,
+    /// How far after its arrival an operation may have occurred, in nanoseconds.
+    pub future_skew_max: i64,
+    /// How the producers of operations choose partitions.
+    pub partitioner: Partitioner,
+    /// At most so many operations in one transaction.
+    pub batch_max: usize,
+    /// How long a batch waits for more operations after its first.
+    pub batch_linger: Duration,
+    /// The state of a shard is written again after at least so many bytes of changes.
+    pub journal_bytes_min: u64,
+}
+
+/// How a transaction ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Committed,
+    /// It did not happen.
+    Aborted,
+    /// Recovery finds out whether it happened.
+    Unknown,
+}
+
+/// What the worker of a fleet tells others of what it does.
+pub trait FleetObserver: Observer {
+    /// A transaction ended.
+    fn transaction(&mut self, _ended: Ended) {}
+    /// Shards were restored.
+    fn recovered(&mut self, _took: Duration) {}
+    /// This process now has these shards: number, whether it is halted, records that wait.
+    fn shards(&mut self, _shards: &[(i32, bool, Option<u64>)]) {}
+    /// Changes wait for the shared store.
+    fn pending_shared(&mut self, _changes: usize) {}
+}
+
+impl FleetObserver for super::Unobserved {}

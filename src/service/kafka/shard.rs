@@ -1,0 +1,210 @@
+//! One shard: the wallets of one partition of the operations.
+
+use std::sync::Arc;
+
+use crate::adapters::kafka::consumer::Incoming;
+use crate::adapters::kafka::state::{Meta, StateKey, StateKeys, StateRecord};
+use crate::adapters::memory::MemoryStore;
+use crate::adapters::store::block::fold;
+use crate::adapters::store::{Commit, Position};
+use crate::engine::Engine;
+use crate::engine::plan::{Plan, Settings};
+use crate::engine::shared::SharedChange;
+use crate::engine::stored::{Journal, Layout, Translation};
+use crate::geo::Geo;
+use crate::operation::Time;
+use crate::pipeline::{Answer, Decided, Pipeline, Record, SharedStore};
+use crate::rules::program::RuleSet;
+
+use super::super::checkpoint::Checkpoint;
+use super::super::recovery::{NOTE_RULES, RulesNote, rules_note, young_after};
+use super::outgoing::{self, Envelope};
+
+/// The store that all shards of a process share.
+pub(super) type Shared = Arc<dyn SharedStore + Send + Sync>;
+
+/// One shard, as it is after its last batch.
+pub(super) struct Shard {
+    pub(super) number: i32,
+    pub(super) pipeline: Pipeline<Shared, Arc<Geo>>,
+    /// The blocks that this shard's decisions placed; it holds no windows.
+    pub(super) own: MemoryStore,
+    pub(super) position: Position,
+    /// The offset of the next operation.
+    pub(super) next_offset: i64,
+    pub(super) newest: Option<Time>,
+    pub(super) young: Vec<(u64, Time)>,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) keys: StateKeys,
+    /// The shared store has the changes of batches up to this one.
+    pub(super) acknowledged_batch: u64,
+    pub(super) shared_token: Option<String>,
+    /// How many partitions the operations have.
+    pub(super) partitions: i32,
+    layout: Layout,
+    layout_id: u64,
+    /// The present layout and rules still have to be written.
+    notes_rules: bool,
+    /// Journals up to this batch are not needed for the shard's own state.
+    forget: u64,
+}
+
+/// What one batch of a shard puts into the transaction.
+pub(super) struct ShardBatch {
+    pub(super) shard: i32,
+    pub(super) records: Vec<Incoming>,
+    pub(super) decided: Decided,
+    /// The number of the first decision.
+    pub(super) first_seq: u64,
+    pub(super) decisions: Vec<Envelope>,
+    pub(super) rejected: Vec<Envelope>,
+    pub(super) state: Vec<StateRecord>,
+    pub(super) next_offset: i64,
+}
+
+/// What a shard is made of when it was restored.
+pub(super) struct Restored {
+    pub(super) number: i32,
+    pub(super) engine: Engine,
+    pub(super) own: MemoryStore,
+    pub(super) meta: Meta,
+    pub(super) next_offset: i64,
+    pub(super) newest: Option<Time>,
+    pub(super) young: Vec<(u64, Time)>,
+    pub(super) journal_bytes: u64,
+    pub(super) keys: StateKeys,
+}
+
+impl Shard {
+    pub(super) fn new(
+        restored: Restored,
+        (shared, geo): (Shared, Arc<Geo>),
+        limits: crate::pipeline::Limits,
+        journal_bytes_min: u64,
+    ) -> Self {
+        let Restored { number, engine, own, meta, next_offset, newest, young, journal_bytes, keys } = restored;
+        let layout = Layout::of(engine.plan());
+        Self {
+            number,
+            pipeline: Pipeline { engine, geo, store: shared, limits },
+            own,
+            position: Position { batch: meta.batch, seq: meta.seq, rejected: meta.rejected },
+            next_offset,
+            newest,
+            young,
+            checkpoint: Checkpoint::new(journal_bytes, journal_bytes_min),
+            keys,
+            acknowledged_batch: meta.acknowledged_batch,
+            shared_token: meta.shared_token,
+            partitions: limits.home.map_or(meta.partitions, |home| home.partitions),
+            layout_id: layout.id(),
+            layout,
+            notes_rules: true,
+            forget: 0,
+        }
+    }
+
+    /// Decides records. The shard moves on with them: it must be dropped when they cannot be committed.
+    pub(super) fn decide(&mut self, records: Vec<Incoming>, source: &str) -> ShardBatch {
+        let arrived =
+            |record: &Incoming| record.timestamp.map(|millis| Time::from_nanos(millis.saturating_mul(1_000_000)));
+        let of_batch: Vec<Record<'_>> = records
+            .iter()
+            // Without a value there is no JSON either.
+            .map(|record| Record { bytes: record.value.as_deref().unwrap_or_default(), arrived_at: arrived(record) })
+            .collect();
+        let mut journal = Journal::default();
+        let decided = self.pipeline.decide_with(&of_batch, Some(&mut journal));
+        drop(of_batch);
+        let own: Vec<SharedChange> = decided.shared.iter().filter(|change| is_of_directory(change)).cloned().collect();
+        self.own.enter(self.pipeline.engine.plan(), &own);
+        let first_seq = self.position.seq + 1;
+        let (mut decisions, mut rejected) = (Vec::with_capacity(records.len()), Vec::new());
+        for (record, answer) in records.iter().zip(&decided.answers) {
+            match answer {
+                Answer::Decided(decision) => {
+                    self.position.seq += 1;
+                    self.newest = self.newest.max(Some(decision.occurred_at));
+                    decisions.push(outgoing::decision(decision, self.number, self.position.seq, source));
+                }
+                Answer::Duplicate { .. } => {}
+                Answer::Rejected(rejection) => {
+                    self.position.rejected += 1;
+                    let raw = record.value.as_deref().unwrap_or_default();
+                    rejected.push(outgoing::rejection(
+                        rejection,
+                        (self.number, record.offset),
+                        record.key.clone(),
+                        raw,
+                    ));
+                }
+            }
+        }
+        self.position.batch += 1;
+        self.next_offset = records.last().map_or(self.next_offset, |last| last.offset + 1);
+        let at = records.first().and_then(arrived).unwrap_or(Time::ACCEPTED_FROM);
+        let journal = fold(&journal.finish(self.layout_id, &decided.shared), at);
+        let state = self.state_records(journal);
+        let (shard, next_offset) = (self.number, self.next_offset);
+        ShardBatch { shard, records, decided, first_seq, decisions, rejected, state, next_offset }
+    }
+
+    /// Lists what the state topic gets with a batch.
+    fn state_records(&mut self, journal: Vec<u8>) -> Vec<StateRecord> {
+        let mut commit = Commit { position: self.position, journal: Some(journal), ..Commit::default() };
+        self.checkpoint.add_to(&mut commit, &self.pipeline.engine, &self.own, self.layout_id);
+        let (mut out, batch) = (Vec::new(), self.position.batch);
+        if self.notes_rules {
+            self.keys.put(&StateKey::Layout(self.layout_id), batch, &self.layout.encode(), &mut out);
+            let note = rules_note(self.pipeline.engine.plan(), &self.young);
+            self.keys.put(&StateKey::Note(NOTE_RULES.to_owned()), batch, &note, &mut out);
+            self.notes_rules = false;
+        }
+        let journal = commit.journal.unwrap_or_default();
+        self.keys.put(&StateKey::Journal(batch), batch, &journal, &mut out);
+        for (group, bytes) in &commit.wallets {
+            self.keys.put(&StateKey::Wallets(*group), batch, bytes, &mut out);
+        }
+        for (group, bytes) in &commit.windows {
+            self.keys.put(&StateKey::Windows(*group), batch, bytes, &mut out);
+        }
+        self.forget = commit.forget_journals.unwrap_or(self.forget);
+        // What the shared store may still lack is in the journals.
+        self.keys.forget_journals(self.forget.min(self.acknowledged_batch), &mut out);
+        self.keys.put(&StateKey::Meta, batch, &self.meta().encode(), &mut out);
+        out
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            next_offset: self.next_offset,
+            seq: self.position.seq,
+            rejected: self.position.rejected,
+            batch: self.position.batch,
+            acknowledged_batch: self.acknowledged_batch,
+            shared_token: self.shared_token.clone(),
+            ruleset: self.pipeline.engine.plan().ruleset.to_string(),
+            partitions: self.partitions,
+        }
+    }
+
+    /// Decides by other rules from now on. Windows that only the new ones have are young: no operations are
+    /// kept here that they could be filled from.
+    pub(super) fn switch(&mut self, rules: &Arc<RuleSet>, settings: Settings) {
+        let engine = &mut self.pipeline.engine;
+        let states = engine.plan().aggregates.iter().map(|aggregate| aggregate.state_id).collect();
+        let before = RulesNote { states, young: std::mem::take(&mut self.young) };
+        let plan = Plan::new(Arc::clone(rules), settings);
+        self.young = young_after(&plan, &before, self.newest);
+        let layout = Layout::of(&plan);
+        let way = Translation::between(&self.layout, &layout);
+        engine.switch(Arc::new(plan.with_young_windows(&self.young)), &way);
+        (self.layout_id, self.layout) = (layout.id(), layout);
+        self.notes_rules = true;
+    }
+}
+
+/// Tells whether a change is one of the directory of blocks, not of a window.
+pub(super) const fn is_of_directory(change: &SharedChange) -> bool {
+    matches!(change, SharedChange::Place { .. } | SharedChange::Lift { .. } | SharedChange::Seen { .. })
+}

@@ -1,0 +1,50 @@
+//! Ends the process when a call of the transaction never returns: librdkafka may ignore its timeout.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A transactional call that takes longer than this is given up with the process.
+const LIMIT: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What to do when a call hangs; gets a text that says which.
+pub type OnHang = Box<dyn Fn(&str) + Send>;
+
+type Running = Mutex<Option<(&'static str, Instant)>>;
+
+/// Watches one thread.
+pub(crate) struct Watchdog(Arc<Running>);
+
+impl Watchdog {
+    /// Starts to watch. `patience` is added to the limit: calls that are known to take long have their reasons.
+    pub(crate) fn start(patience: Duration, on_hang: OnHang) -> std::io::Result<Self> {
+        let running = Arc::new(Running::default());
+        let watched = Arc::downgrade(&running);
+        thread::Builder::new().name("watchdog".into()).spawn(move || watch(&watched, LIMIT + patience, &on_hang))?;
+        Ok(Self(running))
+    }
+
+    /// Runs a call under watch.
+    pub(super) fn watch<T>(&self, what: &'static str, call: impl FnOnce() -> T) -> T {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((what, Instant::now()));
+        let answer = call();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        answer
+    }
+}
+
+/// Ends with the watched thread.
+fn watch(running: &Weak<Running>, limit: Duration, on_hang: &OnHang) {
+    while let Some(now) = running.upgrade() {
+        let hanging = *now.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((what, since)) = hanging
+            && since.elapsed() > limit
+        {
+            on_hang(&format!("failed to {what}: Kafka's client has not returned for {:?}", since.elapsed()));
+            return;
+        }
+        drop(now);
+        thread::sleep(LOOK_EVERY);
+    }
+}

@@ -1,0 +1,620 @@
+//! The thread of a fleet's service: poll, decide, one transaction, and again.
+//!
+//! A batch is always finished before the next poll, and rebalances happen in polls: so a partition is never
+//! taken away in the middle of a batch.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
+use tracing::{debug, error, info, warn};
+
+use crate::adapters::failpoint;
+use crate::adapters::kafka::Failure;
+use crate::adapters::kafka::consumer::{Change, Incoming, Member, Polled};
+use crate::adapters::kafka::producer::{Outgoing, Transactions};
+use crate::adapters::kafka::reader::Reader;
+use crate::geo::Geo;
+use crate::operation::Time;
+use crate::operation::decision::Decision;
+use crate::operation::partition::Home;
+use crate::pipeline::{Answer, Limits, NoShared, Stages};
+use crate::rules::program::{RuleSet, symbol_of_text};
+
+use super::super::book::Book;
+use super::super::views::WalletView;
+use super::super::worker::CommittedBatch;
+use super::super::{Job, Shown, Unavailable, read, write};
+use super::restore::{Halt, restore};
+use super::shard::{Shard, ShardBatch, Shared};
+use super::watchdog::Watchdog;
+use super::{Ended, FleetObserver, FleetSettings};
+
+/// The longest wait for the first record of a batch.
+const POLL: Duration = Duration::from_millis(100);
+/// After a failure the next try waits so long, twice as long each time, up to the longest.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// How long partitions may take until their records come.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the question for a first offset may take.
+const QUESTION: Duration = Duration::from_secs(10);
+/// So often within [`FENCED_WITHIN`] another process may take the name over before this one ends.
+const FENCED_MAX: usize = 3;
+const FENCED_WITHIN: Duration = Duration::from_secs(60);
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
+/// Between two looks at the whole state's size.
+const SIZES_EVERY: Duration = Duration::from_secs(15);
+
+/// Where the worker shows what it does.
+pub(crate) struct FleetOutlets {
+    pub(crate) trouble: tokio::sync::watch::Sender<Option<String>>,
+    pub(crate) shown: Arc<Shown>,
+    pub(crate) observer: Box<dyn FleetObserver>,
+}
+
+/// The thread's state.
+pub(crate) struct FleetWorker {
+    settings: FleetSettings,
+    rules: Arc<RuleSet>,
+    geo: Arc<Geo>,
+    shared: Shared,
+    outlets: FleetOutlets,
+    watchdog: Watchdog,
+    member: Member,
+    session: Option<Transactions>,
+    /// How many partitions the operations have; known with the first restoration.
+    partitions: i32,
+    /// Partitions that the group gave this process.
+    assigned: BTreeSet<i32>,
+    shards: BTreeMap<i32, Shard>,
+    /// Shards whose records come.
+    started: BTreeSet<i32>,
+    /// Shards that must not decide, and why.
+    halted: BTreeMap<i32, Halt>,
+    /// Records of started shards, in the order of their offsets.
+    collected: BTreeMap<i32, Vec<Incoming>>,
+    count: usize,
+    fenced_at: VecDeque<Instant>,
+    backoff: Duration,
+    figures_at: Option<Instant>,
+    sizes_at: Option<Instant>,
+    source: String,
+}
+
+/// Why the thread ends.
+enum End {
+    Asked,
+    Fault(String),
+}
+
+impl FleetWorker {
+    /// Makes the worker; nothing is asked of Kafka before [`Self::run`].
+    ///
+    /// # Errors
+    /// A setting of Kafka is wrong.
+    pub(crate) fn new(
+        settings: FleetSettings,
+        (rules, geo): (Arc<RuleSet>, Geo),
+        outlets: FleetOutlets,
+        watchdog: Watchdog,
+    ) -> Result<Self, Failure> {
+        let member = Member::join(&settings.kafka)?;
+        let source = format!("/kuzet/{}", settings.kafka.group);
+        Ok(Self {
+            settings,
+            rules,
+            geo: Arc::new(geo),
+            shared: Arc::new(NoShared),
+            outlets,
+            watchdog,
+            member,
+            session: None,
+            partitions: 0,
+            assigned: BTreeSet::new(),
+            shards: BTreeMap::new(),
+            started: BTreeSet::new(),
+            halted: BTreeMap::new(),
+            collected: BTreeMap::new(),
+            count: 0,
+            fenced_at: VecDeque::new(),
+            backoff: BACKOFF_MIN,
+            figures_at: None,
+            sizes_at: None,
+            source,
+        })
+    }
+
+    /// Works until it is told to stop, or cannot go on.
+    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let end = loop {
+            match self.turn(&mut queue) {
+                ControlFlow::Continue(()) => {}
+                ControlFlow::Break(end) => break end,
+            }
+        };
+        if let End::Fault(reason) = &end {
+            error!(%reason, "the worker cannot go on");
+            self.outlets.trouble.send_replace(Some(reason.clone()));
+        }
+        queue.close();
+        while let Ok(job) = queue.try_recv() {
+            refuse(job, &Unavailable::Stopping);
+        }
+        // The member leaves the group with its consumer, the transaction in hand is over.
+    }
+
+    /// One round: questions, changes of the assignment, one batch.
+    fn turn(&mut self, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<End> {
+        self.serve(queue)?;
+        self.show_figures();
+        if let Err(failure) = self.prepare() {
+            return self.failed(&failure, queue);
+        }
+        let trouble = self.trouble();
+        self.outlets.trouble.send_if_modified(|shown| {
+            let is_other = *shown != trouble;
+            *shown = trouble;
+            is_other
+        });
+        self.collect()?;
+        // Revoked partitions are another's already.
+        self.drop_revoked();
+        if self.count == 0 {
+            return ControlFlow::Continue(());
+        }
+        match self.decide() {
+            Ok(()) => {
+                self.backoff = BACKOFF_MIN;
+                ControlFlow::Continue(())
+            }
+            Err(failure) => {
+                let ended = if failure.is_unknown() { Ended::Unknown } else { Ended::Aborted };
+                self.outlets.observer.transaction(ended);
+                self.failed(&failure, queue)
+            }
+        }
+    }
+
+    /// Tells why not all that is this process's can be decided, if so.
+    fn trouble(&self) -> Option<String> {
+        if !self.halted.is_empty() {
+            let halted: Vec<String> =
+                self.halted.iter().map(|(shard, halt)| format!("shard {shard}: {halt}")).collect();
+            return Some(format!("halted: {}", halted.join("; ")));
+        }
+        None
+    }
+
+    /// Drops everything that a failed transaction may have touched, and waits a little.
+    fn failed(&mut self, failure: &Failure, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<End> {
+        if let Failure::Setting { .. } = failure {
+            return ControlFlow::Break(End::Fault(failure.to_string()));
+        }
+        warn!(error = %failure, shards = self.shards.len(), "Kafka failed; the state is read again from its topic");
+        if failure.is_fenced() {
+            let now = Instant::now();
+            self.fenced_at.push_back(now);
+            self.fenced_at.retain(|at| now.duration_since(*at) < FENCED_WITHIN);
+            if self.fenced_at.len() >= FENCED_MAX {
+                let instance = &self.settings.kafka.instance;
+                return ControlFlow::Break(End::Fault(format!(
+                    "another process has the instance name {instance} too and took over {FENCED_MAX} times within a \
+                     minute; `kafka.instance` must be different in each process ({failure})"
+                )));
+            }
+        }
+        self.outlets.trouble.send_replace(Some(format!("Kafka: {failure}")));
+        // Its outcome may be open: only a new session tells.
+        self.session = None;
+        self.shards.clear();
+        self.started.clear();
+        self.clear_collected();
+        drop(self.member.pause(self.assigned.iter().copied()));
+        let until = Instant::now() + self.backoff;
+        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+        while Instant::now() < until {
+            self.serve(queue)?;
+            // Whatever comes belongs to shards that do not run; the group must see this member alive.
+            if let Polled::Fatal(reason) = self.member.poll(Duration::from_millis(20)) {
+                return ControlFlow::Break(End::Fault(reason));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn clear_collected(&mut self) {
+        self.collected.clear();
+        self.count = 0;
+    }
+
+    /// Answers what waits.
+    fn serve(&mut self, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<End> {
+        loop {
+            match queue.try_recv() {
+                Ok(Job::Stop) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(End::Asked),
+                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
+                Ok(Job::Wallet { id, reply }) => {
+                    let symbol = symbol_of_text(&id);
+                    let found = self.shards.values().find_map(|shard| {
+                        let engine = &shard.pipeline.engine;
+                        engine.wallets().get(symbol, &id).map(|wallet| WalletView::of(engine.plan(), wallet))
+                    });
+                    // Whoever asked may have gone.
+                    drop(reply.send(Ok(found)));
+                }
+                Ok(Job::Geo { geo, reply }) => {
+                    self.geo = Arc::from(geo);
+                    self.shards.values_mut().for_each(|shard| shard.pipeline.geo = Arc::clone(&self.geo));
+                    reply.send(()).unwrap_or(());
+                }
+                Ok(Job::Rules { rules, at, reply }) => {
+                    self.switch(&rules, at);
+                    drop(reply.send(Ok(())));
+                }
+                Ok(job @ Job::Submit(_)) => refuse(job, &Unavailable::FromKafka),
+            }
+        }
+    }
+
+    fn switch(&mut self, rules: &Arc<RuleSet>, at: Time) {
+        self.rules = Arc::clone(rules);
+        self.shards.values_mut().for_each(|shard| shard.switch(rules, self.settings.engine));
+        let plan = crate::engine::plan::Plan::new(Arc::clone(rules), self.settings.engine);
+        let mut shown = write(&self.outlets.shown.rules);
+        let previous = Arc::clone(&shown.plan.rules);
+        // The same rules again are no set to go back to.
+        let previous = if previous.hash == rules.hash { shown.previous.take() } else { Some(previous) };
+        *shown = super::super::RulesInUse { plan: Arc::new(plan), loaded_at: at, previous, refused: None };
+    }
+
+    /// Takes in what the group says of partitions, and lets go of those that are another's now.
+    fn drop_revoked(&mut self) {
+        let mut is_changed = false;
+        while let Some(change) = self.member.change() {
+            match change {
+                Change::Assigned(partitions) => {
+                    info!(?partitions, "partitions were assigned");
+                    self.assigned.extend(partitions);
+                }
+                Change::Revoked(partitions) => {
+                    info!(?partitions, "partitions were revoked");
+                    for partition in partitions {
+                        self.assigned.remove(&partition);
+                        self.started.remove(&partition);
+                        self.halted.remove(&partition);
+                        is_changed |= self.shards.remove(&partition).is_some();
+                        self.count -= self.collected.remove(&partition).map_or(0, |records| records.len());
+                    }
+                }
+            }
+        }
+        if is_changed {
+            self.show_book();
+        }
+    }
+
+    /// Brings session, shards and their records into being where they are missing.
+    fn prepare(&mut self) -> Result<(), Failure> {
+        self.drop_revoked();
+        if self.session.is_none() {
+            let settings = &self.settings.kafka;
+            let session = self.watchdog.watch("begin a session", || Transactions::begin_session(settings))?;
+            self.session = Some(session);
+            debug!("a session of transactions has begun");
+        }
+        let is_missing = |shard: &&i32| !self.shards.contains_key(*shard) && !self.halted.contains_key(*shard);
+        let missing: Vec<i32> = self.assigned.iter().filter(is_missing).copied().collect();
+        if !missing.is_empty() {
+            self.restore(&missing)?;
+        }
+        let waiting: Vec<(i32, i64)> = self
+            .shards
+            .values()
+            .filter(|shard| !self.started.contains(&shard.number))
+            .map(|shard| (shard.number, shard.next_offset))
+            .collect();
+        if !waiting.is_empty() {
+            let mut came = Vec::new();
+            let is_started = self.member.start(&waiting, START_PATIENCE, |record| came.push(record))?;
+            for record in came {
+                self.take(record)?;
+            }
+            if is_started {
+                self.started.extend(waiting.iter().map(|(shard, _)| *shard));
+            }
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, missing: &[i32]) -> Result<(), Failure> {
+        let begun = Instant::now();
+        self.outlets.trouble.send_replace(Some(format!("{} shards are being restored", missing.len())));
+        failpoint::reached("restore");
+        let reader = Reader::new(&self.settings.kafka)?;
+        let topics = &self.settings.kafka.topics;
+        self.partitions = reader.partitions(&topics.operations)?;
+        for topic in [&topics.decisions, &topics.rejected, &topics.state] {
+            let found = reader.partitions(topic)?;
+            if found < self.partitions {
+                return Err(Failure::Kafka {
+                    what: format!("use the topic {topic}"),
+                    reason: format!("it has {found} partitions, and {} has {}", topics.operations, self.partitions),
+                    is_fenced: false,
+                    is_unknown: false,
+                });
+            }
+        }
+        let left = reader.read(missing)?;
+        failpoint::reached("restore-read");
+        let (mut records, mut wallets) = (0, 0);
+        for (number, left) in &left {
+            records += left.state.records_read();
+            match restore(*number, left, (&self.rules, self.settings.engine), self.partitions) {
+                Ok(restored) => {
+                    let home = Home {
+                        partition: *number,
+                        partitions: self.partitions,
+                        partitioner: self.settings.partitioner,
+                    };
+                    let limits = Limits { future_skew_max: self.settings.future_skew_max, home: Some(home) };
+                    let parts = (Arc::clone(&self.shared), Arc::clone(&self.geo));
+                    let shard = Shard::new(restored, parts, limits, self.settings.journal_bytes_min);
+                    wallets += shard.pipeline.engine.wallets().len();
+                    self.shards.insert(*number, shard);
+                }
+                Err(halt) => self.halt(*number, halt),
+            }
+        }
+        let took = begun.elapsed();
+        self.outlets.observer.recovered(took);
+        info!(shards = ?missing, state_records = records, wallets, took = ?took, "shards were restored");
+        self.show_book();
+        failpoint::reached("restored");
+        Ok(())
+    }
+
+    fn halt(&mut self, shard: i32, halt: Halt) {
+        error!(shard, reason = %halt, "the shard is halted: nothing of it is decided until a person has looked");
+        drop(self.member.pause([shard]));
+        self.shards.remove(&shard);
+        self.started.remove(&shard);
+        self.count -= self.collected.remove(&shard).map_or(0, |records| records.len());
+        self.halted.insert(shard, halt);
+    }
+
+    /// Collects a batch.
+    fn collect(&mut self) -> ControlFlow<End> {
+        let mut until = (self.count > 0).then(|| Instant::now() + self.settings.batch_linger);
+        while self.count < self.settings.batch_max && !self.member.has_change() {
+            let wait = until.map_or(POLL, |until| until.saturating_duration_since(Instant::now()));
+            match self.member.poll(wait) {
+                Polled::Record(record) => {
+                    if let Err(failure) = self.take(record) {
+                        // The record is not lost: the shard's next one shows the same gap.
+                        warn!(error = %failure, "a gap between records could not be looked into");
+                        self.clear_collected();
+                        self.started.clear();
+                        return ControlFlow::Continue(());
+                    }
+                    until = until.or_else(|| (self.count > 0).then(|| Instant::now() + self.settings.batch_linger));
+                }
+                Polled::Nothing => {
+                    if until.is_none_or(|until| Instant::now() >= until) {
+                        break;
+                    }
+                }
+                Polled::Trouble(reason) => {
+                    debug!(%reason, "the consumer has a difficulty");
+                    break;
+                }
+                Polled::Fatal(reason) => return ControlFlow::Break(End::Fault(reason)),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes a record that came, if its shard waits for it.
+    fn take(&mut self, record: Incoming) -> Result<(), Failure> {
+        let number = record.partition;
+        let Some(shard) = self.shards.get(&number).filter(|_| self.started.contains(&number)) else { return Ok(()) };
+        let expected =
+            self.collected.get(&number).and_then(|records| records.last()).map_or(shard.next_offset, |r| r.offset + 1);
+        if record.offset < expected {
+            return Ok(());
+        }
+        if record.offset > expected {
+            // Mostly the marker of a transaction. Retention may also have removed what was not decided.
+            let low = self.member.low_watermark(number, QUESTION)?;
+            if low > expected {
+                self.halt(number, Halt::Lost { next: expected, low });
+                return Ok(());
+            }
+        }
+        self.collected.entry(number).or_default().push(record);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Decides what was collected and commits it in one transaction.
+    fn decide(&mut self) -> Result<(), Failure> {
+        let collected = std::mem::take(&mut self.collected);
+        self.count = 0;
+        let mut batches = Vec::with_capacity(collected.len());
+        for (number, records) in collected {
+            if let Some(shard) = self.shards.get_mut(&number) {
+                batches.push(shard.decide(records, &self.source));
+            }
+        }
+        failpoint::reached("decided");
+        let begun = Instant::now();
+        self.commit(&batches)?;
+        self.outlets.observer.transaction(Ended::Committed);
+        let committed_in = begun.elapsed();
+        failpoint::reached("committed");
+        for batch in &batches {
+            self.acknowledge(batch);
+        }
+        self.show(&batches);
+        self.observe(&batches, committed_in);
+        failpoint::reached("shown");
+        Ok(())
+    }
+
+    fn commit(&self, batches: &[ShardBatch]) -> Result<(), Failure> {
+        let Some(session) = &self.session else {
+            return Err(Failure::Silent { what: "begin a transaction".to_owned(), waited: Duration::ZERO });
+        };
+        let topics = &self.settings.kafka.topics;
+        self.watchdog.watch("begin a transaction", || session.begin())?;
+        failpoint::reached("begun");
+        for batch in batches {
+            for (topic, envelopes) in [(&topics.decisions, &batch.decisions), (&topics.rejected, &batch.rejected)] {
+                for envelope in envelopes {
+                    let headers: Vec<(&str, &str)> =
+                        envelope.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                    let (key, value) = (envelope.key.as_deref(), Some(envelope.value.as_slice()));
+                    session.send(&Outgoing { topic, partition: batch.shard, key, value, headers: &headers })?;
+                }
+            }
+        }
+        failpoint::reached("sent-decisions");
+        for batch in batches {
+            for (key, value) in &batch.state {
+                let (key, value) = (Some(key.as_bytes()), value.as_deref());
+                let partition = batch.shard;
+                session.send(&Outgoing { topic: &topics.state, partition, key, value, headers: &[] })?;
+            }
+        }
+        failpoint::reached("sent-state");
+        let offsets: Vec<(i32, i64)> = batches.iter().map(|batch| (batch.shard, batch.next_offset)).collect();
+        let Some(group) = self.member.group() else {
+            return Err(Failure::Silent { what: "learn the group's generation".to_owned(), waited: Duration::ZERO });
+        };
+        self.watchdog
+            .watch("put offsets into the transaction", || session.send_offsets(&topics.operations, &offsets, &group))?;
+        failpoint::reached("sent-offsets");
+        session.drain()?;
+        failpoint::reached("drained");
+        self.watchdog.watch("commit a transaction", || session.commit())
+    }
+
+    /// Makes the shared part of a committed batch count.
+    fn acknowledge(&mut self, batch: &ShardBatch) {
+        let Some(shard) = self.shards.get_mut(&batch.shard) else { return };
+        if shard.pipeline.committed(&batch.decided).is_ok() {
+            shard.acknowledged_batch = shard.position.batch;
+        }
+    }
+
+    /// Lets readers see what is committed.
+    fn show(&self, batches: &[ShardBatch]) {
+        let mut book = write(&self.outlets.shown.book);
+        let mut stats = write(&self.outlets.shown.rule_stats);
+        let mut figures = write(&self.outlets.shown.figures);
+        for batch in batches {
+            let Some(shard) = self.shards.get(&batch.shard) else { continue };
+            let decisions = batch.decided.answers.iter().filter_map(decision_of);
+            for (seq, decision) in (batch.first_seq..).zip(decisions) {
+                stats.add(seq, decision);
+                if !decision.commands.is_empty() {
+                    let id = &*decision.wallet_id;
+                    book.update(id, shard.pipeline.engine.wallets().get(symbol_of_text(id), id));
+                }
+            }
+            figures.newest = figures.newest.max(shard.newest);
+        }
+        let touches = batches.iter().any(|batch| batch.decided.shared.iter().any(super::shard::is_of_directory));
+        if touches {
+            book.update_addresses(self.blocks());
+        }
+    }
+
+    fn blocks(&self) -> Vec<(crate::engine::shared::Party, Vec<crate::engine::restriction::Restriction>)> {
+        self.shards.values().flat_map(|shard| shard.own.blocks()).collect()
+    }
+
+    /// Makes the book of all restrictions anew.
+    fn show_book(&self) {
+        let mut book = Book::default();
+        self.shards.values().for_each(|shard| book.add_wallets(&shard.pipeline.engine));
+        book.update_addresses(self.blocks());
+        *write(&self.outlets.shown.book) = book;
+    }
+
+    fn observe(&mut self, batches: &[ShardBatch], committed_in: Duration) {
+        let now = crate::adapters::clock::now();
+        let (mut decisions, mut rejections, mut duplicates, mut unknown_fields) = (Vec::new(), Vec::new(), 0, 0);
+        let (mut stages, mut requests) = (Stages::default(), Vec::new());
+        for batch in batches {
+            for answer in &batch.decided.answers {
+                match answer {
+                    Answer::Decided(decision) => decisions.push(&**decision),
+                    Answer::Rejected(rejection) => rejections.push(rejection),
+                    Answer::Duplicate { .. } => duplicates += 1,
+                }
+            }
+            unknown_fields += batch.decided.unknown_fields;
+            let of_batch = batch.decided.stages;
+            stages.decode += of_batch.decode;
+            stages.enrich += of_batch.enrich;
+            stages.fetch += of_batch.fetch;
+            stages.decide += of_batch.decide;
+            requests.extend(batch.records.iter().filter_map(|record| {
+                let arrived = Time::from_nanos(record.timestamp?.saturating_mul(1_000_000));
+                u64::try_from(now.since(arrived)).ok().map(Duration::from_nanos)
+            }));
+        }
+        self.outlets.observer.committed(&CommittedBatch {
+            decisions: &decisions,
+            rejections: &rejections,
+            duplicates,
+            unknown_fields,
+            stages,
+            requests: &requests,
+            committed_in,
+        });
+    }
+
+    fn show_figures(&mut self) {
+        if self.figures_at.is_some_and(|at| at.elapsed() < FIGURES_EVERY) {
+            return;
+        }
+        self.figures_at = Some(Instant::now());
+        let lag = |shard: &Shard| {
+            let end = self.member.end_of(shard.number)?;
+            u64::try_from((end - shard.next_offset).max(0)).ok()
+        };
+        let mut shards: Vec<(i32, bool, Option<u64>)> =
+            self.shards.values().map(|shard| (shard.number, false, lag(shard))).collect();
+        shards.extend(self.halted.keys().map(|shard| (*shard, true, None)));
+        self.outlets.observer.shards(&shards);
+        let mut figures = *read(&self.outlets.shown.figures);
+        figures.wallets = self.shards.values().map(|shard| shard.pipeline.engine.wallets().len()).sum();
+        if self.sizes_at.is_none_or(|at| at.elapsed() >= SIZES_EVERY) {
+            self.sizes_at = Some(Instant::now());
+            figures.state_bytes = self.shards.values().map(|shard| shard.pipeline.engine.wallets().bytes()).sum();
+        }
+        *write(&self.outlets.shown.figures) = figures;
+    }
+}
+
+fn decision_of(answer: &Answer) -> Option<&Decision> {
+    match answer {
+        Answer::Decided(decision) => Some(decision),
+        Answer::Duplicate { .. } | Answer::Rejected(_) => None,
+    }
+}
+
+/// Tells a caller why not; whoever asked may have gone.
+fn refuse(job: Job, unavailable: &Unavailable) {
+    match job {
+        Job::Submit(submission) => drop(submission.reply.send(Err(unavailable.clone()))),
+        Job::Wallet { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+        Job::Rules { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+        Job::Geo { .. } | Job::Stop => {}
+    }
+}

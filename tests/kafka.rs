@@ -1,0 +1,143 @@
+//! `kuzet serve` with operations from a real Kafka: every operation is decided once, whatever ends a process.
+#![expect(clippy::print_stdout, reason = "seeds and times belong in the test's output")]
+
+#[path = "kafka/cluster.rs"]
+#[expect(dead_code, reason = "brokers are of interest to other tests")]
+mod cluster;
+#[path = "kafka/fleet.rs"]
+mod fleet;
+#[path = "kafka/kcat.rs"]
+#[expect(dead_code, reason = "only committed records count here")]
+mod kcat;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
+
+use cluster::Cluster;
+use fleet::{Instance, Topics};
+
+const SEED: u64 = 23;
+
+/// One cluster for all tests.
+fn shared() -> MutexGuard<'static, Cluster> {
+    static CLUSTER: OnceLock<Mutex<Cluster>> = OnceLock::new();
+    let cluster = CLUSTER.get_or_init(|| Mutex::new(Cluster::start(1)));
+    cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Holds the visible decisions against those expected, byte for byte, and lets `kuzet ledger-check` look.
+fn check(cluster: &Cluster, topics: &Topics, expected: &BTreeMap<i32, Vec<Vec<u8>>>) {
+    let found = kcat::read_committed(&cluster.bootstrap(), &topics.name("decisions"));
+    for (partition, expected) in expected {
+        let none = Vec::new();
+        let found = found.get(partition).unwrap_or(&none);
+        for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let (found, expected) = (found.value.as_deref().unwrap_or_default(), expected.as_slice());
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            assert_eq!(text(found), text(expected), "decision {index} of partition {partition}");
+        }
+        assert_eq!(found.len(), expected.len(), "decisions of partition {partition}");
+        for (seq, record) in (1..).zip(found) {
+            assert_eq!(record.header("kuzet-seq"), Some(format!("{seq}").as_str()));
+            assert_eq!(record.header("kuzet-shard"), Some(format!("{partition}").as_str()));
+        }
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_kuzet"))
+        .args(["ledger-check", "--brokers", &cluster.bootstrap(), "--topic", &topics.name("decisions")])
+        .output()
+        .expect("kuzet runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn two_processes_decide_every_operation_once() {
+    println!("seed {SEED}");
+    let cluster = shared();
+    let topics = Topics::create(&cluster, "two", 12);
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = fleet::simulated(SEED, 20_000, 400);
+    let expected = fleet::expected(&topics, &records);
+    let (earlier, later) = records.split_at(12_000);
+    let configs = ["a", "b"].map(|name| topics.configure(&cluster, folder.path(), name, 500));
+    fleet::send(&cluster, &topics, earlier);
+    let begun = Instant::now();
+    let mut first = Instance::start(&configs[0], None);
+    // The second joins while the first works: partitions change hands.
+    let mut second = Instance::start(&configs[1], None);
+    fleet::send(&cluster, &topics, later);
+    // What is no operation is refused and stops nothing.
+    fleet::send_raw(&cluster, &topics, 3, None);
+    fleet::send_raw(&cluster, &topics, 4, Some(b"{\"op_id\":"));
+    // Again the same: no second decision.
+    fleet::send(&cluster, &topics, &records[19_990..]);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut first, &mut second]);
+    println!("20,000 operations took {:?}", begun.elapsed());
+    for instance in [first, second] {
+        assert!(instance.log().contains("shards were restored"), "{}", fleet::tail(&instance.log()));
+        instance.signal("TERM");
+        let status = instance.wait(Duration::from_secs(20));
+        assert!(status.success(), "{status}");
+    }
+    check(&cluster, &topics, &expected);
+    let rejected = kcat::read_committed(&cluster.bootstrap(), &topics.name("rejected"));
+    let codes: Vec<(i32, String)> = rejected
+        .values()
+        .flatten()
+        .map(|record| {
+            let value: serde_json::Value =
+                serde_json::from_slice(record.value.as_deref().expect("a value")).expect("JSON");
+            (record.partition, value["error"]["code"].as_str().expect("a code").to_owned())
+        })
+        .collect();
+    assert_eq!(codes, [(3, "malformed_json".to_owned()), (4, "malformed_json".to_owned())]);
+}
+
+/// Killed at every step of a commit and of a recovery, again and again, nothing is decided twice or lost.
+#[test]
+fn a_process_killed_at_any_step_decides_every_operation_once() {
+    println!("seed {SEED}");
+    let cluster = shared();
+    let topics = Topics::create(&cluster, "killed", 4);
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = fleet::simulated(SEED + 1, 20_000, 200);
+    let expected = fleet::expected(&topics, &records);
+    let config = topics.configure(&cluster, folder.path(), "a", 100);
+    fleet::send(&cluster, &topics, &records);
+    let steps = [
+        "restored:1",
+        "decided:3",
+        "begun:2",
+        "sent-decisions:1",
+        "sent-decisions:5",
+        "sent-state:1",
+        "sent-state:4",
+        "sent-offsets:1",
+        "sent-offsets:3",
+        "drained:1",
+        "drained:6",
+        "committed:1",
+        "committed:4",
+        "shown:2",
+        "restore:1",
+        "restore-read:1",
+        "drained:2",
+        "committed:2",
+        "sent-offsets:2",
+        "sent-state:7",
+    ];
+    for step in steps {
+        let instance = Instance::start(&config, Some(step));
+        let status = instance.wait(fleet::WAIT);
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(6), "{step}: {status}");
+    }
+    let left = fleet::lag(&cluster, &topics);
+    assert!(left > 0, "everything was decided before the last kill");
+    let mut instance = Instance::start(&config, None);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    println!("{} kills, {left} operations were left", steps.len());
+    instance.signal("TERM");
+    assert!(instance.wait(Duration::from_secs(20)).success());
+    check(&cluster, &topics, &expected);
+}

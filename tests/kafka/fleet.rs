@@ -1,0 +1,252 @@
+//! Processes of `kuzet serve` on a real Kafka, and what they must have decided.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kuzet::adapters::folders::Folder;
+use kuzet::app;
+use kuzet::engine::Engine;
+use kuzet::engine::plan::{Plan, Settings};
+use kuzet::operation::partition::Partitioner;
+use kuzet::pipeline::{Answer, Limits, NoShared, Pipeline, Record};
+use kuzet::simulate::{Parameters, Simulation};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::cluster::Cluster;
+
+pub(crate) const WAIT: Duration = Duration::from_secs(120);
+const PACE: Duration = Duration::from_millis(20);
+
+/// The topics of one test.
+pub(crate) struct Topics {
+    prefix: String,
+    pub(crate) partitions: i32,
+}
+
+impl Topics {
+    /// Makes topics whose names begin with the test's.
+    pub(crate) fn create(cluster: &Cluster, prefix: &str, partitions: i32) -> Self {
+        let topics = Self { prefix: prefix.to_owned(), partitions };
+        let count = usize::try_from(partitions).expect("a few partitions");
+        for name in ["operations", "decisions", "rejected"] {
+            cluster.create_topic(&topics.name(name), count, &[]);
+        }
+        cluster.create_topic(&topics.name("state"), count, &[("cleanup.policy", "compact")]);
+        topics
+    }
+
+    pub(crate) fn name(&self, kind: &str) -> String {
+        format!("{}.{kind}", self.prefix)
+    }
+
+    pub(crate) fn group(&self) -> String {
+        format!("{}-group", self.prefix)
+    }
+
+    /// Writes the configuration of an instance into a folder.
+    pub(crate) fn configure(&self, cluster: &Cluster, folder: &Path, instance: &str, batch_max: u32) -> PathBuf {
+        let properties = folder.join("client.properties");
+        let waits = "session.timeout.ms=1500\nheartbeat.interval.ms=300\nreconnect.backoff.max.ms=200\n";
+        fs::write(&properties, waits).expect("a file of settings");
+        let file = folder.join(format!("{instance}.toml"));
+        let manifest = env!("CARGO_MANIFEST_DIR");
+        let text = format!(
+            "source = \"kafka\"\n[rules]\nfolder = \"{manifest}/rules\"\n[geoip]\nfolder = \"{manifest}/geoip\"\n\
+             [http]\nlisten = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\ngroup = \"{}\"\ninstance = \"{instance}\"\n\
+             batch_max = {batch_max}\nproperties_file = \"{}\"\ntransaction_timeout = \"10s\"\n\
+             [kafka.topics]\noperations = \"{}\"\ndecisions = \"{}\"\nrejected = \"{}\"\nstate = \"{}\"\n",
+            cluster.bootstrap(),
+            self.group(),
+            properties.display(),
+            self.name("operations"),
+            self.name("decisions"),
+            self.name("rejected"),
+            self.name("state"),
+        );
+        fs::write(&file, text).expect("a configuration");
+        file
+    }
+}
+
+/// A running `kuzet serve`.
+pub(crate) struct Instance {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Instance {
+    /// Starts it; `failpoint` ends it at a step.
+    pub(crate) fn start(config: &Path, failpoint: Option<&str>) -> Self {
+        let log = config.with_extension("log");
+        let err = File::options().create(true).append(true).open(&log).expect("a log");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KUZET_")) {
+            command.env_remove(name);
+        }
+        if let Some(failpoint) = failpoint {
+            command.env("KUZET_TEST_FAILPOINT", failpoint);
+        }
+        let child = command
+            .args(["serve", "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(err)
+            .spawn()
+            .expect("kuzet starts");
+        Self { child, log }
+    }
+
+    /// Returns what it said so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(mut self, patience: Duration) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the state of a process") {
+                return status;
+            }
+            assert!(begun.elapsed() < patience, "kuzet does not end\n{}", tail(&self.log()));
+            std::thread::sleep(PACE);
+        }
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the state of a process").is_some()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub(crate) fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}
+
+/// Makes simulated operations, one a line.
+pub(crate) fn simulated(seed: u64, operations: u64, wallets: u32) -> Vec<Vec<u8>> {
+    let start = kuzet::operation::Time::parse_rfc3339("2026-03-02T00:00:00+05:00").expect("a time");
+    let wallets = wallets.into();
+    let parameters = Parameters { wallets, operations, seed, start, days: Some(30), fraud_per_mille: 200 };
+    let mut simulation = Simulation::new(parameters).expect("sound parameters");
+    let mut lines = Vec::new();
+    while simulation.next_into(&mut lines) {}
+    lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+fn wallet_of(record: &[u8]) -> String {
+    let value: serde_json::Value = serde_json::from_slice(record).expect("an operation");
+    value["wallet_id"].as_str().expect("a wallet").to_owned()
+}
+
+/// Sends operations as Java's producers do.
+pub(crate) fn send(cluster: &Cluster, topics: &Topics, records: &[Vec<u8>]) {
+    let producer: BaseProducer = cluster.client().create().expect("a producer");
+    let name = topics.name("operations");
+    for record in records {
+        let wallet = wallet_of(record);
+        let partition = Partitioner::Murmur2.partition(wallet.as_bytes(), topics.partitions).expect("a partition");
+        let mut to_send = BaseRecord::to(&name).partition(partition).key(&wallet).payload(record);
+        while let Err((_, again)) = producer.send(to_send) {
+            producer.poll(Duration::from_millis(10));
+            to_send = again;
+        }
+    }
+    producer.flush(WAIT).expect("the records are taken");
+}
+
+/// Sends one record to a partition, whatever it holds.
+pub(crate) fn send_raw(cluster: &Cluster, topics: &Topics, partition: i32, value: Option<&[u8]>) {
+    let producer: BaseProducer = cluster.client().create().expect("a producer");
+    let name = topics.name("operations");
+    let mut to_send: BaseRecord<'_, str, [u8]> = BaseRecord::to(&name).partition(partition).key("any");
+    to_send.payload = value;
+    producer.send(to_send).map_err(|(error, _)| error).expect("room in the queue");
+    producer.flush(WAIT).expect("the record is taken");
+}
+
+/// Tells how many records of the operations the group has not committed yet.
+pub(crate) fn lag(cluster: &Cluster, topics: &Topics) -> i64 {
+    let mut config = cluster.client();
+    config.set("group.id", topics.group());
+    let consumer: BaseConsumer = config.create().expect("a consumer");
+    let name = topics.name("operations");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_range(&name, 0, topics.partitions - 1);
+    let committed = consumer.committed_offsets(list, WAIT).expect("offsets");
+    let lag = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let (low, end) = consumer.fetch_watermarks(&name, element.partition(), WAIT).expect("watermarks");
+        end - if let Offset::Offset(offset) = element.offset() { offset } else { low }
+    };
+    committed.elements().iter().map(lag).sum()
+}
+
+/// Waits until everything is decided.
+pub(crate) fn wait_until_decided(cluster: &Cluster, topics: &Topics, instances: &mut [&mut Instance]) {
+    let begun = Instant::now();
+    loop {
+        let left = lag(cluster, topics);
+        if left == 0 {
+            return;
+        }
+        for instance in instances.iter_mut() {
+            assert!(!instance.has_ended(), "kuzet ended with {left} records left\n{}", tail(&instance.log()));
+        }
+        let logs: Vec<String> = instances.iter().map(|instance| tail(&instance.log())).collect();
+        assert!(begun.elapsed() < WAIT, "{left} records are left\n{}", logs.join("\n"));
+        std::thread::sleep(PACE);
+    }
+}
+
+/// Decides operations by partition, each with an engine of its own and without a shared store; returns the
+/// decisions by partition.
+pub(crate) fn expected(topics: &Topics, records: &[Vec<u8>]) -> BTreeMap<i32, Vec<Vec<u8>>> {
+    let folder = |name: &str| Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
+    let rules = Arc::new(app::load_rules(&folder("rules")).expect("the shipped rules load"));
+    let mut by_partition: BTreeMap<i32, Vec<&[u8]>> = BTreeMap::new();
+    for record in records {
+        let partition = Partitioner::Murmur2.partition(wallet_of(record).as_bytes(), topics.partitions);
+        by_partition.entry(partition.expect("a partition")).or_default().push(record);
+    }
+    let geo = Arc::new(app::load_geo(&folder("geoip")).expect("the databases load"));
+    let mut expected = BTreeMap::new();
+    for (partition, records) in by_partition {
+        let engine = Engine::new(Arc::new(Plan::new(Arc::clone(&rules), Settings::default())));
+        let limits = Limits::default();
+        let mut pipeline = Pipeline { engine, geo: Arc::clone(&geo), store: NoShared, limits };
+        let of_batch: Vec<Record<'_>> = records.iter().map(|bytes| Record { bytes, arrived_at: None }).collect();
+        let mut decisions = Vec::new();
+        // Other batches than those of the fleet: their bounds must not matter.
+        for batch in of_batch.chunks(37) {
+            for answer in pipeline.decide(batch).answers {
+                if let Answer::Decided(decision) = answer {
+                    let mut value = Vec::new();
+                    decision.encode(&mut value);
+                    decisions.push(value);
+                }
+            }
+        }
+        expected.insert(partition, decisions);
+    }
+    expected
+}
