@@ -63,7 +63,20 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let to = Register(Registry::new());
-        let metrics = Self {
+        let metrics = Self::of(&to);
+        let build = to.gauges("kuzet_build_info", "The version that runs: 1", "version");
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        // Made once by a process, when it begins.
+        let started = Duration::from_nanos(u64::try_from(clock::now().nanos()).unwrap_or_default());
+        to.add(Gauge::new("kuzet_start_time_seconds", "When the process began, Unix time")).set(started.as_secs_f64());
+        // A service whose rules do not load at its start does not start.
+        metrics.rules_last_load_successful.set(1);
+        metrics.begin();
+        metrics
+    }
+
+    fn of(to: &Register) -> Self {
+        Self {
             operations: to.words("kuzet_operations_total", "Operations decided, by type", "type", OperationType::NAMES),
             rejected: to.words("kuzet_rejected_total", "Records refused, by reason", "code", RejectionCode::NAMES),
             decisions: to.words("kuzet_decisions_total", "Decisions, by verdict", "verdict", Verdict::NAMES),
@@ -132,16 +145,7 @@ impl Metrics {
             shown_shards: Mutex::default(),
             ready: to.gauge("kuzet_ready", "Whether requests are taken: 0 or 1"),
             registry: to.0.clone(),
-        };
-        let build = to.gauges("kuzet_build_info", "The version that runs: 1", "version");
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        // Made once by a process, when it begins.
-        let started = Duration::from_nanos(u64::try_from(clock::now().nanos()).unwrap_or_default());
-        to.add(Gauge::new("kuzet_start_time_seconds", "When the process began, Unix time")).set(started.as_secs_f64());
-        // A service whose rules do not load at its start does not start.
-        metrics.rules_last_load_successful.set(1);
-        metrics.begin();
-        metrics
+        }
     }
 
     /// Makes the metrics of label values known from the start.
