@@ -146,7 +146,7 @@ impl FleetObserver for CountingFleet {
 
     fn shared(&mut self, changes: usize, errors: u64) {
         let metrics = &self.counting.0;
-        crate::metrics::set(&metrics.shared_pending_changes, u64::try_from(changes).unwrap_or(u64::MAX));
+        metrics.set_shared_pending(changes);
         // A new store counts from 0.
         metrics.shared_store_errors.inc_by(errors.checked_sub(self.errors).unwrap_or(errors));
         self.errors = errors;
