@@ -55,6 +55,7 @@ pub struct Config {
     pub geoip: FolderConfig,
     pub store: StoreConfig,
     pub kafka: KafkaConfig,
+    pub redis: RedisConfig,
     pub engine: EngineConfig,
     pub http: HttpConfig,
     /// Not empty, unless `http.listen` is a loopback address.
@@ -100,6 +101,23 @@ pub struct KafkaConfig {
     pub decisions: String,
     pub rejected: String,
     pub state: String,
+}
+
+/// `[redis]`
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisConfig {
+    /// May hold a password.
+    pub url: Option<String>,
+    pub timeout: Duration,
+    pub ca: Option<PathBuf>,
+}
+
+/// Leaves out the URL, which may hold a password.
+impl std::fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { url: _, timeout, ca } = self;
+        f.debug_struct("RedisConfig").field("timeout", timeout).field("ca", ca).finish_non_exhaustive()
+    }
 }
 
 /// `[engine]`

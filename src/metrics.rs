@@ -83,14 +83,20 @@ pub struct Metrics {
     http_request_seconds: HistogramVec,
     pub sse_subscribers: IntGauge,
     ready: IntGauge,
-    /// By shard, and so on below: what a fleet's worker does.
+    fleet: FleetMetrics,
+}
+
+/// What only a fleet has.
+#[derive(Debug)]
+struct FleetMetrics {
+    /// By shard.
     consumer_lag: IntGaugeVec,
     shards: IntGauge,
     shard_halted: IntGaugeVec,
     transactions: IntCounterVec,
-    pub recoveries: IntCounter,
+    recoveries: IntCounter,
     recovery_seconds: Histogram,
-    pub shared_pending_changes: IntGauge,
+    shared_pending_changes: IntGauge,
     /// The shards that are shown.
     shown_shards: Mutex<BTreeSet<i32>>,
 }
@@ -195,30 +201,35 @@ impl Metrics {
 
     /// Counts how a transaction ended: one of [`TRANSACTION_RESULTS`].
     pub fn observe_transaction(&self, result: &'static str) {
-        self.transactions.with_label_values(&[result]).inc();
+        self.fleet.transactions.with_label_values(&[result]).inc();
     }
 
     /// Measures how long it took to restore shards.
     pub fn observe_recovery(&self, took: Duration) {
-        self.recoveries.inc();
-        self.recovery_seconds.observe(took.as_secs_f64());
+        self.fleet.recoveries.inc();
+        self.fleet.recovery_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Shows how many committed changes the shared store has not taken yet.
+    pub fn set_shared_pending(&self, changes: usize) {
+        set(&self.fleet.shared_pending_changes, u64::try_from(changes).unwrap_or(u64::MAX));
     }
 
     /// Shows the shards of this process: number, whether it is halted, records that wait.
     pub fn set_shards(&self, shards: &[(i32, bool, Option<u64>)]) {
-        let mut shown = self.shown_shards.lock().unwrap_or_else(PoisonError::into_inner);
-        set(&self.shards, u64::try_from(shards.len()).unwrap_or(0));
+        let mut shown = self.fleet.shown_shards.lock().unwrap_or_else(PoisonError::into_inner);
+        set(&self.fleet.shards, u64::try_from(shards.len()).unwrap_or(0));
         let present: BTreeSet<i32> = shards.iter().map(|(shard, ..)| *shard).collect();
         for gone in shown.difference(&present) {
             // What was never shown cannot be removed.
-            drop(self.consumer_lag.remove_label_values(&[&gone.to_string()]));
-            drop(self.shard_halted.remove_label_values(&[&gone.to_string()]));
+            drop(self.fleet.consumer_lag.remove_label_values(&[&gone.to_string()]));
+            drop(self.fleet.shard_halted.remove_label_values(&[&gone.to_string()]));
         }
         for (shard, is_halted, lag) in shards {
             let shard = shard.to_string();
-            self.shard_halted.with_label_values(&[&shard]).set(i64::from(*is_halted));
+            self.fleet.shard_halted.with_label_values(&[&shard]).set(i64::from(*is_halted));
             if let Some(lag) = lag {
-                set(&self.consumer_lag.with_label_values(&[&shard]), *lag);
+                set(&self.fleet.consumer_lag.with_label_values(&[&shard]), *lag);
             }
         }
         *shown = present;

@@ -1,5 +1,6 @@
 //! `kuzet.toml`: every bad file with its text word for word, every key accepted, what is printed means the same.
 
+use kuzet::operation::partition::Partitioner;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ const NO_ENV: [(String, String); 0] = [];
 
 /// Every key, each with another value than its default.
 const FULL: &str = r#"
-source = "http"
+source = "kafka"
 
 [rules]
 folder = "my/rules"
@@ -30,6 +31,27 @@ retention_operations = "36h"
 retention_rejected = "1d"
 batch_max = 65_536
 cache_bytes = "1GiB"
+
+[kafka]
+brokers = "kafka-1:9092, [::1]:9093"
+group = "the-fleet"
+instance = "kuzet-1"
+partitioner = "crc32"
+batch_max = 100
+batch_linger = "0s"
+transaction_timeout = "10s"
+properties_file = "client.properties"
+
+[kafka.topics]
+operations = "ops"
+decisions = "decided"
+rejected = "refused"
+state = "state_1"
+
+[redis]
+url = "rediss://redis:6380"
+timeout = "1s"
+ca = "ca.pem"
 
 [engine]
 lateness = "90s"
@@ -69,7 +91,7 @@ level = "debug"
 const BAD: &[(&str, &str)] = &[
     ("a_misspelt_key", "[http]\nlisen = \"127.0.0.1:8480\"\n"),
     ("a_key_of_another_section", "lateness = \"5m\"\n[http]\nwaiting_max = 5\nsource = \"http\"\n"),
-    ("an_unknown_section", "[htpp]\nlisten = \"127.0.0.1:8480\"\n[tls]\nkey = \"a\"\n[redis]\nurl = \"x\"\n"),
+    ("an_unknown_section", "[htpp]\nlisten = \"127.0.0.1:8480\"\n[tls]\nkey = \"a\"\n[valkey]\nurl = \"x\"\n"),
     (
         "wrong_types",
         "source = 1\n[rules]\nfolder = 3\nwatch = \"true\"\n[store]\nbatch_max = \"8192\"\ncache_bytes = 1024\n[engine]\nlateness = 600\n[http]\nlisten = 8480\nrate_per_second = 1.5\nshutdown_grace = 2026-11-22\nmax_body = [1]\n",
@@ -119,6 +141,10 @@ const BAD: &[(&str, &str)] = &[
     ("written_twice", "[log]\nlevel = \"info\"\nlevel = \"debug\"\n[http]\n[log]\nformat = \"text\"\n"),
     ("a_horizon_below_the_lateness", "[engine]\nlateness = \"2d\"\n"),
     ("kafka", "source = \"kafka\"\n"),
+    (
+        "kafka_values",
+        "[kafka]\nbrokers = \"kafka\"\ngroup = \"my group\"\npartitioner = \"murmur\"\nbatch_max = 0\nbatch_linger = \"2s\"\n[kafka.topics]\nstate = \"\"\n[redis]\nurl = \"http://kuzet:secret@redis:6379\"\n",
+    ),
 ];
 
 /// Bad variables by name, with a file that is good.
@@ -199,9 +225,24 @@ fn no_error_shows_a_token() {
 }
 
 #[test]
+fn no_password_of_redis_is_shown() {
+    let secret = "planted-password";
+    for url in
+        [format!("redis://kuzet:{secret}@redis"), format!("redis://{secret}@redis"), format!("rediss://:{secret}@r")]
+    {
+        let text = format!("[redis]\nurl = \"{url}\"\n");
+        let config = parse("kuzet.toml", &text, NO_ENV).expect("good");
+        assert!(!config.print().contains(secret) && !format!("{config:?}").contains(secret), "{}", config.print());
+        let of_variable = env(&[("KUZET_REDIS_URL", &format!("x{url}"))]);
+        let errors = parse("kuzet.toml", &format!("[redis]\nurl = \"x{url}\"\n"), of_variable).unwrap_err();
+        assert!(!errors.to_string().contains(secret), "{errors}");
+    }
+}
+
+#[test]
 fn every_key_is_accepted() {
     let config = parse("kuzet.toml", FULL, NO_ENV).unwrap_or_else(|errors| panic!("{errors}"));
-    assert_eq!(config.source, Source::Http);
+    assert_eq!(config.source, Source::Kafka);
     assert_eq!((config.rules.folder.as_deref(), config.rules.watch), (Some(Path::new("my/rules")), false));
     assert_eq!((config.geoip.folder.as_deref(), config.geoip.watch), (Some(Path::new("C:\\geo \"x\"")), false));
     assert_eq!(config.store.path, PathBuf::from("/var/lib/kuzet"));
@@ -210,6 +251,19 @@ fn every_key_is_accepted() {
         [config.store.retention_decisions, config.store.retention_operations, config.store.retention_rejected];
     assert_eq!(retention, [hours(1825 * 24), hours(36), hours(24)]);
     assert_eq!((config.store.batch_max, config.store.cache_bytes), (65_536, 1 << 30));
+    let kafka = &config.kafka;
+    assert_eq!(kafka.brokers.as_deref(), Some("kafka-1:9092, [::1]:9093"));
+    assert_eq!((kafka.group.as_str(), kafka.instance.as_deref()), ("the-fleet", Some("kuzet-1")));
+    assert_eq!((kafka.partitioner, kafka.batch_max), (Partitioner::Crc32, 100));
+    assert_eq!((kafka.batch_linger, kafka.transaction_timeout), (Duration::ZERO, Duration::from_secs(10)));
+    assert_eq!(kafka.properties_file.as_deref(), Some(Path::new("client.properties")));
+    let topics = [&kafka.operations, &kafka.decisions, &kafka.rejected, &kafka.state];
+    assert_eq!(topics, ["ops", "decided", "refused", "state_1"]);
+    assert_eq!(
+        (config.redis.url.as_deref(), config.redis.timeout),
+        (Some("rediss://redis:6380"), Duration::from_secs(1))
+    );
+    assert_eq!(config.redis.ca.as_deref(), Some(Path::new("ca.pem")));
     let lengths = [config.engine.lateness, config.engine.duplicate_horizon, config.engine.max_future_skew];
     assert_eq!(lengths, [90, 90, 0].map(Duration::from_secs));
     assert_eq!(config.engine.waiting_max, 1);
@@ -264,11 +318,11 @@ fn variables_say_the_same_as_the_file() {
     let config = parse("kuzet.toml", FULL, NO_ENV).expect("good");
     let printed = config.print();
     let variables = as_variables(&printed);
-    assert_eq!(variables.len(), 26, "{variables:?}");
+    assert_eq!(variables.len(), 41, "{variables:?}");
     let tokens = &FULL[FULL.find("[[token]]").expect("tokens")..FULL.find("[log]").expect("log")];
     let again = parse("kuzet.toml", tokens, variables).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(again, config);
-    assert_eq!(again.origin_counts(), (0, 26));
+    assert_eq!(again.origin_counts(), (0, 41));
 }
 
 #[test]

@@ -10,6 +10,10 @@ mod fleet;
 #[expect(dead_code, reason = "only committed records count here")]
 mod kcat;
 
+#[path = "redis/server.rs"]
+#[expect(dead_code, reason = "a server that hangs is of interest to other tests")]
+mod server;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock};
@@ -17,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use cluster::Cluster;
 use fleet::{Instance, Topics};
+use server::Server;
 
 const SEED: u64 = 23;
 
@@ -140,4 +145,59 @@ fn a_process_killed_at_any_step_decides_every_operation_once() {
     instance.signal("TERM");
     assert!(instance.wait(Duration::from_secs(20)).success());
     check(&cluster, &topics, &expected);
+}
+
+/// Counts the visible decisions, and those that lacked the shared store.
+fn degraded(cluster: &Cluster, topics: &Topics) -> (usize, usize) {
+    let found = kcat::read_committed(&cluster.bootstrap(), &topics.name("decisions"));
+    let values = found.values().flatten().map(|record| record.value.as_deref().unwrap_or_default());
+    let lacks = |value: &&[u8]| String::from_utf8_lossy(value).contains("\"degraded\":[\"shared_state\"");
+    (values.clone().count(), values.filter(lacks).count())
+}
+
+/// With Redis nothing lacks; without it decisions go on and say so; a server that lost all is given its blocks.
+#[test]
+fn redis_goes_and_comes_back() {
+    println!("seed {SEED}");
+    let cluster = shared();
+    let topics = Topics::create(&cluster, "redis", 4);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut redis = Server::start();
+    let config = topics.configure(&cluster, folder.path(), "a", 200);
+    let mut text = std::fs::read_to_string(&config).expect("a configuration");
+    text.push_str(&format!("[redis]\nurl = \"{}\"\n", redis.url()));
+    std::fs::write(&config, text).expect("a configuration");
+    let records = fleet::simulated(SEED + 2, 6_000, 100);
+    let mut instance = Instance::start(&config, None);
+
+    fleet::send(&cluster, &topics, &records[..2_000]);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    assert_eq!(degraded(&cluster, &topics), (2_000, 0), "{}", fleet::tail(&instance.log()));
+
+    redis.kill();
+    fleet::send(&cluster, &topics, &records[2_000..4_000]);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    let (decisions, without) = degraded(&cluster, &topics);
+    assert_eq!(decisions, 4_000);
+    assert!(without > 0, "no decision says that Redis is away");
+
+    // A restart while it is away forgets nothing that it is owed.
+    instance.signal("KILL");
+    instance.wait(Duration::from_secs(20));
+    redis.start_again();
+    let mut instance = Instance::start(&config, None);
+    fleet::send(&cluster, &topics, &records[4_000..]);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    assert_eq!(degraded(&cluster, &topics).0, 6_000);
+    assert!(instance.log().contains("was given its blocks"), "{}", fleet::tail(&instance.log()));
+    println!("without Redis: {without} decisions");
+    instance.signal("TERM");
+    assert!(instance.wait(Duration::from_secs(20)).success());
+    let output = Command::new(env!("CARGO_BIN_EXE_kuzet"))
+        .args(["kafka", "verify", "--config", &config.display().to_string()])
+        .output()
+        .expect("kuzet runs");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && out.matches("lag 0").count() == 4, "{out}");
+    assert_eq!(out.matches(", sound").count(), 4, "{out}");
 }

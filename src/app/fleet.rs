@@ -10,8 +10,9 @@ use tracing::error;
 use crate::adapters::clock;
 use crate::adapters::kafka::producer::Sender;
 use crate::adapters::kafka::{KafkaSettings, Topics, read_properties};
+use crate::adapters::redis::RedisSettings;
 use crate::adapters::store::StoreError;
-use crate::config::{Config, KafkaConfig};
+use crate::config::{Config, KafkaConfig, RedisConfig};
 use crate::geo::Geo;
 use crate::http::Fleet;
 use crate::metrics::Metrics;
@@ -77,8 +78,13 @@ pub(super) fn start(
     let kafka = kafka_settings(&config.kafka)?;
     let sender = Sender::new(&kafka).context("failed to make a producer of operations")?;
     let topics = kafka.topics.clone();
+    let redis = config.redis.url.as_deref().map(|url| {
+        let RedisConfig { url: _, timeout, ca } = &config.redis;
+        RedisSettings { timeout: *timeout, ca_file: ca.clone(), ..RedisSettings::new(url) }
+    });
     let settings = FleetSettings {
         kafka,
+        redis,
         engine: engine_settings(config),
         future_skew_max: nanos(config.engine.max_future_skew),
         partitioner: config.kafka.partitioner,
@@ -87,7 +93,7 @@ pub(super) fn start(
         journal_bytes_min: JOURNAL_BYTES_MIN,
     };
     let partitioner = config.kafka.partitioner;
-    let observer = Box::new(CountingFleet(Counting(Arc::clone(metrics))));
+    let observer = Box::new(CountingFleet { counting: Counting(Arc::clone(metrics)), errors: 0 });
     let on_hang = Box::new(|reason: &str| {
         error!(%reason, "the process ends: another one recovers what it had in hand");
         std::process::exit(INTERNAL);
@@ -101,25 +107,29 @@ pub(super) fn start(
 }
 
 /// Counts what the worker of a fleet does.
-struct CountingFleet(Counting);
+struct CountingFleet {
+    counting: Counting,
+    /// Failed calls of the shared store that are counted.
+    errors: u64,
+}
 
 impl Observer for CountingFleet {
     fn enters(&mut self, phase: Phase, batch: u64) {
-        self.0.enters(phase, batch);
+        self.counting.enters(phase, batch);
     }
 
     fn committed(&mut self, batch: &CommittedBatch<'_>) {
-        self.0.committed(batch);
+        self.counting.committed(batch);
     }
 
     fn failed(&mut self, error: &StoreError) {
-        self.0.failed(error);
+        self.counting.failed(error);
     }
 }
 
 impl FleetObserver for CountingFleet {
     fn transaction(&mut self, ended: Ended) {
-        self.0.0.observe_transaction(match ended {
+        self.counting.0.observe_transaction(match ended {
             Ended::Committed => "committed",
             Ended::Aborted => "aborted",
             Ended::Unknown => "unknown",
@@ -127,14 +137,18 @@ impl FleetObserver for CountingFleet {
     }
 
     fn recovered(&mut self, took: Duration) {
-        self.0.0.observe_recovery(took);
+        self.counting.0.observe_recovery(took);
     }
 
     fn shards(&mut self, shards: &[(i32, bool, Option<u64>)]) {
-        self.0.0.set_shards(shards);
+        self.counting.0.set_shards(shards);
     }
 
-    fn pending_shared(&mut self, changes: usize) {
-        crate::metrics::set(&self.0.0.shared_pending_changes, u64::try_from(changes).unwrap_or(u64::MAX));
+    fn shared(&mut self, changes: usize, errors: u64) {
+        let metrics = &self.counting.0;
+        metrics.set_shared_pending(changes);
+        // A new store counts from 0.
+        metrics.shared_store_errors.inc_by(errors.checked_sub(self.errors).unwrap_or(errors));
+        self.errors = errors;
     }
 }

@@ -12,8 +12,8 @@ use super::raw::{RawConfig, RawToken};
 use super::token::{HASH_PREFIX, Role, TOKEN_PREFIX, TokenConfig, TokenHash};
 use super::value::{RawValue, Setting, duration_text, read, read_text};
 use super::{
-    Config, EngineConfig, FolderConfig, HttpConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, Source, StoreConfig,
-    TlsConfig,
+    Config, EngineConfig, FolderConfig, HttpConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, RedisConfig, Source,
+    StoreConfig, TlsConfig,
 };
 use crate::operation::partition::Partitioner;
 use crate::rules::diagnostic::nearest_name;
@@ -141,6 +141,11 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             decisions: settings.text("kafka.topics.decisions").unwrap_or_default(),
             rejected: settings.text("kafka.topics.rejected").unwrap_or_default(),
             state: settings.text("kafka.topics.state").unwrap_or_default(),
+        },
+        redis: RedisConfig {
+            url: settings.text("redis.url"),
+            timeout: settings.duration("redis.timeout"),
+            ca: settings.path("redis.ca"),
         },
         engine: EngineConfig {
             lateness: settings.duration("engine.lateness"),

@@ -53,6 +53,8 @@ pub(crate) enum Kind {
     Name,
     /// Hosts with ports, separated by commas.
     Hosts,
+    /// A URL that may hold a password, which is never shown.
+    Url,
 }
 
 impl Key {
@@ -136,6 +138,14 @@ pub(crate) const KEYS: &[Key] = &[
     key("kafka.topics.decisions", Kind::Name, "wallet.decisions", "Topic of decisions"),
     key("kafka.topics.rejected", Kind::Name, "wallet.operations.rejected", "Topic of refused records"),
     key("kafka.topics.state", Kind::Name, "kuzet.state", "Compacted topic of the state"),
+    optional("redis.url", Kind::Url, "Redis for what a fleet shares; without it rules that need it follow on_missing"),
+    key(
+        "redis.timeout",
+        Kind::Duration { min: Duration::from_millis(1), max: Duration::from_secs(60) },
+        "500ms",
+        "The longest wait for Redis",
+    ),
+    optional("redis.ca", Kind::Path, "Certificates in PEM that the one of Redis must come from; for rediss://"),
     key("engine.lateness", duration(0, 30 * DAY), "10m", "How late an operation may come and still count in windows"),
     key("engine.duplicate_horizon", duration(0, 366 * DAY), "24h", "How long the ids of operations are remembered"),
     key(
@@ -197,7 +207,10 @@ mod tests {
     #[test]
     fn sections_stand_together_and_variables_differ() {
         let sections = sections();
-        assert_eq!(sections, ["rules", "geoip", "store", "kafka", "kafka.topics", "engine", "http", "http.tls", "log"]);
+        assert_eq!(
+            sections,
+            ["rules", "geoip", "store", "kafka", "kafka.topics", "redis", "engine", "http", "http.tls", "log"]
+        );
         let variables: BTreeSet<String> = KEYS.iter().map(Key::variable).collect();
         assert_eq!(variables.len(), KEYS.len());
         assert!(variables.contains("KUZET_HTTP_TLS_CERTIFICATE"));

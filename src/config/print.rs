@@ -104,6 +104,10 @@ fn texts(config: &Config) -> Vec<Option<String>> {
     ];
     texts.extend(store(&config.store).map(Some));
     texts.extend(kafka(&config.kafka));
+    let redis = &config.redis;
+    texts.push(redis.url.as_deref().map(|url| quoted(&without_password(url))));
+    texts.push(Some(quoted(&duration_text(redis.timeout))));
+    texts.push(redis.ca.as_deref().map(path));
     texts.extend(engine(&config.engine).map(Some));
     texts.extend(http(&config.http).map(Some));
     let tls = config.http.tls.as_ref();
@@ -139,6 +143,14 @@ fn kafka(kafka: &KafkaConfig) -> [Option<String>; 12] {
         Some(quoted(&kafka.rejected)),
         Some(quoted(&kafka.state)),
     ]
+}
+
+/// Puts `…` for what stands before the host of a URL after the user.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return String::from("…") };
+    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
+    let user = user.split_once(':').map_or("…", |(user, _)| user);
+    format!("{scheme}://{user}:…@{host}")
 }
 
 fn engine(engine: &EngineConfig) -> [String; 4] {

@@ -110,6 +110,12 @@ pub(super) fn read(kind: &Kind, raw: &RawValue) -> Result<Setting, Wrong> {
         (Kind::Name, RawValue::Text(_)) => Err(wrong(Code::BadValue, "is not a name", kind, raw)),
         (Kind::Hosts, RawValue::Text(text)) if are_hosts(text) => Ok(Setting::Text(text.clone())),
         (Kind::Hosts, RawValue::Text(_)) => Err(wrong(Code::BadValue, "is not a list of hosts", kind, raw)),
+        (Kind::Url, RawValue::Text(text)) if is_redis_url(text) => Ok(Setting::Text(text.clone())),
+        // It may hold a password: nothing of it is shown.
+        (Kind::Url, _) => Err(Wrong {
+            found: String::from("found something else"),
+            ..wrong(Code::BadValue, "is not the URL of a Redis", kind, raw)
+        }),
         (Kind::Word(words), RawValue::Text(text)) => match words.iter().find(|word| *word == text) {
             Some(word) => Ok(Setting::Word(word)),
             None => Err(Wrong {
@@ -126,7 +132,7 @@ fn wrong(code: Code, what: &'static str, kind: &Kind, raw: &RawValue) -> Wrong {
         Kind::Bool | Kind::Count { .. } => ", without quotes",
         Kind::Path | Kind::Name => ", in quotes",
         // What is accepted is shown in quotes.
-        Kind::Bytes { .. } | Kind::Duration { .. } | Kind::Address | Kind::Hosts | Kind::Word(_) => "",
+        Kind::Bytes { .. } | Kind::Duration { .. } | Kind::Address | Kind::Hosts | Kind::Url | Kind::Word(_) => "",
     };
     Wrong { code, what, found: raw.found(), accepted: accepted(kind), form, nearest: None }
 }
@@ -150,6 +156,9 @@ pub(crate) fn accepted(kind: &Kind) -> String {
         Kind::Path => String::from("a path, absolute or from the folder kuzet is started in"),
         Kind::Name => String::from("1 to 249 Latin letters, digits, `.`, `_` and `-`"),
         Kind::Hosts => String::from("hosts with ports, separated by commas, such as \"kafka-1:9092,kafka-2:9092\""),
+        Kind::Url => {
+            String::from("a URL such as \"redis://user:password@host:6379\", \"rediss://\" or \"unix:///path\"")
+        }
         Kind::Word(words) => {
             let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
             let (last, others) =
@@ -162,6 +171,10 @@ pub(crate) fn accepted(kind: &Kind) -> String {
 fn is_kafka_name(text: &str) -> bool {
     let is_known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     (1..=249).contains(&text.len()) && text.bytes().all(is_known) && text != "." && text != ".."
+}
+
+fn is_redis_url(text: &str) -> bool {
+    ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme))
 }
 
 fn are_hosts(text: &str) -> bool {

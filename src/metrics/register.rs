@@ -9,7 +9,9 @@ use prometheus::{
     Registry,
 };
 
-use super::{INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS, STAGES, TRANSACTION_RESULTS};
+use super::{
+    FleetMetrics, INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS, STAGES, TRANSACTION_RESULTS,
+};
 use crate::adapters::clock;
 use crate::operation::OperationType;
 use crate::operation::decision::{CommandKind, Verdict};
@@ -52,6 +54,23 @@ impl Register {
 
     fn times(&self, name: &str, help: &str, label: &str) -> HistogramVec {
         self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), &[label]))
+    }
+}
+
+/// Makes the metrics of what only a fleet has.
+fn fleet(to: &Register) -> FleetMetrics {
+    FleetMetrics {
+        consumer_lag: to.gauges("kuzet_consumer_lag_records", "Records in Kafka that wait to be decided", "shard"),
+        shards: to.gauge("kuzet_shards", "Shards of this process"),
+        shard_halted: to.gauges("kuzet_shard_halted", "Whether a shard must not decide: 0 or 1", "shard"),
+        transactions: to.counters("kuzet_transactions_total", "Transactions of Kafka, by result", &["result"]),
+        recoveries: to.counter("kuzet_recoveries_total", "Times that shards were restored from Kafka"),
+        recovery_seconds: to.add(Histogram::with_opts(
+            HistogramOpts::new("kuzet_recovery_seconds", "Time to restore shards").buckets(SECONDS.to_vec()),
+        )),
+        shared_pending_changes: to
+            .gauge("kuzet_shared_pending_changes", "Committed changes that the shared store has not taken yet"),
+        shown_shards: Mutex::default(),
     }
 }
 
@@ -132,17 +151,7 @@ impl Metrics {
                 "endpoint",
             ),
             sse_subscribers: to.gauge("kuzet_sse_subscribers", "Open streams of decisions"),
-            consumer_lag: to.gauges("kuzet_consumer_lag_records", "Records in Kafka that wait to be decided", "shard"),
-            shards: to.gauge("kuzet_shards", "Shards of this process"),
-            shard_halted: to.gauges("kuzet_shard_halted", "Whether a shard must not decide: 0 or 1", "shard"),
-            transactions: to.counters("kuzet_transactions_total", "Transactions of Kafka, by result", &["result"]),
-            recoveries: to.counter("kuzet_recoveries_total", "Times that shards were restored from Kafka"),
-            recovery_seconds: to.add(Histogram::with_opts(
-                HistogramOpts::new("kuzet_recovery_seconds", "Time to restore shards").buckets(SECONDS.to_vec()),
-            )),
-            shared_pending_changes: to
-                .gauge("kuzet_shared_pending_changes", "Committed changes that the shared store has not taken yet"),
-            shown_shards: Mutex::default(),
+            fleet: fleet(&to),
             ready: to.gauge("kuzet_ready", "Whether requests are taken: 0 or 1"),
             registry: to.0.clone(),
         }
@@ -160,7 +169,7 @@ impl Metrics {
             self.rule_reloads.with_label_values(&[result]).inc_by(0);
         }
         for result in TRANSACTION_RESULTS {
-            self.transactions.with_label_values(&[result]).inc_by(0);
+            self.fleet.transactions.with_label_values(&[result]).inc_by(0);
         }
         for stage in STAGES {
             // Making a histogram is enough for it to be shown.

@@ -50,7 +50,7 @@ fn value(key: &Key) -> Value {
         Kind::Count { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Bytes { .. } => json!({"type": "string", "pattern": "^[0-9]+([KMGT]i)?B$"}),
         Kind::Duration { .. } => json!({"type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$"}),
-        Kind::Address | Kind::Path | Kind::Name | Kind::Hosts => json!({"type": "string", "minLength": 1}),
+        Kind::Address | Kind::Path | Kind::Name | Kind::Hosts | Kind::Url => json!({"type": "string", "minLength": 1}),
         Kind::Word(words) => json!({"enum": words}),
     };
     schema["description"] = json!(description);

@@ -7,6 +7,7 @@
 //! state is read again from the topic ([`restore`]).
 
 mod outgoing;
+mod owed;
 mod restore;
 mod shard;
 pub mod verify;
@@ -16,6 +17,7 @@ pub mod worker;
 use std::time::Duration;
 
 use crate::adapters::kafka::KafkaSettings;
+use crate::adapters::redis::RedisSettings;
 use crate::engine::plan::Settings;
 use crate::operation::partition::Partitioner;
 
@@ -33,6 +35,8 @@ pub(crate) fn watchdog(patience: Duration, on_hang: OnHang) -> std::io::Result<W
 #[derive(Debug, Clone)]
 pub struct FleetSettings {
     pub kafka: KafkaSettings,
+    /// What the fleet shares; without it rules that need it follow their `on_missing`.
+    pub redis: Option<RedisSettings>,
     pub engine: Settings,
     /// How far after its arrival an operation may have occurred, in nanoseconds.
     pub future_skew_max: i64,
@@ -64,8 +68,8 @@ pub trait FleetObserver: Observer {
     fn recovered(&mut self, _took: Duration) {}
     /// This process now has these shards: number, whether it is halted, records that wait.
     fn shards(&mut self, _shards: &[(i32, bool, Option<u64>)]) {}
-    /// Changes wait for the shared store.
-    fn pending_shared(&mut self, _changes: usize) {}
+    /// So many changes wait for the shared store, and so many of its calls failed since it was first used.
+    fn shared(&mut self, _changes: usize, _errors: u64) {}
 }
 
 impl FleetObserver for super::Unobserved {}

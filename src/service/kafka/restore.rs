@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use crate::adapters::kafka::reader::Left;
 use crate::adapters::kafka::state::{BadState, Meta, StateImage, StateKey};
+use crate::adapters::store::block::unfold;
 use crate::adapters::store::{Position, StoreError};
 use crate::engine::plan::Settings;
+use crate::engine::shared::SharedChange;
+use crate::engine::stored::{JournalReader, Layout, Layouts};
 use crate::rules::program::RuleSet;
 
-use super::super::recovery::{StateSource, VisitGroup, VisitJournal, recover_state};
-use super::shard::{Restored, is_of_directory};
+use super::super::recovery::{Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
+use super::shard::{NOTE_TOMBSTONES, Restored, is_of_directory};
 
 fn unreadable(bad: BadState) -> StoreError {
     StoreError::Access { what: "read", source: Box::new(bad) }
@@ -135,6 +138,29 @@ pub(super) fn check(left: &Left, partitions: i32) -> Result<(Meta, i64), Halt> {
     Ok((meta, next))
 }
 
+/// Lists the changes that the shared store may lack: those of batches after the last one it acknowledged.
+fn owed(
+    state: &StateImage,
+    recovered: &Recovered,
+    acknowledged: u64,
+) -> Result<Vec<(u64, Vec<SharedChange>)>, StoreError> {
+    let failed = |number| move |source| StoreError::Record { what: "journal", number, source };
+    let mut layouts = Layouts::new(recovered.engine.plan());
+    for (id, bytes) in state.layouts()? {
+        let layout =
+            Layout::decode(&bytes).map_err(|source| StoreError::Record { what: "layout", number: id, source })?;
+        layouts.add(&layout);
+    }
+    let mut owed = Vec::new();
+    state.each_journal(acknowledged, &mut |batch, bytes| {
+        let raw = unfold(bytes).map_err(failed(batch))?;
+        let reader = JournalReader::new(&raw, &layouts).map_err(failed(batch))?;
+        owed.push((batch, reader.shared));
+        Ok(())
+    })?;
+    Ok(owed)
+}
+
 /// Makes a shard's state of what it left behind.
 pub(super) fn restore(
     number: i32,
@@ -147,7 +173,9 @@ pub(super) fn restore(
         // Windows are the shared store's.
         changes.retain(is_of_directory);
     });
-    let recovered = recovered.map_err(|error| {
+    let recovered =
+        recovered.and_then(|recovered| Ok((owed(&left.state, &recovered, meta.acknowledged_batch)?, recovered)));
+    let (owed, recovered) = recovered.map_err(|error| {
         let mut text = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(error) = source {
@@ -156,6 +184,11 @@ pub(super) fn restore(
         }
         Halt::Unreadable(text)
     })?;
+    let note = left.state.value(&StateKey::Note(NOTE_TOMBSTONES.to_owned()));
+    let note = note.map_err(|bad| Halt::Unreadable(bad.to_string()))?;
+    let tombstones = note.map(|(_, bytes)| postcard::from_bytes(&bytes)).transpose();
+    let tombstones = tombstones.map_err(|error| Halt::Unreadable(format!("the note of liftings: {error}")))?;
+    let tombstones = tombstones.unwrap_or_default();
     Ok(Restored {
         number,
         engine: recovered.engine,
@@ -166,6 +199,8 @@ pub(super) fn restore(
         young: recovered.young,
         journal_bytes: recovered.journal_bytes,
         keys: left.state.to_keys(),
+        tombstones,
+        owed,
     })
 }
 

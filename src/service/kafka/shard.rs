@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::adapters::kafka::consumer::Incoming;
 use crate::adapters::kafka::state::{Meta, StateKey, StateKeys, StateRecord};
 use crate::adapters::memory::MemoryStore;
+use crate::adapters::redis::gateway::{DirectoryUpdate, Restricted};
 use crate::adapters::store::block::fold;
 use crate::adapters::store::{Commit, Position};
 use crate::engine::Engine;
 use crate::engine::plan::{Plan, Settings};
-use crate::engine::shared::SharedChange;
+use crate::engine::shared::{Party, SharedChange};
 use crate::engine::stored::{Journal, Layout, Translation};
 use crate::geo::Geo;
 use crate::operation::Time;
+use crate::operation::time::DAY;
 use crate::pipeline::{Answer, Decided, Pipeline, Record, SharedStore};
 use crate::rules::program::RuleSet;
 
@@ -39,6 +43,9 @@ pub(super) struct Shard {
     /// The shared store has the changes of batches up to this one.
     pub(super) acknowledged_batch: u64,
     pub(super) shared_token: Option<String>,
+    /// Blocks that decisions of this shard lifted, whoever placed them, and until when that must be known.
+    pub(super) tombstones: Vec<Tombstone>,
+    notes_tombstones: bool,
     /// How many partitions the operations have.
     pub(super) partitions: i32,
     layout: Layout,
@@ -48,6 +55,14 @@ pub(super) struct Shard {
     /// Journals up to this batch are not needed for the shard's own state.
     forget: u64,
 }
+
+/// A block that was lifted: a store that lost its directory must not take it back in.
+pub(super) type Tombstone = (Party, Uuid, Time);
+
+/// The note with the [`Tombstone`]s.
+pub(super) const NOTE_TOMBSTONES: &str = "tombstones";
+/// So long a lifting is known of a block whose end is not: longer than blocks of addresses last.
+const TOMBSTONE_LIFE: i64 = 400 * DAY;
 
 /// What one batch of a shard puts into the transaction.
 pub(super) struct ShardBatch {
@@ -73,6 +88,9 @@ pub(super) struct Restored {
     pub(super) young: Vec<(u64, Time)>,
     pub(super) journal_bytes: u64,
     pub(super) keys: StateKeys,
+    pub(super) tombstones: Vec<Tombstone>,
+    /// Changes of committed batches that the shared store may lack, in their order, each with its batch.
+    pub(super) owed: Vec<(u64, Vec<SharedChange>)>,
 }
 
 impl Shard {
@@ -82,7 +100,19 @@ impl Shard {
         limits: crate::pipeline::Limits,
         journal_bytes_min: u64,
     ) -> Self {
-        let Restored { number, engine, own, meta, next_offset, newest, young, journal_bytes, keys } = restored;
+        let Restored {
+            number,
+            engine,
+            own,
+            meta,
+            next_offset,
+            newest,
+            young,
+            journal_bytes,
+            keys,
+            tombstones,
+            owed: _,
+        } = restored;
         let layout = Layout::of(engine.plan());
         Self {
             number,
@@ -96,6 +126,8 @@ impl Shard {
             keys,
             acknowledged_batch: meta.acknowledged_batch,
             shared_token: meta.shared_token,
+            tombstones,
+            notes_tombstones: false,
             partitions: limits.home.map_or(meta.partitions, |home| home.partitions),
             layout_id: layout.id(),
             layout,
@@ -117,6 +149,7 @@ impl Shard {
         let decided = self.pipeline.decide_with(&of_batch, Some(&mut journal));
         drop(of_batch);
         let own: Vec<SharedChange> = decided.shared.iter().filter(|change| is_of_directory(change)).cloned().collect();
+        self.bury(&own);
         self.own.enter(self.pipeline.engine.plan(), &own);
         let first_seq = self.position.seq + 1;
         let (mut decisions, mut rejected) = (Vec::with_capacity(records.len()), Vec::new());
@@ -149,6 +182,21 @@ impl Shard {
         ShardBatch { shard, records, decided, first_seq, decisions, rejected, state, next_offset }
     }
 
+    /// Notes the blocks that these changes lift.
+    fn bury(&mut self, changes: &[SharedChange]) {
+        let lifted = changes.iter().filter_map(|change| match change {
+            SharedChange::Lift { party, restriction } => Some((*party, *restriction)),
+            _ => None,
+        });
+        let now = self.newest.unwrap_or(Time::ACCEPTED_FROM);
+        let lifted: Vec<Tombstone> = lifted.map(|(party, id)| (party, id, now.plus(TOMBSTONE_LIFE))).collect();
+        if !lifted.is_empty() {
+            self.tombstones.retain(|(.., until)| *until > now);
+            self.tombstones.extend(lifted);
+            self.notes_tombstones = true;
+        }
+    }
+
     /// Lists what the state topic gets with a batch.
     fn state_records(&mut self, journal: Vec<u8>) -> Vec<StateRecord> {
         let mut commit = Commit { position: self.position, journal: Some(journal), ..Commit::default() };
@@ -159,6 +207,12 @@ impl Shard {
             let note = rules_note(self.pipeline.engine.plan(), &self.young);
             self.keys.put(&StateKey::Note(NOTE_RULES.to_owned()), batch, &note, &mut out);
             self.notes_rules = false;
+        }
+        if self.notes_tombstones {
+            // Writing to memory cannot fail, and no field has a serializer that refuses.
+            let note = postcard::to_stdvec(&self.tombstones).unwrap_or_default();
+            self.keys.put(&StateKey::Note(NOTE_TOMBSTONES.to_owned()), batch, &note, &mut out);
+            self.notes_tombstones = false;
         }
         let journal = commit.journal.unwrap_or_default();
         self.keys.put(&StateKey::Journal(batch), batch, &journal, &mut out);
@@ -173,6 +227,24 @@ impl Shard {
         self.keys.forget_journals(self.forget.min(self.acknowledged_batch), &mut out);
         self.keys.put(&StateKey::Meta, batch, &self.meta().encode(), &mut out);
         out
+    }
+
+    /// Lists what gateways read of this shard: restrictions of its wallets, and blocks of addresses.
+    pub(super) fn shown(&self) -> Vec<DirectoryUpdate> {
+        let by = (u32::try_from(self.number).unwrap_or(0), self.position.seq);
+        let mut shown = Vec::new();
+        for wallet in self.pipeline.engine.wallets().iter() {
+            let whom = || Restricted::Wallet(wallet.id.as_str().into());
+            let restrictions = wallet.restrictions().iter();
+            shown.extend(restrictions.map(|restriction| DirectoryUpdate::of_restriction(whom(), restriction, by)));
+        }
+        for (party, blocks) in self.own.blocks() {
+            if let Party::Address(address) = party {
+                let whom = || Restricted::Ip(address.to_string().into());
+                shown.extend(blocks.iter().map(|block| DirectoryUpdate::of_restriction(whom(), block, by)));
+            }
+        }
+        shown
     }
 
     fn meta(&self) -> Meta {

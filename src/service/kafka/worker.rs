@@ -17,19 +17,21 @@ use crate::adapters::kafka::Failure;
 use crate::adapters::kafka::consumer::{Change, Incoming, Member, Polled};
 use crate::adapters::kafka::producer::{Outgoing, Transactions};
 use crate::adapters::kafka::reader::Reader;
+use crate::adapters::redis::gateway::updates_of;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::partition::Home;
-use crate::pipeline::{Answer, Limits, NoShared, Stages};
+use crate::pipeline::{Answer, Limits, Stages};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::super::book::Book;
 use super::super::views::WalletView;
 use super::super::worker::CommittedBatch;
 use super::super::{Job, Shown, Unavailable, read, write};
+use super::owed::Ledger;
 use super::restore::{Halt, restore};
-use super::shard::{Shard, ShardBatch, Shared};
+use super::shard::{Shard, ShardBatch};
 use super::watchdog::Watchdog;
 use super::{Ended, FleetObserver, FleetSettings};
 
@@ -61,7 +63,7 @@ pub(crate) struct FleetWorker {
     settings: FleetSettings,
     rules: Arc<RuleSet>,
     geo: Arc<Geo>,
-    shared: Shared,
+    ledger: Ledger,
     outlets: FleetOutlets,
     watchdog: Watchdog,
     member: Member,
@@ -103,12 +105,14 @@ impl FleetWorker {
         watchdog: Watchdog,
     ) -> Result<Self, Failure> {
         let member = Member::join(&settings.kafka)?;
+        let ledger = Ledger::new(settings.redis.clone())
+            .map_err(|error| Failure::Setting { name: "of Redis".to_owned(), reason: error.to_string() })?;
         let source = format!("/kuzet/{}", settings.kafka.group);
         Ok(Self {
             settings,
             rules,
             geo: Arc::new(geo),
-            shared: Arc::new(NoShared),
+            ledger,
             outlets,
             watchdog,
             member,
@@ -293,6 +297,8 @@ impl FleetWorker {
             }
         }
         if is_changed {
+            let shards = &self.shards;
+            self.ledger.keep(|shard| shards.contains_key(&shard));
             self.show_book();
         }
     }
@@ -351,23 +357,35 @@ impl FleetWorker {
         let left = reader.read(missing)?;
         failpoint::reached("restore-read");
         let (mut records, mut wallets) = (0, 0);
+        let mut all = Vec::with_capacity(left.len());
         for (number, left) in &left {
             records += left.state.records_read();
             match restore(*number, left, (&self.rules, self.settings.engine), self.partitions) {
-                Ok(restored) => {
-                    let home = Home {
-                        partition: *number,
-                        partitions: self.partitions,
-                        partitioner: self.settings.partitioner,
-                    };
-                    let limits = Limits { future_skew_max: self.settings.future_skew_max, home: Some(home) };
-                    let parts = (Arc::clone(&self.shared), Arc::clone(&self.geo));
-                    let shard = Shard::new(restored, parts, limits, self.settings.journal_bytes_min);
-                    wallets += shard.pipeline.engine.wallets().len();
-                    self.shards.insert(*number, shard);
-                }
+                Ok(restored) => all.push(restored),
                 Err(halt) => self.halt(*number, halt),
             }
+        }
+        let tokens = all.iter().map(|restored| (restored.meta.shared_token.as_deref(), restored.meta.batch));
+        let (shared, is_new) = self.ledger.store_for(tokens);
+        if is_new {
+            self.shards.values_mut().for_each(|shard| shard.pipeline.store = Arc::clone(&shared));
+        }
+        for mut restored in all {
+            let partitions = self.partitions;
+            let home = Home { partition: restored.number, partitions, partitioner: self.settings.partitioner };
+            let limits = Limits { future_skew_max: self.settings.future_skew_max, home: Some(home) };
+            let owed = std::mem::take(&mut restored.owed);
+            let parts = (Arc::clone(&shared), Arc::clone(&self.geo));
+            let shard = Shard::new(restored, parts, limits, self.settings.journal_bytes_min);
+            wallets += shard.pipeline.engine.wallets().len();
+            self.ledger.keep(|number| number != shard.number);
+            // Gateways may have missed what was placed by the last batches.
+            let shown = if owed.is_empty() { Vec::new() } else { shard.shown() };
+            for (batch, changes) in owed {
+                self.ledger.add(&shard, batch, changes, Vec::new());
+            }
+            self.ledger.add(&shard, shard.position.batch, Vec::new(), shown);
+            self.shards.insert(shard.number, shard);
         }
         let took = begun.elapsed();
         self.outlets.observer.recovered(took);
@@ -441,6 +459,8 @@ impl FleetWorker {
 
     /// Decides what was collected and commits it in one transaction.
     fn decide(&mut self) -> Result<(), Failure> {
+        // What is owed goes before what is read.
+        self.settle();
         let collected = std::mem::take(&mut self.collected);
         self.count = 0;
         let mut batches = Vec::with_capacity(collected.len());
@@ -456,8 +476,9 @@ impl FleetWorker {
         let committed_in = begun.elapsed();
         failpoint::reached("committed");
         for batch in &batches {
-            self.acknowledge(batch);
+            self.owe(batch);
         }
+        self.settle();
         self.show(&batches);
         self.observe(&batches, committed_in);
         failpoint::reached("shown");
@@ -502,12 +523,24 @@ impl FleetWorker {
         self.watchdog.watch("commit a transaction", || session.commit())
     }
 
-    /// Makes the shared part of a committed batch count.
-    fn acknowledge(&mut self, batch: &ShardBatch) {
-        let Some(shard) = self.shards.get_mut(&batch.shard) else { return };
-        if shard.pipeline.committed(&batch.decided).is_ok() {
-            shard.acknowledged_batch = shard.position.batch;
+    /// Notes the shared part of a committed batch.
+    fn owe(&mut self, batch: &ShardBatch) {
+        let Some(shard) = self.shards.get(&batch.shard) else { return };
+        let number = u32::try_from(batch.shard).unwrap_or(0);
+        let decisions = batch.decided.answers.iter().filter_map(decision_of);
+        let updates = (batch.first_seq..).zip(decisions).flat_map(|(seq, found)| updates_of(found, number, seq));
+        self.ledger.add(shard, shard.position.batch, batch.decided.shared.clone(), updates.collect());
+    }
+
+    /// Gives the shared store what it is owed.
+    fn settle(&mut self) {
+        self.ledger.settle(self.shards.values());
+        for shard in self.shards.values_mut() {
+            shard.acknowledged_batch = self.ledger.acknowledged(shard);
+            shard.shared_token = self.ledger.token().map(str::to_owned);
         }
+        let (changes, errors) = self.ledger.figures();
+        self.outlets.observer.shared(changes, errors);
     }
 
     /// Lets readers see what is committed.

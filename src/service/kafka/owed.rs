@@ -1,0 +1,156 @@
+//! What the shared store of a fleet is owed: changes of committed batches, until it has taken them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use crate::adapters::redis::gateway::DirectoryUpdate;
+use crate::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore, SettingsError};
+use crate::engine::plan::Plan;
+use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
+use crate::pipeline::{NoShared, SharedStore as _, SharedStoreError};
+
+use super::shard::{Shard, Shared};
+
+/// The shared part of one committed batch.
+struct Debt {
+    shard: i32,
+    batch: u64,
+    /// The changes name windows by their place in this plan.
+    plan: Arc<Plan>,
+    changes: Vec<SharedChange>,
+    updates: Vec<DirectoryUpdate>,
+}
+
+/// The shared store, and what it is owed in the order of commits.
+pub(super) struct Ledger {
+    settings: Option<RedisSettings>,
+    redis: Option<Arc<RedisStore>>,
+    /// The token that the present store was made with or has told since.
+    token: Option<String>,
+    debts: VecDeque<Debt>,
+    /// A call failed since everything was last taken.
+    is_behind: bool,
+}
+
+impl Ledger {
+    /// Makes a ledger for a server, or for none.
+    ///
+    /// # Errors
+    /// The settings cannot be used.
+    pub(super) fn new(settings: Option<RedisSettings>) -> Result<Self, SettingsError> {
+        if let Some(settings) = &settings {
+            RedisStore::new(settings, None)?;
+        }
+        Ok(Self { settings, redis: None, token: None, debts: VecDeque::new(), is_behind: false })
+    }
+
+    /// Returns the store for shards that come with these tokens and positions. Where their state was not
+    /// given to the server under one token, a new store asks for a rebuild.
+    pub(super) fn store_for<'t>(&mut self, shards: impl Iterator<Item = (Option<&'t str>, u64)>) -> (Shared, bool) {
+        let Some(settings) = &self.settings else { return (Arc::new(NoShared), false) };
+        let mut tokens: Vec<Option<&str>> = shards.filter(|(_, batch)| *batch > 0).map(|(token, _)| token).collect();
+        tokens.dedup();
+        let is_fit = tokens.iter().all(|token| token.is_some() && *token == self.token.as_deref());
+        if let (Some(redis), true) = (&self.redis, is_fit) {
+            return (Arc::clone(redis) as Shared, false);
+        }
+        let token = match (&self.redis, tokens.as_slice()) {
+            (None, [Some(token)]) => Some((*token).to_owned()),
+            _ => None,
+        };
+        match RedisStore::new(settings, token.clone()) {
+            Ok(store) => {
+                let store = Arc::new(store);
+                (self.token, self.is_behind) = (token, true);
+                self.redis = Some(Arc::clone(&store));
+                (store, true)
+            }
+            // The settings could be used when the service began; a file of certificates may be gone since.
+            Err(error) => {
+                warn!(%error, "the shared store cannot be used");
+                (Arc::new(NoShared), true)
+            }
+        }
+    }
+
+    /// Notes what a committed batch changes.
+    pub(super) fn add(&mut self, shard: &Shard, batch: u64, changes: Vec<SharedChange>, updates: Vec<DirectoryUpdate>) {
+        let plan = Arc::clone(shard.pipeline.engine.plan());
+        if self.settings.is_some() && !(changes.is_empty() && updates.is_empty()) {
+            self.debts.push_back(Debt { shard: shard.number, batch, plan, changes, updates });
+        }
+    }
+
+    /// Forgets what is owed of shards that are not this process's any more: whoever restores them repeats it.
+    pub(super) fn keep(&mut self, is_ours: impl Fn(i32) -> bool) {
+        self.debts.retain(|debt| is_ours(debt.shard));
+    }
+
+    /// Returns the last batch of a shard that the store has taken with all before it.
+    pub(super) fn acknowledged(&self, shard: &Shard) -> u64 {
+        let first = self.debts.iter().find(|debt| debt.shard == shard.number);
+        first.map_or(shard.position.batch, |debt| debt.batch - 1)
+    }
+
+    /// Returns how many changes are owed, and how many calls failed so far.
+    pub(super) fn figures(&self) -> (usize, u64) {
+        let changes = self.debts.iter().map(|debt| debt.changes.len() + debt.updates.len()).sum();
+        (changes, self.redis.as_ref().map_or(0, |redis| redis.errors()))
+    }
+
+    /// Returns the token under which the server holds what it was given, if it does.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Gives the store what it is owed, and all that these shards hold where it lost something. What it does
+    /// not take is given again the next time.
+    pub(super) fn settle<'s>(&mut self, shards: impl Iterator<Item = &'s Shard> + Clone) {
+        let Some(redis) = self.redis.clone() else { return };
+        if let Err(error) = self.give(&redis, shards) {
+            if !self.is_behind {
+                warn!(%error, owed = self.debts.len(), "the shared store does not take changes; they are kept");
+            }
+            self.is_behind = true;
+        } else if self.is_behind {
+            self.is_behind = false;
+            redis.caught_up();
+        }
+        if let Epoch::Current { token } = redis.epoch() {
+            self.token = Some(token);
+        }
+    }
+
+    fn give<'s>(
+        &mut self,
+        redis: &RedisStore,
+        shards: impl Iterator<Item = &'s Shard> + Clone,
+    ) -> Result<(), SharedStoreError> {
+        while let Some(debt) = self.debts.front() {
+            redis.apply(&debt.plan, &debt.changes)?;
+            redis.publish(&debt.updates)?;
+            self.debts.pop_front();
+        }
+        let Some(plan) = shards.clone().next().map(|shard| Arc::clone(shard.pipeline.engine.plan())) else {
+            return Ok(());
+        };
+        if redis.epoch() == Epoch::Unknown {
+            // Asks for nothing but the sentinel.
+            redis.fetch(&plan, &SharedRequest::default(), &mut SharedView::default());
+        }
+        if redis.epoch() == Epoch::RebuildDue {
+            let mut rebuild = Rebuild::default();
+            for shard in shards {
+                rebuild.blocks.extend(shard.own.blocks());
+                rebuild.tombstones.extend(shard.tombstones.iter().map(|(party, id, _)| (*party, *id)));
+                rebuild.newest = rebuild.newest.max(shard.newest);
+                rebuild.shown.extend(shard.shown());
+            }
+            redis.rebuild(&plan, &rebuild)?;
+            info!(blocks = rebuild.blocks.len(), "the shared store was given its blocks");
+        }
+        Ok(())
+    }
+}
