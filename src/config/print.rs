@@ -13,13 +13,20 @@ use crate::rules::diagnostic::render::line_and_column;
 
 /// Where the values of a configuration came from. Two configurations that say the same are equal,
 /// wherever their values stood; so all origins are.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Origins {
     path: String,
     text: String,
     /// By key; the others are defaults.
     keys: BTreeMap<&'static str, String>,
     tokens: Vec<String>,
+}
+
+/// Leaves out the file's text, which may hold a password.
+impl std::fmt::Debug for Origins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origins").field("path", &self.path).field("keys", &self.keys).finish_non_exhaustive()
+    }
 }
 
 impl PartialEq for Origins {

@@ -193,7 +193,15 @@ pub(crate) fn lag(cluster: &Cluster, topics: &Topics) -> i64 {
     let name = topics.name("operations");
     let mut list = TopicPartitionList::new();
     list.add_partition_range(&name, 0, topics.partitions - 1);
-    let committed = consumer.committed_offsets(list, WAIT).expect("offsets");
+    let begun = Instant::now();
+    // The group has no coordinator before its first member.
+    let committed = loop {
+        match consumer.committed_offsets(list.clone(), WAIT) {
+            Ok(committed) => break committed,
+            Err(error) => assert!(begun.elapsed() < WAIT, "no offsets: {error}"),
+        }
+        std::thread::sleep(PACE);
+    };
     let lag = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
         let (low, end) = consumer.fetch_watermarks(&name, element.partition(), WAIT).expect("watermarks");
         end - if let Offset::Offset(offset) = element.offset() { offset } else { low }
