@@ -77,6 +77,22 @@ fn masked(text: &str) -> String {
         rest = &body[length..];
     }
     out.push_str(rest);
+    masked_urls(&out)
+}
+
+/// Replaces what stands before the host of a URL, user and password, by as many `*`.
+fn masked_urls(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://") {
+        let (before, after) = rest.split_at(start + 3);
+        out.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || c == '"' || c == '\'').unwrap_or(after.len());
+        let secret = after[..end].rfind('@').unwrap_or(0);
+        out.push_str(&"*".repeat(secret));
+        rest = &after[secret..];
+    }
+    out.push_str(rest);
     out
 }
 

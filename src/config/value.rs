@@ -157,7 +157,7 @@ pub(crate) fn accepted(kind: &Kind) -> String {
         Kind::Name => String::from("1 to 249 Latin letters, digits, `.`, `_` and `-`"),
         Kind::Hosts => String::from("hosts with ports, separated by commas, such as \"kafka-1:9092,kafka-2:9092\""),
         Kind::Url => {
-            String::from("a URL such as \"redis://user:password@host:6379\", \"rediss://\" or \"unix:///path\"")
+            String::from("a URL such as \"redis://host:6379\", \"rediss://\" or \"unix:///path\"")
         }
         Kind::Word(words) => {
             let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();

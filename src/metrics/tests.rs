@@ -28,11 +28,15 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_oldest_waiting_operation_seconds", "gauge", &[]),
     ("kuzet_operations_total", "counter", &["type"]),
     ("kuzet_ready", "gauge", &[]),
+    ("kuzet_recoveries_total", "counter", &[]),
+    ("kuzet_recovery_seconds", "histogram", &[]),
     ("kuzet_rejected_total", "counter", &["code"]),
     ("kuzet_restrictions_active", "gauge", &["kind"]),
     ("kuzet_rule_reloads_total", "counter", &["result"]),
     ("kuzet_rules_last_load_successful", "gauge", &[]),
     ("kuzet_ruleset_info", "gauge", &["ruleset"]),
+    ("kuzet_shards", "gauge", &[]),
+    ("kuzet_shared_pending_changes", "gauge", &[]),
     ("kuzet_shared_store_errors_total", "counter", &[]),
     ("kuzet_shared_windows", "gauge", &[]),
     ("kuzet_sse_subscribers", "gauge", &[]),
@@ -42,6 +46,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_state_wallets", "gauge", &[]),
     ("kuzet_store_bytes", "gauge", &[]),
     ("kuzet_store_free_bytes", "gauge", &[]),
+    ("kuzet_transactions_total", "counter", &["result"]),
     ("kuzet_unknown_fields_total", "counter", &[]),
 ];
 
