@@ -151,7 +151,7 @@ impl Metrics {
                 "endpoint",
             ),
             sse_subscribers: to.gauge("kuzet_sse_subscribers", "Open streams of decisions"),
-            fleet: fleet(&to),
+            fleet: fleet(to),
             ready: to.gauge("kuzet_ready", "Whether requests are taken: 0 or 1"),
             registry: to.0.clone(),
         }
