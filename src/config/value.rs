@@ -156,9 +156,7 @@ pub(crate) fn accepted(kind: &Kind) -> String {
         Kind::Path => String::from("a path, absolute or from the folder kuzet is started in"),
         Kind::Name => String::from("1 to 249 Latin letters, digits, `.`, `_` and `-`"),
         Kind::Hosts => String::from("hosts with ports, separated by commas, such as \"kafka-1:9092,kafka-2:9092\""),
-        Kind::Url => {
-            String::from("a URL such as \"redis://host:6379\", \"rediss://\" or \"unix:///path\"")
-        }
+        Kind::Url => String::from("a URL such as \"redis://host:6379\", \"rediss://\" or \"unix:///path\""),
         Kind::Word(words) => {
             let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
             let (last, others) =
