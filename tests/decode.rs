@@ -216,7 +216,7 @@ fn later_rejections_say_what_was_found() {
     assert_eq!(
         error_json(&Rejection::wrong_partition(3, 5, "murmur2")),
         json!({"code": "wrong_partition", "field": "wallet_id", "message":
-            "found in partition 3, but only partition 5 is accepted for this wallet_id"})
+            "found in partition 3, but only partition 5 is accepted for this wallet_id (`kafka.partitioner` says how the producers partition: murmur2)"})
     );
     assert_eq!(
         error_json(&Rejection::conflicting_duplicate("a")),

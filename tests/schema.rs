@@ -139,7 +139,7 @@ fn a_configuration_has_a_form() {
         "token": [{"name": "ledger", "hash": hash, "roles": ["ledger", "metrics"]}], "log": {"level": "warn"}});
     assert!(schema.is_valid(&config), "{:?}", schema.iter_errors(&config).next());
     for (path, value) in [
-        ("/source", json!("kafka")),
+        ("/source", json!("kafak")),
         ("/rules/watch", json!("true")),
         ("/store/batch_max", json!(0)),
         ("/store/cache_bytes", json!("1GB")),
