@@ -13,4 +13,3 @@ pub mod kcat;
 pub mod memory;
 pub mod redis;
 pub mod store;
-pub mod topic;

@@ -163,6 +163,18 @@ pub(crate) enum Job {
     Stop,
 }
 
+impl Job {
+    /// Tells a caller why not; whoever asked may have gone.
+    pub(crate) fn refuse(self, unavailable: &Unavailable) {
+        match self {
+            Self::Submit(submission) => drop(submission.reply.send(Err(unavailable.clone()))),
+            Self::Wallet { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+            Self::Rules { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+            Self::Geo { .. } | Self::Stop => {}
+        }
+    }
+}
+
 /// What the worker shows.
 #[derive(Debug)]
 pub(crate) struct Shown {

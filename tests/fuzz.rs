@@ -7,6 +7,8 @@
 #[path = "http/client.rs"]
 #[expect(dead_code, reason = "these tests need the raw part only")]
 mod client;
+#[path = "support/random.rs"]
+mod random;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -17,22 +19,9 @@ use client::{raw, request};
 use kuzet::app::serve::Running;
 use kuzet::config;
 use kuzet::operation::decode;
+use random::Random;
 
-/// SplitMix64: the same seed gives the same cases.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end.max(1) as u64).expect("a small number")
-    }
-
+impl Random {
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
@@ -69,11 +58,11 @@ impl Drop for Server {
 }
 
 /// Runs cases until enough; a case returns what it saw, for the count.
-fn run(name: &str, mut case: impl FnMut(&mut Rng) -> String) {
+fn run(name: &str, mut case: impl FnMut(&mut Random) -> String) {
     let seed = number("KUZET_SEED").unwrap_or(1);
     let cases = number("KUZET_FUZZ_CASES").unwrap_or(1_500);
     let until = number("KUZET_FUZZ_SECONDS").map(|seconds| Instant::now() + Duration::from_secs(seconds));
-    let (mut rng, mut seen, mut count) = (Rng(seed), BTreeMap::<String, u64>::new(), 0_u64);
+    let (mut rng, mut seen, mut count) = (Random(seed), BTreeMap::<String, u64>::new(), 0_u64);
     while until.map_or(count < cases, |until| Instant::now() < until) {
         *seen.entry(case(&mut rng)).or_default() += 1;
         count += 1;
@@ -157,7 +146,7 @@ const PIECES: &[&str] = &[
 ];
 
 /// Changes a text a few times: pieces in, bytes out, bytes changed, parts repeated, cut short.
-fn damage(rng: &mut Rng, text: &str) -> Vec<u8> {
+fn damage(rng: &mut Random, text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..=rng.below(3) {
         let at = rng.below(bytes.len() + 1);

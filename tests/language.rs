@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 #[path = "language/naive.rs"]
 mod naive;
+#[path = "support/random.rs"]
+mod random;
 
 const MRP: &str = "mrp:\n  - {from: 2020-01-01, value: 2651 KZT}\n  - {from: 2026-01-01, value: 4325 KZT}\n";
 const LISTS: &str = "lists:\n  blocked_nets: {type: cidr, file: nets.csv}\n  shops: {type: text, file: shops.csv}\n";

@@ -6,6 +6,8 @@ mod books;
 #[path = "kafka/cluster.rs"]
 #[expect(dead_code, reason = "nothing is killed here")]
 mod cluster;
+#[path = "support/decide.rs"]
+mod decide;
 #[path = "kafka/decided.rs"]
 mod decided;
 #[path = "ledger/faults.rs"]

@@ -19,6 +19,8 @@ mod ledger;
 mod naive;
 #[path = "model/op.rs"]
 mod op;
+#[path = "support/random.rs"]
+mod random;
 #[path = "model/standin.rs"]
 mod standin;
 #[path = "model/streams.rs"]
@@ -183,7 +185,7 @@ fn shuffles_flag_the_same_wallets(engine: Engine) {
     for seed in first..first + SHUFFLES {
         let ops = streams::money_only(seed);
         let run = |ops: Vec<op::Op>| {
-            let stream = Stream::new(ops, &mut streams::Rng::new(seed));
+            let stream = Stream::new(ops, &mut random::Random(seed));
             flagged(&engine(&stream.lines, &geo, None))
         };
         let in_order = run(ops.clone());

@@ -16,16 +16,19 @@ use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
 use kuzet::pipeline::{Answer, Limits, Pipeline, Record, SharedStore};
 use kuzet::simulate::{DEFAULT_START, Parameters, Simulation};
 
+#[path = "redis/changes.rs"]
+mod changes;
 #[path = "redis/faults.rs"]
 mod faults;
 #[path = "redis/gateway.rs"]
 mod gateway;
-#[path = "redis/random.rs"]
+#[path = "support/random.rs"]
 mod random;
 #[path = "redis/server.rs"]
 mod server;
 
-use random::{Changes, Random, answers, blocks, keys, parties};
+use changes::{Changes, answers, blocks, keys, parties};
+use random::Random;
 use server::Server;
 
 /// A store whose server holds the state of a caller that has decided nothing yet.
@@ -113,7 +116,7 @@ fn assert_bounded(settings: &RedisSettings, plan: &Plan, memory: &MemoryStore, s
 
 #[test]
 fn redis_answers_as_the_store_of_one_process_whatever_is_repeated() {
-    let (server, plan) = (Server::start(), random::plan());
+    let (server, plan) = (Server::start(), changes::plan());
     assert_eq!(keys(&plan).len() % 3, 0);
     assert!(keys(&plan).len() >= 3 * 12, "every condition has a shared window");
     let mut unforeseen = [0; 8];

@@ -117,10 +117,10 @@ fn memory_does_not_grow_with_the_number_of_operations() {
 #[test]
 fn every_labelled_operation_fires_and_no_near_miss_does() {
     let parameters = parameters(100_000, 1);
-    let decisions: BTreeMap<String, Value> = decide::decide_all(&write(parameters))
-        .into_iter()
-        .map(|decision| (decision["op_id"].as_str().unwrap().to_owned(), decision))
-        .collect();
+    let mut decisions: BTreeMap<String, Value> = BTreeMap::new();
+    decide::decide_each(&write(parameters), |decision, line| {
+        decisions.insert(decision.op_id.to_string(), serde_json::from_slice(&line).unwrap());
+    });
     let mut wrong = Vec::new();
     let mut checked = 0;
     for label in Simulation::new(parameters).unwrap().labels() {

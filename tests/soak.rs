@@ -18,6 +18,8 @@ mod power;
 mod private;
 #[path = "soak/process.rs"]
 mod process;
+#[path = "support/random.rs"]
+mod random;
 #[path = "soak/traffic.rs"]
 mod traffic;
 #[path = "soak/truth.rs"]
@@ -37,7 +39,8 @@ use serde_json::value::RawValue;
 
 use http::Client;
 use process::{Log, Moment, Phase, Served};
-use traffic::{Customer, Random};
+use random::Random;
+use traffic::Customer;
 
 const CLIENTS: u64 = 4;
 /// Kills of one store; after them everything in it is checked and the next one begins.

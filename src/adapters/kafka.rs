@@ -7,6 +7,7 @@ pub mod consumer;
 pub mod producer;
 pub mod reader;
 pub mod state;
+pub mod topic;
 pub mod topics;
 
 use std::fmt;
@@ -87,6 +88,15 @@ impl Failure {
         let is_fenced = matches!(code, Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch));
         let is_unknown = matches!(code, Some(Code::OperationTimedOut | Code::RequestTimedOut));
         Self::Kafka { what: what.into(), reason, is_fenced, is_unknown }
+    }
+
+    /// Returns why, without what was to be done.
+    #[must_use]
+    pub fn reason(self) -> String {
+        match self {
+            Self::Setting { reason, .. } | Self::Kafka { reason, .. } => reason,
+            Self::Silent { waited, .. } => format!("no answer within {waited:?}"),
+        }
     }
 
     /// Tells whether another process took over the name of this one.

@@ -10,8 +10,9 @@ use clap::Args;
 
 use super::exit::{self, UsageError};
 use crate::adapters::files::{LINE_BYTES_MAX, RecordReader};
+use crate::adapters::kafka::read_properties;
+use crate::adapters::kafka::topic::TopicReader;
 use crate::adapters::kcat;
-use crate::adapters::topic::TopicReader;
 use crate::ledger::{Beginning, Checker, Finding, Place, Record, Totals};
 use crate::operation::decision::CommandKind;
 
@@ -63,22 +64,19 @@ pub fn run(arguments: &LedgerCheckArguments, out: &mut impl Write) -> anyhow::Re
 }
 
 fn settings(given: &[String]) -> anyhow::Result<Vec<(String, String)>> {
-    let pair = |text: &str| text.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()));
     let mut settings = Vec::new();
     for argument in given {
-        if let Some(pair) = pair(argument) {
-            settings.push(pair);
+        // A file's name may hold a "=" as well; then it is named by a path that begins with "./".
+        if let Some((name, value)) = argument.split_once('=').filter(|(name, _)| !name.contains('/')) {
+            settings.push((name.trim().to_owned(), value.trim().to_owned()));
             continue;
         }
         let text = fs::read_to_string(argument).map_err(|error| {
             UsageError(format!("--command-config {argument} is neither key=value nor a file: {error}"))
         })?;
-        let is_setting = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| is_setting(line)) {
-            // The line may hold a password: it is not shown.
-            let wrong = || UsageError(format!("{argument}:{}: found no =, a line is key=value", index + 1));
-            settings.push(pair(line).ok_or_else(wrong)?);
-        }
+        // The line may hold a password: it is not shown.
+        let wrong = |line| UsageError(format!("{argument}:{line}: found no =, a line is key=value"));
+        settings.extend(read_properties(&text).map_err(wrong)?);
     }
     Ok(settings)
 }

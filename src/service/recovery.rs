@@ -234,6 +234,14 @@ pub struct RulesNote {
     pub young: Vec<(u64, Time)>,
 }
 
+impl RulesNote {
+    /// Returns what there is to note of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan, young: Vec<(u64, Time)>) -> Self {
+        Self { states: plan.aggregates.iter().map(|aggregate| aggregate.state_id).collect(), young }
+    }
+}
+
 /// Finds the windows that the store has not fed for their length.
 fn young_windows(source: &impl StateSource, plan: &Plan, newest: Option<Time>) -> Result<Vec<(u64, Time)>, StoreError> {
     let Some(bytes) = source.note(NOTE_RULES)? else { return Ok(Vec::new()) };
@@ -268,7 +276,6 @@ pub fn young_after(plan: &Plan, before: &RulesNote, newest: Option<Time>) -> Vec
 /// What is to be noted of a plan.
 #[must_use]
 pub fn rules_note(plan: &Plan, young: &[(u64, Time)]) -> Vec<u8> {
-    let states = plan.aggregates.iter().map(|aggregate| aggregate.state_id).collect();
-    let note = postcard::to_stdvec(&RulesNote { states, young: young.to_vec() }).unwrap_or_default();
+    let note = postcard::to_stdvec(&RulesNote::of(plan, young.to_vec())).unwrap_or_default();
     fold(&note, Time::from_nanos(0))
 }

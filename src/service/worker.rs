@@ -191,7 +191,7 @@ impl Worker {
     /// log of operations where it goes back far enough. Returns whether any was.
     fn switch(&mut self, rules: &Arc<RuleSet>, at: Time) -> bool {
         let engine = &mut self.pipeline.engine;
-        let before = RulesNote { states: states_of(engine.plan()), young: std::mem::take(&mut self.young) };
+        let before = RulesNote::of(engine.plan(), std::mem::take(&mut self.young));
         let previous = Arc::clone(&engine.plan().rules);
         let plan = Plan::new(Arc::clone(rules), self.settings.engine);
         self.young = young_after(&plan, &before, self.newest);
@@ -464,17 +464,13 @@ fn unavailable(error: &StoreError) -> Unavailable {
     Unavailable::Store(text)
 }
 
-fn states_of(plan: &Plan) -> Vec<u64> {
-    plan.aggregates.iter().map(|aggregate| aggregate.state_id).collect()
-}
-
 /// Refuses what comes in while nothing can be decided.
 fn wait_and_refuse(queue: &mut mpsc::Receiver<Job>, unavailable: &Unavailable) -> ControlFlow<()> {
     let until = Instant::now() + RETRY_AFTER;
     while Instant::now() < until {
         match queue.try_recv() {
             Ok(Job::Stop) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
-            Ok(job) => refuse(job, unavailable),
+            Ok(job) => job.refuse(unavailable),
             Err(TryRecvError::Empty) => std::thread::sleep(Duration::from_millis(10)),
         }
     }
@@ -484,16 +480,6 @@ fn wait_and_refuse(queue: &mut mpsc::Receiver<Job>, unavailable: &Unavailable) -
 fn refuse_all(queue: &mut mpsc::Receiver<Job>, unavailable: &Unavailable) {
     queue.close();
     while let Ok(job) = queue.try_recv() {
-        refuse(job, unavailable);
-    }
-}
-
-/// Tells a caller why not; whoever asked may have gone.
-fn refuse(job: Job, unavailable: &Unavailable) {
-    match job {
-        Job::Submit(submission) => drop(submission.reply.send(Err(unavailable.clone()))),
-        Job::Wallet { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
-        Job::Rules { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
-        Job::Geo { .. } | Job::Stop => {}
+        job.refuse(unavailable);
     }
 }

@@ -1,17 +1,14 @@
 //! Decisions of the engine as records of the topic, in shards, and their way into a real Kafka.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kuzet::adapters::folders::Folder;
-use kuzet::app;
-use kuzet::pipeline::{Answer, Record};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::decide::decide_each;
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -34,29 +31,15 @@ impl Decided {
 /// Decides operations with the shipped rules and puts the decisions on `shards` shards by their wallets,
 /// numbered from 1 in each; a shard lies in the partition of its number.
 pub(crate) fn decide(operations: &[u8], shards: i32) -> Vec<Decided> {
-    let folder = |name: &str| Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
-    let rules = app::load_rules(&folder("rules")).expect("the shipped rules load");
-    let mut pipeline = app::pipeline(rules, app::load_geo(&folder("geoip")).expect("the databases load"));
-    let lines: Vec<&[u8]> = operations.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
     let mut numbers: HashMap<i32, u64> = HashMap::new();
     let mut records = Vec::new();
-    for batch in lines.chunks(500) {
-        let batch: Vec<Record<'_>> = batch.iter().map(|bytes| Record { bytes, arrived_at: None }).collect();
-        let decided = pipeline.decide(&batch);
-        pipeline.committed(&decided).expect("state in this process");
-        for (answer, record) in decided.answers.iter().zip(&batch) {
-            let Answer::Decided(decision) = answer else {
-                panic!("{answer:?} to {}", String::from_utf8_lossy(record.bytes));
-            };
-            let mut value = Vec::new();
-            decision.encode(&mut value);
-            let sum: u32 = decision.wallet_id.bytes().map(u32::from).sum();
-            let shard = i32::try_from(sum).expect("a short id") % shards;
-            let number = numbers.entry(shard).or_default();
-            *number += 1;
-            records.push(enveloped(value, shard, *number));
-        }
-    }
+    decide_each(operations, |decision, value| {
+        let sum: u32 = decision.wallet_id.bytes().map(u32::from).sum();
+        let shard = i32::try_from(sum).expect("a short id") % shards;
+        let number = numbers.entry(shard).or_default();
+        *number += 1;
+        records.push(enveloped(value, shard, *number));
+    });
     records
 }
 

@@ -2,23 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::random::Random;
 use super::{NOON, SECOND, decide, payment, pipeline, rule};
 use kuzet::operation::Time;
 
 const LATENESS: i64 = 600;
-
-/// splitmix64: small, seeded, printed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (word ^ (word >> 31)) % limit
-    }
-}
 
 #[derive(Clone)]
 struct Seen {
@@ -139,13 +127,13 @@ fn stream(seed: u64, count: usize, wallets: u64) {
         let steps: [i64; 8] = [0, 0, 1, 20, 59, 60, 61, 299];
         newest += steps[usize::try_from(random.below(8)).expect("small")];
         // Late within what is allowed, against the newest of all: for each wallet it is no later.
-        let late = if random.below(4) == 0 { i64::try_from(random.below(590)).expect("small") } else { 0 };
+        let late = if random.below(4) == 0 { random.below(590_i64) } else { 0 };
         let entry = Seen {
             id: format!("op-{number}"),
             wallet: format!("W{}", random.below(wallets)),
             device: format!("d{}", random.below(2)),
             seconds: (newest - late).max(0),
-            amount: 1 + i64::try_from(random.below(5)).expect("small"),
+            amount: 1 + random.below(5_i64),
         };
         let more = json!({"wallet_id": entry.wallet, "device_id": entry.device});
         let operation = payment(number, entry.seconds, &entry.amount.to_string(), &more);

@@ -305,7 +305,7 @@ fn case_14_any_order_of_arrival() {
     let noon = at("2026-11-22T12:00:00");
     let mut times: Vec<Time> = (0..11).map(|n| noon + n * 6 * MINUTE).collect();
     for seed in 0..200_u64 {
-        let mut rng = crate::streams::Rng::new(seed);
+        let mut rng = crate::random::Random(seed);
         rng.shuffle(&mut times);
         let mut case = Case::new(&geo);
         for (n, &time) in times.iter().enumerate() {

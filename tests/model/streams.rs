@@ -3,6 +3,7 @@
 use crate::calendar;
 use crate::naive::{FLAGGED_ACCOUNTS, FLAGGED_PHONES, FLAGGED_WALLETS, GeoMap, GeoRecord};
 use crate::op::{DAY, HOUR, Kind, MINUTE, MS, Op, SECOND, Time, read_time};
+use crate::random::Random;
 
 const KZT: i64 = 100;
 const KZ: [&str; 3] = ["95.56.234.10", "95.56.234.11", "2a03:32c0::7"];
@@ -31,27 +32,7 @@ pub(crate) fn geo() -> GeoMap {
     ]
 }
 
-/// splitmix64
-pub(crate) struct Rng(u64);
-
-impl Rng {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        let n = u64::try_from(n).expect("a small number");
-        usize::try_from(self.next() % n).expect("a small number")
-    }
-
+impl Random {
     fn between(&mut self, low: i64, high: i64) -> i64 {
         low + i64::try_from(self.next() % (high - low + 1).unsigned_abs()).expect("a small number")
     }
@@ -87,7 +68,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(ops: Vec<Op>, rng: &mut Rng) -> Self {
+    pub(crate) fn new(ops: Vec<Op>, rng: &mut Random) -> Self {
         let lines = ops.iter().map(|op| op.to_line(rng.next())).collect();
         Self { ops, lines }
     }
@@ -112,7 +93,7 @@ const STARTS: [&str; 14] = [
 
 /// The stream of a seed: at least `least` operations.
 pub(crate) fn stream(seed: u64, least: usize) -> Stream {
-    let mut rng = Rng::new(seed);
+    let mut rng = Random(seed);
     let wallets = 2 + rng.below(5);
     let now = read_time(rng.pick(&STARTS));
     let favourite = rng.below(SCENARIOS.len());
@@ -134,7 +115,7 @@ pub(crate) fn stream(seed: u64, least: usize) -> Stream {
 }
 
 /// Event order, or shuffled within the lateness; then some very late ones and some duplicates.
-fn arrive(ops: Vec<(Time, Op)>, rng: &mut Rng) -> Vec<Op> {
+fn arrive(ops: Vec<(Time, Op)>, rng: &mut Random) -> Vec<Op> {
     let jitter = rng.one(&[0, 0, MINUTE, 10 * MINUTE]);
     let mut keyed: Vec<(Time, Op)> = ops.into_iter().map(|(key, op)| (key + rng.between(0, jitter), op)).collect();
     let very_late = rng.one(&[0, 0, 3, 10]);
@@ -189,7 +170,7 @@ fn keep_ids_fresh(ops: &mut Vec<Op>) {
 }
 
 /// Makes a duplicate conflict with its first.
-fn spoil(op: &mut Op, rng: &mut Rng) {
+fn spoil(op: &mut Op, rng: &mut Random) {
     match rng.below(4) {
         0 if op.amount.is_some() => op.amount = op.amount.map(|amount| amount + 1),
         1 if op.success.is_some() => op.success = op.success.map(|success| !success),
@@ -199,7 +180,7 @@ fn spoil(op: &mut Op, rng: &mut Rng) {
 }
 
 struct Weaver {
-    rng: Rng,
+    rng: Random,
     wallets: Vec<String>,
     now: Time,
     latest: Time,
@@ -1021,7 +1002,7 @@ impl Weaver {
 
 /// Money operations of wallets without restrictions, pins or cancellations, within one evening.
 pub(crate) fn money_only(seed: u64) -> Vec<Op> {
-    let mut rng = Rng::new(seed);
+    let mut rng = Random(seed);
     let mut ops = Vec::new();
     let wallets = ["77010000001", "77010000002", "77010000003"];
     let start = read_time(rng.pick(&STARTS));
@@ -1046,7 +1027,7 @@ pub(crate) fn money_only(seed: u64) -> Vec<Op> {
 
 /// The same operations, each at most the allowed lateness behind the newest that arrived before it.
 pub(crate) fn shuffled(ops: &[Op], seed: u64) -> Vec<Op> {
-    let mut rng = Rng::new(seed ^ 0x5eed);
+    let mut rng = Random(seed ^ 0x5eed);
     let mut keyed: Vec<(Time, Op)> = ops.iter().map(|op| (op.at + rng.between(0, 10 * MINUTE), op.clone())).collect();
     keyed.sort_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, op)| op).collect()

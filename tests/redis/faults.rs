@@ -16,7 +16,7 @@ use kuzet::rules::program::{Block, Lifters};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::random::{self, Changes, START, blocks, parties};
+use crate::changes::{self, Changes, START, blocks, parties};
 use crate::server::{Server, free_port};
 use crate::{assert_same, compare, fetch, fresh, fresh_by, pipeline};
 
@@ -54,7 +54,7 @@ fn minutes(count: i64) -> Time {
 
 #[test]
 fn while_the_server_is_away_blocks_stay_in_force_and_an_empty_one_is_filled_again() {
-    let (mut server, plan) = (Server::start(), random::plan());
+    let (mut server, plan) = (Server::start(), changes::plan());
     let store = fresh(&server, &plan);
     let (address, wallet) = (parties()[0], parties()[2]);
     let (kept, lifted, both) =
@@ -101,7 +101,7 @@ fn while_the_server_is_away_blocks_stay_in_force_and_an_empty_one_is_filled_agai
 
 #[test]
 fn after_flushall_every_instance_fills_again_and_the_latest_of_their_times_counts() {
-    let (server, plan) = (Server::start(), random::plan());
+    let (server, plan) = (Server::start(), changes::plan());
     let stores = [fresh(&server, &plan), fresh(&server, &plan), fresh(&server, &plan)];
     let token = |store: &RedisStore| match store.epoch() {
         Epoch::Current { token } => token,
@@ -132,7 +132,7 @@ fn after_flushall_every_instance_fills_again_and_the_latest_of_their_times_count
 
 #[test]
 fn a_server_that_starts_from_an_old_copy_is_found_out() {
-    let (mut server, plan) = (Server::start(), random::plan());
+    let (mut server, plan) = (Server::start(), changes::plan());
     let store = fresh(&server, &plan);
     let mut changes = Changes::new(&plan, 1);
     store.apply(&plan, &changes.batch()).expect("an apply");
@@ -152,7 +152,7 @@ fn a_server_that_starts_from_an_old_copy_is_found_out() {
 
 #[test]
 fn a_server_that_hangs_costs_one_timeout_and_what_it_took_counts_once() {
-    let (server, plan) = (Server::start(), random::plan());
+    let (server, plan) = (Server::start(), changes::plan());
     let (store, memory) = (fresh(&server, &plan), MemoryStore::default());
     let mut changes = Changes::new(&plan, 2);
     for hangs in [false, true, false, true] {
@@ -207,7 +207,7 @@ fn decisions_are_degraded_until_windows_are_whole_again() {
         ("count(login by device_id today) > 9", 12 * 60),
     ] {
         redis::cmd("FLUSHALL").exec(&mut server.connection()).expect("FLUSHALL");
-        let plan = Arc::new(random::plan_of(&[condition]));
+        let plan = Arc::new(changes::plan_of(&[condition]));
         let store = Arc::new(fresh(&server, &plan));
         let mut pipeline = pipeline(&plan, Arc::clone(&store));
         assert_eq!(degraded(&mut pipeline, 1, minutes(0)), json!([]), "{condition}");
@@ -236,7 +236,7 @@ fn as_user(server: &Server, password: &str) -> RedisSettings {
 
 #[test]
 fn a_user_of_few_rights_suffices() {
-    let (server, plan) = (Server::start(), random::plan());
+    let (server, plan) = (Server::start(), changes::plan());
     add_user(&server);
     compare(&as_user(&server, "secret"), &plan, 3);
     let store = RedisStore::new(&as_user(&server, "secret"), None).expect("settings");
@@ -249,7 +249,7 @@ fn a_user_of_few_rights_suffices() {
 
 #[test]
 fn a_wrong_password_and_missing_rights_are_told_without_the_password() {
-    let (server, plan) = (Server::start(), random::plan());
+    let (server, plan) = (Server::start(), changes::plan());
     add_user(&server);
     let change = [place(parties()[0], &block(1, Block::AddressLogin))];
     let refused = |settings: &RedisSettings| {
@@ -294,7 +294,7 @@ fn tls_is_checked_against_the_given_certificates() {
         "no",
     ]);
     add_user(&server);
-    let plan = random::plan();
+    let plan = changes::plan();
     let url = format!("rediss://kuzet:secret@127.0.0.1:{port}");
     let trusting = RedisSettings { ca_file: Some(certificate.into()), ..RedisSettings::new(&url) };
     let store = fresh_by(&trusting, &plan);
@@ -311,7 +311,7 @@ fn tls_is_checked_against_the_given_certificates() {
 /// The plan is only named, not used, where nothing is entered.
 #[test]
 fn nothing_to_enter_asks_nothing() {
-    let plan: Plan = random::plan();
+    let plan: Plan = changes::plan();
     let store = RedisStore::new(&RedisSettings::new("unix:///nowhere/redis.sock"), None).expect("settings");
     assert_eq!(store.apply(&plan, &[]), Ok(()));
     assert_eq!(store.publish(&[]), Ok(()));

@@ -21,7 +21,8 @@ use kuzet::adapters::store::{Position, Store, Stream};
 
 use super::disk::{CACHE_BYTES, Disk, Local, NOW, settings};
 use super::process;
-use super::traffic::{Random, lines, simulation};
+use super::random::Random;
+use super::traffic::{lines, simulation};
 use super::{seed, set_by_caller};
 
 const BATCHES: u64 = 40;
@@ -135,26 +136,26 @@ type Damage = fn(&mut Vec<u8>, &mut Random);
 const DAMAGES: &[(&str, Damage)] = &[
     ("cut at a page", |bytes, random| {
         let pages = bytes.len() / 4_096;
-        bytes.truncate((pages - 1 - random.index(pages / 2)) * 4_096);
+        bytes.truncate((pages - 1 - random.below(pages / 2)) * 4_096);
     }),
     ("cut anywhere", |bytes, random| {
-        let end = bytes.len() - 1 - random.index(bytes.len() / 2);
+        let end = bytes.len() - 1 - random.below(bytes.len() / 2);
         bytes.truncate(end);
     }),
     ("last pages zero", |bytes, random| {
-        let start = used(bytes) - (1 + random.index(16)) * 4_096;
+        let start = used(bytes) - (1 + random.below(16)) * 4_096;
         bytes[start..].fill(0);
     }),
     ("a page of noise", |bytes, random| {
-        let start = random.index(used(bytes) / 4_096) * 4_096;
+        let start = random.below(used(bytes) / 4_096) * 4_096;
         bytes[start..start + 4_096].iter_mut().for_each(|byte| *byte = random.next().to_le_bytes()[0]);
     }),
     ("a bit flipped", |bytes, random| {
-        let at = random.index(used(bytes));
+        let at = random.below(used(bytes));
         bytes[at] ^= 1 << random.below(8);
     }),
     ("a bit of the header flipped", |bytes, random| {
-        let at = random.index(320);
+        let at = random.below(320);
         bytes[at] ^= 1 << random.below(8);
     }),
 ];

@@ -13,7 +13,8 @@ use kuzet::service::{
 };
 use kuzet::simulate::DEFAULT_START;
 
-use super::traffic::{Customer, Random, lines, simulation};
+use super::random::Random;
+use super::traffic::{Customer, lines, simulation};
 use super::truth;
 
 pub(crate) const CACHE_BYTES: usize = 4 << 20;
@@ -91,7 +92,7 @@ impl Disk {
         let platter = self.platter();
         let mut bytes = platter.durable.clone();
         let way = random.below(5);
-        let beginning = random.index(platter.pending.len() + 1);
+        let beginning = random.below(platter.pending.len() + 1);
         for (index, change) in platter.pending.iter().enumerate() {
             let is_kept = match way {
                 0 => false,

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use kuzet::adapters::store::Store;
 
 use super::disk::{CACHE_BYTES, Disk, Local, NOW, settings};
-use super::traffic::{Customer, Random, lines, simulation};
+use super::random::Random;
+use super::traffic::{Customer, lines, simulation};
 use super::{seed, set_by_caller, truth};
 
 /// Cuts of one disk.

@@ -9,27 +9,7 @@ use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::http::Client;
-
-/// Numbers that follow from a seed (splitmix64).
-#[derive(Debug, Clone)]
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
-    }
-
-    pub(crate) fn index(&mut self, end: usize) -> usize {
-        usize::try_from(self.below(end as u64)).expect("an index")
-    }
-}
+use super::random::Random;
 
 /// A day-to-day traffic in which every rule fires.
 pub(crate) fn simulation(seed: u64, operations: u64) -> Simulation {
@@ -114,12 +94,12 @@ impl Customer {
     }
 
     fn request(&mut self, supply: &Mutex<Simulation>) -> Vec<Vec<u8>> {
-        let count = if self.random.below(4) == 0 { 1 } else { 2 + self.random.index(60) };
+        let count = if self.random.below(4) == 0 { 1 } else { 2 + self.random.below(60) };
         let mut request = lines(&mut supply.lock().expect("no panic"), count);
         if count > 1 && !self.kept.is_empty() {
             for _ in 0..self.random.below(4) {
-                let again = self.kept[self.random.index(self.kept.len())].clone();
-                let at = self.random.index(request.len() + 1);
+                let again = self.kept[self.random.below(self.kept.len())].clone();
+                let at = self.random.below(request.len() + 1);
                 request.insert(at, again);
             }
         }
@@ -154,7 +134,7 @@ impl Customer {
             if self.kept.len() < KEPT_MAX {
                 self.kept.push(line);
             } else {
-                let at = self.random.index(KEPT_MAX);
+                let at = self.random.below(KEPT_MAX);
                 self.kept[at] = line;
             }
         }

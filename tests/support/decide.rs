@@ -4,10 +4,11 @@ use std::path::Path;
 
 use kuzet::adapters::folders::Folder;
 use kuzet::app;
+use kuzet::operation::decision::Decision;
 use kuzet::pipeline::{Answer, Record};
 
-/// Decides every line in order and returns the decisions as JSON.
-pub(crate) fn decide_all(lines: &[u8]) -> Vec<serde_json::Value> {
+/// Decides every line in order, and gives each decision with its bytes to `each`.
+pub(crate) fn decide_each(lines: &[u8], mut each: impl FnMut(&Decision, Vec<u8>)) {
     let folder = |name: &str| Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
     let rules = app::load_rules(&folder("rules")).expect("the shipped rules load");
     let mut pipeline = app::pipeline(rules, app::load_geo(&folder("geoip")).expect("the databases load"));
@@ -16,7 +17,6 @@ pub(crate) fn decide_all(lines: &[u8]) -> Vec<serde_json::Value> {
         .filter(|line| !line.is_empty())
         .map(|bytes| Record { bytes, arrived_at: None })
         .collect();
-    let mut decisions = Vec::new();
     for batch in records.chunks(1_000) {
         let decided = pipeline.decide(batch);
         pipeline.committed(&decided).expect("a store in memory takes every change");
@@ -26,8 +26,7 @@ pub(crate) fn decide_all(lines: &[u8]) -> Vec<serde_json::Value> {
             };
             let mut line = Vec::new();
             decision.encode(&mut line);
-            decisions.push(serde_json::from_slice(&line).expect("decisions are JSON"));
+            each(decision, line);
         }
     }
-    decisions
 }

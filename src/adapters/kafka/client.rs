@@ -22,9 +22,10 @@ pub struct Said {
 }
 
 impl Said {
-    /// Returns the last error, with a text to put before it.
-    pub(super) fn last(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Adds what librdkafka said last to a reason.
+    pub(super) fn explain(&self, reason: String) -> String {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().map_or(reason.clone(), |last| format!("{reason} ({last})"))
     }
 
     pub(super) fn line(level: RDKafkaLogLevel, text: &str) {
@@ -157,8 +158,8 @@ pub fn ask<T>(
             }
             Err(error) => {
                 let mut failure = Failure::of(what, &error);
-                if let (Failure::Kafka { reason, .. }, Some(last)) = (&mut failure, consumer.context().last()) {
-                    *reason = format!("{reason} ({last})");
+                if let Failure::Kafka { reason, .. } = &mut failure {
+                    *reason = consumer.context().explain(std::mem::take(reason));
                 }
                 return Err(failure);
             }

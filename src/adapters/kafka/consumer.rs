@@ -153,8 +153,7 @@ impl Member {
                 value: message.payload().map(<[u8]>::to_vec),
             }),
             Some(Err(error)) => {
-                let said = self.consumer.context().said.last();
-                let text = said.map_or_else(|| error.to_string(), |said| format!("{error} ({said})"));
+                let text = self.consumer.context().said.explain(error.to_string());
                 let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_))
                     || matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::FencedInstanceId));
                 if is_fatal { Polled::Fatal(text) } else { Polled::Trouble(text) }

@@ -264,8 +264,7 @@ impl Shard {
     /// kept here that they could be filled from.
     pub(super) fn switch(&mut self, rules: &Arc<RuleSet>, settings: Settings) {
         let engine = &mut self.pipeline.engine;
-        let states = engine.plan().aggregates.iter().map(|aggregate| aggregate.state_id).collect();
-        let before = RulesNote { states, young: std::mem::take(&mut self.young) };
+        let before = RulesNote::of(engine.plan(), std::mem::take(&mut self.young));
         let plan = Plan::new(Arc::clone(rules), settings);
         self.young = young_after(&plan, &before, self.newest);
         let layout = Layout::of(&plan);

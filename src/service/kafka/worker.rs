@@ -80,6 +80,8 @@ pub(crate) struct FleetWorker {
     /// Records of started shards, in the order of their offsets.
     collected: BTreeMap<i32, Vec<Incoming>>,
     count: usize,
+    /// Where the offsets of a batch jump for the first time: the offset that was expected there.
+    gaps: BTreeMap<i32, i64>,
     fenced_at: VecDeque<Instant>,
     backoff: Duration,
     figures_at: Option<Instant>,
@@ -124,6 +126,7 @@ impl FleetWorker {
             halted: BTreeMap::new(),
             collected: BTreeMap::new(),
             count: 0,
+            gaps: BTreeMap::new(),
             fenced_at: VecDeque::new(),
             backoff: BACKOFF_MIN,
             figures_at: None,
@@ -146,7 +149,7 @@ impl FleetWorker {
         }
         queue.close();
         while let Ok(job) = queue.try_recv() {
-            refuse(job, &Unavailable::Stopping);
+            job.refuse(&Unavailable::Stopping);
         }
         // The member leaves the group with its consumer, the transaction in hand is over.
     }
@@ -167,6 +170,12 @@ impl FleetWorker {
         self.collect()?;
         // Revoked partitions are another's already.
         self.drop_revoked();
+        if let Err(failure) = self.look_into_gaps() {
+            // The records are not lost: the same come again.
+            warn!(error = %failure, "a gap between records could not be looked into");
+            self.clear_collected();
+            self.started.clear();
+        }
         if self.count == 0 {
             return ControlFlow::Continue(());
         }
@@ -232,6 +241,7 @@ impl FleetWorker {
 
     fn clear_collected(&mut self) {
         self.collected.clear();
+        self.gaps.clear();
         self.count = 0;
     }
 
@@ -259,7 +269,7 @@ impl FleetWorker {
                     self.switch(&rules, at);
                     drop(reply.send(Ok(())));
                 }
-                Ok(job @ Job::Submit(_)) => refuse(job, &Unavailable::FromKafka),
+                Ok(job @ Job::Submit(_)) => job.refuse(&Unavailable::FromKafka),
             }
         }
     }
@@ -291,6 +301,7 @@ impl FleetWorker {
                         self.started.remove(&partition);
                         self.halted.remove(&partition);
                         is_changed |= self.shards.remove(&partition).is_some();
+                        self.gaps.remove(&partition);
                         self.count -= self.collected.remove(&partition).map_or(0, |records| records.len());
                     }
                 }
@@ -326,9 +337,7 @@ impl FleetWorker {
         if !waiting.is_empty() {
             let mut came = Vec::new();
             let is_started = self.member.start(&waiting, START_PATIENCE, |record| came.push(record))?;
-            for record in came {
-                self.take(record)?;
-            }
+            came.into_iter().for_each(|record| self.take(record));
             if is_started {
                 self.started.extend(waiting.iter().map(|(shard, _)| *shard));
             }
@@ -411,13 +420,7 @@ impl FleetWorker {
             let wait = until.map_or(POLL, |until| until.saturating_duration_since(Instant::now()));
             match self.member.poll(wait) {
                 Polled::Record(record) => {
-                    if let Err(failure) = self.take(record) {
-                        // The record is not lost: the shard's next one shows the same gap.
-                        warn!(error = %failure, "a gap between records could not be looked into");
-                        self.clear_collected();
-                        self.started.clear();
-                        return ControlFlow::Continue(());
-                    }
+                    self.take(record);
                     until = until.or_else(|| (self.count > 0).then(|| Instant::now() + self.settings.batch_linger));
                 }
                 Polled::Nothing => {
@@ -436,24 +439,30 @@ impl FleetWorker {
     }
 
     /// Takes a record that came, if its shard waits for it.
-    fn take(&mut self, record: Incoming) -> Result<(), Failure> {
+    fn take(&mut self, record: Incoming) {
         let number = record.partition;
-        let Some(shard) = self.shards.get(&number).filter(|_| self.started.contains(&number)) else { return Ok(()) };
+        let Some(shard) = self.shards.get(&number).filter(|_| self.started.contains(&number)) else { return };
         let expected =
             self.collected.get(&number).and_then(|records| records.last()).map_or(shard.next_offset, |r| r.offset + 1);
         if record.offset < expected {
-            return Ok(());
+            return;
         }
         if record.offset > expected {
-            // Mostly the marker of a transaction. Retention may also have removed what was not decided.
-            let low = self.member.low_watermark(number, QUESTION)?;
-            if low > expected {
-                self.halt(number, Halt::Lost { next: expected, low });
-                return Ok(());
-            }
+            self.gaps.entry(number).or_insert(expected);
         }
         self.collected.entry(number).or_default().push(record);
         self.count += 1;
+    }
+
+    /// Halts shards of which records are gone that were not decided. A gap between offsets is mostly the
+    /// marker of a transaction; retention moves the first offset beyond it.
+    fn look_into_gaps(&mut self) -> Result<(), Failure> {
+        for (number, expected) in std::mem::take(&mut self.gaps) {
+            let low = self.member.low_watermark(number, QUESTION)?;
+            if low > expected {
+                self.halt(number, Halt::Lost { next: expected, low });
+            }
+        }
         Ok(())
     }
 
@@ -639,15 +648,5 @@ fn decision_of(answer: &Answer) -> Option<&Decision> {
     match answer {
         Answer::Decided(decision) => Some(decision),
         Answer::Duplicate { .. } | Answer::Rejected(_) => None,
-    }
-}
-
-/// Tells a caller why not; whoever asked may have gone.
-fn refuse(job: Job, unavailable: &Unavailable) {
-    match job {
-        Job::Submit(submission) => drop(submission.reply.send(Err(unavailable.clone()))),
-        Job::Wallet { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
-        Job::Rules { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
-        Job::Geo { .. } | Job::Stop => {}
     }
 }

@@ -15,6 +15,8 @@ use kuzet::rules::program::{Block, Function, Lifters, Window};
 use kuzet::rules::{self, SourceFile};
 use uuid::Uuid;
 
+use crate::random::Random;
+
 const MRP: &str = "mrp:\n  - {from: 2020-01-01, value: 2651 KZT}\n";
 const CONDITIONS: &[&str] = &[
     "count(login by device_id within 30m) > 100",
@@ -52,28 +54,6 @@ pub(crate) fn plan_of(conditions: &[&str]) -> Plan {
     match rules::compile(&files) {
         Ok(compiled) => Plan::new(Arc::new(compiled.rule_set), Settings::default()),
         Err(found) => panic!("{}", rules::render_text(&found, &files)),
-    }
-}
-
-/// A sequence of random numbers that its seed repeats (SplitMix64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    /// A number below the limit.
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).expect("below a usize")
-    }
-
-    fn nanos(&mut self, limit: i64) -> i64 {
-        i64::try_from(self.next() % limit.unsigned_abs()).expect("below an i64")
     }
 }
 
@@ -116,9 +96,9 @@ impl<'p> Changes<'p> {
         for _ in 0..=self.random.below(12) {
             // Mostly a little; now and then so long that everything leaves.
             self.now += match self.random.below(40) {
-                0 => self.random.nanos(20 * 60 * MINUTE),
-                1..4 => self.random.nanos(70 * MINUTE),
-                _ => self.random.nanos(4 * MINUTE),
+                0 => self.random.below(20 * 60 * MINUTE),
+                1..4 => self.random.below(70 * MINUTE),
+                _ => self.random.below(4 * MINUTE),
             };
             match self.random.below(20) {
                 0 => self.remove(&mut batch),
@@ -140,7 +120,7 @@ impl<'p> Changes<'p> {
         let aggregate = &self.plan.aggregates[key.aggregate];
         self.operations += 1;
         // Late within what is allowed; sometimes several in the same microsecond, or at the same instant.
-        let late = if self.random.below(3) == 0 { self.random.nanos(10 * MINUTE) } else { self.random.nanos(3) };
+        let late = if self.random.below(3) == 0 { self.random.below(10 * MINUTE) } else { self.random.below(3) };
         let at = self.now - late;
         if aggregate.is_run() {
             let (length, last) = self.runs.get(&key).copied().unwrap_or((0, i64::MIN));
@@ -153,7 +133,7 @@ impl<'p> Changes<'p> {
             batch.push(SharedChange::Run { key, length: run.0, last: Time::from_nanos(run.1) });
             return;
         }
-        let value = i64::try_from(self.random.below(6)).expect("small") * 1_000 + 1;
+        let value = self.random.below(6_i64) * 1_000 + 1;
         let entry = Entry { at, op: self.random.next(), value };
         self.entered.push((key, entry));
         batch.push(SharedChange::Insert { key, entry });
@@ -179,7 +159,7 @@ impl<'p> Changes<'p> {
             Party::Wallet(_) => Block::WalletBoth,
         };
         let id = Uuid::from_u64_pair(self.random.next(), self.random.next());
-        let length = 30 * MINUTE + self.random.nanos(300 * MINUTE);
+        let length = 30 * MINUTE + self.random.below(300 * MINUTE);
         let restriction = Restriction {
             id,
             rule: "r".into(),

@@ -3,16 +3,17 @@
 //!
 //! Knows Kafka; must not know what a record means. Joins no group and commits nothing.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedHeaders, Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 use thiserror::Error;
+
+use super::Failure;
+use super::client::{Said, ask, is_passing};
 
 /// How long a cluster may take to answer.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
@@ -60,36 +61,9 @@ struct Span {
 
 /// A topic to be read.
 pub struct TopicReader {
-    consumer: BaseConsumer<LastError>,
+    consumer: BaseConsumer<Said>,
     topic: String,
     spans: Vec<Span>,
-}
-
-/// Keeps what librdkafka says last: its calls only tell that they failed.
-#[derive(Clone, Default)]
-struct LastError(Arc<Mutex<Option<String>>>);
-
-impl ClientContext for LastError {
-    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
-
-    fn error(&self, _: KafkaError, reason: &str) {
-        // "All brokers are down" tells less than what came before it.
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none() || !reason.contains("brokers are down") {
-            *last = Some(reason.to_owned());
-        }
-    }
-}
-
-impl ConsumerContext for LastError {}
-
-impl LastError {
-    /// Says why: what librdkafka told last, or the error itself.
-    fn reason(&self, error: &KafkaError) -> String {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let code = error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string());
-        last.map_or(code.clone(), |last| format!("{code} ({last})"))
-    }
 }
 
 impl TopicReader {
@@ -111,8 +85,7 @@ impl TopicReader {
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error")
             .set("allow.auto.create.topics", "false");
-        let last_error = LastError::default();
-        let consumer: BaseConsumer<LastError> = config.create_with_context(last_error.clone()).map_err(|error| {
+        let consumer: BaseConsumer<Said> = config.create_with_context(Said::default()).map_err(|error| {
             let (name, reason) = match error {
                 KafkaError::ClientConfig(_, reason, name, _) => (name, reason),
                 other => ("of the client".to_owned(), other.to_string()),
@@ -121,9 +94,10 @@ impl TopicReader {
             TopicError::Setting { name, reason }
         })?;
         let unreachable =
-            |error: &KafkaError| TopicError::Connect { brokers: brokers.to_owned(), reason: last_error.reason(error) };
+            |failure: Failure| TopicError::Connect { brokers: brokers.to_owned(), reason: failure.reason() };
         let metadata =
-            ask(&consumer, || consumer.fetch_metadata(Some(topic), POLL)).map_err(|error| unreachable(&error))?;
+            ask(&consumer, "ask for the topic", ANSWER_PATIENCE, || consumer.fetch_metadata(Some(topic), POLL))
+                .map_err(unreachable)?;
         let no_topic =
             |reason: String| TopicError::NoTopic { brokers: brokers.to_owned(), topic: topic.to_owned(), reason };
         let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -133,8 +107,11 @@ impl TopicReader {
         }
         let count = i32::try_from(found.partitions().len()).unwrap_or(i32::MAX);
         let ends = || -> Result<Vec<(i64, i64)>, TopicError> {
-            let marks = |partition| ask(&consumer, || consumer.fetch_watermarks(topic, partition, ANSWER_PATIENCE));
-            (0..count).map(|partition| marks(partition).map_err(|error| unreachable(&error))).collect()
+            let marks = |partition| {
+                let question = || consumer.fetch_watermarks(topic, partition, ANSWER_PATIENCE);
+                ask(&consumer, "ask for the ends of a partition", ANSWER_PATIENCE, question)
+            };
+            (0..count).map(|partition| marks(partition).map_err(unreachable)).collect()
         };
         // Of a `read_committed` consumer the upper one is the last stable offset.
         let (settled, later) = (ends()?, ends()?);
@@ -144,6 +121,10 @@ impl TopicReader {
             .map(|((low, settled), (_, end))| Span { low, settled, end, is_read: low >= end })
             .collect();
         Ok(Self { consumer, topic: topic.to_owned(), spans })
+    }
+
+    fn reason(&self, error: &KafkaError) -> String {
+        self.consumer.context().explain(Failure::of("read", error).reason())
     }
 
     /// Returns how many partitions the topic has.
@@ -171,7 +152,7 @@ impl TopicReader {
             let Some(polled) = self.consumer.poll(POLL) else {
                 if heard_at.elapsed() > SILENCE_MAX {
                     let error = KafkaError::NoMessageReceived;
-                    return Err(interrupted(records, self.consumer.context().reason(&error)));
+                    return Err(interrupted(records, self.reason(&error)));
                 }
                 continue;
             };
@@ -183,7 +164,7 @@ impl TopicReader {
                 }
                 // Connections come back by themselves; whoever stays silent is given up above.
                 Err(error) if is_passing(&error) => continue,
-                Err(error) => return Err(interrupted(records, self.consumer.context().reason(&error))),
+                Err(error) => return Err(interrupted(records, self.reason(&error))),
             };
             heard_at = Instant::now();
             let (partition, offset) = (message.partition(), message.offset());
@@ -219,35 +200,4 @@ fn finish(spans: &mut [Span], partition: i32) {
 
 fn headers(headers: Option<&BorrowedHeaders>) -> Vec<(&str, &[u8])> {
     headers.map(|headers| headers.iter().map(|h| (h.key, h.value.unwrap_or_default())).collect()).unwrap_or_default()
-}
-
-/// Asks again while the connection is being made, and lets the client tell its errors meanwhile.
-fn ask<T>(consumer: &BaseConsumer<LastError>, question: impl Fn() -> Result<T, KafkaError>) -> Result<T, KafkaError> {
-    let begun = Instant::now();
-    loop {
-        match question() {
-            Err(error) if begun.elapsed() < ANSWER_PATIENCE && is_passing(&error) => {
-                // Nothing is assigned: only errors come.
-                drop(consumer.poll(Duration::from_millis(10)));
-            }
-            other => return other,
-        }
-    }
-}
-
-fn is_passing(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    let code = error.rdkafka_error_code();
-    code.is_some_and(|code| {
-        matches!(
-            code,
-            Code::AllBrokersDown
-                | Code::BrokerTransportFailure
-                | Code::OperationTimedOut
-                | Code::RequestTimedOut
-                | Code::LeaderNotAvailable
-                | Code::NotLeaderForPartition
-                | Code::Resolve
-        )
-    })
 }
