@@ -110,13 +110,16 @@ pub struct RedisConfig {
     pub url: Option<String>,
     pub timeout: Duration,
     pub ca: Option<PathBuf>,
+    pub pending_changes_max: u64,
 }
 
 /// Leaves out the URL, which may hold a password.
 impl std::fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { url: _, timeout, ca } = self;
-        f.debug_struct("RedisConfig").field("timeout", timeout).field("ca", ca).finish_non_exhaustive()
+        let Self { url: _, timeout, ca, pending_changes_max } = self;
+        let mut shown = f.debug_struct("RedisConfig");
+        shown.field("timeout", timeout).field("ca", ca).field("pending_changes_max", pending_changes_max);
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -15,6 +15,7 @@ mod kcat;
 mod server;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
@@ -155,6 +156,13 @@ fn degraded(cluster: &Cluster, topics: &Topics) -> (usize, usize) {
     (values.clone().count(), values.filter(lacks).count())
 }
 
+/// Adds a Redis to a configuration.
+fn share(config: &Path, redis: &Server, more: &str) {
+    let mut text = std::fs::read_to_string(config).expect("a configuration");
+    text.push_str(&format!("[redis]\nurl = \"{}\"\n{more}", redis.url()));
+    std::fs::write(config, text).expect("a configuration");
+}
+
 /// With Redis nothing lacks; without it decisions go on and say so; a server that lost all is given its blocks.
 #[test]
 fn redis_goes_and_comes_back() {
@@ -164,9 +172,7 @@ fn redis_goes_and_comes_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut redis = Server::start();
     let config = topics.configure(&cluster, folder.path(), "a", 200);
-    let mut text = std::fs::read_to_string(&config).expect("a configuration");
-    text.push_str(&format!("[redis]\nurl = \"{}\"\n", redis.url()));
-    std::fs::write(&config, text).expect("a configuration");
+    share(&config, &redis, "");
     let records = fleet::simulated(SEED + 2, 6_000, 100);
     let mut instance = Instance::start(&config, None);
 
@@ -200,4 +206,84 @@ fn redis_goes_and_comes_back() {
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && out.matches("lag 0").count() == 4, "{out}");
     assert_eq!(out.matches(", sound").count(), 4, "{out}");
+}
+
+/// Asks until the answer is the one that is waited for.
+fn wait_for(instance: &Instance, what: &str, is_there: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_there() {
+        assert!(begun.elapsed() < fleet::WAIT, "{what}\n{}", fleet::tail(&instance.log()));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A lifting reaches gateways although the process dies right after it was committed.
+#[test]
+fn a_lifting_reaches_gateways_after_a_kill() {
+    let cluster = shared();
+    let topics = Topics::create(&cluster, "lifting", 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let redis = Server::start();
+    let config = topics.configure(&cluster, folder.path(), "a", 100);
+    share(&config, &redis, "");
+    let shown = || -> BTreeMap<String, String> {
+        let mut connection = redis.connection();
+        redis::cmd("HGETALL").arg("kuzet:restriction:wallet:77010000001").query(&mut connection).expect("a hash")
+    };
+    let dispute =
+        br#"{"op_id":"d","type":"ownership_disputed","occurred_at":"2026-03-02T10:00:00Z","wallet_id":"77010000001"}"#;
+    let proof = br#"{"op_id":"p","type":"identity_confirmed","occurred_at":"2026-03-02T11:00:00Z","wallet_id":"77010000001","proof":"identity_document"}"#;
+    let instance = Instance::start(&config, None);
+    fleet::send(&cluster, &topics, &[dispute.to_vec()]);
+    wait_for(&instance, "the restriction is not shown", || shown().len() == 1);
+    instance.signal("KILL");
+    instance.wait(Duration::from_secs(20));
+
+    fleet::send(&cluster, &topics, &[proof.to_vec()]);
+    let status = Instance::start(&config, Some("committed:1")).wait(fleet::WAIT);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(6), "{status}");
+    assert_eq!(fleet::lag(&cluster, &topics), 0, "the lifting was not committed");
+    assert_eq!(shown().len(), 1, "gateways know of the lifting before the kill");
+
+    let instance = Instance::start(&config, None);
+    wait_for(&instance, "the lifting is not shown", || shown().is_empty());
+}
+
+/// What is kept for a Redis that is away has a bound; beyond it windows begin anew, and say so.
+#[test]
+fn a_redis_that_is_away_for_long_begins_anew() {
+    println!("seed {SEED}");
+    let cluster = shared();
+    let topics = Topics::create(&cluster, "long", 2);
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut redis = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let config = topics.configure(&cluster, folder.path(), "a", 200);
+    share(&config, &redis, "pending_changes_max = 500\n");
+    let records = fleet::simulated(SEED + 3, 5_000, 100);
+    let mut instance = Instance::start(&config, None);
+    fleet::send(&cluster, &topics, &records[..1_000]);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    assert_eq!(degraded(&cluster, &topics), (1_000, 0), "{}", fleet::tail(&instance.log()));
+
+    redis.kill();
+    fleet::send(&cluster, &topics, &records[1_000..3_000]);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    wait_for(&instance, "nothing was given up", || instance.log().contains("are given up"));
+    // Whoever takes the shards over must not take the server for whole.
+    instance.signal("KILL");
+    instance.wait(Duration::from_secs(20));
+    redis.start_again();
+    let mut connection = redis.connection();
+    let token = |connection: &mut redis::Connection| -> (Option<String>, Option<String>) {
+        redis::cmd("HMGET").arg("kuzet:epoch").arg("token").arg("complete_from").query(connection).expect("a hash")
+    };
+    assert!(matches!(token(&mut connection), (Some(_), None)), "the server kept what it had, whole from the beginning");
+    let mut instance = Instance::start(&config, None);
+    let has_begun = || matches!(token(&mut redis.connection()), (Some(_), Some(_)));
+    wait_for(&instance, "windows are not said to begin anew", has_begun);
+    fleet::send(&cluster, &topics, &records[3_000..]);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    assert_eq!(degraded(&cluster, &topics).0, 5_000);
+    instance.signal("TERM");
+    assert!(instance.wait(Duration::from_secs(20)).success());
 }

@@ -214,6 +214,13 @@ impl RedisStore {
         Ok(())
     }
 
+    /// Makes blocks and liftings of committed batches count for what this process answers while the server is
+    /// away; [`SharedStore::apply`] still has to give them to the server.
+    pub fn learn(&self, plan: &Plan, changes: &[SharedChange]) {
+        let mut inner = self.inner();
+        changes.iter().for_each(|change| inner.known.change(plan, change));
+    }
+
     /// Writes for gateways what decisions placed and lifted, once they are committed.
     ///
     /// # Errors

@@ -79,12 +79,13 @@ pub(super) fn start(
     let sender = Sender::new(&kafka).context("failed to make a producer of operations")?;
     let topics = kafka.topics.clone();
     let redis = config.redis.url.as_deref().map(|url| {
-        let RedisConfig { url: _, timeout, ca } = &config.redis;
+        let RedisConfig { url: _, timeout, ca, pending_changes_max: _ } = &config.redis;
         RedisSettings { timeout: *timeout, ca_file: ca.clone(), ..RedisSettings::new(url) }
     });
     let settings = FleetSettings {
         kafka,
         redis,
+        pending_changes_max: usize::try_from(config.redis.pending_changes_max).unwrap_or(usize::MAX),
         engine: engine_settings(config),
         future_skew_max: nanos(config.engine.max_future_skew),
         partitioner: config.kafka.partitioner,

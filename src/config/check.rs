@@ -146,6 +146,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             url: settings.text("redis.url"),
             timeout: settings.duration("redis.timeout"),
             ca: settings.path("redis.ca"),
+            pending_changes_max: settings.number("redis.pending_changes_max"),
         },
         engine: EngineConfig {
             lateness: settings.duration("engine.lateness"),

@@ -146,6 +146,12 @@ pub(crate) const KEYS: &[Key] = &[
         "The longest wait for Redis",
     ),
     optional("redis.ca", Kind::Path, "Certificates in PEM that the one of Redis must come from; for rediss://"),
+    key(
+        "redis.pending_changes_max",
+        Kind::Count { min: 1, max: 100_000_000 },
+        "500000",
+        "Most changes kept for a Redis that is away; beyond it shared windows fill anew when it is back",
+    ),
     key("engine.lateness", duration(0, 30 * DAY), "10m", "How late an operation may come and still count in windows"),
     key("engine.duplicate_horizon", duration(0, 366 * DAY), "24h", "How long the ids of operations are remembered"),
     key(

@@ -115,6 +115,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
     texts.push(redis.url.as_deref().map(|url| quoted(&without_password(url))));
     texts.push(Some(quoted(&duration_text(redis.timeout))));
     texts.push(redis.ca.as_deref().map(path));
+    texts.push(Some(redis.pending_changes_max.to_string()));
     texts.extend(engine(&config.engine).map(Some));
     texts.extend(http(&config.http).map(Some));
     let tls = config.http.tls.as_ref();

@@ -37,6 +37,8 @@ pub struct FleetSettings {
     pub kafka: KafkaSettings,
     /// What the fleet shares; without it rules that need it follow their `on_missing`.
     pub redis: Option<RedisSettings>,
+    /// So many changes are kept at most for a Redis that is away.
+    pub pending_changes_max: usize,
     pub engine: Settings,
     /// How far after its arrival an operation may have occurred, in nanoseconds.
     pub future_skew_max: i64,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use crate::adapters::redis::gateway::DirectoryUpdate;
+use crate::adapters::redis::gateway::{DirectoryUpdate, Shown as Change};
 use crate::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore, SettingsError};
 use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
@@ -23,6 +23,12 @@ struct Debt {
     updates: Vec<DirectoryUpdate>,
 }
 
+impl Debt {
+    fn size(&self) -> usize {
+        self.changes.len() + self.updates.len()
+    }
+}
+
 /// The shared store, and what it is owed in the order of commits.
 pub(super) struct Ledger {
     settings: Option<RedisSettings>,
@@ -30,20 +36,36 @@ pub(super) struct Ledger {
     /// The token that the present store was made with or has told since.
     token: Option<String>,
     debts: VecDeque<Debt>,
+    /// How many changes and updates are owed.
+    count: usize,
+    /// More is not kept.
+    max: usize,
+    /// Changes were given up: the server has to learn that its windows lack them.
+    has_forgotten: bool,
     /// A call failed since everything was last taken.
     is_behind: bool,
 }
 
 impl Ledger {
-    /// Makes a ledger for a server, or for none.
+    /// Makes a ledger for a server, or for none. `max` is how many changes are kept at most for a server that
+    /// is away.
     ///
     /// # Errors
     /// The settings cannot be used.
-    pub(super) fn new(settings: Option<RedisSettings>) -> Result<Self, SettingsError> {
+    pub(super) fn new(settings: Option<RedisSettings>, max: usize) -> Result<Self, SettingsError> {
         if let Some(settings) = &settings {
             RedisStore::new(settings, None)?;
         }
-        Ok(Self { settings, redis: None, token: None, debts: VecDeque::new(), is_behind: false })
+        Ok(Self {
+            settings,
+            redis: None,
+            token: None,
+            debts: VecDeque::new(),
+            count: 0,
+            max,
+            has_forgotten: false,
+            is_behind: false,
+        })
     }
 
     /// Returns the store for shards that come with these tokens and positions. Where their state was not
@@ -77,27 +99,82 @@ impl Ledger {
 
     /// Notes what a committed batch changes.
     pub(super) fn add(&mut self, shard: &Shard, batch: u64, changes: Vec<SharedChange>, updates: Vec<DirectoryUpdate>) {
-        let plan = Arc::clone(shard.pipeline.engine.plan());
-        if self.settings.is_some() && !(changes.is_empty() && updates.is_empty()) {
-            self.debts.push_back(Debt { shard: shard.number, batch, plan, changes, updates });
+        if self.settings.is_none() || (changes.is_empty() && updates.is_empty()) {
+            return;
         }
+        let plan = Arc::clone(shard.pipeline.engine.plan());
+        if let Some(redis) = &self.redis {
+            redis.learn(&plan, &changes);
+        }
+        self.push(Debt { shard: shard.number, batch, plan, changes, updates });
+    }
+
+    fn push(&mut self, debt: Debt) {
+        self.count += debt.size();
+        self.debts.push_back(debt);
+        if self.count > self.max {
+            self.forget();
+        }
+    }
+
+    /// Gives up what a rebuild makes good: of windows it tells from when on they are whole, and blocks it
+    /// writes again. Liftings it does not know; they are kept for gateways.
+    fn forget(&mut self) {
+        let before = self.count;
+        for debt in &mut self.debts {
+            debt.changes = Vec::new();
+            debt.updates.retain(|update| update.change == Change::Lifted);
+            debt.updates.shrink_to_fit();
+        }
+        self.recount();
+        // Nobody may take the server for whole before the rebuild, nor another process after this one.
+        (self.has_forgotten, self.token) = (true, None);
+        warn!(
+            given_up = before - self.count,
+            "the shared store was away for too long: changes of its windows are given up, they will fill anew"
+        );
+    }
+
+    fn recount(&mut self) {
+        self.debts.retain(|debt| debt.size() > 0);
+        self.count = self.debts.iter().map(Debt::size).sum();
+    }
+
+    /// Takes a shard's own blocks in, for as long as the server does not tell more.
+    pub(super) fn learn_blocks(&self, shard: &Shard) {
+        let Some(redis) = &self.redis else { return };
+        let place = |party, block| SharedChange::Place { party, restriction: Box::new(block) };
+        let blocks = shard.own.blocks().into_iter();
+        let places: Vec<SharedChange> =
+            blocks.flat_map(|(party, blocks)| blocks.into_iter().map(move |block| place(party, block))).collect();
+        redis.learn(shard.pipeline.engine.plan(), &places);
     }
 
     /// Forgets what is owed of shards that are not this process's any more: whoever restores them repeats it.
     pub(super) fn keep(&mut self, is_ours: impl Fn(i32) -> bool) {
         self.debts.retain(|debt| is_ours(debt.shard));
+        self.recount();
     }
 
-    /// Returns the last batch of a shard that the store has taken with all before it.
+    /// Returns the last batch of a shard whose changes need not be kept: the store has taken them with all
+    /// before them, or they were given up.
     pub(super) fn acknowledged(&self, shard: &Shard) -> u64 {
-        let first = self.debts.iter().find(|debt| debt.shard == shard.number);
+        self.before_first(shard, |debt| !debt.changes.is_empty())
+    }
+
+    /// Returns the last batch of a shard whose updates gateways can read, with all before them.
+    pub(super) fn published(&self, shard: &Shard) -> u64 {
+        self.before_first(shard, |debt| !debt.updates.is_empty())
+    }
+
+    fn before_first(&self, shard: &Shard, is_open: impl Fn(&Debt) -> bool) -> u64 {
+        let first = self.debts.iter().find(|debt| debt.shard == shard.number && is_open(debt));
         first.map_or(shard.position.batch, |debt| debt.batch - 1)
     }
 
     /// Returns how many changes are owed, and how many calls failed so far.
     pub(super) fn figures(&self) -> (usize, u64) {
-        let changes = self.debts.iter().map(|debt| debt.changes.len() + debt.updates.len()).sum();
-        (changes, self.redis.as_ref().map_or(0, |redis| redis.errors()))
+        (self.count, self.redis.as_ref().map_or(0, |redis| redis.errors()))
     }
 
     /// Returns the token under which the server holds what it was given, if it does.
@@ -118,7 +195,7 @@ impl Ledger {
             self.is_behind = false;
             redis.caught_up();
         }
-        if let Epoch::Current { token } = redis.epoch() {
+        if let (Epoch::Current { token }, false) = (redis.epoch(), self.has_forgotten) {
             self.token = Some(token);
         }
     }
@@ -128,10 +205,8 @@ impl Ledger {
         redis: &RedisStore,
         shards: impl Iterator<Item = &'s Shard> + Clone,
     ) -> Result<(), SharedStoreError> {
-        while let Some(debt) = self.debts.front() {
-            redis.apply(&debt.plan, &debt.changes)?;
-            redis.publish(&debt.updates)?;
-            self.debts.pop_front();
+        if !self.has_forgotten {
+            self.pay(redis)?;
         }
         let Some(plan) = shards.clone().next().map(|shard| Arc::clone(shard.pipeline.engine.plan())) else {
             return Ok(());
@@ -140,7 +215,7 @@ impl Ledger {
             // Asks for nothing but the sentinel.
             redis.fetch(&plan, &SharedRequest::default(), &mut SharedView::default());
         }
-        if redis.epoch() == Epoch::RebuildDue {
+        if redis.epoch() == Epoch::RebuildDue || self.has_forgotten {
             let mut rebuild = Rebuild::default();
             for shard in shards {
                 rebuild.blocks.extend(shard.own.blocks());
@@ -150,6 +225,20 @@ impl Ledger {
             }
             redis.rebuild(&plan, &rebuild)?;
             info!(blocks = rebuild.blocks.len(), "the shared store was given its blocks");
+            if std::mem::take(&mut self.has_forgotten) {
+                self.pay(redis)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives what is owed, in the order of commits.
+    fn pay(&mut self, redis: &RedisStore) -> Result<(), SharedStoreError> {
+        while let Some(debt) = self.debts.front() {
+            redis.apply(&debt.plan, &debt.changes)?;
+            redis.publish(&debt.updates)?;
+            self.count -= debt.size();
+            self.debts.pop_front();
         }
         Ok(())
     }

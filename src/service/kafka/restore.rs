@@ -12,7 +12,7 @@ use crate::engine::stored::{JournalReader, Layout, Layouts};
 use crate::rules::program::RuleSet;
 
 use super::super::recovery::{Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
-use super::shard::{NOTE_TOMBSTONES, Restored, is_of_directory};
+use super::shard::{NOTE_LIFTS, NOTE_TOMBSTONES, Restored, is_of_directory};
 
 fn unreadable(bad: BadState) -> StoreError {
     StoreError::Access { what: "read", source: Box::new(bad) }
@@ -161,6 +161,13 @@ fn owed(
     Ok(owed)
 }
 
+/// Reads a note; one that is not there is empty.
+fn note<T: Default + serde::de::DeserializeOwned>(state: &StateImage, name: &str) -> Result<T, Halt> {
+    let found = state.value(&StateKey::Note(name.to_owned())).map_err(|bad| Halt::Unreadable(bad.to_string()))?;
+    let read = found.map(|(_, bytes)| postcard::from_bytes(&bytes)).transpose();
+    Ok(read.map_err(|error| Halt::Unreadable(format!("the note of {name}: {error}")))?.unwrap_or_default())
+}
+
 /// Makes a shard's state of what it left behind.
 pub(super) fn restore(
     number: i32,
@@ -184,11 +191,8 @@ pub(super) fn restore(
         }
         Halt::Unreadable(text)
     })?;
-    let note = left.state.value(&StateKey::Note(NOTE_TOMBSTONES.to_owned()));
-    let note = note.map_err(|bad| Halt::Unreadable(bad.to_string()))?;
-    let tombstones = note.map(|(_, bytes)| postcard::from_bytes(&bytes)).transpose();
-    let tombstones = tombstones.map_err(|error| Halt::Unreadable(format!("the note of liftings: {error}")))?;
-    let tombstones = tombstones.unwrap_or_default();
+    let tombstones = note(&left.state, NOTE_TOMBSTONES)?;
+    let lifts = note(&left.state, NOTE_LIFTS)?;
     Ok(Restored {
         number,
         engine: recovered.engine,
@@ -200,6 +204,7 @@ pub(super) fn restore(
         journal_bytes: recovered.journal_bytes,
         keys: left.state.to_keys(),
         tombstones,
+        lifts,
         owed,
     })
 }

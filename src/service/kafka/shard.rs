@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::adapters::kafka::consumer::Incoming;
 use crate::adapters::kafka::state::{Meta, StateKey, StateKeys, StateRecord};
 use crate::adapters::memory::MemoryStore;
-use crate::adapters::redis::gateway::{DirectoryUpdate, Restricted};
+use crate::adapters::redis::gateway::{DirectoryUpdate, Restricted, Shown as Change, updates_of};
 use crate::adapters::store::block::fold;
 use crate::adapters::store::{Commit, Position};
 use crate::engine::Engine;
@@ -46,6 +46,11 @@ pub(super) struct Shard {
     /// Blocks that decisions of this shard lifted, whoever placed them, and until when that must be known.
     pub(super) tombstones: Vec<Tombstone>,
     notes_tombstones: bool,
+    /// Gateways can read what batches up to this one changed.
+    pub(super) published_batch: u64,
+    /// What was lifted that gateways may not know yet, each with its batch.
+    lifts: Vec<(u64, Lift)>,
+    notes_lifts: bool,
     /// How many partitions the operations have.
     pub(super) partitions: i32,
     layout: Layout,
@@ -63,6 +68,35 @@ pub(super) type Tombstone = (Party, Uuid, Time);
 pub(super) const NOTE_TOMBSTONES: &str = "tombstones";
 /// So long a lifting is known of a block whose end is not: longer than blocks of addresses last.
 const TOMBSTONE_LIFE: i64 = 400 * DAY;
+
+/// A restriction that was lifted: whose (a wallet's id, or an address), its id, and the number of the decision.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Lift {
+    is_address: bool,
+    whose: Box<str>,
+    restriction: Uuid,
+    seq: u64,
+}
+
+/// The note with the [`Lift`]s.
+pub(super) const NOTE_LIFTS: &str = "lifts";
+
+impl Lift {
+    fn of(update: DirectoryUpdate) -> Option<Self> {
+        let (is_address, whose) = match update.whom {
+            Restricted::Wallet(id) => (false, id),
+            Restricted::Ip(address) => (true, address),
+        };
+        let lift = Self { is_address, whose, restriction: update.restriction, seq: update.seq };
+        (update.change == Change::Lifted).then_some(lift)
+    }
+
+    fn update(&self, shard: u32) -> DirectoryUpdate {
+        let whose = self.whose.clone();
+        let whom = if self.is_address { Restricted::Ip(whose) } else { Restricted::Wallet(whose) };
+        DirectoryUpdate { whom, restriction: self.restriction, shard, seq: self.seq, change: Change::Lifted }
+    }
+}
 
 /// What one batch of a shard puts into the transaction.
 pub(super) struct ShardBatch {
@@ -89,6 +123,8 @@ pub(super) struct Restored {
     pub(super) journal_bytes: u64,
     pub(super) keys: StateKeys,
     pub(super) tombstones: Vec<Tombstone>,
+    /// What was lifted that gateways may not know.
+    pub(super) lifts: Vec<Lift>,
     /// Changes of committed batches that the shared store may lack, in their order, each with its batch.
     pub(super) owed: Vec<(u64, Vec<SharedChange>)>,
 }
@@ -111,6 +147,7 @@ impl Shard {
             journal_bytes,
             keys,
             tombstones,
+            lifts,
             owed: _,
         } = restored;
         let layout = Layout::of(engine.plan());
@@ -128,6 +165,10 @@ impl Shard {
             shared_token: meta.shared_token,
             tombstones,
             notes_tombstones: false,
+            // The last batch stands for those before it: all of it is given to gateways again.
+            published_batch: meta.batch.saturating_sub(1),
+            lifts: lifts.into_iter().map(|lift| (meta.batch, lift)).collect(),
+            notes_lifts: false,
             partitions: limits.home.map_or(meta.partitions, |home| home.partitions),
             layout_id: layout.id(),
             layout,
@@ -153,11 +194,13 @@ impl Shard {
         self.own.enter(self.pipeline.engine.plan(), &own);
         let first_seq = self.position.seq + 1;
         let (mut decisions, mut rejected) = (Vec::with_capacity(records.len()), Vec::new());
+        let mut lifts = Vec::new();
         for (record, answer) in records.iter().zip(&decided.answers) {
             match answer {
                 Answer::Decided(decision) => {
                     self.position.seq += 1;
                     self.newest = self.newest.max(Some(decision.occurred_at));
+                    lifts.extend(updates_of(decision, 0, self.position.seq).into_iter().filter_map(Lift::of));
                     decisions.push(outgoing::decision(decision, self.number, self.position.seq, source));
                 }
                 Answer::Duplicate { .. } => {}
@@ -174,6 +217,12 @@ impl Shard {
             }
         }
         self.position.batch += 1;
+        if !lifts.is_empty() {
+            let (published, batch) = (self.published_batch, self.position.batch);
+            self.lifts.retain(|(batch, _)| *batch > published);
+            self.lifts.extend(lifts.into_iter().map(|lift| (batch, lift)));
+            self.notes_lifts = true;
+        }
         self.next_offset = records.last().map_or(self.next_offset, |last| last.offset + 1);
         let at = records.first().and_then(arrived).unwrap_or(Time::ACCEPTED_FROM);
         let journal = fold(&journal.finish(self.layout_id, &decided.shared), at);
@@ -214,6 +263,12 @@ impl Shard {
             self.keys.put(&StateKey::Note(NOTE_TOMBSTONES.to_owned()), batch, &note, &mut out);
             self.notes_tombstones = false;
         }
+        if self.notes_lifts {
+            let lifts: Vec<&Lift> = self.lifts.iter().map(|(_, lift)| lift).collect();
+            let note = postcard::to_stdvec(&lifts).unwrap_or_default();
+            self.keys.put(&StateKey::Note(NOTE_LIFTS.to_owned()), batch, &note, &mut out);
+            self.notes_lifts = false;
+        }
         let journal = commit.journal.unwrap_or_default();
         self.keys.put(&StateKey::Journal(batch), batch, &journal, &mut out);
         for (group, bytes) in &commit.wallets {
@@ -227,6 +282,12 @@ impl Shard {
         self.keys.forget_journals(self.forget.min(self.acknowledged_batch), &mut out);
         self.keys.put(&StateKey::Meta, batch, &self.meta().encode(), &mut out);
         out
+    }
+
+    /// Lists what was lifted that gateways may not know.
+    pub(super) fn lifted(&self) -> impl Iterator<Item = DirectoryUpdate> {
+        let shard = u32::try_from(self.number).unwrap_or(0);
+        self.lifts.iter().map(move |(_, lift)| lift.update(shard))
     }
 
     /// Lists what gateways read of this shard: restrictions of its wallets, and blocks of addresses.

@@ -107,7 +107,7 @@ impl FleetWorker {
         watchdog: Watchdog,
     ) -> Result<Self, Failure> {
         let member = Member::join(&settings.kafka)?;
-        let ledger = Ledger::new(settings.redis.clone())
+        let ledger = Ledger::new(settings.redis.clone(), settings.pending_changes_max)
             .map_err(|error| Failure::Setting { name: "of Redis".to_owned(), reason: error.to_string() })?;
         let source = format!("/kuzet/{}", settings.kafka.group);
         Ok(Self {
@@ -177,6 +177,8 @@ impl FleetWorker {
             self.started.clear();
         }
         if self.count == 0 {
+            // Gateways and other processes need not wait for the next operation.
+            self.settle();
             return ControlFlow::Continue(());
         }
         match self.decide() {
@@ -388,8 +390,10 @@ impl FleetWorker {
             let shard = Shard::new(restored, parts, limits, self.settings.journal_bytes_min);
             wallets += shard.pipeline.engine.wallets().len();
             self.ledger.keep(|number| number != shard.number);
-            // Gateways may have missed what was placed by the last batches.
-            let shown = if owed.is_empty() { Vec::new() } else { shard.shown() };
+            self.ledger.learn_blocks(&shard);
+            // Gateways may have missed what the last batches placed and lifted.
+            let mut shown = if owed.is_empty() { Vec::new() } else { shard.shown() };
+            shown.extend(shard.lifted());
             for (batch, changes) in owed {
                 self.ledger.add(&shard, batch, changes, Vec::new());
             }
@@ -546,6 +550,7 @@ impl FleetWorker {
         self.ledger.settle(self.shards.values());
         for shard in self.shards.values_mut() {
             shard.acknowledged_batch = self.ledger.acknowledged(shard);
+            shard.published_batch = self.ledger.published(shard);
             shard.shared_token = self.ledger.token().map(str::to_owned);
         }
         let (changes, errors) = self.ledger.figures();
