@@ -25,7 +25,7 @@ use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
 use kuzet::operation::decision::Decision;
 use kuzet::pipeline::{Answer, Record};
 use variants::{padded, with_long_windows};
-use workload::{Lines, Plain, Spread, Traffic, Whole, compile, shipped_sources};
+use workload::{Lines, STAGES, Plain, Spread, Traffic, Whole, compile, shipped_sources};
 
 /// The allocator of the binary.
 #[global_allocator]
@@ -172,6 +172,7 @@ fn path(sizes: Sizes) -> Vec<Line> {
     let mut again = traffic.clone();
     warm(&mut shipped, &mut traffic, sizes.wallets);
     warm(&mut rich, &mut again, sizes.wallets);
+    shipped.take_stages();
     let mut times: [Vec<Duration>; 3] = Default::default();
     let (mut per_rule, mut encodings) = (Vec::new(), Vec::new());
     for _ in 0..sizes.chunks {
@@ -189,6 +190,9 @@ fn path(sizes: Sizes) -> Vec<Line> {
     let of = |times: &[Duration]| median(times.iter().map(|time| nanos(*time) / float(CHUNK)).collect());
     eprintln!("P {:.0} ns, E {:.0} ns, with {PADDED_RULES} rules {:.0} ns", of(plain), of(few), of(many));
     eprintln!("{:.1} % of the decisions have matches, {:.1} %", share_of_matches(&shipped), share_of_matches(&rich));
+    for (name, took) in STAGES.iter().zip(shipped.take_stages()) {
+        eprintln!("  {name:<8} {:>6.0} ns an operation", nanos(took) / float(CHUNK * sizes.chunks));
+    }
     vec![
         Line { what: "1 whole path / plain parse", measured: medians_of_ratios(few, plain), gate: 4.0, goal: 3.0 },
         Line { what: "2 150 rules / shipped rules", measured: medians_of_ratios(many, few), gate: 1.5, goal: 1.3 },

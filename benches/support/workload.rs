@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use kuzet::adapters::folders::{Embedded, Folder};
 use kuzet::adapters::memory::MemoryStore;
@@ -220,13 +221,23 @@ pub(crate) struct Whole {
     pub(crate) decided: u64,
     pub(crate) matched: u64,
     pub(crate) not_decided: u64,
+    /// How long each stage took since the last [`Whole::take_stages`].
+    pub(crate) stages: [Duration; STAGES.len()],
 }
+
+/// The stages of the whole path.
+pub(crate) const STAGES: [&str; 6] = ["decode", "enrich", "fetch", "decide", "encode", "commit"];
 
 impl Whole {
     pub(crate) fn new(rules: RuleSet) -> Self {
         let mut pipeline = app::pipeline(rules, geo());
         pipeline.limits.future_skew_max = 5 * MINUTE;
-        Self { pipeline, out: Vec::new(), decided: 0, matched: 0, not_decided: 0 }
+        Self { pipeline, out: Vec::new(), decided: 0, matched: 0, not_decided: 0, stages: Default::default() }
+    }
+
+    /// Returns how long each stage took, and begins anew.
+    pub(crate) fn take_stages(&mut self) -> [Duration; STAGES.len()] {
+        std::mem::take(&mut self.stages)
     }
 
     /// Decides, encodes and commits records, batch by batch.
@@ -234,8 +245,14 @@ impl Whole {
         for batch in records.chunks(BATCH) {
             self.out.clear();
             let decided = self.pipeline.decide(batch);
+            let began = Instant::now();
             self.encode(&decided);
+            let encoded = Instant::now();
             self.pipeline.committed(&decided).expect("a store in memory takes every change");
+            let took = decided.stages;
+            let rest = [encoded.duration_since(began), encoded.elapsed()];
+            let all = [took.decode, took.enrich, took.fetch, took.decide, rest[0], rest[1]];
+            self.stages.iter_mut().zip(all).for_each(|(sum, took)| *sum += took);
         }
     }
 
