@@ -103,3 +103,33 @@ fn the_same_operations_give_the_same_bytes_however_they_come() {
         assert!(first.0 == again.0 && first.1 == again.1, "{name} differs");
     }
 }
+
+/// A block that a batch lifts is gone for the rest of that batch, although the store has it until the commit.
+#[test]
+fn a_block_lifted_within_a_batch_is_gone_at_once() {
+    let operation = |number: usize, kind: &str, wallet: &str, rest: &str| {
+        let (hour, minute) = (number / 60, number % 60);
+        format!(
+            "{{\"op_id\":\"o{number}\",\"type\":\"{kind}\",\"occurred_at\":\"2026-03-02T{hour:02}:{minute:02}:00Z\",\
+             \"wallet_id\":\"{wallet}\"{rest}}}\n"
+        )
+    };
+    let login = |number: usize| operation(number, "login", "other", ",\"outcome\":\"success\"");
+    let transfer = |number: usize| {
+        let to = ",\"counterparty\":{\"kind\":\"client\",\"wallet_id\":\"blocked\"}";
+        operation(number, "transfer", "payer", &format!(",\"client_status\":\"identified\",\"amount\":\"10\"{to}"))
+    };
+    let mut text = operation(0, "wallet_block_requested", "blocked", "");
+    // Enough that the block is committed, and that the transfer is looked at later than the lifting.
+    (1..400).for_each(|number| text.push_str(&login(number)));
+    text.push_str(&transfer(400));
+    text.push_str(&operation(401, "wallet_unblock_requested", "blocked", ""));
+    (402..500).for_each(|number| text.push_str(&login(number)));
+    text.push_str(&transfer(500));
+    let folder = tempfile::tempdir().expect("a folder");
+    let (decisions, _, _) = replay(Path::new("-"), Some(text.as_bytes()), folder.path());
+    let decisions = lines(&decisions);
+    assert_eq!(decisions[400]["verdict"], "refuse");
+    assert_eq!(decisions[401]["commands"][0]["command"], "lift");
+    assert_eq!(decisions[500]["verdict"], "allow", "{}", decisions[500]);
+}

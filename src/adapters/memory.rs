@@ -126,7 +126,7 @@ impl SharedStore for MemoryStore {
         if self.parties.load(Ordering::Relaxed) > 0 {
             for party in &request.parties {
                 if let Some(blocks) = self.directory.get(party) {
-                    view.add_blocks(*party, || blocks.clone());
+                    view.add_blocks(plan, *party, || blocks.clone());
                 }
             }
         }

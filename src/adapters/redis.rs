@@ -430,7 +430,7 @@ impl SharedStore for RedisStore {
         }
         for party in parties {
             if let Some(blocks) = inner.known.blocks(party) {
-                view.add_blocks(party, || blocks.clone());
+                view.add_blocks(plan, party, || blocks.clone());
             }
         }
     }

@@ -130,6 +130,10 @@ pub struct SharedView {
     /// Changes of windows that nothing has read yet: positions in `changes`. Most windows that a batch
     /// enters it never reads.
     unread: HashMap<SharedKey, SmallVec<[usize; 2]>, foldhash::fast::FixedState>,
+    /// Changes of parties that the store has not told of: positions in `changes`.
+    untold: HashMap<Party, SmallVec<[usize; 2]>, foldhash::fast::FixedState>,
+    /// What these changes come to if the store holds nothing for the party, as for most.
+    presumed: HashMap<Party, Vec<Restriction>, foldhash::fast::FixedState>,
 }
 
 impl SharedRequest {
@@ -153,9 +157,18 @@ impl SharedView {
         self.windows.insert(key, window);
     }
 
-    /// Adds the blocks that the store holds for a party, unless the batch changed them already.
-    pub fn add_blocks(&mut self, party: Party, stored: impl FnOnce() -> Vec<Restriction>) {
-        self.directory.entry(party).or_insert_with(stored);
+    /// Adds the blocks that the store holds for a party, under the changes the batch has made to them.
+    pub fn add_blocks(&mut self, plan: &Plan, party: Party, stored: impl FnOnce() -> Vec<Restriction>) {
+        if self.directory.contains_key(&party) {
+            return;
+        }
+        self.directory.insert(party, stored());
+        self.presumed.remove(&party);
+        for position in self.untold.remove(&party).unwrap_or_default() {
+            change_directory(&mut self.directory, plan, &self.changes[position]);
+        }
+        // A party without blocks stays, or what the store still holds would come back.
+        self.directory.entry(party).or_default();
     }
 
     /// Tells whether the store has all that an operation at `at` may read in a window of the aggregate: it is
@@ -168,10 +181,10 @@ impl SharedView {
     /// Returns the blocks in the directory for a party.
     #[must_use]
     pub fn blocks(&self, party: Party) -> &[Restriction] {
-        if self.directory.is_empty() {
+        if self.directory.is_empty() && self.presumed.is_empty() {
             return &[];
         }
-        self.directory.get(&party).map_or(&[], Vec::as_slice)
+        self.directory.get(&party).or_else(|| self.presumed.get(&party)).map_or(&[], Vec::as_slice)
     }
 
     /// Returns a window that the request named, or that a near store holds. What the batch itself
@@ -208,11 +221,13 @@ impl SharedView {
     pub fn apply(&mut self, plan: &Plan, change: SharedChange) {
         match &change {
             SharedChange::Place { party, .. } | SharedChange::Lift { party, .. } | SharedChange::Seen { party, .. } => {
-                let is_known = self.directory.contains_key(party);
-                change_directory(&mut self.directory, plan, &change);
-                if is_known {
-                    // A party without blocks stays, or what the store still holds would come back.
+                if self.directory.contains_key(party) {
+                    change_directory(&mut self.directory, plan, &change);
+                    // As in `add_blocks`.
                     self.directory.entry(*party).or_default();
+                } else {
+                    self.untold.entry(*party).or_default().push(self.changes.len());
+                    change_directory(&mut self.presumed, plan, &change);
                 }
             }
             SharedChange::Insert { key, .. }
