@@ -25,7 +25,7 @@ use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
 use kuzet::operation::decision::Decision;
 use kuzet::pipeline::{Answer, Record};
 use variants::{padded, with_long_windows};
-use workload::{Lines, STAGES, Plain, Spread, Traffic, Whole, compile, shipped_sources};
+use workload::{Lines, Plain, STAGES, Spread, Traffic, Whole, compile, shipped_sources};
 
 /// The allocator of the binary.
 #[global_allocator]

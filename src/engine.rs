@@ -113,6 +113,15 @@ impl Engine {
         }
     }
 
+    /// Lists the keys of shared windows that deciding the operations will most likely read.
+    pub fn near_keys<'o>(&self, operations: impl Iterator<Item = &'o Enriched<'o>>) -> Vec<u64> {
+        let keys_of = |operation: &'o Enriched<'o>| {
+            let fields = self.plan.of(operation.operation.kind).near_reads.iter();
+            fields.filter_map(|field| operation.symbol(field))
+        };
+        operations.flat_map(keys_of).collect()
+    }
+
     /// Adds the parties whose blocks deciding the operation will read.
     pub fn prepare_parties(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
         request.parties.extend(operation.operation.ip.map(Party::Address));

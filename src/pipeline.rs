@@ -229,6 +229,9 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         let wallets: SmallVec<[u64; TOGETHER]> =
             operations.iter().flatten().map(|operation| operation.wallet).collect();
         self.engine.wallets().approach(&wallets);
+        if let Some(near) = &view.near {
+            near.approach(&self.engine.near_keys(operations.iter().flatten()));
+        }
         for operation in operations {
             let answer = match operation {
                 Ok(operation) => {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::geo::{Geo, Lookup};
 use crate::operation::Operation;
 use crate::operation::content::{content_hash, id_hash};
-use crate::rules::program::{Inputs, symbol_of_address, symbol_of_text};
+use crate::rules::program::{Field, Inputs, symbol_of_address, symbol_of_text};
 
 /// What the geo databases say of the operation's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,18 @@ impl<'a> Enriched<'a> {
             address: operation.ip.map(symbol_of_address),
             operation,
             facts,
+        }
+    }
+
+    /// Returns the symbol of a field that was hashed in advance.
+    #[must_use]
+    pub const fn symbol(&self, field: &Field) -> Option<u64> {
+        match field {
+            Field::WalletId => Some(self.wallet),
+            Field::CounterpartyWalletId => self.counterparty,
+            Field::DeviceId => self.device,
+            Field::Ip => self.address,
+            _ => None,
         }
     }
 

@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::index::{entry, is_indexed, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{Plan, PlannedAggregate};
-use super::shared::{SharedKey, SharedView, SharedWindow};
+use super::shared::{Seen, SharedKey, SharedView};
 use super::wallet::{FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
 
@@ -222,9 +222,11 @@ impl Judge<'_, '_> {
         if !self.view.is_complete(aggregate, self.at()) {
             return AggregateValue::Missing;
         }
-        let window = self.view.window(self.plan, SharedKey { aggregate: id, key });
-        let window = window.as_deref();
-        self.of_state(aggregate, window.map(|window| &window.state), window.and_then(SharedWindow::newest), this)
+        match self.view.look(self.plan, SharedKey { aggregate: id, key }) {
+            Some(Seen::Few(entries)) => self.of_entries(id, aggregate, key, &entries, this),
+            Some(Seen::Whole(window)) => self.of_state(aggregate, Some(&window.state), window.newest(), this),
+            None => self.of_state(aggregate, None, None, this),
+        }
     }
 
     /// Counts and sums over a short log when nothing in the window is newer than the operation:

@@ -97,6 +97,8 @@ pub struct TypePlan {
     pub feeds: Vec<AggregateId>,
     /// Shared aggregates that some rule of the type reads.
     pub shared_reads: Vec<AggregateId>,
+    /// The fields that alone are keys of these.
+    pub near_reads: Vec<Field>,
     /// What the geo databases are asked for: nothing, unless a rule or a window looks at the address.
     pub asks: Inputs,
 }
@@ -190,8 +192,16 @@ fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationTy
         .collect();
     shared_reads.sort_unstable();
     shared_reads.dedup();
+    let mut near_reads: Vec<Field> = Vec::new();
+    for id in &shared_reads {
+        if let [field] = aggregates[*id].key_this.as_slice()
+            && !near_reads.contains(field)
+        {
+            near_reads.push(field.clone());
+        }
+    }
     let asks = asks_of(rules, aggregates, &met, &feeds);
-    TypePlan { rules: met, feeds, shared_reads, asks }
+    TypePlan { rules: met, feeds, shared_reads, near_reads, asks }
 }
 
 /// Finds what the rules and windows that operations of a type meet want to know of their address.
@@ -276,6 +286,12 @@ impl Layout<'_> {
 }
 
 impl PlannedAggregate {
+    /// Tells whether a window of it is its entries and nothing else: no run, no chain, no texts.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        matches!(self.definition.window, Window::Within(_)) && self.definition.function != Function::Last
+    }
+
     /// Tells whether the aggregate's state is a run or a chain instead of entries in a window.
     #[must_use]
     pub fn is_run(&self) -> bool {

@@ -109,8 +109,28 @@ pub type RareParts = (Option<(u64, Time)>, Vec<(u64, Box<str>)>);
 
 /// Shared windows so near that asking for one costs less than fetching it in advance.
 pub trait NearWindows: Send + Sync {
-    /// Returns a committed window; long ones are cloned in constant time.
-    fn window(&self, key: SharedKey) -> Option<SharedWindow>;
+    /// Returns what a committed window holds; long ones are cloned in constant time.
+    fn find(&self, key: SharedKey) -> Option<Found>;
+    /// Brings what these key values have near: it will be asked for soon.
+    fn approach(&self, keys: &[u64]);
+}
+
+/// Entries in ascending order of (at, op).
+pub type Few = SmallVec<[Entry; 4]>;
+
+/// What a near window holds.
+#[derive(Debug)]
+pub enum Found {
+    /// All entries of a window that [`PlannedAggregate::is_listed`].
+    Few(Few),
+    Whole(SharedWindow),
+}
+
+/// A window as the batch sees it.
+#[derive(Debug)]
+pub enum Seen<'v> {
+    Few(Few),
+    Whole(Cow<'v, SharedWindow>),
 }
 
 /// Shared state as one batch sees it: what was fetched, and what the batch itself changed since.
@@ -128,12 +148,34 @@ pub struct SharedView {
     /// The batch's changes so far, for after its commit.
     changes: Vec<SharedChange>,
     /// Changes of windows that nothing has read yet: positions in `changes`. Most windows that a batch
-    /// enters it never reads.
-    unread: HashMap<SharedKey, SmallVec<[usize; 2]>, foldhash::fast::FixedState>,
+    /// enters it never reads. By the key's value: an operation mostly enters all windows of it.
+    unread: HashMap<u64, SmallVec<[u32; 4]>, foldhash::fast::FixedState>,
     /// Changes of parties that the store has not told of: positions in `changes`.
     untold: HashMap<Party, SmallVec<[usize; 2]>, foldhash::fast::FixedState>,
     /// What these changes come to if the store holds nothing for the party, as for most.
     presumed: HashMap<Party, Vec<Restriction>, foldhash::fast::FixedState>,
+}
+
+impl SharedChange {
+    /// Returns the window that it changes.
+    #[must_use]
+    pub const fn window(&self) -> Option<SharedKey> {
+        match self {
+            Self::Insert { key, .. } | Self::Remove { key, .. } | Self::Run { key, .. } | Self::Text { key, .. } => {
+                Some(*key)
+            }
+            Self::Place { .. } | Self::Lift { .. } | Self::Seen { .. } => None,
+        }
+    }
+
+    /// Returns the party whose blocks it changes.
+    #[must_use]
+    pub const fn party(&self) -> Option<Party> {
+        match self {
+            Self::Place { party, .. } | Self::Lift { party, .. } | Self::Seen { party, .. } => Some(*party),
+            Self::Insert { .. } | Self::Remove { .. } | Self::Run { .. } | Self::Text { .. } => None,
+        }
+    }
 }
 
 impl SharedRequest {
@@ -151,10 +193,9 @@ impl SharedView {
             return;
         }
         let mut window = stored();
-        for position in self.unread.remove(&key).unwrap_or_default() {
-            window.apply(plan, &self.changes[position]);
-        }
+        self.unread_of(key).for_each(|change| window.apply(plan, change));
         self.windows.insert(key, window);
+        self.forget_unread(key);
     }
 
     /// Adds the blocks that the store holds for a party, under the changes the batch has made to them.
@@ -191,29 +232,61 @@ impl SharedView {
     /// entered since is in it.
     #[must_use]
     pub fn window(&self, plan: &Plan, key: SharedKey) -> Option<Cow<'_, SharedWindow>> {
-        if let Some(window) = self.windows.get(&key) {
-            return Some(Cow::Borrowed(window));
+        Some(match self.look(plan, key)? {
+            Seen::Whole(window) => window,
+            Seen::Few(entries) => Cow::Owned(SharedWindow::of_entries(plan, key, entries)),
+        })
+    }
+
+    /// Returns a window like [`Self::window`], as plain entries where it is no more than that.
+    #[must_use]
+    pub fn look(&self, plan: &Plan, key: SharedKey) -> Option<Seen<'_>> {
+        if !self.windows.is_empty()
+            && let Some(window) = self.windows.get(&key)
+        {
+            return Some(Seen::Whole(Cow::Borrowed(window)));
         }
-        let (stored, unread) = (self.near.as_ref().and_then(|near| near.window(key)), self.unread.get(&key));
-        if stored.is_none() && unread.is_none() {
-            return None;
+        let stored = self.near.as_ref().and_then(|near| near.find(key));
+        let mut unread = self.unread_of(key).peekable();
+        if unread.peek().is_none() {
+            return stored.map(|stored| match stored {
+                Found::Few(entries) => Seen::Few(entries),
+                Found::Whole(window) => Seen::Whole(Cow::Owned(window)),
+            });
         }
-        let mut window = stored.unwrap_or_else(|| SharedWindow::new(plan, key));
-        for position in unread.into_iter().flatten() {
-            window.apply(plan, &self.changes[*position]);
+        let mut window = match stored {
+            Some(Found::Whole(window)) => window,
+            Some(Found::Few(entries)) => SharedWindow::of_entries(plan, key, entries),
+            None => SharedWindow::new(plan, key),
+        };
+        unread.for_each(|change| window.apply(plan, change));
+        Some(Seen::Whole(Cow::Owned(window)))
+    }
+
+    /// Lists the changes of a window that was not read yet.
+    fn unread_of(&self, key: SharedKey) -> impl Iterator<Item = &SharedChange> {
+        let positions = if self.unread.is_empty() { None } else { self.unread.get(&key.key) };
+        let changes = positions.into_iter().flatten().map(|position| &self.changes[*position as usize]);
+        changes.filter(move |change| change.window() == Some(key))
+    }
+
+    /// Forgets that changes of a window are unread: they are in the window that the view holds now.
+    fn forget_unread(&mut self, key: SharedKey) {
+        let changes = &self.changes;
+        if let Some(positions) = self.unread.get_mut(&key.key) {
+            positions.retain(|position| changes[*position as usize].window() != Some(key));
         }
-        Some(Cow::Owned(window))
     }
 
     /// Keeps a window that the batch changes again and again, so that reading it stays cheap.
     fn keep_busy(&mut self, plan: &Plan, key: SharedKey) {
-        let is_busy = self.unread.get(&key).is_some_and(|unread| unread.len() >= UNREAD_MAX);
+        let is_busy = self.unread.get(&key.key).is_some_and(|unread| unread.len() >= UNREAD_MAX);
         if is_busy
             && self.near.is_some()
             && let Some(window) = self.window(plan, key).map(Cow::into_owned)
         {
-            self.unread.remove(&key);
             self.windows.insert(key, window);
+            self.forget_unread(key);
         }
     }
 
@@ -235,10 +308,12 @@ impl SharedView {
             | SharedChange::Run { key, .. }
             | SharedChange::Text { key, .. } => {
                 let key = *key;
-                if let Some(window) = self.windows.get_mut(&key) {
+                let held = if self.windows.is_empty() { None } else { self.windows.get_mut(&key) };
+                if let Some(window) = held {
                     window.apply(plan, &change);
                 } else {
-                    self.unread.entry(key).or_default().push(self.changes.len());
+                    let position = u32::try_from(self.changes.len()).unwrap_or(u32::MAX);
+                    self.unread.entry(key.key).or_default().push(position);
                     self.changes.push(change);
                     self.keep_busy(plan, key);
                     return;
@@ -261,6 +336,24 @@ impl SharedWindow {
     pub fn new(plan: &Plan, key: SharedKey) -> Self {
         let state = KeyedState::new(&plan.aggregates[key.aggregate]);
         Self { newest: i64::MIN, state, rare: None }
+    }
+
+    /// Makes the window that these entries make up.
+    fn of_entries(plan: &Plan, key: SharedKey, entries: Few) -> Self {
+        let mut window = Self::new(plan, key);
+        for entry in entries {
+            window.newest = window.newest.max(entry.at);
+            window.state.insert(&plan.aggregates[key.aggregate], entry);
+        }
+        window
+    }
+
+    /// Returns the entries of a window that is nothing more than they are.
+    #[must_use]
+    pub fn listed(&self) -> Option<Few> {
+        let KeyedState::Within(timeline) = &self.state else { return None };
+        let is_listed = self.rare.is_none() && timeline.newest() == Some(self.newest);
+        is_listed.then(|| timeline.iter().collect())
     }
 
     /// Returns the newest entry's time.

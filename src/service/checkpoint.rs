@@ -84,8 +84,11 @@ impl Checkpoint {
 /// Adds one group, wallets first, then windows; returns its bytes.
 fn add_group(number: usize, commit: &mut Commit, engine: &Engine, shared: &MemoryStore, layout: u64) -> u64 {
     let (group, is_wallets) = (number % GROUPS, number < GROUPS);
-    let raw =
-        if is_wallets { encode_group(engine.wallets(), group, layout) } else { shared.encode_group(group, layout) };
+    let raw = if is_wallets {
+        encode_group(engine.wallets(), group, layout)
+    } else {
+        shared.encode_group(engine.plan(), group, layout)
+    };
     let bytes = fold(&raw, stamp(number, commit.position.batch));
     let length = bytes.len() as u64;
     let group = u32::try_from(group).unwrap_or(u32::MAX);

@@ -183,7 +183,7 @@ fn restore(
         let failed = |source| record("window group", group.into(), source);
         let number = usize::try_from(group).unwrap_or(0) % GROUPS;
         let raw = unfold_group(number + GROUPS, batch, bytes).map_err(failed)?;
-        shared.restore(decode_group(&raw, &plan, layouts).map_err(failed)?);
+        shared.restore(&plan, decode_group(&raw, &plan, layouts).map_err(failed)?);
         windows_after[number] = batch;
         Ok(())
     })?;
