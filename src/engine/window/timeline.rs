@@ -68,7 +68,7 @@ pub struct Timeline {
 enum Entries {
     /// Ascending by (at, op), at most [`FEW`].
     Short(SmallVec<[Entry; 1]>),
-    /// Never distinct values, nor sums with a negative summand.
+    /// Never sums with a negative summand.
     Log(Box<Log>),
     /// Does not become a log again: a shuffled stream would go back and forth.
     Long(Box<Long>),
@@ -188,7 +188,8 @@ impl Timeline {
             Entries::Log(log) => {
                 return match self.shape.measure {
                     Measure::Sum => log.fullest_sum(at, length) + this.map_or(0, i128::from),
-                    Measure::Count | Measure::Distinct | Measure::Range | Measure::Last => {
+                    Measure::Distinct => log.fullest_distinct(at, length, this),
+                    Measure::Count | Measure::Range | Measure::Last => {
                         log.fullest_count(at, length) + i128::from(this.is_some())
                     }
                 };
@@ -254,13 +255,11 @@ impl Timeline {
         }
     }
 
-    /// Tells whether the entry can be in a log, which knows no distinct values and relies on no summand
-    /// being negative.
+    /// Tells whether the entry can be in a log, which relies on no summand being negative.
     fn fits_log(&self, entry: Entry) -> bool {
         match self.shape.measure {
-            Measure::Distinct => false,
             Measure::Sum => entry.value >= 0,
-            Measure::Count | Measure::Range | Measure::Last => true,
+            Measure::Count | Measure::Distinct | Measure::Range | Measure::Last => true,
         }
     }
 
@@ -269,7 +268,7 @@ impl Timeline {
         self.entries = match &self.entries {
             Entries::Short(short) if short.len() > FEW => {
                 if short.iter().all(|entry| self.fits_log(*entry)) {
-                    Entries::Log(Box::new(Log::of(short.iter().copied())))
+                    Entries::Log(Box::new(Log::of(self.shape.measure, short.iter().copied())))
                 } else {
                     Entries::Long(Box::new(Long::of(self.shape, short.iter().copied())))
                 }
