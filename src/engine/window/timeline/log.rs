@@ -67,6 +67,16 @@ impl Log {
         (self.slots.len() > 0).then(|| self.slots.entry(self.slots.end() - 1))
     }
 
+    /// Returns the time of the first entry.
+    pub(super) fn first(&self) -> Option<i64> {
+        (self.slots.len() > 0).then(|| self.slots.at(self.slots.begin()))
+    }
+
+    /// Tells whether an operation is there.
+    pub(super) fn holds(&self, at: i64, op: u64) -> bool {
+        self.find((at, op)).is_ok()
+    }
+
     /// Adds an entry; tells whether it was new.
     pub(super) fn insert(&mut self, entry: Entry) -> bool {
         self.moved = self.moved.saturating_sub(MOVED_FREELY);
@@ -97,21 +107,17 @@ impl Log {
     pub(super) fn remove(&mut self, at: i64, op: u64) -> bool {
         let Ok(index) = self.find((at, op)) else { return false };
         match &mut self.aid {
-            Aid::None => {
-                self.moved += self.slots.end() - index;
-                self.slots.take(index);
-            }
+            Aid::None => self.moved += self.slots.take(index),
             Aid::Extremes(extremes) => {
-                self.moved += self.slots.end() - index;
                 let entry = self.slots.entry(index);
-                self.slots.take(index);
+                self.moved += self.slots.take(index);
                 self.moved += extremes.remove(&self.slots, entry);
             }
             Aid::Occurrences(occurrences) => {
                 occurrences.kill(&self.slots, index);
                 while self.slots.len() > 0 && occurrences.is_dead(self.slots.end() - 1) {
                     occurrences.cut(&self.slots, self.slots.end() - 1);
-                    self.slots.take(self.slots.end() - 1);
+                    self.slots.drop_last();
                 }
                 self.drop_while(|_, _| false);
                 if self.dead() > self.len() {
@@ -127,14 +133,12 @@ impl Log {
         self.moved > MOVED_MOST * self.len()
     }
 
-    /// Drops the entries before `at` and tells whether there were any.
-    pub(super) fn evict_before(&mut self, at: i64) -> bool {
-        let before = self.slots.len();
+    /// Drops the entries before `at`.
+    pub(super) fn evict_before(&mut self, at: i64) {
         self.drop_while(|slots, index| slots.at(index) < at);
         if let Aid::Extremes(extremes) = &mut self.aid {
             extremes.evict_before(at);
         }
-        self.slots.len() < before
     }
 
     /// Returns the largest count of the windows that end from `at` to `at+length` and contain it.

@@ -16,7 +16,7 @@ use super::slots::{CHUNK, Slots};
 
 const WORDS: usize = CHUNK.div_ceil(64);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Occurrences {
     /// One for each chunk of the log.
     rows: VecDeque<Row>,
@@ -29,6 +29,21 @@ pub(super) struct Occurrences {
     /// The index after the last entry.
     end: usize,
     dead: usize,
+}
+
+impl Default for Occurrences {
+    fn default() -> Self {
+        Self {
+            rows: VecDeque::new(),
+            backs: VecDeque::new(),
+            marks: Counts::default(),
+            latest: Latest::default(),
+            // In tests numbers wrap soon.
+            first_number: if cfg!(test) { u32::MAX - 20 } else { 0 },
+            end: 0,
+            dead: 0,
+        }
+    }
 }
 
 /// One bit for each entry of a chunk.

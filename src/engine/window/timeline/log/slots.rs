@@ -96,13 +96,20 @@ impl Slots {
         Entry { at, op, value: chunk.value(index % CHUNK) }
     }
 
-    /// Takes the entry at the index out. From there on each chunk takes the first of the next.
-    pub(super) fn take(&mut self, index: usize) {
+    /// Takes the entry at the index out; returns how many had to be moved. From there on each chunk takes
+    /// the first of the next.
+    pub(super) fn take(&mut self, index: usize) -> usize {
+        if index == self.gone {
+            self.drop_first();
+            return 0;
+        }
         let removed_and_newer = self.cut(index);
+        let moved = removed_and_newer.len();
         self.extend(removed_and_newer.into_iter().skip(1));
         if let Some(place) = self.chunks.get_mut(index / CHUNK) {
             place.extent = place.chunk.extent(0, place.chunk.slots.len());
         }
+        moved
     }
 
     /// Drops the first entry. Tells whether its chunk went with it: then all indices are less by [`CHUNK`],
@@ -116,6 +123,11 @@ impl Slots {
             self.chunks.pop_front();
         }
         is_over
+    }
+
+    /// Drops the last entry; its chunk keeps its extent.
+    pub(super) fn drop_last(&mut self) {
+        self.cut(self.end - 1);
     }
 
     /// Returns the least and the greatest value of a stretch that is not empty.
