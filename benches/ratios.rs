@@ -279,7 +279,7 @@ fn one_wallet(sizes: Sizes) -> Vec<Line> {
 
 /// Rows 6 and 7.
 fn windows(sizes: Sizes) -> Vec<Line> {
-    let measures = [Measure::Count, Measure::Sum, Measure::Distinct];
+    let measures = [Measure::Count, Measure::Sum, Measure::Distinct, Measure::Range, Measure::Last];
     let hot = measures.map(|measure| hot_key(measure, sizes)).into_iter().fold(0.0, f64::max);
     let sources = shipped_sources();
     let of_rules = |rules| {
@@ -314,7 +314,17 @@ impl HotKey {
     fn step(&mut self) {
         self.now += 1_000;
         let value = self.now.wrapping_mul(0x9e37_79b9) % (1 + self.entries / 2);
-        black_box(self.timeline.fullest(self.now, Some(value)));
+        match self.timeline.shape().measure {
+            Measure::Count | Measure::Sum | Measure::Distinct => {
+                black_box(self.timeline.fullest(self.now, Some(value)));
+            }
+            Measure::Range => {
+                black_box(self.timeline.range(self.now, Some(value)));
+            }
+            Measure::Last => {
+                black_box(self.timeline.last(self.now));
+            }
+        }
         self.timeline.insert(Entry { at: self.now, op: self.now.unsigned_abs(), value });
         self.timeline.evict_before(self.now - self.entries * 1_000);
     }
@@ -328,7 +338,11 @@ fn hot_key(measure: Measure, sizes: Sizes) -> f64 {
             times.push(timed(|| (0..sizes.window_steps).for_each(|_| key.step())));
         }
     }
-    medians_of_ratios(&times[0], &times[1])
+    let [many, few] =
+        times.clone().map(|times| median(times.into_iter().map(nanos).collect()) / f64::from(sizes.window_steps));
+    let ratio = medians_of_ratios(&times[0], &times[1]);
+    eprintln!("{measure:?}: {many:.0} ns a step with 100,000 entries, {few:.0} ns with 10, ratio {ratio:.2}");
+    ratio
 }
 
 /// Rows 9 and 10, each in a process of its own.

@@ -16,6 +16,7 @@ use super::workload::{BATCH, Spread, Traffic, Whole, compile, shipped_sources};
 const OPTION: &str = "--bytes-of=";
 const ENTRIES: i64 = 100_000;
 const TIMELINES: usize = 10;
+const MEASURES: [Measure; 4] = [Measure::Count, Measure::Sum, Measure::Distinct, Measure::Range];
 
 /// What the process was started to find out.
 pub(crate) struct Question {
@@ -41,7 +42,7 @@ pub(crate) fn answer(question: Question) -> f64 {
     match question.of.as_str() {
         "idle" => idle_wallet(question.wallets),
         "one" => one_operation(question.wallets),
-        _ => [Measure::Count, Measure::Sum, Measure::Distinct].map(entry_of_window).into_iter().fold(0.0, f64::max),
+        _ => MEASURES.map(entry_of_window).into_iter().fold(0.0, f64::max),
     }
 }
 

@@ -4,6 +4,7 @@
 //! operations arrive nearly in order, and else the trees that their measure needs, and only those.
 
 use std::mem::size_of;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -68,8 +69,8 @@ pub struct Timeline {
 enum Entries {
     /// Ascending by (at, op), at most [`FEW`].
     Short(SmallVec<[Entry; 1]>),
-    /// Never distinct values, nor sums with a negative summand.
-    Log(Box<Log>),
+    /// Never sums with a negative summand.
+    Log(Arc<Log>),
     /// Does not become a log again: a shuffled stream would go back and forth.
     Long(Box<Long>),
 }
@@ -115,7 +116,7 @@ impl Timeline {
                 Err(index) => short.insert(index, entry),
             },
             Entries::Log(log) if fits_log => {
-                if !log.insert(entry) {
+                if !Arc::make_mut(log).insert(entry) {
                     return false;
                 }
             }
@@ -142,10 +143,13 @@ impl Timeline {
                 true
             }
             Entries::Log(log) => {
-                let removed = log.remove(at, op);
+                if !log.holds(at, op) {
+                    return false;
+                }
+                Arc::make_mut(log).remove(at, op);
                 self.outgrow();
                 self.shorten();
-                removed
+                true
             }
             Entries::Long(long) => {
                 let removed = long.remove(at, op);
@@ -165,7 +169,9 @@ impl Timeline {
                 }
             }
             Entries::Log(log) => {
-                if log.evict_before(at) {
+                // What a clone shares is not copied for nothing.
+                if log.first().is_some_and(|first| first < at) {
+                    Arc::make_mut(log).evict_before(at);
                     self.shorten();
                 }
             }
@@ -188,7 +194,8 @@ impl Timeline {
             Entries::Log(log) => {
                 return match self.shape.measure {
                     Measure::Sum => log.fullest_sum(at, length) + this.map_or(0, i128::from),
-                    Measure::Count | Measure::Distinct | Measure::Range | Measure::Last => {
+                    Measure::Distinct => log.fullest_distinct(at, length, this),
+                    Measure::Count | Measure::Range | Measure::Last => {
                         log.fullest_count(at, length) + i128::from(this.is_some())
                     }
                 };
@@ -254,13 +261,11 @@ impl Timeline {
         }
     }
 
-    /// Tells whether the entry can be in a log, which knows no distinct values and relies on no summand
-    /// being negative.
+    /// Tells whether the entry can be in a log, which relies on no summand being negative.
     fn fits_log(&self, entry: Entry) -> bool {
         match self.shape.measure {
-            Measure::Distinct => false,
             Measure::Sum => entry.value >= 0,
-            Measure::Count | Measure::Range | Measure::Last => true,
+            Measure::Count | Measure::Distinct | Measure::Range | Measure::Last => true,
         }
     }
 
@@ -269,7 +274,7 @@ impl Timeline {
         self.entries = match &self.entries {
             Entries::Short(short) if short.len() > FEW => {
                 if short.iter().all(|entry| self.fits_log(*entry)) {
-                    Entries::Log(Box::new(Log::of(short.iter().copied())))
+                    Entries::Log(Arc::new(Log::of(self.shape.measure, short.iter().copied())))
                 } else {
                     Entries::Long(Box::new(Long::of(self.shape, short.iter().copied())))
                 }

@@ -254,20 +254,14 @@ fn form(timeline: &Timeline) -> &'static str {
 #[test]
 fn a_timeline_is_a_log_until_late_entries_have_moved_too_many() {
     let entry = |at: i64| Entry { at, op: at.unsigned_abs(), value: 1 };
-    for (measure, expected) in [
-        (Measure::Count, "log"),
-        (Measure::Sum, "log"),
-        (Measure::Range, "log"),
-        (Measure::Last, "log"),
-        (Measure::Distinct, "long"),
-    ] {
+    for measure in MEASURES {
         let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
         (0..6).for_each(|at| assert!(timeline.insert(entry(2 * at))));
         assert_eq!(form(&timeline), "short");
         (6..50).for_each(|at| assert!(timeline.insert(entry(2 * at))));
-        assert_eq!(form(&timeline), expected, "{measure:?}");
+        assert_eq!(form(&timeline), "log", "{measure:?}");
         assert!(timeline.insert(entry(1)));
-        assert_eq!(form(&timeline), expected, "one straggler, {measure:?}");
+        assert_eq!(form(&timeline), "log", "one straggler, {measure:?}");
         (1..4).for_each(|at| assert!(timeline.insert(entry(2 * at + 1))));
         assert_eq!(form(&timeline), "long");
         timeline.evict_before(96);
@@ -284,4 +278,108 @@ fn a_negative_summand_makes_a_log_trees() {
     assert_eq!(form(&timeline), "long");
     // The window that ends at 30 no longer holds it.
     assert_eq!(timeline.fullest(29, None), 50);
+}
+
+/// A stream that is in order, nearly so, or shuffled, by turns, with removals anywhere and evictions in jumps.
+struct Stream {
+    random: u64,
+    now: i64,
+    op: u64,
+    /// Of each: how many there are of values, how late an entry may be, how many come at one instant.
+    values: i64,
+    late: i64,
+    crowd: i64,
+}
+
+impl Stream {
+    fn below(&mut self, bound: i64) -> i64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        i64::try_from(self.random >> 33).unwrap() % bound.max(1)
+    }
+
+    fn turn(&mut self) {
+        self.values = [1, 2, 5, 40, 1_000][usize::try_from(self.below(5)).unwrap()];
+        self.late = [0, 0, 1, 2, 8, 40][usize::try_from(self.below(6)).unwrap()];
+        self.crowd = 1 + self.below(4);
+    }
+
+    fn next(&mut self) -> Entry {
+        self.now += i64::from(self.below(self.crowd) == 0);
+        self.op += 1;
+        let at = self.now - if self.below(3) == 0 { self.below(self.late + 1) } else { 0 };
+        Entry { at, op: self.op, value: self.below(self.values) }
+    }
+}
+
+/// Runs one stream; notes which forms the timeline took.
+fn run_stream(measure: Measure, seed: u64, forms: &mut std::collections::BTreeSet<(String, &'static str)>) {
+    let mut stream = Stream { random: seed, now: 0, op: 0, values: 5, late: 0, crowd: 1 };
+    let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+    let (mut entries, mut removed): (Vec<Entry>, Vec<Entry>) = (Vec::new(), Vec::new());
+    let kept = LENGTH + stream.below(30);
+    let mut copies = Vec::new();
+    for step in 0..250 {
+        if step % 50 == 0 {
+            stream.turn();
+        }
+        let entry = match removed.pop() {
+            Some(again) if stream.below(4) == 0 => again,
+            _ => stream.next(),
+        };
+        assert!(timeline.insert(entry));
+        entries.insert(entries.partition_point(|held| held < &entry), entry);
+        if stream.below(8) == 0 {
+            let which = stream.below(i64::try_from(entries.len()).unwrap());
+            let gone = entries.remove(usize::try_from(which).unwrap());
+            assert!(timeline.remove(gone.at, gone.op));
+            assert!(!timeline.remove(gone.at, gone.op));
+            removed.push(gone);
+        }
+        if stream.below(12) == 0 {
+            let limit = stream.now - kept;
+            timeline.evict_before(limit);
+            entries.retain(|entry| entry.at >= limit);
+        }
+        forms.insert((format!("{measure:?}"), form(&timeline)));
+        let (back, value) = (stream.below(4) * stream.below(LENGTH), stream.below(stream.values + 1));
+        check(&timeline, &entries, stream.now - back, Some(value).filter(|value| *value > 0));
+        check(&timeline, &entries, stream.now + 1, Some(value));
+        if step % 60 == 59 {
+            copies.push((timeline.clone(), entries.clone(), stream.now));
+        }
+    }
+    for (timeline, entries, now) in copies {
+        (now - 30..now + 3).for_each(|at| check(&timeline, &entries, at, Some(1)));
+    }
+}
+
+#[test]
+fn a_timeline_of_any_stream_answers_like_a_recomputation() {
+    let mut forms = std::collections::BTreeSet::new();
+    for measure in MEASURES {
+        for seed in 1..=60 {
+            println!("{measure:?}, seed {seed}");
+            run_stream(measure, 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed), &mut forms);
+        }
+    }
+    assert_eq!(forms.len(), 3 * MEASURES.len(), "every form of every measure: {forms:?}");
+}
+
+#[test]
+fn removing_old_entries_keeps_a_log_of_distinct_values() {
+    let mut timeline = Timeline::new(Shape { measure: Measure::Distinct, length: 100 });
+    (0..100).for_each(|at| assert!(timeline.insert(Entry { at, op: 0, value: at % 10 })));
+    // Every value but 3 goes, first its latest occurrence, and the last entry too.
+    for at in (0..100).rev().filter(|at| at % 10 != 3) {
+        assert!(timeline.remove(at, 0));
+        assert_eq!(form(&timeline), "log");
+    }
+    assert_eq!(timeline.fullest(99, None), 1);
+    assert_eq!(timeline.last(99), Some(Entry { at: 93, op: 0, value: 3 }));
+    assert!(timeline.iter().eq((0..10).map(|k| Entry { at: 10 * k + 3, op: 0, value: 3 })));
+    assert!(timeline.insert(Entry { at: 50, op: 0, value: 7 }));
+    assert_eq!(timeline.fullest(99, Some(8)), 3);
+    assert_eq!(timeline.fullest(151, Some(3)), 1);
 }
