@@ -128,6 +128,37 @@ fn every_function_over_a_window() {
 }
 
 #[test]
+fn a_chain_keeps_its_beginning_whatever_the_order_of_arrival() {
+    const DAY: i64 = 86_400;
+    let chain = "age(payment by wallet quiet 30d)";
+    let phone = "age(payment by wallet, device_id quiet 30d)";
+    let ages = |arrivals: &[(i64, &str)]| {
+        let payment = |(number, (seconds, device)): (usize, &(i64, &str))| {
+            payment(number, *seconds, "1", &json!({ "device_id": device }))
+        };
+        let operations: Vec<Value> = arrivals.iter().enumerate().map(payment).collect();
+        let evidence = last_evidence(&format!("{chain} >= 0s and {phone} >= 0s"), &operations);
+        (evidence[chain].clone(), evidence[phone].clone())
+    };
+    // The first of the chain arrived second: it is too old to be seen, but still behind another in the log.
+    let swapped = [(300, "tablet"), (0, "phone"), (29 * DAY, "phone"), (30 * DAY + 900, "tablet")];
+    let last = (30 * DAY + 400, "phone");
+    assert_eq!(ages(&[&swapped[..], &[last]].concat()), (json!("30d6m40s"), json!("30d6m40s")));
+    // The middle of the chain arrived last: without it what is remembered would fall apart.
+    let link = [(0, "phone"), (30 * DAY + 60, "phone"), (30 * DAY - 480, "phone")];
+    let later = [(31 * DAY, "tablet"), (60 * DAY + 90, "tablet"), (60 * DAY + 120, "tablet")];
+    assert_eq!(ages(&[&link[..], &later[..]].concat()), (json!("60d2m"), json!("29d2m")));
+    // So it is when the log is long enough to have an index.
+    let many: Vec<(i64, &str)> = (0..60).map(|n| (31 * DAY + n, "tablet")).collect();
+    assert_eq!(ages(&[&link[..], &many[..], &later[1..]].concat()).0, json!("60d2m"));
+    let idle: Vec<(i64, &str)> = (0..80).map(|n| (n * DAY / 2, "tablet")).collect();
+    let phone_used = [(0, "phone"), (20 * DAY, "phone")];
+    let mut busy = [&phone_used[..], &idle[..]].concat();
+    busy.sort_by_key(|(seconds, _)| *seconds);
+    assert_eq!(ages(&[&busy[..], &[(40 * DAY, "phone")]].concat()).1, json!("40d"));
+}
+
+#[test]
 fn any_and_none_are_conditions() {
     let three = payments(3);
     let evidence =

@@ -18,7 +18,7 @@ use super::index::{entry, is_indexed, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{Plan, PlannedAggregate};
 use super::shared::{SharedKey, SharedView, SharedWindow};
-use super::wallet::{FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
+use super::wallet::{ChainStart, FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
 
 /// The aggregates of one operation that were computed already. Starting anew costs nothing.
@@ -289,9 +289,10 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Collects the visible entries of a window from the log, oldest first.
+    /// Collects the visible entries of a window from the log, oldest first; of a chain also those
+    /// that wait for their turn to leave the log, since its beginning is remembered.
     fn gather(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Gathered {
-        let newest = self.wallet.newest();
+        let newest = self.wallet.newest().filter(|_| !matches!(aggregate.definition.window, Window::Quiet(_)));
         let mut entries: Gathered = self
             .wallet
             .rows(self.plan)
@@ -353,19 +354,27 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Walks a chain back from the operation over the log, then over what is remembered before it.
+    /// Walks a chain back from the operation over the visible entries, then over what came before
+    /// them, be it still in the log or only remembered.
     fn age(&self, id: AggregateId, key: u64, entries: &[Entry], with_this: bool, quiet: i64) -> Option<i64> {
-        let at = self.at();
+        let (at, newest) = (self.at(), self.wallet.newest());
+        let times = entries.iter().map(|entry| Time::from_nanos(entry.at));
+        let unseen = times.clone().take_while(|time| !is_visible(self.plan, id, *time, newest)).count();
+        let mut before = self.wallet.chain(id, key);
+        for time in times.clone().take(unseen) {
+            before = Some(ChainStart::extended(before, id, key, time, quiet));
+        }
+        let next = times.clone().nth(unseen);
+        let before = before.filter(|chain| next.is_some_and(|next| next.since(chain.last) <= quiet));
         let mut first = with_this.then_some(at);
-        let earlier = entries.iter().rev().map(|entry| Time::from_nanos(entry.at)).filter(|time| *time <= at);
         let mut reached = at;
-        for time in earlier {
+        for time in times.skip(unseen).rev().filter(|time| *time <= at) {
             if reached.since(time) > quiet {
                 return first.map(|first| at.since(first));
             }
             (reached, first) = (time, Some(time));
         }
-        if let Some(chain) = self.wallet.chain(id, key)
+        if let Some(chain) = before
             && chain.first <= reached
             && reached.since(chain.last) <= quiet
         {
