@@ -241,6 +241,28 @@ fn a_rule_is_off_outside_its_days() {
 }
 
 #[test]
+fn the_matches_of_a_late_operation_count_for_itself() {
+    let matches = "count(match where rule = \"first\" by wallet within 1h)";
+    let today = "count(match where rule = \"first\" by wallet today)";
+    let reader = format!("on: payment\nwhen: {matches} >= 1 and {today} >= 1\nthen:\n  - report: afm");
+    // A short log is scanned, a long one has an index.
+    for length in [1, 200] {
+        let files = vec![
+            rule("first", "enforce", "on: payment\nthen:\n  - report: afm"),
+            rule("reader", "enforce", &reader),
+        ];
+        let mut operations: Vec<Value> =
+            (0..length).map(|n| payment(usize::try_from(n).expect("small"), n, "1", &json!({}))).collect();
+        // Too late for any window: the hour and the day before are over for good.
+        operations.push(payment(1_000, -86_400, "1", &json!({})));
+        let decisions = decide(&mut pipeline(files), &operations);
+        let last = decisions.last().expect("a decision");
+        assert_eq!(last["late"], true);
+        assert_eq!(last["matches"][1]["evidence"], json!({ matches: 1, today: 1 }), "{length} before it");
+    }
+}
+
+#[test]
 fn shadow_matches_are_invisible_to_enforced_rules() {
     let first = rule("first", "shadow", "on: payment\nthen:\n  - report: afm");
     let reader = |id: &str, mode: &str| {

@@ -273,13 +273,16 @@ impl Judge<'_, '_> {
             }
             Window::Today | Window::ThisMonth => {
                 let span = self.span(aggregate);
-                let is_open = newest.is_none_or(|newest| span.end > newest.minus(self.plan.settings.lateness));
                 let end = span.end.minus(1);
                 // A day that is over for good has nothing left: an empty span.
-                Some(if is_open { (span.start, end, None) } else { (Time::from_nanos(i64::MAX), end, None) })
+                Some(if self.is_open(span) { (span.start, end, None) } else { (Time::from_nanos(i64::MAX), end, None) })
             }
             Window::Quiet(_) => None,
         }
+    }
+
+    fn is_open(&self, span: Span) -> bool {
+        self.wallet.newest().is_none_or(|newest| span.end > newest.minus(self.plan.settings.lateness))
     }
 
     fn span(&self, aggregate: &PlannedAggregate) -> Span {
@@ -293,11 +296,17 @@ impl Judge<'_, '_> {
     /// that wait for their turn to leave the log, since its beginning is remembered.
     fn gather(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Gathered {
         let newest = self.wallet.newest().filter(|_| !matches!(aggregate.definition.window, Window::Quiet(_)));
+        // Of a day that is over for good nothing is left.
+        let is_open = match aggregate.definition.window {
+            Window::Today | Window::ThisMonth => self.is_open(self.span(aggregate)),
+            Window::Within(_) | Window::Quiet(_) => true,
+        };
         let mut entries: Gathered = self
             .wallet
             .rows(self.plan)
             .filter(|row| {
-                row.is_in(id)
+                is_open
+                    && row.is_in(id)
                     && is_visible(self.plan, id, row.at(), newest)
                     && key_of_row(self.plan, id, *row) == key
                     && is_visible_match(aggregate, *row)
@@ -331,8 +340,7 @@ impl Judge<'_, '_> {
             Window::Today | Window::ThisMonth => {
                 let mut cells = KeyedState::new(aggregate);
                 let span = self.span(aggregate);
-                let open = self.wallet.newest().is_none_or(|n| span.end > n.minus(self.plan.settings.lateness));
-                let inside = entries.iter().filter(|entry| open && span.contains(Time::from_nanos(entry.at)));
+                let inside = entries.iter().filter(|entry| span.contains(Time::from_nanos(entry.at)));
                 inside.for_each(|entry| cells.insert(aggregate, *entry));
                 cells.evaluate(aggregate, self.at(), this)
             }
@@ -445,8 +453,12 @@ impl Judge<'_, '_> {
             && is_indexed(aggregate)
         {
             let mut state = index.window(id, key).cloned().unwrap_or_else(|| KeyedState::new(aggregate));
+            // What a late operation must no longer see goes first: its own matches always count.
+            if let Some(newest) = self.wallet.newest() {
+                state.evict(aggregate, newest, self.plan.settings.lateness);
+            }
             own.into_iter().for_each(|entry| state.insert(aggregate, entry));
-            return self.of_state(aggregate, Some(&state), self.wallet.newest(), None);
+            return state.evaluate(aggregate, self.at(), None);
         }
         let mut entries = self.gather(id, aggregate, key);
         entries.extend(own);
