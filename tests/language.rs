@@ -159,6 +159,29 @@ fn a_chain_keeps_its_beginning_whatever_the_order_of_arrival() {
 }
 
 #[test]
+fn the_wallet_and_the_operation_themselves_are_values() {
+    for length in [3, 60] {
+        let some = payments(length);
+        for (aggregate, always, expected) in [
+            ("distinct(payment.wallet_id by wallet within 2h)", ">= 0", json!(1)),
+            ("last(payment.wallet_id by wallet within 2h)", "= \"W1\"", json!("W1")),
+            ("last(payment.wallet_id by wallet, counterparty.kind within 2h)", "= wallet_id", json!("W1")),
+            ("distinct(payment.op_id by wallet within 2h)", ">= 0", json!(length)),
+            ("last(payment.op_id by wallet within 2h)", "is present", json!(format!("op-{}", length - 2))),
+            ("distinct(payment.wallet_id by counterparty.kind within 2h)", ">= 0", json!(1)),
+            ("last(payment.wallet_id by counterparty.kind within 2h)", "= wallet_id", json!("W1")),
+        ] {
+            check(aggregate, always, &some, &expected);
+        }
+        let condition = "last(payment.op_id by wallet within 2h) = ref_op_id";
+        let mut answering = some.clone();
+        answering.push(payment(length, 7_000, "1", &json!({"ref_op_id": format!("op-{}", length - 1)})));
+        let lines = format!("on: payment\nwhen: {condition}\nthen:\n  - report: afm");
+        assert_eq!(fires(&lines, &answering).last(), Some(&true), "{length}");
+    }
+}
+
+#[test]
 fn any_and_none_are_conditions() {
     let three = payments(3);
     let evidence =
