@@ -128,6 +128,60 @@ fn every_function_over_a_window() {
 }
 
 #[test]
+fn a_chain_keeps_its_beginning_whatever_the_order_of_arrival() {
+    const DAY: i64 = 86_400;
+    let chain = "age(payment by wallet quiet 30d)";
+    let phone = "age(payment by wallet, device_id quiet 30d)";
+    let ages = |arrivals: &[(i64, &str)]| {
+        let payment = |(number, (seconds, device)): (usize, &(i64, &str))| {
+            payment(number, *seconds, "1", &json!({ "device_id": device }))
+        };
+        let operations: Vec<Value> = arrivals.iter().enumerate().map(payment).collect();
+        let evidence = last_evidence(&format!("{chain} >= 0s and {phone} >= 0s"), &operations);
+        (evidence[chain].clone(), evidence[phone].clone())
+    };
+    // The first of the chain arrived second: it is too old to be seen, but still behind another in the log.
+    let swapped = [(300, "tablet"), (0, "phone"), (29 * DAY, "phone"), (30 * DAY + 900, "tablet")];
+    let last = (30 * DAY + 400, "phone");
+    assert_eq!(ages(&[&swapped[..], &[last]].concat()), (json!("30d6m40s"), json!("30d6m40s")));
+    // The middle of the chain arrived last: without it what is remembered would fall apart.
+    let link = [(0, "phone"), (30 * DAY + 60, "phone"), (30 * DAY - 480, "phone")];
+    let later = [(31 * DAY, "tablet"), (60 * DAY + 90, "tablet"), (60 * DAY + 120, "tablet")];
+    assert_eq!(ages(&[&link[..], &later[..]].concat()), (json!("60d2m"), json!("29d2m")));
+    // So it is when the log is long enough to have an index.
+    let many: Vec<(i64, &str)> = (0..60).map(|n| (31 * DAY + n, "tablet")).collect();
+    assert_eq!(ages(&[&link[..], &many[..], &later[1..]].concat()).0, json!("60d2m"));
+    let idle: Vec<(i64, &str)> = (0..80).map(|n| (n * DAY / 2, "tablet")).collect();
+    let phone_used = [(0, "phone"), (20 * DAY, "phone")];
+    let mut busy = [&phone_used[..], &idle[..]].concat();
+    busy.sort_by_key(|(seconds, _)| *seconds);
+    assert_eq!(ages(&[&busy[..], &[(40 * DAY, "phone")]].concat()).1, json!("40d"));
+}
+
+#[test]
+fn the_wallet_and_the_operation_themselves_are_values() {
+    for length in [3, 60] {
+        let some = payments(length);
+        for (aggregate, always, expected) in [
+            ("distinct(payment.wallet_id by wallet within 2h)", ">= 0", json!(1)),
+            ("last(payment.wallet_id by wallet within 2h)", "= \"W1\"", json!("W1")),
+            ("last(payment.wallet_id by wallet, counterparty.kind within 2h)", "= wallet_id", json!("W1")),
+            ("distinct(payment.op_id by wallet within 2h)", ">= 0", json!(length)),
+            ("last(payment.op_id by wallet within 2h)", "is present", json!(format!("op-{}", length - 2))),
+            ("distinct(payment.wallet_id by counterparty.kind within 2h)", ">= 0", json!(1)),
+            ("last(payment.wallet_id by counterparty.kind within 2h)", "= wallet_id", json!("W1")),
+        ] {
+            check(aggregate, always, &some, &expected);
+        }
+        let condition = "last(payment.op_id by wallet within 2h) = ref_op_id";
+        let mut answering = some.clone();
+        answering.push(payment(length, 7_000, "1", &json!({"ref_op_id": format!("op-{}", length - 1)})));
+        let lines = format!("on: payment\nwhen: {condition}\nthen:\n  - report: afm");
+        assert_eq!(fires(&lines, &answering).last(), Some(&true), "{length}");
+    }
+}
+
+#[test]
 fn any_and_none_are_conditions() {
     let three = payments(3);
     let evidence =
@@ -207,6 +261,28 @@ fn a_rule_is_off_outside_its_days() {
     let at: Vec<Value> =
         [-half - 1, -half, half - 1, half].iter().enumerate().map(|(n, s)| payment(n, *s, "1", &json!({}))).collect();
     assert_eq!(fires(lines, &at), [false, true, true, false]);
+}
+
+#[test]
+fn the_matches_of_a_late_operation_count_for_itself() {
+    let matches = "count(match where rule = \"first\" by wallet within 1h)";
+    let today = "count(match where rule = \"first\" by wallet today)";
+    let reader = format!("on: payment\nwhen: {matches} >= 1 and {today} >= 1\nthen:\n  - report: afm");
+    // A short log is scanned, a long one has an index.
+    for length in [1, 200] {
+        let files = vec![
+            rule("first", "enforce", "on: payment\nthen:\n  - report: afm"),
+            rule("reader", "enforce", &reader),
+        ];
+        let mut operations: Vec<Value> =
+            (0..length).map(|n| payment(usize::try_from(n).expect("small"), n, "1", &json!({}))).collect();
+        // Too late for any window: the hour and the day before are over for good.
+        operations.push(payment(1_000, -86_400, "1", &json!({})));
+        let decisions = decide(&mut pipeline(files), &operations);
+        let last = decisions.last().expect("a decision");
+        assert_eq!(last["late"], true);
+        assert_eq!(last["matches"][1]["evidence"], json!({ matches: 1, today: 1 }), "{length} before it");
+    }
 }
 
 #[test]

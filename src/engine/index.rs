@@ -65,8 +65,27 @@ impl Index {
         }
     }
 
-    /// Forgets the id of a row that leaves the log.
-    pub fn forget(&mut self, row: Row<'_>) {
+    /// Lets everything go that no longer counts when the wallet's newest operation is at `newest`.
+    pub fn evict(&mut self, plan: &Plan, newest: Time) {
+        self.windows.retain(|(window, _), state| {
+            state.evict(&plan.aggregates[*window], newest, plan.settings.lateness);
+            !state.is_empty()
+        });
+    }
+
+    /// Lets go of a row that leaves the log, its id and its entries. A chain remembers its beginning,
+    /// so there the entry is folded, not taken out.
+    pub fn forget(&mut self, plan: &Plan, row: Row<'_>, newest: Time) {
+        for window in row.windows(plan.mask_words) {
+            let aggregate = &plan.aggregates[window];
+            if is_indexed(aggregate)
+                && let Some(state @ KeyedState::Chain(_)) =
+                    self.windows.get_mut(&(window, key_of_row(plan, window, row)))
+            {
+                state.evict(aggregate, newest, plan.settings.lateness);
+            }
+            self.remove(plan, window, row);
+        }
         if self.arrivals.get(&row.id()) == Some(&row.arrival()) {
             self.arrivals.remove(&row.id());
         }

@@ -18,7 +18,7 @@ use super::index::{entry, is_indexed, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{Plan, PlannedAggregate};
 use super::shared::{Seen, SharedKey, SharedView};
-use super::wallet::{FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
+use super::wallet::{ChainStart, FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
 
 /// The aggregates of one operation that were computed already. Starting anew costs nothing.
@@ -275,13 +275,16 @@ impl Judge<'_, '_> {
             }
             Window::Today | Window::ThisMonth => {
                 let span = self.span(aggregate);
-                let is_open = newest.is_none_or(|newest| span.end > newest.minus(self.plan.settings.lateness));
                 let end = span.end.minus(1);
                 // A day that is over for good has nothing left: an empty span.
-                Some(if is_open { (span.start, end, None) } else { (Time::from_nanos(i64::MAX), end, None) })
+                Some(if self.is_open(span) { (span.start, end, None) } else { (Time::from_nanos(i64::MAX), end, None) })
             }
             Window::Quiet(_) => None,
         }
+    }
+
+    fn is_open(&self, span: Span) -> bool {
+        self.wallet.newest().is_none_or(|newest| span.end > newest.minus(self.plan.settings.lateness))
     }
 
     fn span(&self, aggregate: &PlannedAggregate) -> Span {
@@ -291,14 +294,21 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Collects the visible entries of a window from the log, oldest first.
+    /// Collects the visible entries of a window from the log, oldest first; of a chain also those
+    /// that wait for their turn to leave the log, since its beginning is remembered.
     fn gather(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Gathered {
-        let newest = self.wallet.newest();
+        let newest = self.wallet.newest().filter(|_| !matches!(aggregate.definition.window, Window::Quiet(_)));
+        // Of a day that is over for good nothing is left.
+        let is_open = match aggregate.definition.window {
+            Window::Today | Window::ThisMonth => self.is_open(self.span(aggregate)),
+            Window::Within(_) | Window::Quiet(_) => true,
+        };
         let mut entries: Gathered = self
             .wallet
             .rows(self.plan)
             .filter(|row| {
-                row.is_in(id)
+                is_open
+                    && row.is_in(id)
                     && is_visible(self.plan, id, row.at(), newest)
                     && key_of_row(self.plan, id, *row) == key
                     && is_visible_match(aggregate, *row)
@@ -332,8 +342,7 @@ impl Judge<'_, '_> {
             Window::Today | Window::ThisMonth => {
                 let mut cells = KeyedState::new(aggregate);
                 let span = self.span(aggregate);
-                let open = self.wallet.newest().is_none_or(|n| span.end > n.minus(self.plan.settings.lateness));
-                let inside = entries.iter().filter(|entry| open && span.contains(Time::from_nanos(entry.at)));
+                let inside = entries.iter().filter(|entry| span.contains(Time::from_nanos(entry.at)));
                 inside.for_each(|entry| cells.insert(aggregate, *entry));
                 cells.evaluate(aggregate, self.at(), this)
             }
@@ -355,19 +364,27 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Walks a chain back from the operation over the log, then over what is remembered before it.
+    /// Walks a chain back from the operation over the visible entries, then over what came before
+    /// them, be it still in the log or only remembered.
     fn age(&self, id: AggregateId, key: u64, entries: &[Entry], with_this: bool, quiet: i64) -> Option<i64> {
-        let at = self.at();
+        let (at, newest) = (self.at(), self.wallet.newest());
+        let times = entries.iter().map(|entry| Time::from_nanos(entry.at));
+        let unseen = times.clone().take_while(|time| !is_visible(self.plan, id, *time, newest)).count();
+        let mut before = self.wallet.chain(id, key);
+        for time in times.clone().take(unseen) {
+            before = Some(ChainStart::extended(before, id, key, time, quiet));
+        }
+        let next = times.clone().nth(unseen);
+        let before = before.filter(|chain| next.is_some_and(|next| next.since(chain.last) <= quiet));
         let mut first = with_this.then_some(at);
-        let earlier = entries.iter().rev().map(|entry| Time::from_nanos(entry.at)).filter(|time| *time <= at);
         let mut reached = at;
-        for time in earlier {
+        for time in times.skip(unseen).rev().filter(|time| *time <= at) {
             if reached.since(time) > quiet {
                 return first.map(|first| at.since(first));
             }
             (reached, first) = (time, Some(time));
         }
-        if let Some(chain) = self.wallet.chain(id, key)
+        if let Some(chain) = before
             && chain.first <= reached
             && reached.since(chain.last) <= quiet
         {
@@ -438,8 +455,12 @@ impl Judge<'_, '_> {
             && is_indexed(aggregate)
         {
             let mut state = index.window(id, key).cloned().unwrap_or_else(|| KeyedState::new(aggregate));
+            // What a late operation must no longer see goes first: its own matches always count.
+            if let Some(newest) = self.wallet.newest() {
+                state.evict(aggregate, newest, self.plan.settings.lateness);
+            }
             own.into_iter().for_each(|entry| state.insert(aggregate, entry));
-            return self.of_state(aggregate, Some(&state), self.wallet.newest(), None);
+            return state.evaluate(aggregate, self.at(), None);
         }
         let mut entries = self.gather(id, aggregate, key);
         entries.extend(own);

@@ -85,6 +85,15 @@ impl KeyedState {
         }
     }
 
+    /// Returns what a chain remembers of entries that are gone, first and last instant.
+    #[must_use]
+    pub fn folded(&self) -> Option<(Time, Time)> {
+        match self {
+            Self::Chain(chain) => chain.folded().map(|(first, last)| (Time::from_nanos(first), Time::from_nanos(last))),
+            Self::Within(_) | Self::Calendar(_) => None,
+        }
+    }
+
     /// Tells whether nothing is left.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -233,10 +233,17 @@ fn columns_of<'a>(definitions: impl Iterator<Item = &'a Aggregate>) -> Vec<Field
         let value = definition.value.iter();
         let residual = residual_fields(definition);
         columns.extend(keys.chain(value).chain(residual.iter()).filter(|field| header_word(field).is_none()).cloned());
+        columns.extend(definition.value.iter().filter(|field| is_shown(definition, field)).cloned());
     }
     columns.sort();
     columns.dedup();
     columns
+}
+
+/// Tells whether a value that the header tells apart must also be there as itself: `last` shows and
+/// compares it, and the owner is no word of the header.
+fn is_shown(definition: &Aggregate, field: &Field) -> bool {
+    definition.is_owned() && (*field == Field::WalletId || *field == Field::OpId && definition.function == Function::Last)
 }
 
 /// Fields a row's header already holds, as far as telling values apart goes; the owner is the record itself.

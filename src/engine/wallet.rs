@@ -6,11 +6,14 @@
 
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::operation::Time;
+use crate::rules::program::Function;
 
 use super::backfill::merge;
-use super::index::Index;
+use super::index::{Index, is_indexed};
+use super::keyed::KeyedState;
 use super::outcome::Changes;
 use super::plan::{Plan, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use super::restriction::{Restriction, Waiting};
@@ -111,6 +114,20 @@ pub struct ChainStart {
     pub key: u64,
     pub first: Time,
     pub last: Time,
+}
+
+impl ChainStart {
+    /// Adds an operation at `at` to what is remembered; of two chains the later is kept.
+    #[must_use]
+    pub fn extended(known: Option<Self>, aggregate: usize, key: u64, at: Time, quiet: i64) -> Self {
+        match known {
+            Some(chain) if chain.first.since(at) > quiet => chain,
+            Some(chain) if at.since(chain.last) <= quiet => {
+                Self { first: chain.first.min(at), last: chain.last.max(at), ..chain }
+            }
+            Some(_) | None => Self { aggregate, key, first: at, last: at },
+        }
+    }
 }
 
 /// A time in nanoseconds, the least `i64` where there is none: half the size of an `Option`.
@@ -341,8 +358,12 @@ impl Wallet {
     fn build_index(&mut self, plan: &Plan) {
         let mut index = Index::default();
         let chains = self.rare.as_ref().map_or(&[][..], |rare| &rare.chains);
+        // Nothing leaves before everything is in: what goes links what stays to a chain's beginning.
         for row in self.rows(plan) {
-            index.insert(plan, row, self.newest(), chains);
+            index.insert(plan, row, None, chains);
+        }
+        if let Some(newest) = self.newest() {
+            index.evict(plan, newest);
         }
         self.rare.get_or_insert_with(Box::default).index = Some(index);
     }
@@ -378,7 +399,7 @@ impl Wallet {
             if is_needed(plan, Row(front), newest) {
                 break;
             }
-            self.forget_rows(plan, 1);
+            self.forget_front(plan, newest);
         }
         let count = self.row_count(plan);
         if count > 2 * self.swept_rows as usize + SCANNED_ROWS_MAX {
@@ -396,14 +417,10 @@ impl Wallet {
         }
     }
 
-    fn forget_rows(&mut self, plan: &Plan, count: usize) {
-        let stride = plan.stride();
-        let start = self.gone as usize;
-        for number in 0..count {
-            let at = start + number * stride;
-            forget(plan, &mut self.rare, Row(&self.rows[at..at + stride]));
-        }
-        self.gone += u32::try_from(count * stride).unwrap_or(u32::MAX);
+    fn forget_front(&mut self, plan: &Plan, newest: Time) {
+        let (row, later) = self.rows[self.gone as usize..].split_at(plan.stride());
+        forget(plan, &mut self.rare, Row(row), later, newest);
+        self.gone += u32::try_from(plan.stride()).unwrap_or(u32::MAX);
     }
 
     fn compact(&mut self, plan: &Plan, newest: Time) {
@@ -419,7 +436,7 @@ impl Wallet {
         }
         // A chain grows from its oldest end, whatever the order of arrival.
         dropped.sort_by_key(|row| Row(row).at());
-        dropped.into_iter().for_each(|row| forget(plan, &mut self.rare, Row(row)));
+        dropped.into_iter().for_each(|row| forget(plan, &mut self.rare, Row(row), &kept, newest));
         self.rows = kept;
         self.gone = 0;
         self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
@@ -434,18 +451,35 @@ impl Wallet {
     }
 }
 
-/// Lets one row go: out of the index, and its chains remember it.
-fn forget(plan: &Plan, rare: &mut Option<Box<Rare>>, row: Row<'_>) {
+/// Lets one row go: out of the index, and its chains remember it. `others` are the rows still there.
+fn forget(plan: &Plan, rare: &mut Option<Box<Rare>>, row: Row<'_>, others: &[u64], newest: Time) {
     if let Some(index) = rare.as_mut().and_then(|rare| rare.index.as_mut()) {
-        row.windows(plan.mask_words).for_each(|window| index.remove(plan, window, row));
-        index.forget(row);
+        index.forget(plan, row, newest);
     }
     for window in row.windows(plan.mask_words) {
         let aggregate = &plan.aggregates[window];
-        if aggregate.owned && aggregate.definition.function == crate::rules::program::Function::Age {
-            let quiet = aggregate.retention - plan.settings.lateness;
-            rare.get_or_insert_with(Box::default).extend_chain(window, key_of_row(plan, window, row), row.at(), quiet);
+        if !aggregate.owned || aggregate.definition.function != Function::Age {
+            continue;
         }
+        let key = key_of_row(plan, window, row);
+        let rare = rare.get_or_insert_with(Box::default);
+        if let Some(index) = rare.index.as_ref().filter(|_| is_indexed(aggregate)) {
+            // The index folds by time, whatever the order of arrival.
+            let folded = index.window(window, key).and_then(KeyedState::folded);
+            rare.remember_chain(window, key, folded);
+            continue;
+        }
+        let quiet = aggregate.retention - plan.settings.lateness;
+        // An operation that arrived later may be what links this one to the chain remembered.
+        let mut times: SmallVec<[Time; 8]> = others
+            .chunks_exact(plan.stride())
+            .map(Row)
+            .filter(|other| other.is_in(window) && other.at() < row.at() && key_of_row(plan, window, *other) == key)
+            .map(|other| other.at())
+            .collect();
+        times.sort_unstable();
+        times.push(row.at());
+        times.into_iter().for_each(|at| rare.extend_chain(window, key, at, quiet));
     }
 }
 
@@ -526,16 +560,16 @@ impl Rare {
         }
     }
 
+    fn remember_chain(&mut self, aggregate: usize, key: u64, folded: Option<(Time, Time)>) {
+        self.chains.retain(|chain| chain.aggregate != aggregate || chain.key != key);
+        self.chains.extend(folded.map(|(first, last)| ChainStart { aggregate, key, first, last }));
+    }
+
     fn extend_chain(&mut self, aggregate: usize, key: u64, at: Time, quiet: i64) {
         let known = self.chains.iter_mut().find(|chain| chain.aggregate == aggregate && chain.key == key);
         match known {
-            Some(chain) if at.since(chain.last) > quiet => (chain.first, chain.last) = (at, at),
-            Some(chain) if chain.first.since(at) > quiet => {}
-            Some(chain) => {
-                chain.first = chain.first.min(at);
-                chain.last = chain.last.max(at);
-            }
-            None => self.chains.push(ChainStart { aggregate, key, first: at, last: at }),
+            Some(chain) => *chain = ChainStart::extended(Some(*chain), aggregate, key, at, quiet),
+            None => self.chains.push(ChainStart::extended(None, aggregate, key, at, quiet)),
         }
     }
 

@@ -26,6 +26,15 @@ fn fullest(entries: &[&Seen], at: i64, length: i64, measure: fn(&[&Seen]) -> i64
     ends.chain([at]).map(|end| measure(&in_window(end))).max().unwrap_or(0)
 }
 
+/// When the chain began that an entry at `at` continues.
+fn began(entries: &[&Seen], at: i64, quiet: i64) -> i64 {
+    let mut times: Vec<i64> = entries.iter().map(|entry| entry.seconds).filter(|time| *time <= at).collect();
+    times.sort_unstable();
+    let chain =
+        times.iter().rev().try_fold(at, |first, time| if first - time <= quiet { Ok(*time) } else { Err(first) });
+    chain.unwrap_or_else(|first| first)
+}
+
 fn count(entries: &[&Seen]) -> i64 {
     i64::try_from(entries.len()).expect("small")
 }
@@ -55,12 +64,14 @@ const DISTINCT: &str = "distinct(payment.amount by wallet within 10m)";
 const MAX: &str = "max(payment.amount by wallet within 5m)";
 const LAST: &str = "last(payment.amount by wallet within 10m)";
 const AGE: &str = "age(payment by wallet quiet 1m)";
+const AGE_OF_DEVICE: &str = "age(payment by wallet, device_id quiet 5m)";
 const TODAY: &str = "sum(payment.amount by wallet today)";
 const SHARED: &str = "distinct(payment.wallet_id by device_id within 5m)";
 const DEVICE: &str = "count(payment where amount >= 3 KZT by device_id within 5m excluding this)";
 
-/// What the conditions read for the newest of `all`, from the list alone.
-fn expected(all: &[Seen]) -> Value {
+/// What the conditions read for the newest of `all`, from the list alone. `cancelled` are those that are
+/// not in it any more, each with the wallet's newest time when it was taken out.
+fn expected(all: &[Seen], cancelled: &[(Seen, i64)]) -> Value {
     let this = all.last().expect("one");
     let at = this.seconds;
     let own: Vec<&Seen> = all.iter().filter(|entry| entry.wallet == this.wallet).collect();
@@ -75,12 +86,16 @@ fn expected(all: &[Seen]) -> Value {
     let last =
         others.iter().enumerate().max_by_key(|(arrival, entry)| (entry.seconds, *arrival)).map(|(_, entry)| entry);
     let last = last.filter(|entry| (entry.seconds - at).abs() <= 600);
-    let mut times: Vec<i64> = own.iter().map(|entry| entry.seconds).filter(|time| *time <= at).collect();
-    times.sort_unstable();
-    let chain = times.iter().rev().try_fold(at, |first, time| if first - time <= 60 { Ok(*time) } else { Err(first) });
-    let first = chain.unwrap_or_else(|first| first);
     let device: Vec<&Seen> = all.iter().filter(|entry| entry.device == this.device).collect();
     let big: Vec<&Seen> = device.iter().copied().filter(|entry| entry.amount >= 3 && entry.id != this.id).collect();
+    let age = |device: Option<&str>, quiet: i64| {
+        // Once too old to be seen, an operation is only a part of what is remembered of its chain.
+        let folded = cancelled.iter().filter(|(entry, newest)| entry.seconds < newest - quiet - LATENESS);
+        let folded = folded.map(|(entry, _)| entry).filter(|entry| entry.wallet == this.wallet);
+        let links: Vec<&Seen> =
+            own.iter().copied().chain(folded).filter(|e| device.is_none_or(|device| e.device == device)).collect();
+        kuzet::operation::time::duration_text(i128::from(at - began(&links, at, quiet)) * 1_000_000_000)
+    };
     let money = |amount: i64| json!(format!("{amount}.00"));
     json!({
         COUNT: fullest(&left(600), at, 600, count),
@@ -89,7 +104,8 @@ fn expected(all: &[Seen]) -> Value {
         DISTINCT: fullest(&left(600), at, 600, distinct),
         MAX: money(before.iter().map(|entry| entry.amount).max().expect("this one")),
         LAST: last.map_or(Value::Null, |entry| money(entry.amount)),
-        AGE: kuzet::operation::time::duration_text(i128::from(at - first) * 1_000_000_000),
+        AGE: age(None, 60),
+        AGE_OF_DEVICE: age(Some(&this.device), 300),
         TODAY: money(own.iter().map(|entry| entry.amount).sum()),
         SHARED: fullest(&device, at, 300, wallets),
         DEVICE: fullest(&big, at, 300, count),
@@ -106,6 +122,7 @@ fn stream(seed: u64, count: usize, wallets: u64) {
         (MAX, ">= 0 KZT"),
         (LAST, ">= 0 KZT"),
         (AGE, ">= 0s"),
+        (AGE_OF_DEVICE, ">= 0s"),
         (TODAY, ">= 0 KZT"),
         (SHARED, ">= 0"),
         (DEVICE, ">= 0"),
@@ -115,6 +132,7 @@ fn stream(seed: u64, count: usize, wallets: u64) {
         format!("on: payment\nwhen: |\n  {}\non_missing: fire\nthen:\n  - report: afm", condition.join("\n  and "));
     let mut pipeline = pipeline(vec![rule("r", "enforce", &lines)]);
     let (mut seen, mut newest): (Vec<Seen>, i64) = (Vec::new(), 0);
+    let mut taken_out: Vec<(Seen, i64)> = Vec::new();
     for number in 0..count {
         let cancels = !seen.is_empty() && random.below(12) == 0;
         if cancels {
@@ -122,6 +140,9 @@ fn stream(seed: u64, count: usize, wallets: u64) {
             let cancelled = json!({"op_id": format!("c-{number}"), "type": "cancelled", "wallet_id": victim.wallet,
                 "ref_op_id": victim.id, "occurred_at": Time::from_nanos(NOON + victim.seconds * SECOND).to_string()});
             decide(&mut pipeline, &[cancelled]);
+            let own = seen.iter().filter(|entry| entry.wallet == victim.wallet).map(|entry| entry.seconds);
+            let newest = own.chain([victim.seconds]).max().expect("one");
+            taken_out.push((victim, newest));
             continue;
         }
         let steps: [i64; 8] = [0, 0, 1, 20, 59, 60, 61, 299];
@@ -140,7 +161,7 @@ fn stream(seed: u64, count: usize, wallets: u64) {
         seen.push(entry);
         let decision = decide(&mut pipeline, &[operation]).remove(0);
         let evidence = &decision["matches"][0]["evidence"];
-        assert_eq!(*evidence, expected(&seen), "seed {seed}, operation {number}: {}", decision["op_id"]);
+        assert_eq!(*evidence, expected(&seen, &taken_out), "seed {seed}, operation {number}: {}", decision["op_id"]);
     }
 }
 
