@@ -191,7 +191,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             unknown_fields: 0,
             stages: Stages::default(),
         };
-        let mut view = SharedView::default();
+        let mut view = SharedView::of_batch(records.len());
         let fetched_together = if self.store.is_near() { TOGETHER } else { records.len().max(1) };
         for part in records.chunks(fetched_together) {
             let mut watch = Instant::now();

@@ -270,10 +270,8 @@ fn the_matches_of_a_late_operation_count_for_itself() {
     let reader = format!("on: payment\nwhen: {matches} >= 1 and {today} >= 1\nthen:\n  - report: afm");
     // A short log is scanned, a long one has an index.
     for length in [1, 200] {
-        let files = vec![
-            rule("first", "enforce", "on: payment\nthen:\n  - report: afm"),
-            rule("reader", "enforce", &reader),
-        ];
+        let files =
+            vec![rule("first", "enforce", "on: payment\nthen:\n  - report: afm"), rule("reader", "enforce", &reader)];
         let mut operations: Vec<Value> =
             (0..length).map(|n| payment(usize::try_from(n).expect("small"), n, "1", &json!({}))).collect();
         // Too late for any window: the hour and the day before are over for good.

@@ -11,8 +11,7 @@ use crate::operation::decision::{Command, Decision, EvidenceValue, Match, Verdic
 use crate::operation::time::Span;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{
-    Action, Block, Evidence, Field, Function, Inputs, Mode, OnMissing, Operand, Rule, Scope, Stream, Type,
-    country_of_symbol,
+    Action, Block, Evidence, Field, Function, Inputs, Operand, Rule, Scope, Stream, Type, country_of_symbol,
 };
 
 use super::enrich::Enriched;
@@ -194,27 +193,26 @@ fn fire_rules(judge: &mut Judge<'_, '_>, blocked: bool, matches: &mut Vec<Match>
     let mut pending: Vec<Fired> = Vec::new();
     let mut stage = 0;
     let mut refused = blocked;
-    for index in &plan.of(kind).rules {
-        let rule = &plan.rules.rules[*index];
-        if rule.from.is_some_and(|from| at < from) || rule.until.is_some_and(|until| at >= until) {
+    let lacking = may_be_missing(judge);
+    for planned in &plan.of(kind).rules {
+        if !planned.is_in_force(at) {
             continue;
         }
-        if rule.stage != stage {
+        if planned.stage != stage {
             judge.fired.append(&mut pending);
-            stage = rule.stage;
+            stage = planned.stage;
         }
         // Refused logins are no attempts: no run rule looks at them.
-        if rule.reads_login_run && kind == OperationType::Login && refused {
+        if planned.reads_login_run && kind == OperationType::Login && refused {
             continue;
         }
-        judge.for_enforced = rule.mode == Mode::Enforce && !plan.is_warming(*index, at);
-        note_missing(judge, rule, degraded);
-        let fires = match evaluate::condition(judge, &rule.when) {
-            Some(value) => value,
-            None => rule.on_missing == OnMissing::Fire,
-        };
-        if fires {
-            let fired = Fired { rule: *index, enforced: judge.for_enforced };
+        judge.for_enforced = planned.is_enforced && !plan.is_warming(planned.index, at);
+        if planned.needs.meets(lacking) {
+            note_missing(judge, &plan.rules.rules[planned.index], degraded);
+        }
+        if evaluate::condition(judge, &planned.when).unwrap_or(planned.fires_unknown) {
+            let (index, rule) = (planned.index, &plan.rules.rules[planned.index]);
+            let fired = Fired { rule: index, enforced: judge.for_enforced };
             refused |= fired.enforced && !rule.reads_login_run && rule.actions.contains(&Action::Refuse);
             let evidence = rule.evidence.iter().map(|item| (item.name.as_str().into(), show(judge, item))).collect();
             let (rule, clauses) = (rule.id.clone(), rule.clauses.clone());
@@ -225,12 +223,24 @@ fn fire_rules(judge: &mut Judge<'_, '_>, blocked: bool, matches: &mut Vec<Match>
     judge.fired.append(&mut pending);
 }
 
+/// Returns the inputs that a rule may lack on this operation.
+fn may_be_missing(judge: &Judge<'_, '_>) -> Inputs {
+    let facts = &judge.operation.facts;
+    let view = judge.view;
+    [
+        (Inputs::GEOIP_COUNTRY, facts.country == Lookup::DatabaseMissing),
+        (Inputs::GEOIP_ANONYMIZER, facts.anonymizer == Lookup::DatabaseMissing),
+        (Inputs::MRP, judge.mrp().is_none()),
+        (Inputs::SHARED_STATE, !view.available || view.complete_from.is_some()),
+    ]
+    .into_iter()
+    .filter(|(_, may_be)| *may_be)
+    .fold(Inputs::default(), |all, (input, _)| all.union(input))
+}
+
 /// Notes which inputs the rule needs on this operation and has not.
 fn note_missing(judge: &Judge<'_, '_>, rule: &Rule, degraded: &mut Inputs) {
     let needs = rule.needs;
-    if needs == Inputs::default() {
-        return;
-    }
     let facts = &judge.operation.facts;
     let has_address = judge.operation.operation.ip.is_some();
     // A field of this operation's own address needs an address; an aggregate's past ones do not.

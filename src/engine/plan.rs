@@ -8,7 +8,7 @@ use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR};
 use crate::rules::program::{
-    Aggregate, AggregateId, Field, Function, Inputs, Mode, Operand, Rule, RuleSet, Scope, Stream, Window,
+    Aggregate, AggregateId, Field, Function, Inputs, Mode, OnMissing, Operand, Rule, RuleSet, Scope, Stream, Window,
     symbol_of_text,
 };
 use crate::rules::program::{Comparison, Condition, Number, Symbol};
@@ -88,11 +88,51 @@ pub struct Plan {
     warming: Vec<Option<Time>>,
 }
 
+/// What evaluating a rule reads of it, close together: most rules are looked at and do not fire.
+#[derive(Debug)]
+pub struct PlannedRule {
+    /// Position in the rule set.
+    pub index: usize,
+    pub stage: u32,
+    pub reads_login_run: bool,
+    pub is_enforced: bool,
+    /// An unknown condition fires.
+    pub fires_unknown: bool,
+    pub needs: Inputs,
+    /// When the rule applies: not before the first instant, not from the second on.
+    from: Time,
+    until: Time,
+    pub when: Condition,
+}
+
+impl PlannedRule {
+    fn of(rules: &RuleSet, index: usize) -> Self {
+        let rule = &rules.rules[index];
+        Self {
+            index,
+            stage: rule.stage,
+            reads_login_run: rule.reads_login_run,
+            is_enforced: rule.mode == Mode::Enforce,
+            fires_unknown: rule.on_missing == OnMissing::Fire,
+            needs: rule.needs,
+            from: rule.from.unwrap_or(Time::from_nanos(i64::MIN)),
+            until: rule.until.unwrap_or(Time::from_nanos(i64::MAX)),
+            when: rule.when.clone(),
+        }
+    }
+
+    /// Tells whether the rule applies at this instant.
+    #[must_use]
+    pub fn is_in_force(&self, at: Time) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
 /// What operations of one type meet.
 #[derive(Debug, Default)]
 pub struct TypePlan {
     /// Rules in evaluation order: plain ones, those that read a login run, then those that read matches.
-    pub rules: Vec<usize>,
+    pub rules: Vec<PlannedRule>,
     /// Aggregates whose stream holds the type.
     pub feeds: Vec<AggregateId>,
     /// Shared aggregates that some rule of the type reads.
@@ -201,7 +241,8 @@ fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationTy
         }
     }
     let asks = asks_of(rules, aggregates, &met, &feeds);
-    TypePlan { rules: met, feeds, shared_reads, near_reads, asks }
+    let rules = met.iter().map(|index| PlannedRule::of(rules, *index)).collect();
+    TypePlan { rules, feeds, shared_reads, near_reads, asks }
 }
 
 /// Finds what the rules and windows that operations of a type meet want to know of their address.
@@ -243,7 +284,8 @@ fn columns_of<'a>(definitions: impl Iterator<Item = &'a Aggregate>) -> Vec<Field
 /// Tells whether a value that the header tells apart must also be there as itself: `last` shows and
 /// compares it, and the owner is no word of the header.
 fn is_shown(definition: &Aggregate, field: &Field) -> bool {
-    definition.is_owned() && (*field == Field::WalletId || *field == Field::OpId && definition.function == Function::Last)
+    definition.is_owned()
+        && (*field == Field::WalletId || *field == Field::OpId && definition.function == Function::Last)
 }
 
 /// Fields a row's header already holds, as far as telling values apart goes; the owner is the record itself.

@@ -187,6 +187,15 @@ impl SharedRequest {
 }
 
 impl SharedView {
+    /// Makes the view of a batch of so many operations.
+    #[must_use]
+    pub fn of_batch(operations: usize) -> Self {
+        let mut view = Self::default();
+        view.unread.reserve(operations);
+        view.changes.reserve(operations);
+        view
+    }
+
     /// Adds a window that the store holds, under the changes the batch has made to it.
     pub fn add_window(&mut self, plan: &Plan, key: SharedKey, stored: impl FnOnce() -> SharedWindow) {
         if self.windows.contains_key(&key) {

@@ -452,6 +452,12 @@ impl Inputs {
         self.0 & other.0 == other.0
     }
 
+    /// Tells whether both have one in common.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

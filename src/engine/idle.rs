@@ -1,0 +1,55 @@
+//! What time has passed for a whole stream of operations, so that what nobody will read any more can go.
+//!
+//! Windows let go by their own key's newest operation. A key that never comes again would keep what it has for
+//! ever: when the stream as a whole has left it behind by more than any window's length, it is forgotten.
+
+use crate::operation::Time;
+
+/// An instant has passed when so many operations in a row were not before it: one operation with a time far
+/// ahead moves nothing, and an old one only holds back.
+const BLOCK: u32 = if cfg!(test) { 8 } else { 1_024 };
+
+/// The time that a stream of operations has passed.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamClock {
+    passed: Option<Time>,
+    /// The least time of the block so far.
+    least: Time,
+    left: u32,
+}
+
+impl Default for StreamClock {
+    fn default() -> Self {
+        Self { passed: None, least: Time::from_nanos(i64::MAX), left: BLOCK }
+    }
+}
+
+impl StreamClock {
+    /// Takes an operation's time in. At the end of a block tells what has passed.
+    pub fn take(&mut self, at: Time) -> Option<Time> {
+        self.least = self.least.min(at);
+        self.left -= 1;
+        if self.left > 0 {
+            return None;
+        }
+        self.passed = self.passed.max(Some(self.least));
+        (self.least, self.left) = (Time::from_nanos(i64::MAX), BLOCK);
+        self.passed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_operation_far_ahead_moves_nothing() {
+        let mut clock = StreamClock::default();
+        let mut passed = |at: i64| (0..BLOCK).map(|number| clock.take(Time::from_nanos(if number == 3 { i64::MAX } else { at })));
+        assert_eq!(passed(5).last(), Some(Some(Time::from_nanos(5))));
+        assert_eq!(passed(9).last(), Some(Some(Time::from_nanos(9))));
+        // Time does not go back.
+        assert_eq!(passed(2).last(), Some(Some(Time::from_nanos(9))));
+        assert_eq!(passed(11).next(), Some(None), "a block is not over with its first operation");
+    }
+}
