@@ -104,6 +104,30 @@ impl KeyedState {
         }
     }
 
+    /// Returns how many entries are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Within(timeline) => timeline.len(),
+            Self::Chain(chain) => chain.len(),
+            Self::Calendar(cells) => {
+                cells.values().map(|(_, cell)| usize::try_from(cell.seen().0).unwrap_or(usize::MAX)).sum()
+            }
+        }
+    }
+
+    /// Lists the values that a `last` may give.
+    pub fn values(&self) -> impl Iterator<Item = i64> + '_ {
+        let (timeline, cells) = match self {
+            Self::Within(timeline) => (Some(timeline), None),
+            Self::Calendar(cells) => (None, Some(cells)),
+            Self::Chain(_) => (None, None),
+        };
+        let within = timeline.into_iter().flat_map(Timeline::iter);
+        let in_cells = cells.into_iter().flat_map(BTreeMap::values).flat_map(|(_, cell)| cell.entries());
+        within.chain(in_cells).map(|entry| entry.value)
+    }
+
     /// Computes the aggregate for an operation at `at`; `this` is the operation's own value where it
     /// belongs to the window.
     #[must_use]

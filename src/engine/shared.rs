@@ -4,7 +4,7 @@
 //! The engine reads a [`SharedView`] that was fetched for a batch and never the store itself.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -92,7 +92,8 @@ pub struct SharedWindow {
     /// The newest entry's time in nanoseconds; the least `i64` before the first entry.
     newest: i64,
     pub state: KeyedState,
-    rare: Option<Box<Rare>>,
+    /// Shared between clones: reading a window clones it.
+    rare: Option<Arc<Rare>>,
 }
 
 /// What most shared windows have none of.
@@ -101,8 +102,13 @@ struct Rare {
     /// Of a `streak`: length and last counted operation.
     run: Option<(u64, Time)>,
     /// The texts behind the symbols that a `last` may have to show.
-    texts: Vec<(u64, Box<str>)>,
+    texts: BTreeMap<u64, Box<str>>,
+    /// How many texts the last sweep left.
+    swept_texts: usize,
 }
+
+/// So many texts a window keeps before it looks for those that no entry needs any more.
+const TEXTS_UNSWEPT: usize = 16;
 
 /// The run of a window, and the texts behind its symbols.
 pub type RareParts = (Option<(u64, Time)>, Vec<(u64, Box<str>)>);
@@ -380,20 +386,21 @@ impl SharedWindow {
     /// Returns the text behind a symbol that a `last` gave.
     #[must_use]
     pub fn text(&self, symbol: u64) -> Option<&str> {
-        let texts = &self.rare.as_ref()?.texts;
-        texts.iter().find(|(known, _)| *known == symbol).map(|(_, text)| &**text)
+        self.rare.as_ref()?.texts.get(&symbol).map(|text| &**text)
     }
 
     /// Returns the run and the texts: what [`Self::restore`] takes back.
     #[must_use]
     pub fn rare_parts(&self) -> RareParts {
-        self.rare.as_ref().map_or_else(RareParts::default, |rare| (rare.run, rare.texts.clone()))
+        let Some(rare) = &self.rare else { return RareParts::default() };
+        (rare.run, rare.texts.iter().map(|(symbol, text)| (*symbol, text.clone())).collect())
     }
 
     /// Puts a window back together.
     #[must_use]
     pub fn restore(newest: i64, state: KeyedState, (run, texts): RareParts) -> Self {
-        let rare = (run.is_some() || !texts.is_empty()).then(|| Box::new(Rare { run, texts }));
+        let rare = Rare { run, swept_texts: texts.len(), texts: texts.into_iter().collect() };
+        let rare = (rare.run.is_some() || !rare.texts.is_empty()).then(|| Arc::new(rare));
         Self { newest, state, rare }
     }
 
@@ -408,16 +415,31 @@ impl SharedWindow {
             }
             SharedChange::Remove { key, entry } => self.state.remove(&plan.aggregates[key.aggregate], *entry),
             SharedChange::Run { length, last, .. } => {
-                self.rare.get_or_insert_default().run = Some((*length, *last));
+                Arc::make_mut(self.rare.get_or_insert_default()).run = Some((*length, *last));
             }
             SharedChange::Text { symbol, text, .. } => {
-                let texts = &mut self.rare.get_or_insert_default().texts;
-                if !texts.iter().any(|(known, _)| known == symbol) {
-                    texts.push((*symbol, text.clone()));
+                if self.text(*symbol).is_none() {
+                    Arc::make_mut(self.rare.get_or_insert_default()).texts.insert(*symbol, text.clone());
+                    self.sweep_texts(*symbol);
                 }
             }
             SharedChange::Place { .. } | SharedChange::Lift { .. } | SharedChange::Seen { .. } => {}
         }
+    }
+}
+
+impl SharedWindow {
+    /// Lets texts go that no entry needs any more, at a cost that is constant per text: only after as many
+    /// came as were left, and as many as pay for the walk over the entries.
+    fn sweep_texts(&mut self, newest: u64) {
+        let Some(rare) = &mut self.rare else { return };
+        if rare.texts.len() < TEXTS_UNSWEPT + 2 * rare.swept_texts + self.state.len() / TEXTS_UNSWEPT {
+            return;
+        }
+        let needed: BTreeSet<u64> = self.state.values().map(i64::cast_unsigned).chain([newest]).collect();
+        let rare = Arc::make_mut(rare);
+        rare.texts.retain(|symbol, _| needed.contains(symbol));
+        rare.swept_texts = rare.texts.len();
     }
 }
 
@@ -467,3 +489,6 @@ fn retain<S: std::hash::BuildHasher>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,6 +243,24 @@ fn an_evicted_entry_can_come_back_before_its_eviction_is_settled() {
     }
 }
 
+#[test]
+fn entries_before_evicted_ones_are_found() {
+    for measure in MEASURES {
+        let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+        let mut entries: Vec<Entry> =
+            [10, 10, 39, 40, 40, 41, 50].into_iter().zip(0..).map(|(at, op)| Entry { at, op, value: at }).collect();
+        entries.iter().for_each(|entry| assert!(timeline.insert(*entry)));
+        timeline.evict_before(40);
+        entries.retain(|entry| entry.at >= 40);
+        for op in 10..14 {
+            let entry = Entry { at: 0, op, value: 7 };
+            assert!(timeline.insert(entry));
+            entries.insert(usize::try_from(op - 10).unwrap(), entry);
+            (-1..60).for_each(|at| check(&timeline, &entries, at, Some(7)));
+        }
+    }
+}
+
 fn form(timeline: &Timeline) -> &'static str {
     match &timeline.entries {
         super::Entries::Short(_) => "short",

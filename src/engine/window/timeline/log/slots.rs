@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::super::super::Entry;
 
 /// Entries of a chunk. Small in tests, so that few entries make many chunks.
-pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 256 };
+pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 224 };
 
 /// Ascending by (at, op).
 #[derive(Debug, Clone, Default)]
@@ -163,8 +163,8 @@ impl Slots {
     /// Returns the index of the first entry not before `at`, in O(log) of how many are before it: a window
     /// begins near the oldest that is kept for the late.
     pub(super) fn from(&self, at: i64) -> usize {
-        let begun = gallop(self.chunks.len(), |number| self.chunks[number].first < at);
-        let number = begun.saturating_sub(1);
+        // The first chunk may begin with evicted entries that are not in order with the next chunk's.
+        let number = gallop(self.chunks.len().saturating_sub(1), |before| self.chunks[before + 1].first < at);
         let Some(place) = self.chunks.get(number) else {
             return self.end;
         };

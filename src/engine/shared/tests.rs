@@ -1,0 +1,53 @@
+use std::sync::Arc;
+
+use crate::engine::plan::{Plan, Settings};
+use crate::engine::window::Entry;
+use crate::rules::{self, SourceFile};
+
+use super::{SharedChange, SharedKey, SharedWindow};
+
+/// A plan whose first window is the last wallet of a device, which wallets share.
+fn plan(window: &str) -> Plan {
+    let rule = format!(
+        "rule: shared\nclauses: [\"7.15\"]\ntitle: {{kk: a, ru: b, en: c}}\nowner: risk\nseverity: low\n\
+         mode: shadow\non: login\nwhen: |\n  last(login.wallet_id by device_id {window}) = \"w\"\non_missing: skip\nthen: [monitor]\nmessage: {{kk: a, ru: b, en: c}}\nnotes: n\n"
+    );
+    let sources = [SourceFile { path: "shared.yaml".to_owned(), bytes: rule.into_bytes() }];
+    match rules::compile(&sources) {
+        Ok(compiled) => Plan::new(Arc::new(compiled.rule_set), Settings::default()),
+        Err(errors) => panic!("{}", rules::render_text(&errors, &sources)),
+    }
+}
+
+/// Every login is of another wallet; one in eight of the last ones again.
+fn texts_of(window: &str) {
+    const SECOND: i64 = 1_000_000_000;
+    let plan = plan(window);
+    let key = SharedKey { aggregate: 0, key: 1 };
+    let mut shared = SharedWindow::new(&plan, key);
+    let mut clones = Vec::new();
+    for op in 0..20_000_u64 {
+        let symbol = if op % 8 == 7 { op - 3 } else { op };
+        let entry = Entry { at: op.cast_signed() * SECOND, op, value: symbol.cast_signed() };
+        shared.apply(&plan, &SharedChange::Insert { key, entry });
+        shared.apply(&plan, &SharedChange::Text { key, symbol, text: format!("w-{symbol}").into() });
+        assert_eq!(shared.text(symbol), Some(&*format!("w-{symbol}")));
+        if op % 5_000 == 0 {
+            clones.push((shared.clone(), symbol));
+        }
+    }
+    let held: Vec<u64> = shared.state.values().map(i64::cast_unsigned).collect();
+    assert!(held.iter().all(|symbol| shared.text(*symbol).is_some()), "every entry has its text");
+    let (_, texts) = shared.rare_parts();
+    assert!(texts.len() <= 2 * held.len() + held.len() / 8 + 32, "{} texts for {} entries", texts.len(), held.len());
+    assert!(texts.len() < 10_000, "texts leave: {}", texts.len());
+    for (clone, symbol) in clones {
+        assert_eq!(clone.text(symbol), Some(&*format!("w-{symbol}")));
+    }
+}
+
+#[test]
+fn the_texts_of_a_window_leave_with_its_entries() {
+    texts_of("within 5m");
+    texts_of("today excluding this");
+}
