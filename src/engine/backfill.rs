@@ -16,6 +16,7 @@ use super::Engine;
 use super::enrich::Enriched;
 use super::evaluate::Facts as _;
 use super::judge::Memo;
+use super::decide::word_of_column;
 use super::plan::{Plan, PlannedAggregate, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ, past_fields};
 use super::shared::{SharedChange, SharedKey, SharedView};
 use super::wallet::{FLAG_CANCELLED, FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED};
@@ -105,7 +106,7 @@ impl Backfill {
         row[ROW_FLAGS] = if operation.operation.kind.is_money() { FLAG_MONEY } else { 0 };
         row[ROW_SEQ] = seq;
         for (column, field) in plan.columns.iter().enumerate() {
-            row[ROW_HEADER + plan.mask_words + column] = judge.word(Scope::Past, field).unwrap_or(0);
+            row[ROW_HEADER + plan.mask_words + column] = word_of_column(plan, column, judge.word(Scope::Past, field));
         }
         for id in fed {
             row[ROW_HEADER + id / 64] |= 1 << (id % 64);
