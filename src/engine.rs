@@ -10,6 +10,7 @@ pub mod decide;
 pub mod enrich;
 pub mod evaluate;
 pub mod fault;
+pub mod idle;
 pub mod index;
 pub mod judge;
 pub mod keyed;
@@ -31,6 +32,7 @@ use crate::operation::time::{Span, almaty_day};
 
 use decide::Context;
 use enrich::Enriched;
+use idle::StreamClock;
 use judge::Judge;
 use judge::Memo;
 use outcome::{Changes, Step};
@@ -50,6 +52,8 @@ pub struct Engine {
     day: Span,
     /// The MRP of that day in tiyn.
     mrp: Option<i64>,
+    /// What time has passed for all of them together.
+    clock: StreamClock,
     /// The sequence number of the latest decision, 0 before the first: gapless, in the order of arrival.
     seq: u64,
 }
@@ -60,7 +64,16 @@ impl Engine {
     pub fn new(plan: Arc<Plan>) -> Self {
         let day = almaty_day(Time::ACCEPTED_FROM);
         let mrp = plan.rules.mrp.at(day.start);
-        Self { plan, wallets: Wallets::default(), nobody: Wallet::default(), memo: Memo::default(), mrp, day, seq: 0 }
+        Self {
+            plan,
+            wallets: Wallets::default(),
+            nobody: Wallet::default(),
+            memo: Memo::default(),
+            mrp,
+            day,
+            clock: StreamClock::default(),
+            seq: 0,
+        }
     }
 
     /// Returns the plan in use.
@@ -175,6 +188,9 @@ impl Engine {
     pub fn apply(&mut self, operation: &Enriched<'_>, changes: &mut Changes) {
         let wallet = self.wallets.get_or_insert(operation.wallet, &operation.operation.wallet_id);
         wallet.apply(&self.plan, changes);
+        if let Some(passed) = self.clock.take(operation.operation.occurred_at) {
+            self.wallets.forget_idle(&self.plan, passed.minus(self.plan.idle_after));
+        }
     }
 }
 

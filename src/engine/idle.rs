@@ -45,11 +45,12 @@ mod tests {
     #[test]
     fn one_operation_far_ahead_moves_nothing() {
         let mut clock = StreamClock::default();
-        let mut passed = |at: i64| (0..BLOCK).map(|number| clock.take(Time::from_nanos(if number == 3 { i64::MAX } else { at })));
-        assert_eq!(passed(5).last(), Some(Some(Time::from_nanos(5))));
-        assert_eq!(passed(9).last(), Some(Some(Time::from_nanos(9))));
-        // Time does not go back.
-        assert_eq!(passed(2).last(), Some(Some(Time::from_nanos(9))));
-        assert_eq!(passed(11).next(), Some(None), "a block is not over with its first operation");
+        let mut passed = |at: i64| -> Vec<Option<Time>> {
+            (0..BLOCK).map(|number| clock.take(Time::from_nanos(if number == 3 { i64::MAX } else { at }))).collect()
+        };
+        let time = |nanos| Some(Time::from_nanos(nanos));
+        assert_eq!(passed(5), [None, None, None, None, None, None, None, time(5)]);
+        assert_eq!(passed(9).pop(), Some(time(9)));
+        assert_eq!(passed(2).pop(), Some(time(9)), "time does not go back");
     }
 }

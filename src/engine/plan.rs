@@ -61,7 +61,7 @@ pub struct PlannedAggregate {
     pub key_this: Vec<Field>,
     /// The past operation's fields for the same key parts.
     pub key_past: Vec<Field>,
-    /// The past operation's fields that a residual `where` reads: without them it does not enter.
+    /// The past operation's fields that a residual `where` reads.
     pub residual_past: Vec<Field>,
     /// The word of a row that holds the value.
     pub value_word: Option<usize>,
@@ -80,10 +80,14 @@ pub struct Plan {
     twins: Vec<Option<AggregateId>>,
     /// The fields a row keeps, after the mask.
     pub columns: Vec<Field>,
+    /// For each column the word of a missing value: [`MISSING`] where a `where` has to tell it from zero.
+    pub missing_words: Vec<u64>,
     pub mask_words: usize,
     by_type: Vec<TypePlan>,
     /// Aggregates over matches.
     pub match_feeds: Vec<AggregateId>,
+    /// A wallet that has not acted for so long is in no window any more, in nanoseconds.
+    pub idle_after: i64,
     /// For each rule until when it only watches: a window of it has not been fed for its length yet.
     warming: Vec<Option<Time>>,
 }
@@ -128,6 +132,9 @@ impl PlannedRule {
     }
 }
 
+/// The word of a missing value: no amount, no count and no time has it.
+pub const MISSING: u64 = 1 << 63;
+
 /// What operations of one type meet.
 #[derive(Debug, Default)]
 pub struct TypePlan {
@@ -165,12 +172,29 @@ impl Plan {
             .into_iter()
             .map(|(definition, enforced)| layout.place(definition, enforced, settings))
             .collect();
+        let is_told = |field: &Field| aggregates.iter().any(|aggregate| aggregate.residual_past.contains(field));
+        let missing_words = columns.iter().map(|field| if is_told(field) { MISSING } else { 0 }).collect();
         let match_feeds =
             (0..aggregates.len()).filter(|id| aggregates[*id].definition.stream == Stream::Matches).collect();
         let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();
         let ruleset = Arc::from(rules.hash.as_str());
         let warming = vec![None; rules.rules.len()];
-        Self { rules, ruleset, settings, aggregates, twins, columns, mask_words, by_type, match_feeds, warming }
+        let owned = aggregates.iter().filter(|aggregate| aggregate.owned).map(|aggregate| aggregate.retention);
+        let idle_after = owned.fold(settings.duplicate_horizon, i64::max).saturating_add(settings.lateness);
+        Self {
+            rules,
+            ruleset,
+            settings,
+            aggregates,
+            twins,
+            columns,
+            missing_words,
+            mask_words,
+            by_type,
+            match_feeds,
+            idle_after,
+            warming,
+        }
     }
 
     /// Lets rules only watch while a window they read is younger than its length: `young` names such

@@ -354,7 +354,8 @@ impl SharedWindow {
     }
 
     /// Makes the window that these entries make up.
-    fn of_entries(plan: &Plan, key: SharedKey, entries: Few) -> Self {
+    #[must_use]
+    pub fn of_entries(plan: &Plan, key: SharedKey, entries: Few) -> Self {
         let mut window = Self::new(plan, key);
         for entry in entries {
             window.newest = window.newest.max(entry.at);

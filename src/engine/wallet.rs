@@ -181,6 +181,14 @@ impl Wallet {
         (self.newest.0 != i64::MIN).then(|| Time::from_nanos(self.newest.0))
     }
 
+    /// Tells whether nothing that the record holds can matter to an operation after `before`.
+    #[must_use]
+    pub fn is_idle(&self, plan: &Plan, before: Time) -> bool {
+        let is_free = self.rare.as_ref().is_none_or(|rare| rare.restrictions.is_empty() && rare.waiting.is_empty());
+        // A refused operation leaves its id, and does not make the wallet newer.
+        is_free && self.newest().is_none_or(|newest| newest < before) && self.rows(plan).all(|row| row.at() < before)
+    }
+
     /// Returns how many operations and matches were written to the log so far.
     #[must_use]
     pub const fn arrivals(&self) -> u64 {

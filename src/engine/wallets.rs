@@ -4,7 +4,11 @@
 use std::cell::Cell;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::OccupiedEntry;
 use smallvec::SmallVec;
+
+use crate::operation::Time;
+use crate::rules::program::symbol_of_text;
 
 use super::plan::Plan;
 use super::stored::{GROUPS, Translation};
@@ -12,6 +16,12 @@ use super::wallet::Wallet;
 
 /// A power of two: so many tables, each grows on its own.
 const TABLES: usize = 4_096;
+
+/// Fewer wallets than this are kept whatever they do: forgetting them would gain nothing.
+const KEPT: usize = if cfg!(test) { 64 } else { 65_536 };
+
+/// How many tables are looked through at a time for wallets to forget.
+const SWEPT_TABLES: usize = if cfg!(test) { TABLES } else { 2 };
 
 /// How many records are approached together without taking memory for it.
 const APPROACHED: usize = 64;
@@ -22,6 +32,8 @@ pub struct Wallets {
     tables: Vec<Table>,
     /// Where the last wallet was found: deciding reads it, applying writes it.
     recent: Cell<(u64, usize)>,
+    /// The table that is looked through next for wallets to forget.
+    next_swept: usize,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +64,11 @@ impl Place {
 
 impl Default for Wallets {
     fn default() -> Self {
-        Self { tables: (0..TABLES).map(|_| Table::default()).collect(), recent: Cell::new((0, usize::MAX)) }
+        Self {
+            tables: (0..TABLES).map(|_| Table::default()).collect(),
+            recent: Cell::new((0, usize::MAX)),
+            next_swept: 0,
+        }
     }
 }
 
@@ -62,6 +78,34 @@ impl Table {
         let is_it = |place: &Place| place.symbol() == symbol && *self.wallets[place.position as usize].id == *id;
         self.places.find(symbol, is_it).map(|place| place.position as usize)
     }
+}
+
+impl Table {
+    /// Drops the wallets that have not acted since `before` and are in no restriction.
+    fn forget_idle(&mut self, plan: &Plan, before: Time) {
+        let Self { places, wallets } = self;
+        let mut position = 0;
+        while position < wallets.len() {
+            if !wallets[position].is_idle(plan, before) {
+                position += 1;
+                continue;
+            }
+            let last = wallets.len() - 1;
+            if let Some(place) = place_at(places, &wallets[position].id, position) {
+                place.remove();
+            }
+            if position != last
+                && let Some(mut moved) = place_at(places, &wallets[last].id, last)
+            {
+                moved.get_mut().position = u32::try_from(position).unwrap_or(u32::MAX);
+            }
+            wallets.swap_remove(position);
+        }
+    }
+}
+
+fn place_at<'p>(places: &'p mut HashTable<Place>, id: &str, position: usize) -> Option<OccupiedEntry<'p, Place>> {
+    places.find_entry(symbol_of_text(id), |place| place.position as usize == position).ok()
 }
 
 fn table_of(symbol: u64) -> usize {
@@ -119,6 +163,19 @@ impl Wallets {
         &mut wallets[position]
     }
 
+    /// Drops wallets that have not acted since `before` and that nothing binds, some at a time. Those who come
+    /// again begin anew.
+    pub(super) fn forget_idle(&mut self, plan: &Plan, before: Time) {
+        if self.len() <= KEPT {
+            return;
+        }
+        for _ in 0..SWEPT_TABLES {
+            self.tables[self.next_swept].forget_idle(plan, before);
+            self.next_swept = (self.next_swept + 1) % TABLES;
+        }
+        self.recent.set((0, usize::MAX));
+    }
+
     /// Lists the wallets of one of the groups that stores write.
     pub fn of_group(&self, group: usize) -> impl Iterator<Item = &Wallet> + Clone {
         let tables = self.tables.iter().skip(group * (TABLES / GROUPS)).take(TABLES / GROUPS);
@@ -156,5 +213,55 @@ impl Wallets {
                 + table.wallets.iter().map(Wallet::heap_bytes).sum::<usize>()
         };
         self.tables.iter().map(of_table).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::outcome::Changes;
+    use super::super::plan::Settings;
+    use super::*;
+    use crate::rules::program::RuleSet;
+
+    const HOUR: i64 = crate::operation::time::HOUR;
+
+    fn at(hours: i64) -> Time {
+        Time::from_nanos(hours * HOUR)
+    }
+
+    /// Makes wallets, each of which acted at the hour of its number.
+    fn acted(plan: &Plan, count: usize) -> Wallets {
+        let mut wallets = Wallets::default();
+        for number in 0..count {
+            let id = format!("w{number}");
+            let mut row = vec![0; plan.stride()];
+            let newest = at(i64::try_from(number).expect("few wallets"));
+            row[0] = newest.nanos().cast_unsigned();
+            let mut changes = Changes::default();
+            (changes.newest, changes.rows) = (Some(newest), row.into());
+            wallets.get_or_insert(symbol_of_text(&id), &id).apply(plan, &mut changes);
+        }
+        wallets
+    }
+
+    #[test]
+    fn idle_wallets_go_and_the_others_are_found() {
+        let plan = Plan::new(Arc::new(RuleSet::default()), Settings::default());
+        for (count, before) in [(KEPT + 1, 10), (3 * KEPT, 2 * KEPT), (20 * KEPT, 19 * KEPT), (20 * KEPT, 0)] {
+            let mut wallets = acted(&plan, count);
+            wallets.forget_idle(&plan, at(i64::try_from(before).expect("few wallets")));
+            let is_known = |number: &usize| {
+                let id = format!("w{number}");
+                wallets.get(symbol_of_text(&id), &id).is_some_and(|wallet| *wallet.id == *id)
+            };
+            let known: Vec<usize> = (0..count).filter(is_known).collect();
+            assert!(known.iter().copied().eq(before..count), "{count} wallets, before {before}: {known:?}");
+            assert_eq!(wallets.len(), count - before);
+        }
+        let mut few = acted(&plan, KEPT);
+        few.forget_idle(&plan, at(1_000_000));
+        assert_eq!(few.len(), KEPT, "so few are kept");
     }
 }

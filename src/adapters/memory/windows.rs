@@ -7,14 +7,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 
+use crate::engine::idle::StreamClock;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{Few, Found, NearWindows, SharedChange, SharedKey, SharedWindow};
 use crate::engine::stored::windows::{WindowsWriter, group_of_key};
 use crate::engine::stored::{GROUPS, Translation};
 use crate::engine::window::Entry;
+use crate::operation::Time;
 
 /// A key with more entries than this has whole windows.
 const LISTED_MAX: usize = 8;
+
+/// Fewer keys than this are kept however old they are.
+const KEPT: usize = if cfg!(test) { 64 } else { 65_536 };
+
+/// Between two looks at a group's keys so many looks at the time pass: a look costs as much as a few hundred
+/// operations.
+const LOOKS: u32 = if cfg!(test) { 1 } else { 8 };
 
 /// One entry of one window.
 #[derive(Debug, Clone, Copy)]
@@ -41,18 +50,29 @@ struct Slot {
 /// One of the groups that stores write.
 type Group = HashTable<Slot>;
 
+#[derive(Debug)]
+struct Groups {
+    all: Vec<Group>,
+    /// What time has passed for all keys together.
+    clock: StreamClock,
+    looks: u32,
+    /// The group that is looked through next for keys to forget.
+    next_swept: usize,
+}
+
 /// All windows, in the groups that stores write. One thread decides at a time: the lock is never waited for,
 /// and a batch takes it once.
 #[derive(Debug)]
 pub(super) struct Windows {
-    groups: Mutex<Vec<Group>>,
+    groups: Mutex<Groups>,
     hasher: foldhash::fast::RandomState,
 }
 
 impl Default for Windows {
     fn default() -> Self {
-        let groups = Mutex::new((0..GROUPS).map(|_| Group::new()).collect());
-        Self { groups, hasher: foldhash::fast::RandomState::default() }
+        let all = (0..GROUPS).map(|_| Group::new()).collect();
+        let groups = Groups { all, clock: StreamClock::default(), looks: 0, next_swept: 0 };
+        Self { groups: Mutex::new(groups), hasher: foldhash::fast::RandomState::default() }
     }
 }
 
@@ -61,7 +81,7 @@ fn group_of(key: u64) -> usize {
 }
 
 impl Windows {
-    fn groups(&self) -> MutexGuard<'_, Vec<Group>> {
+    fn groups(&self) -> MutexGuard<'_, Groups> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -83,11 +103,16 @@ impl Windows {
     /// Makes changes of windows count.
     pub(super) fn enter<'c>(&self, plan: &Plan, changes: impl Iterator<Item = (SharedKey, &'c SharedChange)> + Clone) {
         let mut groups = self.groups();
-        self.touch(&groups, changes.clone().map(|(key, _)| key.key));
+        self.touch(&groups.all, changes.clone().map(|(key, _)| key.key));
         for (key, change) in changes {
             match change {
-                SharedChange::Remove { .. } if self.find(&groups, key.key).is_none() => {}
-                _ => self.find_or_make(&mut groups, key.key).change(plan, key, change),
+                SharedChange::Remove { .. } if self.find(&groups.all, key.key).is_none() => {}
+                _ => self.find_or_make(&mut groups.all, key.key).change(plan, key, change),
+            }
+            if let SharedChange::Insert { entry, .. } = change
+                && let Some(passed) = groups.clock.take(Time::from_nanos(entry.at))
+            {
+                groups.forget_idle(plan, passed);
             }
         }
     }
@@ -104,18 +129,18 @@ impl Windows {
 
     pub(super) fn window(&self, plan: &Plan, key: SharedKey) -> Option<SharedWindow> {
         let groups = self.groups();
-        self.find(&groups, key.key)?.window(plan, key)
+        self.find(&groups.all, key.key)?.window(plan, key)
     }
 
     /// Puts a window back.
     pub(super) fn restore(&self, plan: &Plan, key: SharedKey, window: SharedWindow) {
         let mut groups = self.groups();
-        self.find_or_make(&mut groups, key.key).restore(plan, key, window);
+        self.find_or_make(&mut groups.all, key.key).restore(plan, key, window);
     }
 
     /// Writes the windows of one group.
     pub(super) fn write(&self, plan: &Plan, group: usize, writer: &mut WindowsWriter) {
-        for slot in &self.groups()[group] {
+        for slot in &self.groups().all[group] {
             slot.held.whole(plan, slot.key, |aggregate, window| {
                 writer.window(SharedKey { aggregate, key: slot.key }, window);
             });
@@ -124,7 +149,7 @@ impl Windows {
 
     /// Brings the windows into the layout of other rules; those no rule asks for any more go.
     pub(super) fn translate(&self, way: &Translation) {
-        for group in self.groups().iter_mut() {
+        for group in &mut self.groups().all {
             group.retain(|slot| {
                 slot.held.translate(way);
                 !slot.held.is_empty()
@@ -134,21 +159,35 @@ impl Windows {
 
     /// Returns how many windows are held.
     pub(super) fn len(&self) -> usize {
-        self.groups().iter().flatten().map(|slot| slot.held.windows()).sum()
+        self.groups().all.iter().flatten().map(|slot| slot.held.windows()).sum()
     }
 
     /// Estimates the bytes of the windows.
     pub(super) fn bytes(&self) -> usize {
         let groups = self.groups();
-        let tables: usize = groups.iter().map(|group| group.capacity() * (size_of::<Slot>() + 1)).sum();
-        tables + groups.iter().flatten().map(|slot| slot.held.heap_bytes()).sum::<usize>()
+        let tables: usize = groups.all.iter().map(|group| group.capacity() * (size_of::<Slot>() + 1)).sum();
+        tables + groups.all.iter().flatten().map(|slot| slot.held.heap_bytes()).sum::<usize>()
+    }
+}
+
+impl Groups {
+    /// Drops keys that no operation can read any more, some at a time: the stream has passed all they hold by
+    /// more than the windows' length.
+    fn forget_idle(&mut self, plan: &Plan, passed: Time) {
+        self.looks += 1;
+        if self.looks < LOOKS || self.all.iter().map(HashTable::len).sum::<usize>() <= KEPT {
+            return;
+        }
+        self.looks = 0;
+        self.all[self.next_swept].retain(|slot| !slot.held.is_idle(plan, passed));
+        self.next_swept = (self.next_swept + 1) % GROUPS;
     }
 }
 
 impl NearWindows for Windows {
     fn find(&self, key: SharedKey) -> Option<Found> {
         let groups = self.groups();
-        match self.find(&groups, key.key)? {
+        match self.find(&groups.all, key.key)? {
             Held::Listed(list) => {
                 let mut few = Few::new();
                 list.iter().filter(|listed| listed.is_of(key)).for_each(|listed| insert(&mut few, listed.entry));
@@ -162,7 +201,7 @@ impl NearWindows for Windows {
     }
 
     fn approach(&self, keys: &[u64]) {
-        self.touch(&self.groups(), keys.iter().copied());
+        self.touch(&self.groups().all, keys.iter().copied());
     }
 }
 
@@ -250,6 +289,22 @@ impl Held {
         }
     }
 
+    fn is_idle(&self, plan: &Plan, passed: Time) -> bool {
+        // Twice the lateness: once for the windows, once for who is late against the stream.
+        let is_over = |aggregate: usize, last: Time| {
+            last < passed.minus(plan.aggregates[aggregate].retention).minus(plan.settings.lateness)
+        };
+        match self {
+            Self::Listed(list) => {
+                list.iter().all(|listed| is_over(listed.aggregate as usize, Time::from_nanos(listed.entry.at)))
+            }
+            Self::Whole(windows) => windows.iter().all(|(aggregate, window)| {
+                let run = window.run().map(|(_, last)| last);
+                window.newest().into_iter().chain(run).all(|last| is_over(*aggregate, last))
+            }),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Self::Listed(list) => list.is_empty(),
@@ -318,3 +373,6 @@ fn window_in<'w>(windows: &'w mut Vec<(usize, SharedWindow)>, plan: &Plan, key: 
     });
     &mut windows[position].1
 }
+
+#[cfg(test)]
+mod tests;
