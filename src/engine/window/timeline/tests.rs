@@ -374,6 +374,7 @@ fn run_stream(measure: Measure, seed: u64, forms: &mut std::collections::BTreeSe
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a failure has to tell its seed")]
 fn a_timeline_of_any_stream_answers_like_a_recomputation() {
     let mut forms = std::collections::BTreeSet::new();
     for measure in MEASURES {

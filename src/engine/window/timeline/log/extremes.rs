@@ -67,10 +67,6 @@ impl Stairs {
         }
         // After another of the same instant a greater value is never the least of a stretch.
         if self.0.back().is_none_or(|last| last.at < step.at) {
-            if self.0.len() == self.0.capacity() {
-                // Stairs of values that only rise are as long as the log: doubling would waste half.
-                self.0.reserve_exact(self.0.len() / 4 + 4);
-            }
             self.0.push_back(step);
         }
     }
