@@ -105,9 +105,9 @@ impl Windows {
         let mut groups = self.groups();
         self.touch(&groups.all, changes.clone().map(|(key, _)| key.key));
         for (key, change) in changes {
-            match change {
-                SharedChange::Remove { .. } if self.find(&groups.all, key.key).is_none() => {}
-                _ => self.find_or_make(&mut groups.all, key.key).change(plan, key, change),
+            let is_removal = matches!(change, SharedChange::Remove { .. });
+            if !is_removal || self.find(&groups.all, key.key).is_some_and(|held| held.has(key.aggregate)) {
+                self.find_or_make(&mut groups.all, key.key).change(plan, key, change);
             }
             if let SharedChange::Insert { entry, .. } = change
                 && let Some(passed) = groups.clock.take(Time::from_nanos(entry.at))
@@ -302,6 +302,13 @@ impl Held {
                 let run = window.run().map(|(_, last)| last);
                 window.newest().into_iter().chain(run).all(|last| is_over(*aggregate, last))
             }),
+        }
+    }
+
+    fn has(&self, aggregate: usize) -> bool {
+        match self {
+            Self::Listed(list) => list.iter().any(|listed| listed.aggregate as usize == aggregate),
+            Self::Whole(windows) => windows.iter().any(|(held, _)| *held == aggregate),
         }
     }
 
