@@ -231,6 +231,29 @@ fn missing_values_are_unknown() {
 }
 
 #[test]
+fn a_where_that_reads_this_knows_what_is_missing() {
+    let first = payment(0, 0, "5", &json!({}));
+    let second = payment(1, 1, "5", &json!({"device_id": "d", "ip": "10.1.2.3"}));
+    for (condition, expected) in [
+        ("device_id is missing or amount > this.amount", 1),
+        ("device_id = \"d\" or amount > this.amount", 1),
+        ("device_id != this.device_id", 0),
+        ("device_id != this.device_id or amount = this.amount", 2),
+        ("ip.is_anonymizer or amount < this.amount", 0),
+        ("not (device_id != this.device_id)", 1),
+    ] {
+        let aggregate = format!("count(payment where {condition} by wallet within 1h)");
+        check(&aggregate, ">= 0", &[first.clone(), second.clone()], &json!(expected));
+    }
+}
+
+#[test]
+fn brackets_around_an_aggregate_are_not_part_of_its_name() {
+    let evidence = last_evidence("not ( ( none( pin by wallet today ) ) ) or (amount > 0 KZT)", &payments(1));
+    assert_eq!(evidence, json!({"none( pin by wallet today )": true, "amount": "100.00"}));
+}
+
+#[test]
 fn lists_hold_for_their_days_and_networks() {
     let with = |ip: &str| payment(0, 0, "1", &json!({ "ip": ip }));
     let lines = "on: payment\nwhen: ip in blocked_nets\nthen:\n  - report: afm";

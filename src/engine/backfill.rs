@@ -13,6 +13,7 @@ use crate::operation::{OperationType, Time};
 use crate::rules::program::{Field, Function, Scope, Stream, Window};
 
 use super::Engine;
+use super::decide::word_of_column;
 use super::enrich::Enriched;
 use super::evaluate::Facts as _;
 use super::judge::Memo;
@@ -105,7 +106,7 @@ impl Backfill {
         row[ROW_FLAGS] = if operation.operation.kind.is_money() { FLAG_MONEY } else { 0 };
         row[ROW_SEQ] = seq;
         for (column, field) in plan.columns.iter().enumerate() {
-            row[ROW_HEADER + plan.mask_words + column] = judge.word(Scope::Past, field).unwrap_or(0);
+            row[ROW_HEADER + plan.mask_words + column] = word_of_column(plan, column, judge.word(Scope::Past, field));
         }
         for id in fed {
             row[ROW_HEADER + id / 64] |= 1 << (id % 64);

@@ -378,7 +378,8 @@ fn record(
     }
     changes.rows[row + ROW_CONTENT] = judge.operation.content;
     for (column, field) in plan.columns.iter().enumerate() {
-        changes.rows[row + ROW_HEADER + plan.mask_words + column] = judge.word(Scope::Past, field).unwrap_or(0);
+        changes.rows[row + ROW_HEADER + plan.mask_words + column] =
+            word_of_column(plan, column, judge.word(Scope::Past, field));
     }
     if let (OperationType::Login, Some(address)) = (operation.kind, operation.ip) {
         let party = Party::Address(address);
@@ -392,6 +393,11 @@ fn record(
         }
     }
     record_matches(judge, changes, seq);
+}
+
+/// Returns what a column of a row holds, be the value missing or not.
+pub(super) fn word_of_column(plan: &Plan, column: usize, word: Option<u64>) -> u64 {
+    word.unwrap_or(plan.missing_words[column])
 }
 
 /// Starts a row of the log and returns where it begins.
@@ -484,7 +490,8 @@ fn record_matches(judge: &Judge<'_, '_>, changes: &mut Changes, seq: u64) {
             changes.rows[row + ROW_HEADER + id / 64] |= 1 << (id % 64);
         }
         for (column, field) in plan.columns.iter().enumerate() {
-            changes.rows[row + ROW_HEADER + plan.mask_words + column] = judge.match_word(*fired, field).unwrap_or(0);
+            changes.rows[row + ROW_HEADER + plan.mask_words + column] =
+                word_of_column(plan, column, judge.match_word(*fired, field));
         }
     }
 }

@@ -16,7 +16,7 @@ use super::evaluate::{self, AggregateValue, Facts, Ratio};
 use super::fault::Fault;
 use super::index::{entry, is_indexed, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
-use super::plan::{Plan, PlannedAggregate};
+use super::plan::{MISSING, Plan, PlannedAggregate, ROW_HEADER};
 use super::shared::{Seen, SharedKey, SharedView};
 use super::wallet::{ChainStart, FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
@@ -100,7 +100,6 @@ impl Judge<'_, '_> {
         by_filter
             && definition.value.as_ref().is_none_or(|field| self.word(Scope::Past, field).is_some())
             && aggregate.key_past.iter().all(|field| self.word(Scope::Past, field).is_some())
-            && aggregate.residual_past.iter().all(|field| self.word(Scope::Past, field).is_some())
     }
 
     /// Tells whether the operation enters the window.
@@ -656,9 +655,7 @@ impl PastRow<'_, '_, '_, '_> {
     fn column(&self, field: &Field) -> Option<u64> {
         let plan = self.judge.plan;
         let column = plan.columns.iter().position(|column| column == field)?;
-        // A row does not tell a missing value from zero bits; `enters` kept rows without a key or
-        // value out, and a residual compares only what the checker demands to be present.
-        Some(self.row.word(super::plan::ROW_HEADER + plan.mask_words + column))
+        Some(self.row.word(ROW_HEADER + plan.mask_words + column)).filter(|word| *word != MISSING)
     }
 }
 

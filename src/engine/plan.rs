@@ -61,7 +61,7 @@ pub struct PlannedAggregate {
     pub key_this: Vec<Field>,
     /// The past operation's fields for the same key parts.
     pub key_past: Vec<Field>,
-    /// The past operation's fields that a residual `where` reads: without them it does not enter.
+    /// The past operation's fields that a residual `where` reads.
     pub residual_past: Vec<Field>,
     /// The word of a row that holds the value.
     pub value_word: Option<usize>,
@@ -80,6 +80,8 @@ pub struct Plan {
     twins: Vec<Option<AggregateId>>,
     /// The fields a row keeps, after the mask.
     pub columns: Vec<Field>,
+    /// For each column the word of a missing value: [`MISSING`] where a `where` has to tell it from zero.
+    pub missing_words: Vec<u64>,
     pub mask_words: usize,
     by_type: Vec<TypePlan>,
     /// Aggregates over matches.
@@ -87,6 +89,9 @@ pub struct Plan {
     /// For each rule until when it only watches: a window of it has not been fed for its length yet.
     warming: Vec<Option<Time>>,
 }
+
+/// The word of a missing value: no amount, no count and no time has it.
+pub const MISSING: u64 = 1 << 63;
 
 /// What evaluating a rule reads of it, close together: most rules are looked at and do not fire.
 #[derive(Debug)]
@@ -165,12 +170,26 @@ impl Plan {
             .into_iter()
             .map(|(definition, enforced)| layout.place(definition, enforced, settings))
             .collect();
+        let is_told = |field: &Field| aggregates.iter().any(|aggregate| aggregate.residual_past.contains(field));
+        let missing_words = columns.iter().map(|field| if is_told(field) { MISSING } else { 0 }).collect();
         let match_feeds =
             (0..aggregates.len()).filter(|id| aggregates[*id].definition.stream == Stream::Matches).collect();
         let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();
         let ruleset = Arc::from(rules.hash.as_str());
         let warming = vec![None; rules.rules.len()];
-        Self { rules, ruleset, settings, aggregates, twins, columns, mask_words, by_type, match_feeds, warming }
+        Self {
+            rules,
+            ruleset,
+            settings,
+            aggregates,
+            twins,
+            columns,
+            missing_words,
+            mask_words,
+            by_type,
+            match_feeds,
+            warming,
+        }
     }
 
     /// Lets rules only watch while a window they read is younger than its length: `young` names such

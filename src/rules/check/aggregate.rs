@@ -82,7 +82,7 @@ impl Checker<'_> {
         if !self.reads.aggregates.contains(&id) {
             self.reads.aggregates.push(id);
         }
-        let name = self.source(span).split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = without_brackets(self.source(span)).split_whitespace().collect::<Vec<_>>().join(" ");
         let (value_type, _) = self.result_of(id);
         let evidence = Evidence { name, what: Operand::Aggregate(id), value_type };
         self.reads.evidence.push((span.start, evidence));
@@ -122,6 +122,9 @@ impl Checker<'_> {
         let window = self.window(function, syntax);
         if let (Some(function), Some(_)) = (function, &parts.residual) {
             self.check_residual(function, syntax);
+        }
+        if let Some(residual) = &parts.residual {
+            self.check_reach(residual, key.iter().chain(&parts.key), syntax);
         }
         if self.findings.error_count() > errors_before {
             return None;
@@ -291,6 +294,30 @@ impl Checker<'_> {
             .help("what must be equal belongs after `by`: `by wallet, device_id`");
     }
 
+    /// A part of `where` that reads `this` looks at what the wallet's own log keeps: words, no texts.
+    fn check_reach<'k>(
+        &mut self,
+        residual: &Condition,
+        mut key: impl Iterator<Item = &'k KeyPart>,
+        syntax: &AggregateSyntax,
+    ) {
+        let span = syntax.filter.as_ref().map_or(0..0, |filter| filter.span.clone());
+        let is_owned = key.any(|part| part.past == Field::WalletId && part.this == Field::WalletId);
+        if !is_owned {
+            self.findings
+                .error(Code::FieldNotHere, &span, "`this` can be compared with operations of the wallet itself only")
+                .label("operations of other wallets are counted here")
+                .help("add `wallet` to what stands after `by`")
+                .help("what must be equal belongs after `by`: `by device_id, amount`");
+        }
+        if reads_texts(residual) {
+            self.findings
+                .error(Code::FieldNotHere, &span, "`in` and `has` cannot stand in brackets with `this`")
+                .label("asks both in one")
+                .help("join them by `and`, or write two aggregates");
+        }
+    }
+
     fn key(&mut self, key: &KeySyntax, place: Place, span: &Range<usize>) -> Vec<KeyPart> {
         let of_match = place == Place::WhereMatch;
         let names = match key {
@@ -420,6 +447,15 @@ fn result_bound(function: Function, value_type: Type) -> (Bound, bool) {
     }
 }
 
+/// Takes off the brackets around an aggregate that stands for a condition.
+fn without_brackets(source: &str) -> &str {
+    let mut inner = source.trim();
+    while let Some(stripped) = inner.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+        inner = stripped.trim();
+    }
+    inner
+}
+
 fn conjuncts(condition: Condition) -> Vec<Condition> {
     match condition {
         Condition::All(parts) => parts.into_iter().flat_map(conjuncts).collect(),
@@ -455,6 +491,23 @@ fn key_part(condition: &Condition) -> Option<KeyPart> {
             Some(KeyPart { past: past.clone(), this: this.clone() })
         }
         _ => None,
+    }
+}
+
+/// Tells whether the condition asks for a past operation's text in a list, or for its clauses.
+fn reads_texts(condition: &Condition) -> bool {
+    match condition {
+        Condition::ClausesHas(_) => true,
+        Condition::InList { scope, .. } => *scope == Scope::Past,
+        Condition::Not(inner) => reads_texts(inner),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(reads_texts),
+        Condition::Literal(_)
+        | Condition::Matched(_)
+        | Condition::FlagAggregate(_)
+        | Condition::Compare { .. }
+        | Condition::Same { .. }
+        | Condition::Flag(..)
+        | Condition::Missing { .. } => false,
     }
 }
 
