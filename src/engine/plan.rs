@@ -92,6 +92,9 @@ pub struct Plan {
     warming: Vec<Option<Time>>,
 }
 
+/// The word of a missing value: no amount, no count and no time has it.
+pub const MISSING: u64 = 1 << 63;
+
 /// What evaluating a rule reads of it, close together: most rules are looked at and do not fire.
 #[derive(Debug)]
 pub struct PlannedRule {
@@ -131,9 +134,6 @@ impl PlannedRule {
         self.from <= at && at < self.until
     }
 }
-
-/// The word of a missing value: no amount, no count and no time has it.
-pub const MISSING: u64 = 1 << 63;
 
 /// What operations of one type meet.
 #[derive(Debug, Default)]

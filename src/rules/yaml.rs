@@ -67,7 +67,7 @@ const DEPTH_MAX: usize = 64;
 
 /// Parses one document. `None` when it is empty or cannot be read; the findings say why.
 pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
-    let mut builder = Builder { findings, open: Vec::new(), root: None, documents: 0 };
+    let mut builder = Builder { text, findings, open: Vec::new(), root: None, documents: 0 };
     for next in Parser::new_from_str(text) {
         match next {
             Ok((event, span)) => {
@@ -103,6 +103,7 @@ enum Open {
 }
 
 struct Builder<'a> {
+    text: &'a str,
     findings: &'a mut Findings,
     open: Vec<Open>,
     root: Option<Node>,
@@ -220,9 +221,16 @@ impl Builder<'_> {
     }
 
     fn refuse_anchor(&mut self, anchor: usize, range: &Range<usize>) {
-        if anchor != 0 {
-            self.refuse(range, "anchor");
+        if anchor == 0 {
+            return;
         }
+        // The event's place is that of the value; the anchor stands before it.
+        let before = self.text.get(..range.start).unwrap_or_default();
+        let place = before.rfind('&').map_or_else(
+            || range.clone(),
+            |start| start..start + before[start..].find(char::is_whitespace).unwrap_or(before.len() - start),
+        );
+        self.refuse(&place, "anchor");
     }
 
     fn refuse(&mut self, range: &Range<usize>, what: &str) {
