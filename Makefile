@@ -12,7 +12,7 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test soak fuzz demo digest bench bench-counts load lint
+.PHONY: help tools test soak fuzz demo digest bench bench-counts load lint e2e-kafka
 
 help:
 	@echo "make test   install what is missing, check the format and lints, run every test"
@@ -22,6 +22,7 @@ help:
 	echo "make digest simulate a day of 1,000 wallets, decide it, print the most telling decisions"
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
 	echo "make load   post operations over HTTP with wrk: rates, latencies, memory"
+	echo "make e2e-kafka   OPERATIONS (1000000) by two processes on Kafka and Redis, compared with kuzet replay"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
 # Cargo builds, compilers build zstd and librdkafka, which takes the system's OpenSSL; pkg-config finds what
@@ -166,3 +167,9 @@ load: tools
 	command -v wrk >/dev/null || $$([ "$$(id -u)" -eq 0 ] || echo sudo) apt-get -qq install -y wrk >/dev/null
 	command -v curl >/dev/null || $$([ "$$(id -u)" -eq 0 ] || echo sudo) apt-get -qq install -y curl >/dev/null
 	WALLETS=$(WALLETS) benches/load/run
+
+# Every decision of a fleet against those of a replay: equal, or explained by what wallets saw of each other.
+OPERATIONS := 1000000
+e2e-kafka:
+	@$(MAKE) --no-print-directory tools FOR_TESTS=1
+	KUZET_E2E_OPERATIONS=$(OPERATIONS) cargo test $(LOCKED) --release --test kafka_e2e -- --nocapture --test-threads 1

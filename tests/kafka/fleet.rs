@@ -154,7 +154,7 @@ pub(crate) fn simulated(seed: u64, operations: u64, wallets: u32) -> Vec<Vec<u8>
     lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
 }
 
-fn wallet_of(record: &[u8]) -> String {
+pub(crate) fn wallet_of(record: &[u8]) -> String {
     let value: serde_json::Value = serde_json::from_slice(record).expect("an operation");
     value["wallet_id"].as_str().expect("a wallet").to_owned()
 }

@@ -1,0 +1,175 @@
+//! Runs a fleet and a replay on the same records.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::check::{Found, Sent};
+use crate::cluster::Cluster;
+use crate::fleet::{self, Instance, Topics};
+use crate::server::Server;
+
+/// How many operations are decided where nobody asks for another number.
+const OPERATIONS: u64 = 30_000;
+/// One wave must be decided within this.
+const WAVE_PATIENCE: Duration = Duration::from_secs(600);
+const PACE: Duration = Duration::from_millis(20);
+
+#[expect(clippy::disallowed_methods, reason = "the size of a test is no configuration")]
+pub(crate) fn operations_asked() -> u64 {
+    let asked = std::env::var("KUZET_E2E_OPERATIONS").ok();
+    asked.map_or(OPERATIONS, |text| text.parse().expect("KUZET_E2E_OPERATIONS is a number"))
+}
+
+fn kuzet() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KUZET_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Decides records with `kuzet replay`, in their order; returns the decisions.
+pub(crate) fn replay(folder: &Path, records: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let file = |name: &str| folder.join(name);
+    let mut lines = fs::File::create(file("operations.jsonl")).map(std::io::BufWriter::new).expect("a file");
+    for record in records {
+        lines.write_all(record).and_then(|()| lines.write_all(b"\n")).expect("room on the disk");
+    }
+    lines.into_inner().expect("room on the disk");
+    let here = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let output = kuzet()
+        .arg("replay")
+        .arg(file("operations.jsonl"))
+        .args([PathBuf::from("--out"), file("decisions.jsonl"), PathBuf::from("--rejected"), file("rejected.jsonl")])
+        .args([PathBuf::from("--rules"), here("rules"), PathBuf::from("--geoip"), here("geoip")])
+        .output()
+        .expect("kuzet runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::metadata(file("rejected.jsonl")).expect("a file").len(), 0, "the replay refused records");
+    let decisions = fs::read(file("decisions.jsonl")).expect("decisions");
+    decisions.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+}
+
+/// Decides records with two processes, wave by wave; returns what `kcat` sees of it. The second process joins
+/// while the first works, so that partitions change hands.
+pub(crate) fn decide(folder: &Path, sent: &[Sent<'_>], partitions: i32, waves: usize) -> Found {
+    let cluster = Cluster::start(1);
+    let redis = Server::start();
+    let topics = Topics::create(&cluster, "e2e", partitions);
+    let configs = ["a", "b"].map(|name| {
+        let config = topics.configure(&cluster, folder, name, 2_000);
+        let mut text = fs::read_to_string(&config).expect("a configuration");
+        // On a busy machine an answer may take long; a decision without Redis would be another one.
+        text.push_str(&format!("[redis]\nurl = \"{}\"\ntimeout = \"20s\"\n", redis.url()));
+        fs::write(&config, text).expect("a configuration");
+        config
+    });
+    let begun = Instant::now();
+    let mut instances = vec![Instance::start(&configs[0], None)];
+    for wave in 0..u32::try_from(waves).expect("a few waves") {
+        let records: Vec<Vec<u8>> =
+            sent.iter().filter(|record| record.site.wave == wave).map(|record| record.bytes.to_vec()).collect();
+        fleet::send(&cluster, &topics, &records);
+        if wave == 0 {
+            instances.push(Instance::start(&configs[1], None));
+        }
+        let so_far = sent.iter().filter(|record| record.site.wave <= wave).count();
+        wait_until_shared(so_far, &mut instances);
+    }
+    assert_eq!(fleet::lag(&cluster, &topics), 0);
+    println!("decided after {:?}", begun.elapsed());
+    for instance in instances {
+        let log = instance.log();
+        assert!(log.contains("shards were restored"), "{}", fleet::tail(&log));
+        instance.signal("TERM");
+        let status = instance.wait(Duration::from_secs(30));
+        assert!(status.success(), "{status}");
+    }
+    let found = read(&cluster.bootstrap(), &topics.name("decisions"), partitions);
+    assert!(read(&cluster.bootstrap(), &topics.name("rejected"), partitions).is_empty(), "records were refused");
+    found
+}
+
+/// Waits until so many records are dealt with and Redis has all that they changed. A process counts a batch after
+/// it has given Redis its part, or has counted what it still owes.
+fn wait_until_shared(records: usize, instances: &mut [Instance]) {
+    let begun = Instant::now();
+    loop {
+        let figures: Vec<(usize, usize)> = instances.iter().map(figures).collect();
+        if figures.iter().map(|(counted, _)| counted).sum::<usize>() == records
+            && figures.iter().all(|(_, owed)| *owed == 0)
+        {
+            return;
+        }
+        for instance in instances.iter_mut() {
+            assert!(!instance.has_ended(), "kuzet ended\n{}", fleet::tail(&instance.log()));
+        }
+        let logs: Vec<String> = instances.iter().map(|instance| fleet::tail(&instance.log())).collect();
+        assert!(begun.elapsed() < WAVE_PATIENCE, "{figures:?} of {records} records\n{}", logs.join("\n"));
+        std::thread::sleep(PACE);
+    }
+}
+
+/// Returns how many records a process has dealt with, and how many changes it owes Redis.
+fn figures(instance: &Instance) -> (usize, usize) {
+    let Some(metrics) = address(&instance.log()).and_then(|address| get_metrics(&address)) else { return (0, 0) };
+    let sum = |name: &str| -> usize {
+        let of_name = metrics.lines().filter(|line| line.starts_with(name));
+        of_name.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum()
+    };
+    let counted = ["kuzet_decisions_total", "kuzet_duplicates_total", "kuzet_rejected_total"].map(sum);
+    (counted.iter().sum(), sum("kuzet_shared_pending_changes"))
+}
+
+fn address(log: &str) -> Option<String> {
+    let line = log.lines().find(|line| line.contains("the service is ready"))?;
+    let (_, rest) = line.split_once("address=")?;
+    Some(rest.split_whitespace().next()?.to_owned())
+}
+
+fn get_metrics(address: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// Reads the values of a topic with kcat, as a consumer that sees only what is committed, and checks that the
+/// decisions of each shard are numbered without a gap.
+fn read(bootstrap: &str, topic: &str, partitions: i32) -> Found {
+    let mut child = Command::new("kcat")
+        .args(["-C", "-e", "-q", "-u", "-o", "beginning", "-b", bootstrap, "-t", topic])
+        // kcat sets an option that its librdkafka warns of.
+        .args(["-X", "log_level=3", "-X", "isolation.level=read_committed", "-f", "%p %S %h\n%s\n"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("kcat, which `make tools FOR_TESTS=1` installs");
+    let mut out = BufReader::new(child.stdout.take().expect("its output"));
+    let mut found: Found = BTreeMap::new();
+    let mut head = String::new();
+    while out.read_line(&mut head).expect("lines of kcat") > 0 {
+        let mut words = head.trim_end().splitn(3, ' ');
+        let mut word = || words.next().unwrap_or_else(|| panic!("kcat's line: {head}"));
+        let (partition, length, headers) = (word(), word(), word());
+        let partition: i32 = partition.parse().expect("a partition");
+        assert!(partition < partitions, "partition {partition}");
+        let mut value = vec![0; length.parse::<usize>().expect("a length") + 1];
+        out.read_exact(&mut value).expect("a value");
+        assert_eq!(value.pop(), Some(b'\n'), "kcat's value has another length");
+        let of_shard = found.entry(partition).or_default();
+        of_shard.push(value);
+        let seq = format!(",kuzet-seq={},", of_shard.len());
+        assert!(headers.contains(&seq), "decision {} of shard {partition} has {headers}", of_shard.len());
+        head.clear();
+    }
+    let status = child.wait().expect("kcat ends");
+    assert!(status.success(), "kcat: {status}");
+    found
+}
