@@ -25,8 +25,6 @@ use super::serve::{Counting, engine_settings, nanos};
 
 /// The exit code of a fault of kuzet itself.
 const INTERNAL: i32 = 70;
-/// A shard's state is written again after at least so many bytes of changes: what a restart has to read.
-const JOURNAL_BYTES_MIN: u64 = 8 << 20;
 
 /// Settings of Kafka that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +89,7 @@ pub(super) fn start(
         partitioner: config.kafka.partitioner,
         batch_max: usize::try_from(config.kafka.batch_max).unwrap_or(usize::MAX),
         batch_linger: config.kafka.batch_linger,
-        journal_bytes_min: JOURNAL_BYTES_MIN,
+        journal_bytes_min: config.kafka.journal_bytes_min,
     };
     let partitioner = config.kafka.partitioner;
     let observer = Box::new(CountingFleet { counting: Counting(Arc::clone(metrics)), errors: 0 });

@@ -135,6 +135,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             partitioner: settings.word("kafka.partitioner", Partitioner::from_name, Partitioner::Murmur2),
             batch_max: settings.number("kafka.batch_max"),
             batch_linger: settings.duration("kafka.batch_linger"),
+            journal_bytes_min: settings.number("kafka.journal_bytes_min"),
             transaction_timeout: settings.duration("kafka.transaction_timeout"),
             properties_file: settings.path("kafka.properties_file"),
             operations: settings.text("kafka.topics.operations").unwrap_or_default(),

@@ -128,6 +128,12 @@ pub(crate) const KEYS: &[Key] = &[
         "How long a transaction waits for more operations after its first",
     ),
     key(
+        "kafka.journal_bytes_min",
+        Kind::Bytes { min: 1 << 10, max: 1024 * MIB },
+        "8MiB",
+        "Least changes of a shard after which its state is written anew; a restart reads up to about twice as many",
+    ),
+    key(
         "kafka.transaction_timeout",
         duration(1, 15 * MINUTE),
         "60s",

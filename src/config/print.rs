@@ -135,7 +135,7 @@ fn store(store: &StoreConfig) -> [String; 6] {
     ]
 }
 
-fn kafka(kafka: &KafkaConfig) -> [Option<String>; 12] {
+fn kafka(kafka: &KafkaConfig) -> [Option<String>; 13] {
     let text = |text: &Option<String>| text.as_deref().map(quoted);
     [
         text(&kafka.brokers),
@@ -144,6 +144,7 @@ fn kafka(kafka: &KafkaConfig) -> [Option<String>; 12] {
         Some(quoted(kafka.partitioner.name())),
         Some(kafka.batch_max.to_string()),
         Some(quoted(&duration_text(kafka.batch_linger))),
+        Some(quoted(&size_text(kafka.journal_bytes_min))),
         Some(quoted(&duration_text(kafka.transaction_timeout))),
         kafka.properties_file.as_deref().map(|path| quoted(&path.to_string_lossy())),
         Some(quoted(&kafka.operations)),
