@@ -12,7 +12,7 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test soak fuzz demo digest bench bench-counts load lint e2e-kafka
+.PHONY: help tools test soak fuzz demo digest bench bench-counts load lint e2e-kafka bench-kafka
 
 help:
 	@echo "make test   install what is missing, check the format and lints, run every test"
@@ -23,6 +23,7 @@ help:
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
 	echo "make load   post operations over HTTP with wrk: rates, latencies, memory"
 	echo "make e2e-kafka   OPERATIONS (1000000) by two processes on Kafka and Redis, compared with kuzet replay"
+	echo "make bench-kafka figures of a fleet on Kafka: rates, latencies, recovery, bytes of state"
 	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
 
 # Cargo builds, compilers build zstd and librdkafka, which takes the system's OpenSSL; pkg-config finds what
@@ -173,3 +174,8 @@ OPERATIONS := 1000000
 e2e-kafka:
 	@$(MAKE) --no-print-directory tools FOR_TESTS=1
 	KUZET_E2E_OPERATIONS=$(OPERATIONS) cargo test $(LOCKED) --release --test kafka_e2e -- --nocapture --test-threads 1
+
+# Everything runs on this machine and shares its processors; the table says how busy it was.
+bench-kafka:
+	@$(MAKE) --no-print-directory tools FOR_TESTS=1
+	cargo bench $(LOCKED) --bench kafka
