@@ -60,20 +60,6 @@ impl<S: SharedStore + ?Sized> SharedStore for Arc<S> {
     }
 }
 
-/// No shared store: rules that need one follow their `on_missing`, and decisions say so.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoShared;
-
-impl SharedStore for NoShared {
-    fn fetch(&self, _: &Plan, _: &SharedRequest, view: &mut SharedView) {
-        view.available = false;
-    }
-
-    fn apply(&self, _: &Plan, _: &[SharedChange]) -> Result<(), SharedStoreError> {
-        Ok(())
-    }
-}
-
 /// Why a shared store did not do what it was asked for. Never holds an id, an address or a password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SharedStoreError {

@@ -111,6 +111,21 @@ fn the_checker_finds_what_is_planted() {
     }
 }
 
+/// A fleet without Redis decides by what each shard knows, whatever the bounds of its batches.
+#[test]
+fn without_redis_batches_do_not_show() {
+    let records = operations(6_000, 100);
+    let singly = fleet::expected_in_batches(PARTITIONS, &records, 1);
+    let blocked = |bytes: &Vec<u8>| {
+        derive::holds(bytes, b"\"type\":\"login\"") && derive::holds(bytes, b"\"verdict\":\"refuse\"")
+    };
+    let refused = singly.values().flatten().filter(|bytes| blocked(bytes)).count();
+    assert!(refused > 10, "too few logins meet the block of an address");
+    for batch_max in [7, 64, 500] {
+        assert!(fleet::expected_in_batches(PARTITIONS, &records, batch_max) == singly, "batches of {batch_max}");
+    }
+}
+
 /// Two processes, a real Kafka, a real Redis, twelve partitions.
 #[test]
 fn a_fleet_decides_as_a_replay() {

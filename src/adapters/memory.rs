@@ -126,3 +126,26 @@ impl MemoryStore {
         self.parties.store(self.directory.len(), Ordering::Relaxed);
     }
 }
+
+/// The directory of a store and none of its windows: what a shard has where nothing is shared. The blocks that
+/// its own decisions placed stay in force; rules that need windows follow their `on_missing`.
+#[derive(Debug, Clone, Default)]
+pub struct BlocksOnly(pub Arc<MemoryStore>);
+
+impl SharedStore for BlocksOnly {
+    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
+        view.available = false;
+        for party in &request.parties {
+            if let Some(blocks) = self.0.directory.get(party) {
+                view.add_blocks(plan, *party, || blocks.clone());
+            }
+        }
+    }
+
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
+        let of_directory: Vec<SharedChange> =
+            changes.iter().filter(|change| change.is_of_directory()).cloned().collect();
+        self.0.enter(plan, &of_directory);
+        Ok(())
+    }
+}

@@ -86,6 +86,14 @@ pub enum SharedChange {
     },
 }
 
+impl SharedChange {
+    /// Tells whether the change is one of the directory of blocks, not of a window.
+    #[must_use]
+    pub const fn is_of_directory(&self) -> bool {
+        matches!(self, Self::Place { .. } | Self::Lift { .. } | Self::Seen { .. })
+    }
+}
+
 /// A shared window's state.
 #[derive(Debug, Clone)]
 pub struct SharedWindow {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kuzet::adapters::folders::Folder;
+use kuzet::adapters::memory::BlocksOnly;
 use kuzet::app;
 use kuzet::engine::Engine;
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::operation::partition::Partitioner;
-use kuzet::pipeline::{Answer, Limits, NoShared, Pipeline, Record};
+use kuzet::pipeline::{Answer, Limits, Pipeline, Record};
 use kuzet::simulate::{Parameters, Simulation};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -227,13 +228,23 @@ pub(crate) fn wait_until_decided(cluster: &Cluster, topics: &Topics, instances: 
 }
 
 /// Decides operations by partition, each with an engine of its own and without a shared store; returns the
-/// decisions by partition.
+/// decisions by partition, made in batches of 37.
 pub(crate) fn expected(topics: &Topics, records: &[Vec<u8>]) -> BTreeMap<i32, Vec<Vec<u8>>> {
+    // Other batches than those of the fleet: their bounds must not matter.
+    expected_in_batches(topics.partitions, records, 37)
+}
+
+/// The same in batches of any size.
+pub(crate) fn expected_in_batches(
+    partitions: i32,
+    records: &[Vec<u8>],
+    batch_max: usize,
+) -> BTreeMap<i32, Vec<Vec<u8>>> {
     let folder = |name: &str| Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
     let rules = Arc::new(app::load_rules(&folder("rules")).expect("the shipped rules load"));
     let mut by_partition: BTreeMap<i32, Vec<&[u8]>> = BTreeMap::new();
     for record in records {
-        let partition = Partitioner::Murmur2.partition(wallet_of(record).as_bytes(), topics.partitions);
+        let partition = Partitioner::Murmur2.partition(wallet_of(record).as_bytes(), partitions);
         by_partition.entry(partition.expect("a partition")).or_default().push(record);
     }
     let geo = Arc::new(app::load_geo(&folder("geoip")).expect("the databases load"));
@@ -241,12 +252,13 @@ pub(crate) fn expected(topics: &Topics, records: &[Vec<u8>]) -> BTreeMap<i32, Ve
     for (partition, records) in by_partition {
         let engine = Engine::new(Arc::new(Plan::new(Arc::clone(&rules), Settings::default())));
         let limits = Limits::default();
-        let mut pipeline = Pipeline { engine, geo: Arc::clone(&geo), store: NoShared, limits };
+        let mut pipeline = Pipeline { engine, geo: Arc::clone(&geo), store: BlocksOnly::default(), limits };
         let of_batch: Vec<Record<'_>> = records.iter().map(|bytes| Record { bytes, arrived_at: None }).collect();
         let mut decisions = Vec::new();
-        // Other batches than those of the fleet: their bounds must not matter.
-        for batch in of_batch.chunks(37) {
-            for answer in pipeline.decide(batch).answers {
+        for batch in of_batch.chunks(batch_max) {
+            let decided = pipeline.decide(batch);
+            pipeline.committed(&decided).expect("a store in memory takes every change");
+            for answer in decided.answers {
                 if let Answer::Decided(decision) = answer {
                     let mut value = Vec::new();
                     decision.encode(&mut value);

@@ -9,7 +9,7 @@ use crate::adapters::redis::gateway::{DirectoryUpdate, Shown as Change};
 use crate::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore, SettingsError};
 use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
-use crate::pipeline::{NoShared, SharedStore as _, SharedStoreError};
+use crate::pipeline::{SharedStore as _, SharedStoreError};
 
 use super::shard::{Shard, Shared};
 
@@ -68,15 +68,19 @@ impl Ledger {
         })
     }
 
-    /// Returns the store for shards that come with these tokens and positions. Where their state was not
-    /// given to the server under one token, a new store asks for a rebuild.
-    pub(super) fn store_for<'t>(&mut self, shards: impl Iterator<Item = (Option<&'t str>, u64)>) -> (Shared, bool) {
-        let Some(settings) = &self.settings else { return (Arc::new(NoShared), false) };
+    /// Returns the store for shards that come with these tokens and positions, if there is one, and whether it is
+    /// another than before. Where their state was not given to the server under one token, a new store asks
+    /// for a rebuild.
+    pub(super) fn store_for<'t>(
+        &mut self,
+        shards: impl Iterator<Item = (Option<&'t str>, u64)>,
+    ) -> (Option<Shared>, bool) {
+        let Some(settings) = &self.settings else { return (None, false) };
         let mut tokens: Vec<Option<&str>> = shards.filter(|(_, batch)| *batch > 0).map(|(token, _)| token).collect();
         tokens.dedup();
         let is_fit = tokens.iter().all(|token| token.is_some() && *token == self.token.as_deref());
         if let (Some(redis), true) = (&self.redis, is_fit) {
-            return (Arc::clone(redis) as Shared, false);
+            return (Some(Arc::clone(redis) as Shared), false);
         }
         let token = match (&self.redis, tokens.as_slice()) {
             (None, [Some(token)]) => Some((*token).to_owned()),
@@ -87,12 +91,12 @@ impl Ledger {
                 let store = Arc::new(store);
                 (self.token, self.is_behind) = (token, true);
                 self.redis = Some(Arc::clone(&store));
-                (store, true)
+                (Some(store), true)
             }
             // The settings could be used when the service began; a file of certificates may be gone since.
             Err(error) => {
                 warn!(%error, "the shared store cannot be used");
-                (Arc::new(NoShared), true)
+                (None, true)
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::engine::stored::{JournalReader, Layout, Layouts};
 use crate::rules::program::RuleSet;
 
 use super::super::recovery::{Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
-use super::shard::{NOTE_LIFTS, NOTE_TOMBSTONES, Restored, is_of_directory};
+use super::shard::{NOTE_LIFTS, NOTE_TOMBSTONES, Restored};
 
 fn unreadable(bad: BadState) -> StoreError {
     StoreError::Access { what: "read", source: Box::new(bad) }
@@ -178,7 +178,7 @@ pub(super) fn restore(
     let (meta, next_offset) = check(left, partitions)?;
     let recovered = recover_state(&left.state, Arc::clone(rules), settings, |_, changes| {
         // Windows are the shared store's.
-        changes.retain(is_of_directory);
+        changes.retain(SharedChange::is_of_directory);
     });
     let recovered =
         recovered.and_then(|recovered| Ok((owed(&left.state, &recovered, meta.acknowledged_batch)?, recovered)));

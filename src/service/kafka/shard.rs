@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::adapters::kafka::consumer::Incoming;
 use crate::adapters::kafka::state::{Meta, StateKey, StateKeys, StateRecord};
-use crate::adapters::memory::MemoryStore;
+use crate::adapters::memory::{BlocksOnly, MemoryStore};
 use crate::adapters::redis::gateway::{DirectoryUpdate, Restricted, Shown as Change, updates_of};
 use crate::adapters::store::block::fold;
 use crate::adapters::store::{Commit, Position};
@@ -32,7 +32,7 @@ pub(super) struct Shard {
     pub(super) number: i32,
     pub(super) pipeline: Pipeline<Shared, Arc<Geo>>,
     /// The blocks that this shard's decisions placed; it holds no windows.
-    pub(super) own: MemoryStore,
+    pub(super) own: Arc<MemoryStore>,
     pub(super) position: Position,
     /// The offset of the next operation.
     pub(super) next_offset: i64,
@@ -132,7 +132,7 @@ pub(super) struct Restored {
 impl Shard {
     pub(super) fn new(
         restored: Restored,
-        (shared, geo): (Shared, Arc<Geo>),
+        (shared, geo): (Option<Shared>, Arc<Geo>),
         limits: crate::pipeline::Limits,
         journal_bytes_min: u64,
     ) -> Self {
@@ -151,9 +151,11 @@ impl Shard {
             owed: _,
         } = restored;
         let layout = Layout::of(engine.plan());
+        let own = Arc::new(own);
+        let store = shared.unwrap_or_else(|| Arc::new(BlocksOnly(Arc::clone(&own))));
         Self {
             number,
-            pipeline: Pipeline { engine, geo, store: shared, limits },
+            pipeline: Pipeline { engine, geo, store, limits },
             own,
             position: Position { batch: meta.batch, seq: meta.seq, rejected: meta.rejected },
             next_offset,
@@ -177,6 +179,11 @@ impl Shard {
         }
     }
 
+    /// Reads what wallets share from another store from now on; without one, from what the shard itself knows.
+    pub(super) fn use_store(&mut self, shared: Option<Shared>) {
+        self.pipeline.store = shared.unwrap_or_else(|| Arc::new(BlocksOnly(Arc::clone(&self.own))));
+    }
+
     /// Decides records. The shard moves on with them: it must be dropped when they cannot be committed.
     pub(super) fn decide(&mut self, records: Vec<Incoming>, source: &str) -> ShardBatch {
         let arrived =
@@ -189,7 +196,7 @@ impl Shard {
         let mut journal = Journal::default();
         let decided = self.pipeline.decide_with(&of_batch, Some(&mut journal));
         drop(of_batch);
-        let own: Vec<SharedChange> = decided.shared.iter().filter(|change| is_of_directory(change)).cloned().collect();
+        let own: Vec<SharedChange> = decided.shared.iter().filter(|change| change.is_of_directory()).cloned().collect();
         self.bury(&own);
         self.own.enter(self.pipeline.engine.plan(), &own);
         let first_seq = self.position.seq + 1;
@@ -334,9 +341,4 @@ impl Shard {
         (self.layout_id, self.layout) = (layout.id(), layout);
         self.notes_rules = true;
     }
-}
-
-/// Tells whether a change is one of the directory of blocks, not of a window.
-pub(super) const fn is_of_directory(change: &SharedChange) -> bool {
-    matches!(change, SharedChange::Place { .. } | SharedChange::Lift { .. } | SharedChange::Seen { .. })
 }

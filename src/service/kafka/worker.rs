@@ -18,6 +18,7 @@ use crate::adapters::kafka::consumer::{Change, Incoming, Member, Polled};
 use crate::adapters::kafka::producer::{Outgoing, Transactions};
 use crate::adapters::kafka::reader::Reader;
 use crate::adapters::redis::gateway::updates_of;
+use crate::engine::shared::SharedChange;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
@@ -379,14 +380,14 @@ impl FleetWorker {
         let tokens = all.iter().map(|restored| (restored.meta.shared_token.as_deref(), restored.meta.batch));
         let (shared, is_new) = self.ledger.store_for(tokens);
         if is_new {
-            self.shards.values_mut().for_each(|shard| shard.pipeline.store = Arc::clone(&shared));
+            self.shards.values_mut().for_each(|shard| shard.use_store(shared.clone()));
         }
         for mut restored in all {
             let partitions = self.partitions;
             let home = Home { partition: restored.number, partitions, partitioner: self.settings.partitioner };
             let limits = Limits { future_skew_max: self.settings.future_skew_max, home: Some(home) };
             let owed = std::mem::take(&mut restored.owed);
-            let parts = (Arc::clone(&shared), Arc::clone(&self.geo));
+            let parts = (shared.clone(), Arc::clone(&self.geo));
             let shard = Shard::new(restored, parts, limits, self.settings.journal_bytes_min);
             wallets += shard.pipeline.engine.wallets().len();
             self.ledger.keep(|number| number != shard.number);
@@ -574,7 +575,7 @@ impl FleetWorker {
             }
             figures.newest = figures.newest.max(shard.newest);
         }
-        let touches = batches.iter().any(|batch| batch.decided.shared.iter().any(super::shard::is_of_directory));
+        let touches = batches.iter().any(|batch| batch.decided.shared.iter().any(SharedChange::is_of_directory));
         if touches {
             book.update_addresses(self.blocks());
         }
