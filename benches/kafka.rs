@@ -14,6 +14,8 @@ mod cluster;
 #[path = "../tests/kafka/fleet.rs"]
 #[expect(dead_code, reason = "what must be decided is of interest to tests")]
 mod fleet;
+#[path = "../tests/kafka/http.rs"]
+mod http;
 #[path = "kafka/probe.rs"]
 mod probe;
 #[path = "kafka/recovery.rs"]
@@ -77,6 +79,9 @@ pub(crate) fn configure(
         text.push_str(&format!("[redis]\nurl = \"{}\"\ntimeout = \"10s\"\n", redis.url()));
     }
     fs::write(&config, text).expect("a configuration");
+    // Longer than anything that only the load of the machine does; a killed member is missed after it.
+    let waits = "session.timeout.ms=6000\nheartbeat.interval.ms=1000\nreconnect.backoff.max.ms=200\n";
+    fs::write(folder.join("client.properties"), waits).expect("settings");
     config
 }
 

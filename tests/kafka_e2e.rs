@@ -17,6 +17,8 @@ mod derive;
 #[path = "kafka/fleet.rs"]
 #[expect(dead_code, reason = "kills are of interest to other tests")]
 mod fleet;
+#[path = "kafka/http.rs"]
+mod http;
 #[path = "e2e/plant.rs"]
 mod plant;
 #[path = "support/random.rs"]

@@ -1,8 +1,6 @@
 //! What is looked at while a fleet works: decisions as a consumer sees them, metrics, bytes of the state.
 
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,6 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::cluster::Cluster;
 use crate::fleet::{Instance, Topics, wallet_of};
+use crate::http::get;
 
 /// Nothing that is measured may take longer.
 const WAIT: Duration = Duration::from_secs(900);
@@ -136,14 +135,7 @@ impl Metrics {
 
 /// Asks a process for its metrics.
 pub(crate) fn metrics(instance: &Instance) -> Metrics {
-    let log = instance.log();
-    let line = log.lines().find(|line| line.contains("the service is ready")).expect("a service that is ready");
-    let (_, rest) = line.split_once("address=").expect("an address");
-    let mut stream = TcpStream::connect(rest.split_whitespace().next().expect("an address")).expect("a connection");
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").expect("a request");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("metrics");
-    Metrics(text)
+    Metrics(get(instance, "/metrics").expect("a service that is ready"))
 }
 
 /// Returns the bytes of keys and values ever written to the state topic, and those that compaction keeps.

@@ -49,6 +49,20 @@ impl RuleHits {
         self.hits += 1;
         self.last = Some((seq, at));
         *self.hours.entry(at.nanos().div_euclid(HOUR)).or_default() += 1;
+        self.forget_hours();
+    }
+
+    /// Adds the hits of another shard: the match whose operation is the youngest is the last.
+    fn merge(&mut self, other: &Self) {
+        self.hits += other.hits;
+        self.last = [self.last, other.last].into_iter().flatten().max_by_key(|(seq, at)| (*at, *seq));
+        for (hour, hits) in &other.hours {
+            *self.hours.entry(*hour).or_default() += hits;
+        }
+        self.forget_hours();
+    }
+
+    fn forget_hours(&mut self) {
         while self.hours.len() > 2 * HOURS {
             self.hours.pop_first();
         }
@@ -86,8 +100,7 @@ impl RuleStats {
     /// # Errors
     /// The store cannot be read.
     pub fn recover(store: &Store, last_seq: u64) -> Result<Self, StoreError> {
-        let noted = store.note(NOTE_RULE_STATS)?;
-        let mut stats: Self = noted.and_then(|bytes| postcard::from_bytes(&bytes).ok()).unwrap_or_default();
+        let mut stats = Self::of_note(store.note(NOTE_RULE_STATS)?.as_deref());
         if stats.seq < last_seq {
             store.each_block(Stream::Decisions, stats.seq + 1, |first, block| {
                 for (index, seq) in (0..block.len()).zip(first..) {
@@ -101,7 +114,23 @@ impl RuleStats {
         Ok(stats)
     }
 
-    fn add_stored(&mut self, seq: u64, decision: &[u8]) {
+    /// Adds what the rules matched in another shard.
+    pub fn merge(&mut self, other: &Self) {
+        self.seq = self.seq.max(other.seq);
+        self.decisions += other.decisions;
+        for (rule, hits) in &other.rules {
+            self.rules.entry(rule.clone()).or_default().merge(hits);
+        }
+    }
+
+    /// Reads what was noted with a state; nothing was where no note is, or one that this program does not read.
+    #[must_use]
+    pub fn of_note(bytes: Option<&[u8]>) -> Self {
+        bytes.and_then(|bytes| postcard::from_bytes(bytes).ok()).unwrap_or_default()
+    }
+
+    /// Counts a decision as it was sent.
+    pub fn add_stored(&mut self, seq: u64, decision: &[u8]) {
         self.seq = seq;
         self.decisions += 1;
         let Ok(counted) = serde_json::from_slice::<Counted>(decision) else { return };
@@ -115,5 +144,34 @@ impl RuleStats {
     #[must_use]
     pub fn note(&self) -> Vec<u8> {
         postcard::to_stdvec(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stats(matches: &[(u64, i64)]) -> RuleStats {
+        let mut stats = RuleStats::default();
+        for (seq, hour) in matches {
+            let at = Time::from_nanos(hour * HOUR);
+            let text = format!("{{\"occurred_at\":\"{at}\",\"matches\":[{{\"rule\":\"r\"}}]}}");
+            stats.add_stored(*seq, text.as_bytes());
+        }
+        stats
+    }
+
+    #[test]
+    fn shards_add_up_and_a_note_comes_back() {
+        let (one, other) = (stats(&[(1, 10), (2, 12)]), stats(&[(1, 10), (2, 11), (3, 11)]));
+        let mut both = RuleStats::of_note(Some(&one.note()));
+        assert_eq!(both, one);
+        both.merge(&other);
+        let hits = &both.rules["r"];
+        assert_eq!((both.decisions, hits.hits), (5, 5));
+        // The youngest operation's match, though another shard has come further.
+        assert_eq!(hits.last, Some((2, Time::from_nanos(12 * HOUR))));
+        assert_eq!(hits.per_hour(Time::from_nanos(12 * HOUR))[21..], [2, 2, 1]);
+        assert_eq!(RuleStats::of_note(Some(b"\xff")), RuleStats::default());
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::check::{Found, Sent};
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
+use crate::http::get;
 use crate::server::Server;
 
 /// How many operations are decided where nobody asks for another number.
@@ -63,6 +63,9 @@ pub(crate) fn decide(folder: &Path, sent: &[Sent<'_>], partitions: i32, waves: u
     let topics = Topics::create(&cluster, "e2e", partitions);
     let configs = ["a", "b"].map(|name| {
         let config = topics.configure(&cluster, folder, name, 2_000);
+        // Nobody dies here: on a busy machine a member must not be taken for dead.
+        let waits = "session.timeout.ms=30000\nheartbeat.interval.ms=1000\nreconnect.backoff.max.ms=200\n";
+        fs::write(folder.join("client.properties"), waits).expect("settings");
         let mut text = fs::read_to_string(&config).expect("a configuration");
         // On a busy machine an answer may take long; a decision without Redis would be another one.
         text.push_str(&format!("[redis]\nurl = \"{}\"\ntimeout = \"20s\"\n", redis.url()));
@@ -117,27 +120,13 @@ fn wait_until_shared(records: usize, instances: &mut [Instance]) {
 
 /// Returns how many records a process has dealt with, and how many changes it owes Redis.
 fn figures(instance: &Instance) -> (usize, usize) {
-    let Some(metrics) = address(&instance.log()).and_then(|address| get_metrics(&address)) else { return (0, 0) };
+    let Some(metrics) = get(instance, "/metrics") else { return (0, 0) };
     let sum = |name: &str| -> usize {
         let of_name = metrics.lines().filter(|line| line.starts_with(name));
         of_name.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok()).sum()
     };
     let counted = ["kuzet_decisions_total", "kuzet_duplicates_total", "kuzet_rejected_total"].map(sum);
     (counted.iter().sum(), sum("kuzet_shared_pending_changes"))
-}
-
-fn address(log: &str) -> Option<String> {
-    let line = log.lines().find(|line| line.contains("the service is ready"))?;
-    let (_, rest) = line.split_once("address=")?;
-    Some(rest.split_whitespace().next()?.to_owned())
-}
-
-fn get_metrics(address: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    Some(text)
 }
 
 /// Reads the values of a topic with kcat, as a consumer that sees only what is committed, and checks that the

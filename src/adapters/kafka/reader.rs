@@ -23,6 +23,8 @@ const POLL: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The first step backwards in search of the last decision.
 const TAIL_MIN: i64 = 64;
+/// The longest step in search of decisions that something has to be made of.
+const TAIL_MAX: i64 = 1 << 15;
 
 /// What one shard left behind.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub struct Left {
     pub committed: Option<i64>,
     /// The number of the last decision that is visible.
     pub last_seq: Option<u64>,
+    /// The visible decisions behind the one that was asked for, with their numbers: all, or the last ones.
+    pub decisions: Vec<(u64, Vec<u8>)>,
     /// The first offset of the decisions that is still there.
     pub decisions_low: i64,
     /// The first and the last stable offset of the operations.
@@ -81,11 +85,12 @@ impl<'s> Reader<'s> {
         ask(consumer, &what, PATIENCE, || consumer.fetch_watermarks(topic, partition, QUESTION))
     }
 
-    /// Reads what these shards left behind, after every transaction that is open now has ended.
+    /// Reads what these shards left behind, after every transaction that is open now has ended. `after` tells by
+    /// a shard's state behind which number decisions are wanted.
     ///
     /// # Errors
     /// Kafka does not answer, or a transaction stays open for longer than its timeout and half a minute more.
-    pub fn read(&self, shards: &[i32]) -> Result<BTreeMap<i32, Left>, Failure> {
+    pub fn read(&self, shards: &[i32], after: impl Fn(&StateImage) -> u64) -> Result<BTreeMap<i32, Left>, Failure> {
         let topics = &self.settings.topics;
         for topic in [&topics.state, &topics.decisions] {
             self.wait_until_stable(topic, shards)?;
@@ -97,7 +102,8 @@ impl<'s> Reader<'s> {
         self.read_offsets(&mut found)?;
         self.read_states(&mut found)?;
         for (shard, left) in &mut found {
-            (left.decisions_low, left.last_seq) = self.last_seq(*shard)?;
+            let after = after(&left.state);
+            left.decisions_low = self.read_tail(*shard, after, left)?;
         }
         Ok(found)
     }
@@ -151,23 +157,30 @@ impl<'s> Reader<'s> {
         })
     }
 
-    /// Finds the number of the last visible decision; returns the first offset too.
-    fn last_seq(&self, shard: i32) -> Result<(i64, Option<u64>), Failure> {
+    /// Finds the number of the last visible decision, and those behind `after`; returns the first offset.
+    fn read_tail(&self, shard: i32, after: u64, left: &mut Left) -> Result<i64, Failure> {
         let topic = &self.settings.topics.decisions;
         let (low, end) = self.marks(&self.committed, topic, shard)?;
         let mut step = TAIL_MIN;
         loop {
             let from = (end - step).max(low);
-            let mut last = None;
+            let mut first = None;
+            (left.last_seq, left.decisions) = (None, Vec::new());
             if from < end {
                 self.read_to_end(topic, &[(shard, from)], |message| {
                     let header = message.headers().and_then(|headers| headers.iter().find(|h| h.key == "kuzet-seq"));
                     let text = header.and_then(|header| std::str::from_utf8(header.value?).ok());
-                    last = text.and_then(|text| text.parse().ok()).or(last);
+                    let Some(seq) = text.and_then(|text| text.parse().ok()) else { return };
+                    left.last_seq = Some(seq);
+                    first.get_or_insert(seq);
+                    if seq > after {
+                        left.decisions.push((seq, message.payload().unwrap_or_default().to_vec()));
+                    }
                 })?;
             }
-            if last.is_some() || from <= low {
-                return Ok((low, last));
+            let is_enough = first.is_some_and(|first: u64| first <= after.saturating_add(1) || step >= TAIL_MAX);
+            if is_enough || from <= low {
+                return Ok(low);
             }
             step = step.saturating_mul(8);
         }

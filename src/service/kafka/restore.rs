@@ -11,7 +11,8 @@ use crate::engine::shared::SharedChange;
 use crate::engine::stored::{JournalReader, Layout, Layouts};
 use crate::rules::program::RuleSet;
 
-use super::super::recovery::{Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
+use super::super::recovery::{NOTE_RULE_STATS, Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
+use super::super::rule_stats::RuleStats;
 use super::shard::{NOTE_LIFTS, NOTE_TOMBSTONES, Restored};
 
 fn unreadable(bad: BadState) -> StoreError {
@@ -168,6 +169,27 @@ fn note<T: Default + serde::de::DeserializeOwned>(state: &StateImage, name: &str
     Ok(read.map_err(|error| Halt::Unreadable(format!("the note of {name}: {error}")))?.unwrap_or_default())
 }
 
+/// Tells up to which decision a state has noted what rules matched.
+pub(super) fn noted_stats_seq(state: &StateImage) -> u64 {
+    noted_stats(state).seq
+}
+
+/// Counts are no reason to halt: where the note cannot be read they begin anew.
+fn noted_stats(state: &StateImage) -> RuleStats {
+    let found = state.value(&StateKey::Note(NOTE_RULE_STATS.to_owned()));
+    RuleStats::of_note(found.ok().flatten().map(|(_, bytes)| bytes).as_deref())
+}
+
+/// Returns what rules matched up to the last decision, and up to which that was noted.
+fn rule_stats(left: &Left) -> (RuleStats, u64) {
+    let mut stats = noted_stats(&left.state);
+    let noted = stats.seq;
+    for (seq, decision) in left.decisions.iter().filter(|(seq, _)| *seq > noted) {
+        stats.add_stored(*seq, decision);
+    }
+    (stats, noted)
+}
+
 /// Makes a shard's state of what it left behind.
 pub(super) fn restore(
     number: i32,
@@ -191,6 +213,7 @@ pub(super) fn restore(
         }
         Halt::Unreadable(text)
     })?;
+    let (stats, noted_stats_seq) = rule_stats(left);
     let tombstones = note(&left.state, NOTE_TOMBSTONES)?;
     let lifts = note(&left.state, NOTE_LIFTS)?;
     Ok(Restored {
@@ -205,6 +228,8 @@ pub(super) fn restore(
         keys: left.state.to_keys(),
         tombstones,
         lifts,
+        stats,
+        noted_stats_seq,
         owed,
     })
 }
@@ -221,7 +246,7 @@ mod tests {
             StateKeys::default().put(&StateKey::Meta, meta.batch, &meta.encode(), &mut out);
             out.iter().for_each(|(key, value)| state.add(key.as_bytes(), value.as_deref()));
         }
-        Left { state, committed, last_seq, decisions_low: 0, operations: (0, 100) }
+        Left { state, committed, last_seq, operations: (0, 100), ..Left::default() }
     }
 
     fn meta(next_offset: i64, seq: u64) -> Option<Meta> {

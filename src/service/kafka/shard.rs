@@ -21,7 +21,8 @@ use crate::pipeline::{Answer, Decided, Pipeline, Record, SharedStore};
 use crate::rules::program::RuleSet;
 
 use super::super::checkpoint::Checkpoint;
-use super::super::recovery::{NOTE_RULES, RulesNote, rules_note, young_after};
+use super::super::recovery::{NOTE_RULE_STATS, NOTE_RULES, RulesNote, rules_note, young_after};
+use super::super::rule_stats::RuleStats;
 use super::outgoing::{self, Envelope};
 
 /// The store that all shards of a process share.
@@ -59,7 +60,14 @@ pub(super) struct Shard {
     notes_rules: bool,
     /// Journals up to this batch are not needed for the shard's own state.
     forget: u64,
+    /// What rules matched, up to the last decision.
+    pub(super) stats: RuleStats,
+    /// The last decision whose matches are in the note.
+    noted_stats_seq: u64,
 }
+
+/// Matches are noted after so many decisions; a restart counts those since in the topic of decisions.
+const STATS_EVERY: u64 = 4_096;
 
 /// A block that was lifted: a store that lost its directory must not take it back in.
 pub(super) type Tombstone = (Party, Uuid, Time);
@@ -125,6 +133,9 @@ pub(super) struct Restored {
     pub(super) tombstones: Vec<Tombstone>,
     /// What was lifted that gateways may not know.
     pub(super) lifts: Vec<Lift>,
+    pub(super) stats: RuleStats,
+    /// The last decision whose matches were noted.
+    pub(super) noted_stats_seq: u64,
     /// Changes of committed batches that the shared store may lack, in their order, each with its batch.
     pub(super) owed: Vec<(u64, Vec<SharedChange>)>,
 }
@@ -148,6 +159,8 @@ impl Shard {
             keys,
             tombstones,
             lifts,
+            stats,
+            noted_stats_seq,
             owed: _,
         } = restored;
         let layout = Layout::of(engine.plan());
@@ -176,6 +189,8 @@ impl Shard {
             layout,
             notes_rules: true,
             forget: 0,
+            stats,
+            noted_stats_seq,
         }
     }
 
@@ -207,6 +222,7 @@ impl Shard {
                 Answer::Decided(decision) => {
                     self.position.seq += 1;
                     self.newest = self.newest.max(Some(decision.occurred_at));
+                    self.stats.add(self.position.seq, decision);
                     lifts.extend(updates_of(decision, 0, self.position.seq).into_iter().filter_map(Lift::of));
                     decisions.push(outgoing::decision(decision, self.number, self.position.seq, source));
                 }
@@ -275,6 +291,10 @@ impl Shard {
             let note = postcard::to_stdvec(&lifts).unwrap_or_default();
             self.keys.put(&StateKey::Note(NOTE_LIFTS.to_owned()), batch, &note, &mut out);
             self.notes_lifts = false;
+        }
+        if self.position.seq - self.noted_stats_seq >= STATS_EVERY {
+            self.keys.put(&StateKey::Note(NOTE_RULE_STATS.to_owned()), batch, &self.stats.note(), &mut out);
+            self.noted_stats_seq = self.position.seq;
         }
         let journal = commit.journal.unwrap_or_default();
         self.keys.put(&StateKey::Journal(batch), batch, &journal, &mut out);

@@ -36,7 +36,7 @@ pub fn verify(settings: &KafkaSettings) -> Result<Vec<ShardReport>, Failure> {
         if open.is_empty() {
             break;
         }
-        for (shard, left) in reader.read(&open)? {
+        for (shard, left) in reader.read(&open, |_| u64::MAX)? {
             reports.insert(shard, report(shard, &left, partitions));
         }
         open.retain(|shard| reports.get(shard).is_none_or(|report| report.problem.is_some()));

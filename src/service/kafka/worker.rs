@@ -27,11 +27,12 @@ use crate::pipeline::{Answer, Limits, Stages};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::super::book::Book;
+use super::super::rule_stats::RuleStats;
 use super::super::views::WalletView;
 use super::super::worker::CommittedBatch;
 use super::super::{Job, Shown, Unavailable, read, write};
 use super::owed::Ledger;
-use super::restore::{Halt, restore};
+use super::restore::{Halt, noted_stats_seq, restore};
 use super::shard::{Shard, ShardBatch};
 use super::watchdog::Watchdog;
 use super::{Ended, FleetObserver, FleetSettings};
@@ -366,7 +367,7 @@ impl FleetWorker {
                 });
             }
         }
-        let left = reader.read(missing)?;
+        let left = reader.read(missing, noted_stats_seq)?;
         failpoint::reached("restore-read");
         let (mut records, mut wallets) = (0, 0);
         let mut all = Vec::with_capacity(left.len());
@@ -585,12 +586,18 @@ impl FleetWorker {
         self.shards.values().flat_map(|shard| shard.own.blocks()).collect()
     }
 
-    /// Makes the book of all restrictions anew.
+    /// Makes the book of all restrictions anew, and what rules matched.
     fn show_book(&self) {
-        let mut book = Book::default();
-        self.shards.values().for_each(|shard| book.add_wallets(&shard.pipeline.engine));
+        let (mut book, mut stats) = (Book::default(), RuleStats::default());
+        for shard in self.shards.values() {
+            book.add_wallets(&shard.pipeline.engine);
+            stats.merge(&shard.stats);
+        }
         book.update_addresses(self.blocks());
         *write(&self.outlets.shown.book) = book;
+        *write(&self.outlets.shown.rule_stats) = stats;
+        let newest = self.shards.values().filter_map(|shard| shard.newest).max();
+        write(&self.outlets.shown.figures).newest = newest;
     }
 
     fn observe(&mut self, batches: &[ShardBatch], committed_in: Duration) {
