@@ -247,7 +247,7 @@ fn further_rules(lines: &Lines, shipped: &Whole, rich: &Whole) -> f64 {
 /// Encodes the chunk's decisions without matches, and compares one with one plain parse.
 fn time_of_encoding(shipped: &Whole, plain: Duration, lines: &Lines) -> f64 {
     let plan = shipped.pipeline.engine.plan().clone();
-    let rules = kuzet::rules::program::RuleSet::clone(&plan.rules);
+    let rules = RuleSet::clone(&plan.rules);
     let decided = Whole::new(rules).pipeline.decide(&lines.records());
     let decision = |answer: Answer| match answer {
         Answer::Decided(decision) => Some(*decision),

@@ -38,7 +38,7 @@ enum Held {
     /// In order of arrival. Only of windows that are lists of entries and nothing else; the newest entry of a
     /// window is always among them.
     Listed(Vec<Listed>),
-    Whole(Box<Vec<(usize, SharedWindow)>>),
+    Whole(Vec<(usize, SharedWindow)>),
 }
 
 #[derive(Debug)]
@@ -235,7 +235,7 @@ impl Held {
         match self {
             Self::Whole(windows) => window_in(windows, plan, key),
             Self::Listed(list) => {
-                *self = Self::Whole(Box::new(made_whole(list, plan, key.key)));
+                *self = Self::Whole(made_whole(list, plan, key.key));
                 self.window_mut(plan, key)
             }
         }
