@@ -181,6 +181,28 @@ fn the_wallet_and_the_operation_themselves_are_values() {
     }
 }
 
+/// A wallet with ever new devices: what `last` shows is right, and texts leave with their operations.
+#[test]
+fn the_texts_of_a_wallet_leave_with_its_operations() {
+    let lines = "on: payment\nwhen: last(payment.device_id by wallet within 1h) is present\nthen:\n  - report: afm";
+    let mut pipeline = pipeline(vec![rule("r", "enforce", lines)]);
+    for number in 0..3_000_usize {
+        // Two hundred a day, which is how long ids are remembered; one in eight has an earlier device.
+        let device = if number % 8 == 7 { number - 3 } else { number };
+        let seconds = 432 * i64::try_from(number).expect("small");
+        let paid = payment(number, seconds, "1", &json!({"device_id": format!("d-{device}")}));
+        let decision = decide(&mut pipeline, &[paid]).remove(0);
+        if let Some(before) = number.checked_sub(1) {
+            let device = if before % 8 == 7 { before - 3 } else { before };
+            let shown = &decision["matches"][0]["evidence"]["last(payment.device_id by wallet within 1h)"];
+            assert_eq!(*shown, json!(format!("d-{device}")), "{number}");
+        }
+    }
+    let wallet = pipeline.engine.wallets().iter().next().expect("the wallet");
+    let texts = wallet.rare().map_or(0, |rare| rare.texts.len());
+    assert!((1..1_000).contains(&texts), "{texts} texts are kept");
+}
+
 #[test]
 fn any_and_none_are_conditions() {
     let three = payments(3);

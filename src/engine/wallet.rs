@@ -4,6 +4,8 @@
 //! entered (the mask) and the words those windows compute with. Small logs are scanned; a log that
 //! grows gets an index beside it ([`super::index`]), which can always be made again from the rows.
 
+use std::collections::{BTreeMap, HashSet};
+
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -30,6 +32,9 @@ pub const FLAG_CANCELLED: u64 = 4;
 pub const FLAG_MATCH: u64 = 8;
 /// The match is a shadow rule's.
 pub const FLAG_SHADOW: u64 = 16;
+
+/// So many texts more than twice what the rows could need are kept before those that none needs go.
+const TEXTS_UNSWEPT: usize = 32;
 
 /// Logs of more rows than this have an index.
 pub const SCANNED_ROWS_MAX: usize = 32;
@@ -164,7 +169,7 @@ pub struct Rare {
     pub restrictions: Vec<Restriction>,
     pub waiting: Vec<Waiting>,
     /// The texts behind the symbols that a `last` may have to show.
-    pub texts: Vec<(u64, Box<str>)>,
+    pub texts: BTreeMap<u64, Box<str>>,
     pub index: Option<Index>,
 }
 
@@ -278,8 +283,7 @@ impl Wallet {
     /// Returns the text behind a symbol that a `last` gave.
     #[must_use]
     pub fn text(&self, symbol: u64) -> Option<&str> {
-        let texts = &self.rare.as_ref()?.texts;
-        texts.iter().find(|(known, _)| *known == symbol).map(|(_, text)| &**text)
+        self.rare.as_ref()?.texts.get(&symbol).map(|text| &**text)
     }
 
     /// Returns the words of the log's rows, end to end.
@@ -341,6 +345,7 @@ impl Wallet {
             self.push(plan, row);
         }
         self.sweep(plan);
+        self.sweep_texts(plan);
         if self.rare.as_ref().is_some_and(|rare| rare.is_empty()) {
             self.rare = None;
         }
@@ -422,6 +427,17 @@ impl Wallet {
             && let Some(rare) = self.rare.as_mut()
         {
             rare.index = None;
+        }
+    }
+
+    /// Lets texts go that no row needs any more, when there are more than rows could need.
+    fn sweep_texts(&mut self, plan: &Plan) {
+        let (live, needed_max) = (&self.rows[self.gone as usize..], self.row_count(plan) * plan.columns.len());
+        if let Some(rare) = &mut self.rare
+            && rare.texts.len() > TEXTS_UNSWEPT + 2 * needed_max
+        {
+            let words: HashSet<u64, foldhash::fast::FixedState> = live.iter().copied().collect();
+            rare.texts.retain(|symbol, _| words.contains(symbol));
         }
     }
 
@@ -562,9 +578,7 @@ impl Rare {
             self.waiting.push(waiting);
         }
         for (symbol, text) in changes.texts {
-            if !self.texts.iter().any(|(known, _)| *known == symbol) {
-                self.texts.push((symbol, text));
-            }
+            self.texts.entry(symbol).or_insert(text);
         }
     }
 
