@@ -1,6 +1,7 @@
 //! Puts the parts together: folders become a rule set, databases and a pipeline.
 
 pub mod fleet;
+pub mod redis_lists;
 pub mod rule_tests;
 pub mod serve;
 
@@ -26,6 +27,11 @@ pub enum LoadError {
     /// The text shows every error of every file.
     #[error("failed to load the rules of {folder}: {count} found\n\n{text}", count = count_of_errors(*errors))]
     Rules { folder: String, errors: usize, text: String },
+    #[error(
+        "failed to load the rules of {folder}: {lists} of data/lists.yaml come `from: redis`, and only a fleet \
+         (source = \"kafka\") has a Redis"
+    )]
+    NoRedis { folder: String, lists: String },
     #[error("failed to open {folder}/{file}")]
     Geo { folder: String, file: &'static str, source: GeoError },
 }
@@ -52,12 +58,24 @@ pub fn rule_sources(folder: &Folder) -> Result<Vec<SourceFile>, FolderError> {
     Ok(files.into_iter().map(source).collect())
 }
 
-/// Loads a rule folder.
+/// Loads a rule folder. Lists that come from Redis are not read.
 ///
 /// # Errors
 /// The folder cannot be read, or a file in it is not right.
 pub fn load_rules(folder: &Folder) -> Result<RuleSet, LoadError> {
-    let sources = rule_sources(folder)?;
+    load_rules_with(folder, |_| Vec::new())
+}
+
+/// Loads a rule folder, with what `more` adds to its files.
+///
+/// # Errors
+/// The folder cannot be read, or a file in it is not right.
+pub fn load_rules_with(
+    folder: &Folder,
+    more: impl FnOnce(&[SourceFile]) -> Vec<SourceFile>,
+) -> Result<RuleSet, LoadError> {
+    let mut sources = rule_sources(folder)?;
+    sources.extend(more(&sources));
     match rules::compile(&sources) {
         Ok(Compiled { rule_set, warnings: _ }) => Ok(rule_set),
         Err(diagnostics) => Err(LoadError::Rules {

@@ -112,14 +112,17 @@ pub struct RedisConfig {
     pub timeout: Duration,
     pub ca: Option<PathBuf>,
     pub pending_changes_max: u64,
+    /// How often lists are looked at.
+    pub lists_every: Duration,
 }
 
 /// Leaves out the URL, which may hold a password.
 impl std::fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { url: _, timeout, ca, pending_changes_max } = self;
+        let Self { url: _, timeout, ca, pending_changes_max, lists_every } = self;
         let mut shown = f.debug_struct("RedisConfig");
         shown.field("timeout", timeout).field("ca", ca).field("pending_changes_max", pending_changes_max);
+        shown.field("lists_every", lists_every);
         shown.finish_non_exhaustive()
     }
 }

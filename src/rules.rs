@@ -32,11 +32,13 @@ pub use diagnostic::{Diagnostic, Severity};
 
 use check::World;
 use diagnostic::{Code, Findings};
-use program::{MrpTable, RuleSet};
+use program::{ListOrigin, MrpTable, RuleSet};
 use rule_file::RuleFile;
 
 /// Most rules in one set.
 pub const RULES_MAX: usize = 500;
+/// What the keys of lists in Redis begin with, and the paths of [`FileKind::RedisSet`].
+pub const REDIS_SET: &str = "kuzet:list:";
 /// Largest rule file in bytes.
 pub const FILE_BYTES_MAX: usize = 64 * 1024;
 
@@ -67,6 +69,8 @@ pub enum FileKind {
     Lists,
     /// `data/*.csv`
     Csv,
+    /// `kuzet:list:{name}`: the values of a set in Redis, one a line.
+    RedisSet,
     /// Anything else, which is ignored.
     Other,
 }
@@ -82,6 +86,7 @@ impl FileKind {
             ("mrp.yaml", true) => Self::Mrp,
             ("lists.yaml", true) => Self::Lists,
             (name, true) if name.to_ascii_lowercase().ends_with(".csv") => Self::Csv,
+            _ if path.starts_with(REDIS_SET) => Self::RedisSet,
             (_, true) => Self::Other,
             (name, false) if name.ends_with(".test.yaml") => Self::Test,
             (name, false) if name.ends_with(".yaml") => Self::Rule,
@@ -138,6 +143,19 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     Ok(Compiled { rule_set, warnings: diagnostics })
 }
 
+/// Names the lists of a folder whose values come from Redis. A caller that can read them adds a
+/// [`FileKind::RedisSet`] for each; a set without one compiles too, as a list that was not read.
+#[must_use]
+pub fn redis_lists(files: &[SourceFile]) -> Vec<String> {
+    let texts = files.iter().filter(|file| FileKind::of(&file.path) == FileKind::Lists);
+    let names = |file: &SourceFile| {
+        let text = std::str::from_utf8(&file.bytes).ok()?;
+        let (lists, _) = data::read_lists(&file.path, text, |_| None);
+        Some(lists.into_iter().filter(|list| list.origin != ListOrigin::File).map(|list| list.name))
+    };
+    texts.filter_map(names).flatten().collect()
+}
+
 /// Checks what only the whole set shows: repeated ids, too many rules, cycles.
 fn check_set(rules: &mut [RuleFile], sources: &[(&str, &str)], world: &World, diagnostics: &mut Vec<Diagnostic>) {
     let mut first_paths: BTreeMap<&str, &str> = BTreeMap::new();
@@ -173,7 +191,7 @@ fn read_texts<'f>(files: &'f [SourceFile], diagnostics: &mut Vec<Diagnostic>) ->
                     texts.insert(file.path.as_str(), text);
                 }
             }
-            FileKind::Csv => {
+            FileKind::Csv | FileKind::RedisSet => {
                 // Lists are data, not rules: they may be long.
                 if let Some(text) = readable(file, usize::MAX, diagnostics) {
                     texts.insert(file.path.as_str(), text);

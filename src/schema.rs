@@ -318,42 +318,124 @@ fn actions() -> Value {
     ])
 }
 
+/// The form of `data/lists.yaml`.
 #[must_use]
-pub fn asyncapi() -> Value {
-    let header = |description: &str| json!({"type": "string", "description": description});
-    let message = |title: &str, payload: Value, headers: Value| json!({"title": title, "contentType": "application/json", "payload": payload, "headers": {"type": "object", "properties": headers}});
-    let channel = |address: &str, description: &str, name: &str| json!({"address": address, "description": description, "messages": {name: {"$ref": format!("#/components/messages/{name}")}}});
-    let operation = |action: &str, channel: &str, summary: &str| json!({"action": action, "channel": {"$ref": format!("#/channels/{channel}")}, "summary": summary});
-    let decision_headers = json!({
-        "content-type": header("application/json"),
-        "kuzet-shard": header("The shard that decided: the input partition"),
-        "kuzet-seq": header("Gapless per shard: proves that no decision is missing"),
-        "kuzet-ruleset": header("The rule set that decided"),
-        "ce_specversion": {"const": "1.0"},
-        "ce_id": header("The decision's id"),
-        "ce_source": header("The instance"),
-        "ce_type": {"const": "kz.kuzet.decision.v1"},
-        "ce_time": header("When the operation occurred"),
-        "ce_subject": header("The wallet's id"),
+pub fn lists() -> Value {
+    let own = |name: &str, schema: Value| {
+        let mut properties = json!({
+            "type": {"description": "What its values are", "enum": ["wallet", "phone", "account", "cidr", "text"]},
+            "title": {"type": "string"},
+            "notes": {"type": "string"},
+        });
+        properties[name] = schema;
+        json!({"type": "object", "required": ["type", name], "properties": properties, "additionalProperties": false})
+    };
+    let names = json!({
+        "type": "object",
+        "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+        "additionalProperties": {"anyOf": [
+            own("file", json!({"description": "A CSV beside it: value,from,until,reason", "type": "string", "pattern": "^[^/\\\\]+\\.[cC][sS][vV]$"})),
+            own("from", json!({"description": "The set kuzet:list:{name} in Redis", "const": "redis"})),
+        ]},
     });
     json!({
+        "$schema": DIALECT,
+        "title": "kuzet lists",
+        "description": "Lists that conditions may name after in.",
+        "type": "object",
+        "required": ["lists"],
+        "properties": {"lists": names},
+        "additionalProperties": false,
+    })
+}
+
+/// The topics of a fleet as an AsyncAPI 3.0 document, seen from kuzet.
+#[must_use]
+pub fn asyncapi() -> Value {
+    // Of headers as of keys Kafka knows bytes only: each is a text here.
+    let header = |description: &str| json!({"type": "string", "description": description});
+    let number = |description: &str| json!({"type": "string", "pattern": "^[0-9]+$", "description": description});
+    let content_type = json!({"const": "application/json"});
+    let wallet_key = json!({"type": "string", "description": "The wallet's id"});
+    let operation_key = json!({"type": ["string", "null"], "description": "The wallet's id, by which the producer chooses the partition; a record without a key has to lie in that partition too"});
+    let rejected_key = json!({"type": ["string", "null"], "description": "The key of the refused record"});
+    let decision_headers = json!({
+        "content-type": content_type,
+        "kuzet-shard": number("The shard that decided: the partition of the operation, and of this record"),
+        "kuzet-seq": number("From 1 on, gapless in each shard: proves that no decision is missing"),
+        "kuzet-ruleset": json!({"type": "string", "pattern": "^[0-9a-f]{12}$", "description": "The rule set that decided"}),
+        "ce_specversion": {"const": "1.0"},
+        "ce_id": {"type": "string", "format": "uuid", "description": "The decision's id"},
+        "ce_source": header("/kuzet/ and the name of the fleet's consumer group"),
+        "ce_type": {"const": "kz.kuzet.decision.v1"},
+        "ce_time": {"type": "string", "format": "date-time", "description": "When the operation occurred"},
+        "ce_subject": header("The wallet's id"),
+    });
+    let rejected_headers = json!({
+        "content-type": content_type,
+        "kuzet-shard": number("The partition of the refused record"),
+        "kuzet-raw-bytes": number("How long the record was, where only its beginning is kept"),
+    });
+    let every = |headers: &Value| -> Vec<String> {
+        headers.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+    };
+    json!({
         "asyncapi": "3.0.0",
-        "info": {"title": "kuzet", "version": env!("CARGO_PKG_VERSION"), "description": "Operations of wallets in, decisions and refused records out. Topic names are configurable."},
+        "info": {
+            "title": "kuzet",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Operations of wallets in, decisions and refused records out. All topics have the same number of partitions; names are configurable. A record of kuzet is visible when its transaction has ended: read with isolation.level=read_committed.",
+        },
         "defaultContentType": "application/json",
         "channels": {
-            "operations": channel("wallet.operations", "Key: wallet_id", "operation"),
-            "decisions": channel("wallet.decisions", "Key: wallet_id", "decision"),
-            "rejected": channel("wallet.operations.rejected", "What could not be understood", "rejected"),
+            "operations": channel("wallet.operations", "operation", "Sent by the ledger. All operations of a wallet lie in one partition: that which kafka.partitioner computes from its id."),
+            "decisions": channel("wallet.decisions", "decision", "CloudEvents 1.0 in binary mode. One decision for each operation that was accepted and is no duplicate, in the operation's partition."),
+            "rejected": channel("wallet.operations.rejected", "rejected", "Every record that was not accepted, with the reason, in its own partition."),
         },
         "operations": {
-            "receiveOperation": operation("receive", "operations", "Decides each operation once"),
-            "sendDecision": operation("send", "decisions", "Tells the ledger what to do"),
-            "sendRejected": operation("send", "rejected", "Keeps every refused record, with the reason"),
+            "receiveOperation": action("receive", "operations", "operation", "Decides each operation once"),
+            "sendDecision": action("send", "decisions", "decision", "Tells the ledger what to do"),
+            "sendRejected": action("send", "rejected", "rejected", "Keeps every refused record, with the reason"),
         },
         "components": {"messages": {
-            "operation": message("Operation", self::operation(), json!({})),
-            "decision": message("Decision", decision(), decision_headers),
-            "rejected": message("Rejected record", rejected(), json!({})),
+            "operation": message("operation", operation(), &operation_key, json!({"type": "object", "description": "Headers are not looked at"})),
+            "decision": message("decision", decision(), &wallet_key, json!({"type": "object", "required": every(&decision_headers), "properties": decision_headers})),
+            "rejected": message("rejected", rejected(), &rejected_key, json!({"type": "object", "required": ["content-type", "kuzet-shard"], "properties": rejected_headers})),
         }},
+    })
+}
+
+/// A message whose payload is one of the schemas above; the dialect is told by the format.
+fn message(name: &str, mut payload: Value, key: &Value, headers: Value) -> Value {
+    if let Some(payload) = payload.as_object_mut() {
+        payload.remove("$schema");
+    }
+    json!({
+        "name": name,
+        "title": payload["title"],
+        "summary": payload["description"],
+        "contentType": "application/json",
+        "headers": headers,
+        // What the schemas use means the same in this draft and in theirs.
+        "payload": {"schemaFormat": "application/schema+json;version=draft-07", "schema": payload},
+        "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}},
+    })
+}
+
+fn channel(topic: &str, message: &str, description: &str) -> Value {
+    json!({
+        "address": topic,
+        "description": description,
+        "messages": {message: {"$ref": format!("#/components/messages/{message}")}},
+        "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
+    })
+}
+
+fn action(action: &str, channel: &str, message: &str, summary: &str) -> Value {
+    json!({
+        "action": action,
+        "channel": {"$ref": format!("#/channels/{channel}")},
+        "summary": summary,
+        "messages": [{"$ref": format!("#/channels/{channel}/messages/{message}")}],
     })
 }

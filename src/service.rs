@@ -17,7 +17,7 @@ pub mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -39,6 +39,11 @@ use views::WalletView;
 
 /// How many callers may wait in the queue.
 const QUEUE_MAX: usize = 4_096;
+
+/// How long the worker of a fleet may take to end; calls of Kafka's client cannot be broken off.
+const FLEET_STOP_PATIENCE: Duration = Duration::from_secs(6);
+/// Between two looks whether it has.
+const FLEET_STOP_PACE: Duration = Duration::from_millis(10);
 
 /// What the service is started with.
 #[derive(Debug, Clone, Copy)]
@@ -205,6 +210,8 @@ pub struct Service {
     trouble: watch::Receiver<Option<String>>,
     load_rules: LoadRules,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Where operations come from Kafka: what the worker waits for.
+    waiting: Option<kafka::Waiting>,
 }
 
 /// Why the service could not start.
@@ -279,7 +286,8 @@ impl Service {
         let worker = worker::Worker::new(Arc::clone(&store), recovered, geo, settings, outlets);
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
         let store = Some(store);
-        Ok(Self { jobs, store, shown, last_seq, trouble, load_rules, thread: Arc::new(Mutex::new(Some(thread))) })
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        Ok(Self { jobs, store, shown, last_seq, trouble, load_rules, thread, waiting: None })
     }
 
     /// Starts the worker of a fleet, which takes its operations from Kafka. It restores its shards when the
@@ -298,7 +306,7 @@ impl Service {
         let rules = Arc::new(rules);
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (_, last_seq) = watch::channel(0);
-        let (trouble_sender, trouble) = watch::channel(Some("the group has not answered yet".to_owned()));
+        let (trouble_sender, trouble) = watch::channel(Some("Kafka has not answered yet".to_owned()));
         let plan = Arc::new(Plan::new(Arc::clone(&rules), settings.engine));
         let shown = Arc::new(Shown {
             rules: RwLock::new(RulesInUse { plan, loaded_at: now, previous: None, refused: None }),
@@ -308,10 +316,11 @@ impl Service {
         });
         let outlets = kafka::worker::FleetOutlets { trouble: trouble_sender, shown: Arc::clone(&shown), observer };
         let watchdog = kafka::watchdog(settings.kafka.transaction_timeout, on_hang)?;
+        let waiting = Some(watchdog.waiting());
         let worker = kafka::worker::FleetWorker::new(settings, (rules, geo), outlets, watchdog)?;
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok(Self { jobs, store: None, shown, last_seq, trouble, load_rules, thread })
+        Ok(Self { jobs, store: None, shown, last_seq, trouble, load_rules, thread, waiting })
     }
 
     /// Has records decided. Answers after they are durable.
@@ -420,7 +429,8 @@ impl Service {
         if self.jobs.is_closed() {
             return Some(Unavailable::Stopping.to_string());
         }
-        self.trouble.borrow().clone()
+        let waits = || self.waiting.as_ref().and_then(kafka::Waiting::trouble);
+        self.trouble.borrow().clone().or_else(waits)
     }
 
     /// Returns the store, to read from; there is none where operations come from Kafka.
@@ -446,17 +456,27 @@ impl Service {
     }
 
     /// Finishes the batch in hand, commits it, ends the worker and closes the store. Later requests are
-    /// refused.
-    pub fn stop(&self) {
-        // A full queue empties; a closed one has stopped already.
-        drop(self.jobs.blocking_send(Job::Stop));
+    /// refused. Returns false when a Kafka that does not answer kept the worker from ending in time: what it
+    /// has in hand did not happen, or the next process finds that it did; this one has to end.
+    pub fn stop(&self) -> bool {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            drop(thread.join());
-        }
         if let Some(store) = &self.store {
+            // A full queue empties; a closed one has stopped already.
+            drop(self.jobs.blocking_send(Job::Stop));
+            if let Some(thread) = thread {
+                drop(thread.join());
+            }
             store.close();
+            return true;
         }
+        let begun = Instant::now();
+        let has_ended = || thread.as_ref().is_none_or(JoinHandle::is_finished);
+        let mut is_told = false;
+        while !has_ended() && begun.elapsed() < FLEET_STOP_PATIENCE {
+            is_told = is_told || self.jobs.try_send(Job::Stop).is_ok();
+            std::thread::sleep(FLEET_STOP_PACE);
+        }
+        has_ended()
     }
 }
 

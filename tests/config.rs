@@ -53,6 +53,8 @@ state = "state_1"
 url = "rediss://redis:6380"
 timeout = "1s"
 ca = "ca.pem"
+pending_changes_max = 7
+lists_every = "1m"
 
 [engine]
 lateness = "90s"

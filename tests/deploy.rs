@@ -58,19 +58,21 @@ fn installed(name: &str) -> PathBuf {
     folder
 }
 
-/// Installs TypeScript and Grafana's types, as the lock file has them; returns the folder.
+/// Installs TypeScript, Grafana's types and AsyncAPI's parser, as the lock file has them; returns the folder.
 fn types() -> PathBuf {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = installed("deploy-types");
     let lock = fs::read(at(CHECKS).join("package-lock.json")).expect("a lock file");
-    let is_there = fs::read(folder.join("package-lock.json")).is_ok_and(|found| found == lock)
-        && folder.join("node_modules/typescript/bin/tsc").is_file();
-    for file in ["package.json", "package-lock.json", "dashboard.ts"] {
+    // Written last: an installation that was broken off is made again.
+    let note = folder.join("installed.json");
+    let is_there = fs::read(&note).is_ok_and(|found| found == lock);
+    for file in ["package.json", "package-lock.json", "dashboard.ts", "asyncapi.mjs"] {
         fs::copy(at(CHECKS).join(file), folder.join(file)).expect("a copied file");
     }
     if !is_there {
         let mut npm = tool("npm", "npm");
         succeed(npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder));
+        fs::write(note, lock).expect("a note of what is installed");
     }
     folder
 }
@@ -164,6 +166,54 @@ fn wrong_dashboards_are_complained_of() {
     let (_, said) = compare_types(&planted, "planted");
     for (name, ..) in mistakes {
         assert!(said.contains(&format!("planted/{name}.ts(")), "{name} passes:\n{said}");
+    }
+}
+
+/// Lets AsyncAPI's own parser read a document; returns whether it is content, and what it says.
+fn parse_asyncapi(document: &Value) -> (bool, String) {
+    let mut node = tool("node", "nodejs");
+    node.arg("asyncapi.mjs").current_dir(types()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = node.spawn().expect("node starts");
+    process.stdin.take().expect("a pipe").write_all(document.to_string().as_bytes()).expect("node reads");
+    let output = process.wait_with_output().expect("node ends");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// The document of the topics is one, and so says another program; mistakes that are put into it are found.
+#[test]
+fn asyncapi_is_what_its_parser_reads() {
+    let printed = succeed(Command::new(KUZET).env_clear().args(["schema", "asyncapi"]));
+    let right: Value = serde_json::from_str(&printed).expect("JSON");
+    let (is_well, said) = parse_asyncapi(&right);
+    assert!(is_well, "{said}");
+    let read: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let topics: Vec<_> = read.iter().map(|message| message["topic"].as_str().expect("a topic")).collect();
+    assert_eq!(topics, ["wallet.operations", "wallet.decisions", "wallet.operations.rejected"]);
+    // Payloads are the schemas that are printed by themselves.
+    for (message, name) in read.iter().zip(["operation", "decision", "rejected"]) {
+        let alone: Value =
+            serde_json::from_str(&succeed(Command::new(KUZET).env_clear().args(["schema", name]))).expect("JSON");
+        let mut alone: Vec<&String> = alone["properties"].as_object().expect("properties").keys().collect();
+        let mut found: Vec<&str> =
+            message["properties"].as_array().expect("names").iter().filter_map(Value::as_str).collect();
+        alone.sort();
+        found.sort_unstable();
+        assert_eq!(found, alone, "{name}");
+    }
+    assert_eq!(read[1]["key"], "string");
+    let decision = "/components/messages/decision";
+    for (place, wrong, words) in [
+        ("/channels/decisions/messages/decision/$ref".to_owned(), "#/components/messages/nowhere", "does not exist"),
+        ("/operations/sendDecision/action".to_owned(), "publish", "action"),
+        (format!("{decision}/payload/schema/properties/late/type"), "bool", "properties.late.type"),
+        (format!("{decision}/bindings/kafka/key"), "text", "bindings.kafka"),
+        ("/asyncapi".to_owned(), "2.9.0", "not supported"),
+    ] {
+        let mut planted = right.clone();
+        *planted.pointer_mut(&place).unwrap_or_else(|| panic!("{place} is not there")) = wrong.into();
+        let (is_well, said) = parse_asyncapi(&planted);
+        assert!(!is_well && said.contains(words), "{wrong} at {place} passes:\n{said}");
     }
 }
 

@@ -23,6 +23,7 @@ fn every_schema_is_one() {
         SchemaSubject::Decision,
         SchemaSubject::Rejected,
         SchemaSubject::Rule,
+        SchemaSubject::Lists,
         SchemaSubject::Config,
     ] {
         let document = document(subject);
@@ -155,6 +156,30 @@ fn a_configuration_has_a_form() {
     }
 }
 
+/// What `kuzet check` says of a list, its schema says too.
+#[test]
+fn lists_are_described() {
+    let schema = validator(SchemaSubject::Lists);
+    for (list, is_right) in [
+        (json!({"type": "wallet", "file": "a.csv"}), true),
+        (json!({"type": "cidr", "from": "redis", "title": "t", "notes": "n"}), true),
+        (json!({"type": "wallet"}), false),
+        (json!({"type": "wallet", "file": "a.csv", "from": "redis"}), false),
+        (json!({"type": "wallet", "from": "kafka"}), false),
+        (json!({"type": "wallets", "from": "redis"}), false),
+        (json!({"type": "wallet", "file": "../a.csv"}), false),
+        (json!({"type": "wallet", "from": "redis", "every": "1s"}), false),
+    ] {
+        // JSON is YAML.
+        let lists = json!({"lists": {"flagged": list}});
+        assert_eq!(schema.is_valid(&lists), is_right, "{lists}");
+        let file = |path: &str, text: String| kuzet::rules::SourceFile { path: path.to_owned(), bytes: text.into() };
+        let csv = file("data/a.csv", "value,from,until,reason\n".to_owned());
+        let compiled = kuzet::rules::compile(&[file("data/lists.yaml", lists.to_string()), csv]);
+        assert_eq!(compiled.is_ok(), is_right, "{lists}: {compiled:?}");
+    }
+}
+
 #[test]
 fn the_topics_are_described() {
     let document = document(SchemaSubject::Asyncapi);
@@ -168,7 +193,9 @@ fn the_topics_are_described() {
         assert_eq!(channel["address"], address);
         for message in channel["messages"].as_object().unwrap().values() {
             let target = message["$ref"].as_str().unwrap().trim_start_matches('#');
-            assert!(jsonschema::meta::is_valid(&document.pointer(target).unwrap()["payload"]), "{target}");
+            let message = document.pointer(target).unwrap();
+            assert!(jsonschema::meta::is_valid(&message["payload"]["schema"]), "{target}");
+            assert!(jsonschema::meta::is_valid(&message["headers"]), "{target}");
         }
     }
 }

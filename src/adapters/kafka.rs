@@ -16,6 +16,8 @@ use std::time::Duration;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
+use client::Said;
+
 /// The names of the topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topics {
@@ -88,6 +90,14 @@ impl Failure {
         let is_fenced = matches!(code, Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch));
         let is_unknown = matches!(code, Some(Code::OperationTimedOut | Code::RequestTimedOut));
         Self::Kafka { what: what.into(), reason, is_fenced, is_unknown }
+    }
+
+    /// Adds what librdkafka said last.
+    fn explained_by(mut self, said: &Said) -> Self {
+        if let Self::Kafka { reason, .. } = &mut self {
+            *reason = said.explain(std::mem::take(reason));
+        }
+        self
     }
 
     /// Returns why, without what was to be done.

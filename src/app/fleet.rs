@@ -12,7 +12,7 @@ use crate::adapters::kafka::producer::Sender;
 use crate::adapters::kafka::{KafkaSettings, Topics, read_properties};
 use crate::adapters::redis::RedisSettings;
 use crate::adapters::store::StoreError;
-use crate::config::{Config, KafkaConfig, RedisConfig};
+use crate::config::{Config, KafkaConfig, RedisConfig, Source};
 use crate::geo::Geo;
 use crate::http::Fleet;
 use crate::metrics::Metrics;
@@ -66,6 +66,13 @@ pub fn kafka_settings(config: &KafkaConfig) -> Result<KafkaSettings, PropertiesE
     })
 }
 
+/// Returns how to reach Redis, where it is used: in a fleet that has one.
+pub(super) fn redis_settings(config: &Config) -> Option<RedisSettings> {
+    let RedisConfig { url, timeout, ca, pending_changes_max: _, lists_every: _ } = &config.redis;
+    let url = url.as_deref().filter(|_| config.source == Source::Kafka)?;
+    Some(RedisSettings { timeout: *timeout, ca_file: ca.clone(), ..RedisSettings::new(url) })
+}
+
 /// Starts the service; returns what requests need of Kafka too.
 pub(super) fn start(
     config: &Config,
@@ -76,10 +83,7 @@ pub(super) fn start(
     let kafka = kafka_settings(&config.kafka)?;
     let sender = Sender::new(&kafka).context("failed to make a producer of operations")?;
     let topics = kafka.topics.clone();
-    let redis = config.redis.url.as_deref().map(|url| {
-        let RedisConfig { url: _, timeout, ca, pending_changes_max: _ } = &config.redis;
-        RedisSettings { timeout: *timeout, ca_file: ca.clone(), ..RedisSettings::new(url) }
-    });
+    let redis = redis_settings(config);
     let settings = FleetSettings {
         kafka,
         redis,

@@ -18,7 +18,7 @@ use crate::geo::Lookup;
 use crate::operation::decision::Decision;
 use crate::operation::{Operation, Time, decode};
 use crate::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore};
-use crate::rules::program::{Inputs, ListRow, Mode, RuleSet, symbol_of_text};
+use crate::rules::program::{Inputs, ListOrigin, ListRow, Mode, RuleSet, symbol_of_text};
 use crate::rules::test_file::{Expect, TestAddress, TestCase};
 
 /// What a test found at one step.
@@ -89,6 +89,7 @@ fn pipeline_of(rules: &RuleSet, rule: &str, test: &TestCase) -> Pipeline<MemoryS
     }
     for (name, values) in &test.lists {
         if let Some(list) = rules.lists.iter_mut().find(|list| list.name == *name) {
+            list.origin = ListOrigin::File;
             let row = || vec![ListRow { from: None, until: None, reason: String::new() }];
             list.networks = values
                 .iter()

@@ -29,7 +29,8 @@ use crate::rules::{self, Compiled, Severity, SourceFile};
 use crate::service::worker::CommittedBatch;
 use crate::service::{LoadRules, Observer, Phase, Retention, RulesRefused, Service, ServiceSettings};
 
-use super::{fleet, load_geo, load_rules, rule_sources};
+use super::redis_lists::RedisLists;
+use super::{LoadError, fleet, load_geo, load_rules_with, rule_sources};
 
 /// How often the service looks whether a backup is asked for.
 const BACKUP_LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -119,7 +120,10 @@ impl Running {
         let begun = Instant::now();
         let rules_folder = folders::rules_folder(config.rules.folder.as_deref())?;
         let geo_folder = folders::geoip_folder(config.geoip.folder.as_deref())?;
-        let (rules, geo) = (load_rules(&rules_folder)?, load_geo(&geo_folder)?);
+        let lists = redis_lists(config)?;
+        let more = |files: &[SourceFile]| lists.as_deref().map(|lists| lists.sources(files)).unwrap_or_default();
+        let (rules, geo) = (load_rules_with(&rules_folder, more)?, load_geo(&geo_folder)?);
+        check_lists(&rules, &rules_folder, config.source)?;
         let tls = config.http.tls.as_ref().map(|tls| http::serve::tls(&tls.certificate, &tls.key));
         let tls = tls.transpose().map_err(ServeError::Tls)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -131,7 +135,7 @@ impl Running {
         let metrics = Arc::new(Metrics::new());
         metrics.set_ruleset(&rules);
         let geo_info = show_geo(&geo, &metrics);
-        let loaded = (rules, loader(rules_folder.clone()));
+        let loaded = (rules, loader(rules_folder.clone(), config.source, lists.clone()));
         let (service, fleet) = match config.source {
             Source::Http => (embedded(config, loaded, geo, &metrics)?, None),
             Source::Kafka => fleet::start(config, loaded, geo, &metrics)?,
@@ -156,6 +160,7 @@ impl Running {
         let server = runtime.spawn(http::serve::serve(listener, http::router(Arc::clone(&api)), tls, limits, stopping));
         let running = Self { service, address, api, runtime, stop, server };
         running.watch_folders(config, &rules_folder, &geo_folder);
+        running.watch_lists(config, lists);
         running.reload_on_hangup(&geo_folder);
         running.make_backups(&config.store.path);
         info!(
@@ -177,6 +182,24 @@ impl Running {
             let (api, folder) = (Arc::clone(&self.api), geo_folder.clone());
             watch_folder(path, move || reload_geo(&api, &folder));
         }
+    }
+
+    /// Loads the rules again when a list in Redis is another one.
+    fn watch_lists(&self, config: &Config, lists: Option<Arc<RedisLists>>) {
+        let (Some(lists), every) = (lists, config.redis.lists_every) else { return };
+        let api = Arc::clone(&self.api);
+        self.runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let (api, lists) = (Arc::clone(&api), Arc::clone(&lists));
+                let look = move || {
+                    if lists.have_changed(&api.service.rules().plan.rules) {
+                        reload_rules(&api);
+                    }
+                };
+                drop(tokio::task::spawn_blocking(look).await);
+            }
+        });
     }
 
     /// SIGHUP reads rules and databases again.
@@ -242,7 +265,9 @@ impl Running {
         stop.send_replace(true);
         // The server ends by itself within its grace.
         drop(runtime.block_on(server));
-        service.stop();
+        if !service.stop() {
+            warn!("Kafka does not answer: the process ends without it, another one finds out what it had in hand");
+        }
         drop(api);
         runtime.shutdown_timeout(Duration::from_secs(1));
         info!("the service has stopped");
@@ -305,13 +330,36 @@ fn settings(config: &Config) -> ServiceSettings {
     }
 }
 
+/// Makes what reads lists from Redis, where there is one.
+fn redis_lists(config: &Config) -> anyhow::Result<Option<Arc<RedisLists>>> {
+    let Some(settings) = fleet::redis_settings(config) else { return Ok(None) };
+    let lists =
+        RedisLists::new(&settings).map_err(|error| anyhow::anyhow!("failed to use the settings of Redis: {error}"))?;
+    Ok(Some(Arc::new(lists)))
+}
+
+/// Sees to it that lists from Redis can be read some day. A fleet without a Redis follows `on_missing`.
+fn check_lists(rules: &RuleSet, folder: &Folder, source: Source) -> Result<(), LoadError> {
+    let unread: Vec<&str> = rules.lists.iter().filter(|list| !list.is_read()).map(|list| list.name.as_str()).collect();
+    if unread.is_empty() || source == Source::Kafka {
+        return Ok(());
+    }
+    Err(LoadError::NoRedis { folder: folder.name(), lists: unread.join(", ") })
+}
+
 /// Makes what loads the rules of a folder anew.
-fn loader(folder: Folder) -> LoadRules {
+fn loader(folder: Folder, source: Source, lists: Option<Arc<RedisLists>>) -> LoadRules {
     Arc::new(move || {
-        let sources = rule_sources(&folder)
-            .map_err(|error| RulesRefused { text: Chain(&error).to_string(), errors: Vec::new() })?;
+        let refused = |text: String| RulesRefused { text, errors: Vec::new() };
+        let mut sources = rule_sources(&folder).map_err(|error| refused(Chain(&error).to_string()))?;
+        if let Some(lists) = &lists {
+            sources.extend(lists.sources(&sources));
+        }
         match rules::compile(&sources) {
-            Ok(Compiled { rule_set, warnings: _ }) => Ok(rule_set),
+            Ok(Compiled { rule_set, warnings: _ }) => match check_lists(&rule_set, &folder, source) {
+                Ok(()) => Ok(rule_set),
+                Err(error) => Err(refused(error.to_string())),
+            },
             Err(found) => {
                 Err(RulesRefused { text: rules::render_text(&found, &sources), errors: errors_of(&found, &sources) })
             }
@@ -322,15 +370,14 @@ fn loader(folder: Folder) -> LoadRules {
 /// Lists the errors with their places for programs.
 fn errors_of(found: &[rules::Diagnostic], sources: &[SourceFile]) -> Vec<serde_json::Value> {
     let errors: Vec<_> = found.iter().filter(|found| found.severity == Severity::Error).cloned().collect();
-    let rendered: Vec<serde_json::Value> =
-        serde_json::from_str(&rules::render_json(&errors, sources)).unwrap_or_default();
-    let error = |error: serde_json::Value| {
+    let rendered: serde_json::Value = serde_json::from_str(&rules::render_json(&errors, sources)).unwrap_or_default();
+    let error = |error: &serde_json::Value| {
         serde_json::json!({
             "code": error["code"], "message": error["message"], "file": error["path"],
             "line": error["start"]["line"], "column": error["start"]["column"], "help": error["help"],
         })
     };
-    rendered.into_iter().map(error).collect()
+    rendered["diagnostics"].as_array().into_iter().flatten().map(error).collect()
 }
 
 fn watch_folder(path: &std::path::Path, reload: impl Fn() + Send + Sync + 'static) {

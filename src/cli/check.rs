@@ -127,6 +127,16 @@ fn count(diagnostics: &[Diagnostic], severity: Severity) -> usize {
     diagnostics.iter().filter(|found| found.severity == severity).count()
 }
 
+/// Names the lists whose values only a running fleet reads.
+fn unread(rule_set: &RuleSet) -> String {
+    let unread: Vec<&str> = rule_set.lists.iter().filter(|list| !list.is_read()).map(|list| &*list.name).collect();
+    if unread.is_empty() {
+        String::new()
+    } else {
+        format!("\nnot looked at, for they come from Redis: {}", unread.join(", "))
+    }
+}
+
 fn summary(rule_set: &RuleSet, warnings: usize) -> String {
     let of_mode = |mode: Mode| rule_set.rules.iter().filter(|rule| rule.mode == mode).count();
     format!(
@@ -138,5 +148,5 @@ fn summary(rule_set: &RuleSet, warnings: usize) -> String {
         rule_set.lists.len(),
         counted(warnings, "warning"),
         rule_set.hash,
-    )
+    ) + &unread(rule_set)
 }

@@ -7,9 +7,9 @@ use clap::{Args, Subcommand};
 
 use super::config::environment;
 use super::exit::{self, UsageError};
-use crate::adapters::kafka::topics;
+use crate::adapters::kafka::topics::{self, TopicRetention};
 use crate::app::fleet::kafka_settings;
-use crate::config;
+use crate::config::{self, Config};
 use crate::service::kafka::verify::verify;
 
 /// Arguments of `kuzet kafka`.
@@ -30,10 +30,14 @@ pub struct KafkaArguments {
 #[derive(Debug, Subcommand)]
 enum KafkaCommand {
     /// Make the topics that are missing, or say what is wrong with those that are there
-    #[command(after_help = "The number of partitions is the number of shards and cannot be changed later.
+    #[command(
+        after_help = "The number of partitions is the number of shards and cannot be changed later. Topics keep records for as
+long as store.retention_operations, store.retention_decisions and store.retention_rejected say, the state for
+ever. Exit code 1 when a topic cannot be used as it is.
 
 Example:
-  kuzet kafka topics --create --partitions 12 --replication 3")]
+  kuzet kafka topics --create --partitions 12 --replication 3"
+    )]
     Topics {
         #[command(flatten)]
         place: Place,
@@ -72,24 +76,29 @@ struct Place {
 /// The configuration cannot be used, Kafka does not answer, or the output cannot be written.
 pub fn run(arguments: &KafkaArguments, out: &mut impl Write) -> anyhow::Result<i32> {
     let settings = |place: &Place| -> anyhow::Result<_> {
-        let mut config = config::load(place.config.as_deref(), environment())?.kafka;
+        let Config { mut kafka, store, .. } = config::load(place.config.as_deref(), environment())?;
         // Nothing here is done in an instance's name.
-        config.instance.get_or_insert_with(|| String::from("kafka-command"));
-        Ok(kafka_settings(&config)?)
+        kafka.instance.get_or_insert_with(|| String::from("kafka-command"));
+        let retention = TopicRetention {
+            operations: store.retention_operations,
+            decisions: store.retention_decisions,
+            rejected: store.retention_rejected,
+        };
+        Ok((kafka_settings(&kafka)?, retention))
     };
     match &arguments.command {
         KafkaCommand::Topics { place, create, check: _, partitions, replication } => {
-            let settings = settings(place)?;
+            let (settings, retention) = settings(place)?;
             if *create {
                 if *partitions < 1 || replication.is_some_and(|copies| copies < 1) {
                     anyhow::bail!(UsageError("--partitions and --replication are at least 1".to_owned()));
                 }
-                for made in topics::create(&settings, *partitions, *replication)? {
+                for made in topics::create(&settings, &retention, *partitions, *replication)? {
                     let what = if made.is_new { "made" } else { "was there already" };
                     writeln!(out, "{}: {what}", made.topic)?;
                 }
             }
-            let complaints = topics::check(&settings)?;
+            let complaints = topics::check(&settings, &retention)?;
             complaints.iter().try_for_each(|complaint| writeln!(out, "{complaint}"))?;
             if complaints.is_empty() {
                 writeln!(out, "the topics can be used")?;
@@ -98,7 +107,7 @@ pub fn run(arguments: &KafkaArguments, out: &mut impl Write) -> anyhow::Result<i
         }
         KafkaCommand::Verify(place) => {
             let mut is_sound = true;
-            for report in verify(&settings(place)?)? {
+            for report in verify(&settings(place)?.0)? {
                 let decisions = report.last_seq.unwrap_or(0);
                 let (shard, next, lag) = (report.shard, report.next_offset, report.end - report.next_offset);
                 write!(out, "shard {shard}: next offset {next}, lag {lag}, decisions {decisions}")?;

@@ -29,6 +29,8 @@ pub enum SchemaSubject {
     Rejected,
     /// A rule file
     Rule,
+    /// The lists of a rule folder, data/lists.yaml
+    Lists,
     /// The configuration of `kuzet serve`, kuzet.toml
     Config,
     /// The Kafka topics, as an AsyncAPI 3.0 document
@@ -53,6 +55,7 @@ pub fn document(subject: SchemaSubject) -> Value {
         SchemaSubject::Decision => schema::decision(),
         SchemaSubject::Rejected => schema::rejected(),
         SchemaSubject::Rule => schema::rule(),
+        SchemaSubject::Lists => schema::lists(),
         SchemaSubject::Config => schema::config(),
         SchemaSubject::Asyncapi => schema::asyncapi(),
     }

@@ -148,6 +148,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             timeout: settings.duration("redis.timeout"),
             ca: settings.path("redis.ca"),
             pending_changes_max: settings.number("redis.pending_changes_max"),
+            lists_every: settings.duration("redis.lists_every"),
         },
         engine: EngineConfig {
             lateness: settings.duration("engine.lateness"),

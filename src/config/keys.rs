@@ -158,6 +158,7 @@ pub(crate) const KEYS: &[Key] = &[
         "500000",
         "Most changes kept for a Redis that is away; beyond it shared windows fill anew when it is back",
     ),
+    key("redis.lists_every", duration(1, DAY), "30s", "How often it is looked whether a list in Redis has changed"),
     key("engine.lateness", duration(0, 30 * DAY), "10m", "How late an operation may come and still count in windows"),
     key("engine.duplicate_horizon", duration(0, 366 * DAY), "24h", "How long the ids of operations are remembered"),
     key(

@@ -116,6 +116,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
     texts.push(Some(quoted(&duration_text(redis.timeout))));
     texts.push(redis.ca.as_deref().map(path));
     texts.push(Some(redis.pending_changes_max.to_string()));
+    texts.push(Some(quoted(&duration_text(redis.lists_every))));
     texts.extend(engine(&config.engine).map(Some));
     texts.extend(http(&config.http).map(Some));
     let tls = config.http.tls.as_ref();

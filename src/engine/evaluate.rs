@@ -230,10 +230,10 @@ fn member<F: Facts>(facts: &F, scope: Scope, field: &Field, list: usize) -> Opti
     let at = facts.at();
     if *field == Field::Ip {
         let address = facts.address(scope)?;
-        return facts.in_list(list, &|list| Some(list.has_address(address, at)));
+        return facts.in_list(list, &|list| list.has_address(address, at));
     }
     let text = facts.text(scope, field)?;
-    facts.in_list(list, &|list| Some(list.has_text(text, at)))
+    facts.in_list(list, &|list| list.has_text(text, at))
 }
 
 fn is_missing<F: Facts>(facts: &mut F, what: &Operand) -> bool {

@@ -184,6 +184,10 @@ pub(crate) fn rule_set_hash(rules: &[Rule], lists: &[List], mrp: &MrpTable, name
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     for list in sorted {
         put(&format!("list {} {:?}", list.name, list.list_type));
+        // Where values come from decides nothing, not knowing them does.
+        if !list.is_read() {
+            put("unread");
+        }
         for (value, rows) in &list.values {
             put(&format!("{value:?} {rows:?}"));
         }

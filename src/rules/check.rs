@@ -8,6 +8,7 @@ mod aggregate;
 mod compare;
 mod number;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ pub(crate) struct Reads {
     evidence: Vec<(usize, Evidence)>,
     pub(crate) needs: Inputs,
     pub(crate) aggregates: Vec<AggregateId>,
+    pub(crate) lists: BTreeSet<usize>,
     /// Fields whose absence makes the condition unknown, and where they stand.
     pub(crate) may_miss: Vec<(Field, Range<usize>)>,
     aggregate_count: usize,
@@ -354,6 +356,7 @@ impl<'a> Checker<'a> {
             Value::Symbol { symbol: Symbol::Field(scope, field), symbol_type, .. }
                 if symbol_type == if of_networks { Type::Address } else { Type::Text } =>
             {
+                self.reads.lists.insert(position);
                 Value::Condition(Condition::InList { scope, field, list: position, negated })
             }
             Value::Word(word) => {

@@ -3,10 +3,11 @@
 
 mod csv;
 
+use super::REDIS_SET;
 use super::check::MRP_MAX;
 use super::diagnostic::{Code, Diagnostic, Findings};
 use super::keys::{self, Keys};
-use super::program::{List, ListType, MrpTable};
+use super::program::{List, ListOrigin, ListType, MrpTable};
 use super::yaml::{self, Entry, Node, NodeKind};
 use crate::operation::Money;
 use crate::operation::time::almaty_midnight;
@@ -79,7 +80,8 @@ fn read_kzt(node: &Node, findings: &mut Findings) -> Option<i64> {
 struct Declaration {
     name: String,
     list_type: ListType,
-    /// The CSV's path beside `lists.yaml`.
+    is_in_redis: bool,
+    /// The CSV's path beside `lists.yaml`, or the key in Redis.
     path: String,
     span: std::ops::Range<usize>,
 }
@@ -92,7 +94,8 @@ const LIST_TYPES: [(&str, ListType); 5] = [
     ("text", ListType::Text),
 ];
 
-/// Reads `data/lists.yaml` and the CSV of each list; `find` gives a file's text by its path.
+/// Reads `data/lists.yaml` and the values of each list; `find` gives a file's text by its path. A set in Redis
+/// that it does not give is a list that was not read.
 pub(crate) fn read_lists<'t>(
     path: &str,
     text: &str,
@@ -105,10 +108,15 @@ pub(crate) fn read_lists<'t>(
         let mut list = List {
             name: declaration.name,
             list_type: declaration.list_type,
+            origin: if declaration.is_in_redis { ListOrigin::Redis } else { ListOrigin::File },
             values: std::collections::BTreeMap::new(),
             networks: Vec::new(),
         };
         match find(&declaration.path) {
+            Some(text) if declaration.is_in_redis => {
+                diagnostics.extend(csv::read_values(&declaration.path, text, &mut list));
+            }
+            None if declaration.is_in_redis => list.origin = ListOrigin::RedisUnread,
             Some(text) => diagnostics.extend(csv::read(&declaration.path, text, &mut list)),
             None => {
                 findings
@@ -152,9 +160,21 @@ fn declaration(entry: &Entry, folder: &str, findings: &mut Findings) -> Option<D
             .error(Code::BadValue, &entry.key_span, format!("`{}` cannot be the name of a list", entry.key))
             .label("only `a`–`z`, `0`–`9` and `_`, a letter first");
     }
-    let keys = Keys::open(&entry.value, "a list", &["type", "file", "title", "notes"], findings)?;
+    let keys = Keys::open(&entry.value, "a list", &["type", "file", "from", "title", "notes"], findings)?;
     let list_type =
         keys.required("type", "a list", findings).and_then(|node| keys::word(node, "list type", &LIST_TYPES, findings));
+    if let Some(from) = keys.optional("from") {
+        keys::word(from, "origin of a list", &[("redis", ())], findings)?;
+        if keys.optional("file").is_some() {
+            findings
+                .error(Code::BadValue, &from.span, "a list has either a `file` or `from: redis`")
+                .label("it has a `file` too");
+            return None;
+        }
+        let path = format!("{REDIS_SET}{}", entry.key);
+        let (name, span) = (entry.key.clone(), from.span.clone());
+        return Some(Declaration { name, list_type: list_type?, is_in_redis: true, path, span });
+    }
     let file_node = keys.required("file", "a list", findings)?;
     let file = keys::text(file_node, "`file`", findings)?;
     if !file.to_ascii_lowercase().ends_with(".csv") || file.contains(['/', '\\']) {
@@ -164,5 +184,6 @@ fn declaration(entry: &Entry, folder: &str, findings: &mut Findings) -> Option<D
         return None;
     }
     let path = format!("{folder}{file}");
-    Some(Declaration { name: entry.key.clone(), list_type: list_type?, path, span: file_node.span.clone() })
+    let (name, span) = (entry.key.clone(), file_node.span.clone());
+    Some(Declaration { name, list_type: list_type?, is_in_redis: false, path, span })
 }

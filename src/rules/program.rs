@@ -498,6 +498,8 @@ pub struct Rule {
     pub needs: Inputs,
     /// Every aggregate the rule reads.
     pub aggregates: Vec<AggregateId>,
+    /// Every list the rule reads, its aggregates included: positions in [`RuleSet::lists`].
+    pub lists: Vec<usize>,
     /// Reads a `streak` over logins: not evaluated on a refused login.
     pub reads_login_run: bool,
     /// 0 for plain rules; rules that read matches run after those, in increasing stage.
@@ -525,11 +527,23 @@ pub enum ListType {
     Text,
 }
 
+/// Where the values of a list come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListOrigin {
+    /// A CSV beside `lists.yaml`.
+    File,
+    /// The set `kuzet:list:{name}` in Redis.
+    Redis,
+    /// A set in Redis that was not read: whether it holds a value is unknown.
+    RedisUnread,
+}
+
 /// A named list of values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct List {
     pub name: String,
     pub list_type: ListType,
+    pub origin: ListOrigin,
     /// By exact value; for `cidr` empty.
     pub values: BTreeMap<String, Vec<ListRow>>,
     /// For `cidr`: networks in canonical form.
@@ -537,16 +551,24 @@ pub struct List {
 }
 
 impl List {
-    /// Tells whether the text is on the list at `at`.
+    /// Tells whether the text is on the list at `at`; `None` when the list was not read.
     #[must_use]
-    pub fn has_text(&self, value: &str, at: Time) -> bool {
-        self.values.get(value).is_some_and(|rows| rows.iter().any(|row| row.is_in_force(at)))
+    pub fn has_text(&self, value: &str, at: Time) -> Option<bool> {
+        let has = || self.values.get(value).is_some_and(|rows| rows.iter().any(|row| row.is_in_force(at)));
+        self.is_read().then(has)
     }
 
-    /// Tells whether the address is in a network of the list at `at`.
+    /// Tells whether the address is in a network of the list at `at`; `None` when the list was not read.
     #[must_use]
-    pub fn has_address(&self, address: IpAddr, at: Time) -> bool {
-        self.networks.iter().any(|(network, row)| network.contains(&address) && row.is_in_force(at))
+    pub fn has_address(&self, address: IpAddr, at: Time) -> Option<bool> {
+        let has = || self.networks.iter().any(|(network, row)| network.contains(&address) && row.is_in_force(at));
+        self.is_read().then(has)
+    }
+
+    /// Tells whether the values are known.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.origin != ListOrigin::RedisUnread
     }
 }
 

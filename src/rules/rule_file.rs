@@ -116,6 +116,7 @@ fn read_keys(path: &str, text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>)
         needs: checker.reads.needs,
         reads_login_run: checker.reads.aggregates.iter().any(|id| is_login_run(&checker.world.aggregates[*id])),
         aggregates: checker.reads.aggregates.clone(),
+        lists: checker.reads.lists.iter().copied().collect(),
         stage: 0,
         path: path.to_owned(),
         source: text.to_owned(),

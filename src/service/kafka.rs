@@ -24,7 +24,7 @@ use crate::operation::partition::Partitioner;
 use super::Observer;
 
 pub use watchdog::OnHang;
-pub(crate) use watchdog::Watchdog;
+pub(crate) use watchdog::{Waiting, Watchdog};
 
 /// Starts to watch the calls of Kafka's client.
 pub(crate) fn watchdog(patience: Duration, on_hang: OnHang) -> std::io::Result<Watchdog> {

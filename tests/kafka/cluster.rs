@@ -61,6 +61,12 @@ impl Cluster {
 
     /// The same with further settings of the brokers, which win over those of the tests.
     pub(crate) fn start_with(brokers: usize, settings: &[(&str, &str)]) -> Self {
+        Self::start_formatted(brokers, settings, &[])
+    }
+
+    /// The same with further arguments of Kafka's formatting of the storage. In a setting `{port}` stands for
+    /// the broker's port, `{controller}` for that of its controller.
+    pub(crate) fn start_formatted(brokers: usize, settings: &[(&str, &str)], arguments: &[&str]) -> Self {
         assert!(matches!(brokers, 1 | 3), "a cluster has 1 broker or 3, not {brokers}");
         let jars = jars();
         let folder = tempfile::Builder::new().prefix("kuzet-kafka-").tempdir().expect("a folder").keep();
@@ -80,7 +86,8 @@ impl Cluster {
             .collect();
         let mut cluster = Self { folder, brokers, watch: Some(watch), watcher };
         // Formatting is a process of the Java machine too: all at once take hardly longer than one.
-        let formatting: Vec<Child> = cluster.brokers.iter().map(|broker| broker.format(&jars, &id)).collect();
+        let formatting: Vec<Child> =
+            cluster.brokers.iter().map(|broker| broker.format(&jars, &id, arguments)).collect();
         for (child, broker) in formatting.into_iter().zip(&cluster.brokers) {
             let status = wait_for(child, START_PATIENCE);
             assert!(status.is_some_and(|status| status.success()), "no storage was formatted\n{}", broker.tail());
@@ -323,13 +330,15 @@ impl Broker {
         ];
         let is_ours = |key: &str| !settings.iter().any(|(theirs, _)| *theirs == key);
         let lines = ours.iter().filter(|(key, _)| is_ours(key)).chain(settings);
-        lines.map(|(key, value)| format!("{key}={value}\n")).collect()
+        let text: String = lines.map(|(key, value)| format!("{key}={value}\n")).collect();
+        text.replace("{port}", &port.to_string()).replace("{controller}", &controller.to_string())
     }
 
-    fn format(&self, jars: &Path, id: &str) -> Child {
+    fn format(&self, jars: &Path, id: &str, arguments: &[&str]) -> Child {
         let log = self.file("out.log");
         java(jars, &self.folder)
-            .args(["kafka.tools.StorageTool", "format", "-t", id, "-c", "server.properties"])
+            .args(["kafka.tools.StorageTool", "format", &format!("--cluster-id={id}"), "-c", "server.properties"])
+            .args(arguments)
             .stdout(append(&log))
             .stderr(append(&log))
             .spawn()
@@ -429,7 +438,7 @@ fn start_watcher(folder: &Path) -> (Child, ChildStdin) {
 
 /// Finds ports that nobody listens on, below those the system gives to outgoing connections: a broker that
 /// is down for a moment finds its port free when it comes back.
-fn free_ports(count: usize) -> Vec<u16> {
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     const RANGE: std::ops::Range<u16> = 15_000..32_000;
     let any = RandomState::new().build_hasher().finish() % u64::from(RANGE.end - RANGE.start);
     let first = RANGE.start + u16::try_from(any).expect("a number below the length of the range");
@@ -455,7 +464,7 @@ fn cluster_id(folder: &Path) -> String {
 }
 
 /// Returns the folder of Kafka's jars; Maven fills it once.
-pub(crate) fn jars() -> PathBuf {
+fn jars() -> PathBuf {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pom = home.join("tests/kafka/pom.xml");
     let text = fs::read_to_string(&pom).expect("the list of jars");

@@ -33,13 +33,18 @@ pub(crate) struct Topics {
 impl Topics {
     /// Makes topics whose names begin with the test's.
     pub(crate) fn create(cluster: &Cluster, prefix: &str, partitions: i32) -> Self {
-        let topics = Self { prefix: prefix.to_owned(), partitions };
+        let topics = Self::named(prefix, partitions);
         let count = usize::try_from(partitions).expect("a few partitions");
         for name in ["operations", "decisions", "rejected"] {
             cluster.create_topic(&topics.name(name), count, &[]);
         }
         cluster.create_topic(&topics.name("state"), count, &[("cleanup.policy", "compact")]);
         topics
+    }
+
+    /// Names topics and makes none.
+    pub(crate) fn named(prefix: &str, partitions: i32) -> Self {
+        Self { prefix: prefix.to_owned(), partitions }
     }
 
     pub(crate) fn name(&self, kind: &str) -> String {
@@ -79,12 +84,15 @@ impl Topics {
 pub(crate) struct Instance {
     child: Child,
     log: PathBuf,
+    /// What its predecessors wrote into the log.
+    log_begins_at: usize,
 }
 
 impl Instance {
     /// Starts it; `failpoint` ends it at a step.
     pub(crate) fn start(config: &Path, failpoint: Option<&str>) -> Self {
         let log = config.with_extension("log");
+        let log_begins_at = fs::metadata(&log).map_or(0, |found| usize::try_from(found.len()).expect("a small log"));
         let err = File::options().create(true).append(true).open(&log).expect("a log");
         let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KUZET_")) {
@@ -101,12 +109,13 @@ impl Instance {
             .stderr(err)
             .spawn()
             .expect("kuzet starts");
-        Self { child, log }
+        Self { child, log, log_begins_at }
     }
 
     /// Returns what it said so far.
     pub(crate) fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+        let whole = fs::read(&self.log).unwrap_or_default();
+        String::from_utf8_lossy(whole.get(self.log_begins_at..).unwrap_or_default()).into_owned()
     }
 
     pub(crate) fn signal(&self, name: &str) {

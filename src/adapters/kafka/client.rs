@@ -1,5 +1,6 @@
 //! What all clients have in common: settings, and what librdkafka says of itself.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,13 +20,23 @@ const AGAIN_AFTER: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub struct Said {
     last: Mutex<Option<String>>,
+    /// A broker refused who this is, or this refused who the broker is: waiting changes nothing.
+    is_refused: AtomicBool,
 }
 
 impl Said {
     /// Adds what librdkafka said last to a reason.
     pub(super) fn explain(&self, reason: String) -> String {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().map_or(reason.clone(), |last| format!("{reason} ({last})"))
+        match last.as_ref().filter(|last| !reason.contains(*last)) {
+            Some(last) => format!("{reason} ({last})"),
+            None => reason,
+        }
+    }
+
+    /// Tells whether a broker was reached and one of both refused the other.
+    pub(super) fn is_refused(&self) -> bool {
+        self.is_refused.load(Ordering::Relaxed)
     }
 
     pub(super) fn line(level: RDKafkaLogLevel, text: &str) {
@@ -44,12 +55,31 @@ impl Said {
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
         let is_down = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AllBrokersDown));
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = place_of(error);
         // "All brokers are down" tells less than what came before it.
         if last.is_none() || !is_down {
-            *last = Some(reason.to_owned());
+            *last = Some(place.map_or_else(|| reason.to_owned(), |place| format!("{reason}; {place}")));
+        }
+        if place.is_some() {
+            self.is_refused.store(true, Ordering::Relaxed);
         }
         drop(last);
         debug!(error = reason, "Kafka's client");
+    }
+}
+
+/// Tells where a person has to look after a refusal. The values themselves may be secrets.
+fn place_of(error: &KafkaError) -> Option<&'static str> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::Authentication => Some(
+            "see security.protocol, sasl.mechanism, sasl.username and sasl.password in the file that \
+             kafka.properties_file names",
+        ),
+        RDKafkaErrorCode::SSL => Some(
+            "see security.protocol, ssl.ca.location and, where brokers ask for a certificate, ssl.certificate.location \
+             and ssl.key.location in the file that kafka.properties_file names",
+        ),
+        _ => None,
     }
 }
 
@@ -152,16 +182,12 @@ pub fn ask<T>(
     loop {
         match question() {
             Ok(answer) => return Ok(answer),
-            Err(error) if begun.elapsed() < patience && is_passing(&error) => {
+            Err(error) if begun.elapsed() < patience && is_passing(&error) && !consumer.context().is_refused() => {
                 // Nothing is assigned: only errors come, and time passes.
                 drop(consumer.poll(AGAIN_AFTER));
             }
             Err(error) => {
-                let mut failure = Failure::of(what, &error);
-                if let Failure::Kafka { reason, .. } = &mut failure {
-                    *reason = consumer.context().explain(std::mem::take(reason));
-                }
-                return Err(failure);
+                return Err(Failure::of(what, &error).explained_by(consumer.context()));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The member of the group: it brings records, and tells which partitions come and go.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ use super::{Failure, KafkaSettings};
 
 /// How long one look for records is while a partition is being started.
 const STEP: Duration = Duration::from_millis(10);
+
+/// A connection that is made anew may be missing for one look, not for two: they are a second apart.
+const LONELY_MIN: u32 = 2;
 
 /// A change of what this member reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,10 @@ struct Events {
     changes: Mutex<VecDeque<Change>>,
     /// By partition: the offset behind the last record that can be read.
     ends: Mutex<HashMap<i32, i64>>,
+    /// This many statistics in a row knew no broker with a connection.
+    lonely: AtomicU32,
+    /// The group has taken this member in, at least once.
+    is_member: AtomicBool,
 }
 
 impl Events {
@@ -78,6 +86,15 @@ impl ClientContext for Events {
     }
 
     fn stats(&self, statistics: Statistics) {
+        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+            self.lonely.store(0, Ordering::Relaxed);
+        } else {
+            self.lonely.fetch_add(1, Ordering::Relaxed);
+        }
+        // A member without partitions is one too.
+        if statistics.cgrp.is_some_and(|group| group.join_state == "steady") {
+            self.is_member.store(true, Ordering::Relaxed);
+        }
         let Some(topic) = statistics.topics.get(&self.topic) else { return };
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         for (partition, found) in &topic.partitions {
@@ -100,6 +117,7 @@ impl ConsumerContext for Events {
         if let Rebalance::Assign(list) = rebalance {
             // Records that come all the same are dropped: their shards do not run yet.
             drop(consumer.pause(list));
+            self.is_member.store(true, Ordering::Relaxed);
             self.push(Change::Assigned(partitions(list)));
         }
     }
@@ -120,7 +138,12 @@ impl Member {
         let topic = settings.topics.operations.clone();
         let mut config = settings.client();
         // Small enough that a slow shard does not hold the others' records in memory.
-        for (name, value) in [("fetch.wait.max.ms", "20"), ("queued.max.messages.kbytes", "16384")] {
+        for (name, value) in [
+            ("fetch.wait.max.ms", "20"),
+            ("queued.max.messages.kbytes", "16384"),
+            // How soon topics and partitions that are new are noticed.
+            ("topic.metadata.refresh.interval.ms", "30000"),
+        ] {
             if config.get(name).is_none() {
                 config.set(name, value);
             }
@@ -159,6 +182,23 @@ impl Member {
                 if is_fatal { Polled::Fatal(text) } else { Polled::Trouble(text) }
             }
         }
+    }
+
+    /// Adds what librdkafka said last, where it is not told yet.
+    #[must_use]
+    pub fn explain(&self, reason: String) -> String {
+        self.consumer.context().said.explain(reason)
+    }
+
+    /// Tells why nothing can come, if so: no broker can be reached, or the group has not taken this member in.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let events = self.consumer.context();
+        if events.lonely.load(Ordering::Relaxed) >= LONELY_MIN {
+            return Some(events.said.explain("Kafka: no broker can be reached".to_owned()));
+        }
+        let is_member = events.is_member.load(Ordering::Relaxed);
+        (!is_member).then(|| events.said.explain("Kafka: the group has not answered yet".to_owned()))
     }
 
     /// Takes the next change of what this member reads.

@@ -19,6 +19,9 @@ use super::{Failure, KafkaSettings};
 /// How long one wait for acknowledgements is.
 const DRAIN_STEP: Duration = Duration::from_millis(1);
 
+/// How long one try to begin a session may take.
+const SESSION_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Keeps the first record that was not taken.
 #[derive(Debug, Default)]
 struct Deliveries {
@@ -89,7 +92,8 @@ impl Sender {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         *self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let metadata = self.producer.client().fetch_metadata(Some(&self.topic), timeout);
-        let metadata = metadata.map_err(|error| Failure::of(what, &error))?;
+        let metadata =
+            metadata.map_err(|error| Failure::of(what, &error).explained_by(&self.producer.context().said))?;
         let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
         let partitions = i32::try_from(partitions).unwrap_or(0);
         // Where it is not checked, the wallet's other operations lie where its producers put them: Java's way.
@@ -155,7 +159,12 @@ impl Transactions {
         let producer: BaseProducer<Deliveries> = config
             .create_with_context(Deliveries::default())
             .map_err(|error| Failure::of("make a producer", &error))?;
-        producer.init_transactions(timeout).map_err(|error| Failure::of("begin a session of transactions", &error))?;
+        // A try that takes longer is made anew: meanwhile the reason is told, and the process can be stopped.
+        producer.init_transactions(timeout.min(SESSION_PATIENCE)).map_err(|error| {
+            // What librdkafka has to say of it waits to be fetched.
+            producer.poll(DRAIN_STEP);
+            Failure::of("begin a session of transactions", &error).explained_by(&producer.context().said)
+        })?;
         Ok(Self { producer, timeout })
     }
 

@@ -9,7 +9,7 @@ use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{Isolation, Said, ask, is_passing};
-use super::state::StateImage;
+use super::state::{StateImage, StateKey};
 use super::{Failure, KafkaSettings};
 
 /// How long a cluster may take to answer.
@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How long one question may take.
 const QUESTION: Duration = Duration::from_secs(10);
+/// Mostly the first question of a client: a broker that refuses it answers nothing.
+const FIRST_QUESTION: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 /// Between two looks whether an open transaction has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -40,6 +42,8 @@ pub struct Left {
     pub decisions_low: i64,
     /// The first and the last stable offset of the operations.
     pub operations: (i64, i64),
+    /// Where the shard has no state: how many partitions the operations had when other shards' was made.
+    pub partitions_elsewhere: Option<i32>,
 }
 
 /// Reads what shards left behind.
@@ -64,7 +68,7 @@ impl<'s> Reader<'s> {
     /// # Errors
     /// Kafka does not answer, or there is no such topic.
     pub fn partitions(&self, topic: &str) -> Result<i32, Failure> {
-        let question = || self.committed.fetch_metadata(Some(topic), QUESTION);
+        let question = || self.committed.fetch_metadata(Some(topic), FIRST_QUESTION);
         let metadata = ask(&self.committed, &format!("find the topic {topic}"), PATIENCE, question)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         match found {
@@ -85,27 +89,66 @@ impl<'s> Reader<'s> {
         ask(consumer, &what, PATIENCE, || consumer.fetch_watermarks(topic, partition, QUESTION))
     }
 
-    /// Reads what these shards left behind, after every transaction that is open now has ended. `after` tells by
-    /// a shard's state behind which number decisions are wanted.
+    /// Reads what these shards left behind, after every transaction that is open now has ended. A shard that
+    /// the topics of state and decisions have no partition for left nothing. `after` tells by a shard's state
+    /// behind which number decisions are wanted.
     ///
     /// # Errors
     /// Kafka does not answer, or a transaction stays open for longer than its timeout and half a minute more.
     pub fn read(&self, shards: &[i32], after: impl Fn(&StateImage) -> u64) -> Result<BTreeMap<i32, Left>, Failure> {
         let topics = &self.settings.topics;
+        let partitions = self.partitions(&topics.state)?.min(self.partitions(&topics.decisions)?);
+        let there: Vec<i32> = shards.iter().copied().filter(|shard| *shard < partitions).collect();
         for topic in [&topics.state, &topics.decisions] {
-            self.wait_until_stable(topic, shards)?;
+            self.wait_until_stable(topic, &there)?;
         }
         let mut found: BTreeMap<i32, Left> = shards.iter().map(|shard| (*shard, Left::default())).collect();
         for (shard, left) in &mut found {
             left.operations = self.marks(&self.committed, &topics.operations, *shard)?;
         }
         self.read_offsets(&mut found)?;
-        self.read_states(&mut found)?;
-        for (shard, left) in &mut found {
-            let after = after(&left.state);
-            left.decisions_low = self.read_tail(*shard, after, left)?;
+        self.read_states(&there, &mut found)?;
+        for shard in there {
+            if let Some(left) = found.get_mut(&shard) {
+                let after = after(&left.state);
+                left.decisions_low = self.read_tail(shard, after, left)?;
+            }
+        }
+        if found.values().any(|left| left.state.is_empty()) {
+            let elsewhere = self.partitions_of_states()?;
+            let empty = found.values_mut().filter(|left| left.state.is_empty());
+            empty.for_each(|left| left.partitions_elsewhere = elsewhere);
         }
         Ok(found)
+    }
+
+    /// Finds how many partitions the operations had when the state of any shard was made: a partition that was
+    /// added has no state of its own that could tell.
+    fn partitions_of_states(&self) -> Result<Option<i32>, Failure> {
+        let topic = &self.settings.topics.state;
+        let key = StateKey::Meta.text(0);
+        for partition in 0..self.partitions(topic)? {
+            let (low, end) = self.marks(&self.committed, topic, partition)?;
+            let mut step = TAIL_MIN;
+            let mut from = end;
+            // From the end backwards: every batch writes it.
+            while from > low {
+                from = (end - step).max(low);
+                let mut found = None;
+                self.read_to_end(topic, &[(partition, from)], |message| {
+                    if message.key() == Some(key.as_bytes()) {
+                        let mut image = StateImage::default();
+                        image.add(key.as_bytes(), message.payload());
+                        found = image.meta().ok().flatten().map(|meta| meta.partitions).or(found);
+                    }
+                })?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+                step = step.saturating_mul(8);
+            }
+        }
+        Ok(None)
     }
 
     fn wait_until_stable(&self, topic: &str, shards: &[i32]) -> Result<(), Failure> {
@@ -144,10 +187,10 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
-    fn read_states(&self, found: &mut BTreeMap<i32, Left>) -> Result<(), Failure> {
+    fn read_states(&self, shards: &[i32], found: &mut BTreeMap<i32, Left>) -> Result<(), Failure> {
         let topic = &self.settings.topics.state;
-        let offsets: Vec<(i32, i64)> = found
-            .keys()
+        let offsets: Vec<(i32, i64)> = shards
+            .iter()
             .map(|shard| self.marks(&self.committed, topic, *shard).map(|marks| (*shard, marks.0)))
             .collect::<Result<_, _>>()?;
         self.read_to_end(topic, &offsets, |message| {
@@ -193,6 +236,9 @@ impl<'s> Reader<'s> {
         offsets: &[(i32, i64)],
         mut each: impl FnMut(&rdkafka::message::BorrowedMessage<'_>),
     ) -> Result<(), Failure> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
         let what = format!("read {topic}");
         let mut list = TopicPartitionList::new();
         for (partition, offset) in offsets {

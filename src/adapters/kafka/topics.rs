@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::metadata::Metadata;
 
+use super::client::{Isolation, Said, ask};
 use super::{Failure, KafkaSettings};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one question may take.
+const QUESTION: Duration = Duration::from_secs(2);
+/// What kuzet writes is at most [`super::state::PART_BYTES_MAX`] long, with a key, headers and a batch around it.
+const MESSAGE_BYTES_MIN: u32 = 1_000_000;
 
 /// What a topic is for: its settings follow from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +23,26 @@ enum Use {
     Decisions,
     Rejected,
     State,
+}
+
+/// How long records are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicRetention {
+    pub operations: Duration,
+    pub decisions: Duration,
+    pub rejected: Duration,
+}
+
+impl TopicRetention {
+    /// The state is kept for ever: only compaction makes it smaller.
+    const fn of(&self, purpose: Use) -> Option<Duration> {
+        match purpose {
+            Use::Operations => Some(self.operations),
+            Use::Decisions => Some(self.decisions),
+            Use::Rejected => Some(self.rejected),
+            Use::State => None,
+        }
+    }
 }
 
 /// A topic that was asked for.
@@ -37,10 +63,10 @@ impl KafkaSettings {
         ]
     }
 
-    fn admin(&self) -> Result<AdminClient<DefaultClientContext>, Failure> {
+    fn admin(&self) -> Result<AdminClient<Said>, Failure> {
         let mut config = self.client();
         config.remove("group.instance.id");
-        config.create().map_err(|error| Failure::of("make a client", &error))
+        config.create_with_context(Said::default()).map_err(|error| Failure::of("make a client", &error))
     }
 }
 
@@ -55,38 +81,42 @@ fn wait<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?.block_on(future))
 }
 
+/// Asks for all brokers and topics, by a client that hears why it is refused.
+fn metadata(settings: &KafkaSettings) -> Result<Metadata, Failure> {
+    let consumer = settings.asking(Isolation::Committed)?;
+    ask(&consumer, "ask for the topics", PATIENCE, || consumer.fetch_metadata(None, QUESTION))
+}
+
 fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
 }
 
 /// Makes the topics that are missing, with so many copies of each record; else with a copy on each broker, at
-/// most three. The state is compacted and never deleted by age; decisions are kept for
-/// five years, operations and refused records for three months, like the embedded store does.
+/// most three. The state is compacted and never deleted by age.
 ///
 /// # Errors
 /// Kafka does not answer, or refuses.
-pub fn create(settings: &KafkaSettings, partitions: i32, replication: Option<i32>) -> Result<Vec<Made>, Failure> {
+pub fn create(
+    settings: &KafkaSettings,
+    retention: &TopicRetention,
+    partitions: i32,
+    replication: Option<i32>,
+) -> Result<Vec<Made>, Failure> {
+    let brokers = metadata(settings)?.brokers().len();
     let admin = settings.admin()?;
-    let replication = match replication {
-        Some(replication) => replication,
-        None => {
-            let metadata = admin.inner().fetch_metadata(None, PATIENCE);
-            let metadata = metadata.map_err(|error| Failure::of("ask for the brokers", &error))?;
-            i32::try_from(metadata.brokers().len().clamp(1, 3)).unwrap_or(1)
-        }
-    };
-    let days = |days: u64| (days * 24 * 3_600_000).to_string();
-    let (months, years, in_sync) = (days(90), days(1_826), replication.min(2).to_string());
-    let topics: Vec<NewTopic<'_>> = settings
-        .uses()
-        .into_iter()
-        .map(|(name, purpose)| {
-            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication))
-                .set("min.insync.replicas", &in_sync);
-            match purpose {
-                Use::Operations | Use::Rejected => topic.set("cleanup.policy", "delete").set("retention.ms", &months),
-                Use::Decisions => topic.set("cleanup.policy", "delete").set("retention.ms", &years),
-                Use::State => topic.set("cleanup.policy", "compact"),
+    let replication = replication.unwrap_or_else(|| i32::try_from(brokers.clamp(1, 3)).unwrap_or(1));
+    let in_sync = replication.min(2).to_string();
+    let uses = settings.uses();
+    let kept = uses.map(|(_, purpose)| retention.of(purpose).map(|kept| kept.as_millis().to_string()));
+    let topics: Vec<NewTopic<'_>> = uses
+        .iter()
+        .zip(&kept)
+        .map(|((name, _), kept)| {
+            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
+            let topic = topic.set("min.insync.replicas", &in_sync);
+            match kept {
+                Some(kept) => topic.set("cleanup.policy", "delete").set("retention.ms", kept),
+                None => topic.set("cleanup.policy", "compact"),
             }
         })
         .collect();
@@ -109,10 +139,9 @@ pub fn create(settings: &KafkaSettings, partitions: i32, replication: Option<i32
 ///
 /// # Errors
 /// Kafka does not answer.
-pub fn check(settings: &KafkaSettings) -> Result<Vec<String>, Failure> {
+pub fn check(settings: &KafkaSettings, retention: &TopicRetention) -> Result<Vec<String>, Failure> {
+    let metadata = metadata(settings)?;
     let admin = settings.admin()?;
-    let metadata = admin.inner().fetch_metadata(None, PATIENCE);
-    let metadata = metadata.map_err(|error| Failure::of("ask for the topics", &error))?;
     let partitions_of = |name: &str| {
         let found = metadata.topics().iter().find(|topic| topic.name() == name);
         found.map(rdkafka::metadata::MetadataTopic::partitions).filter(|partitions| !partitions.is_empty())
@@ -135,20 +164,26 @@ pub fn check(settings: &KafkaSettings) -> Result<Vec<String>, Failure> {
             ));
         }
     }
+    if present.is_empty() {
+        return Ok(complaints);
+    }
     let resources: Vec<ResourceSpecifier<'_>> =
         present.iter().map(|(name, ..)| ResourceSpecifier::Topic(name)).collect();
     let described = wait(admin.describe_configs(&resources, &options()))?;
     let described = described.map_err(|error| Failure::of("ask for the topics' settings", &error))?;
     for ((name, purpose, copies), resource) in present.iter().zip(described) {
         match resource {
-            Ok(resource) => complaints.extend(complaints_of(name, *purpose, *copies, &resource)),
+            Ok(resource) => {
+                let found = complaints_of(&resource, *purpose, *copies, retention.of(*purpose));
+                complaints.extend(found.into_iter().map(|complaint| format!("{name}: found {complaint}")));
+            }
             Err(code) => complaints.push(format!("{name}: its settings cannot be read: {code}")),
         }
     }
     Ok(complaints)
 }
 
-fn complaints_of(name: &str, purpose: Use, copies: usize, resource: &ConfigResource) -> Vec<String> {
+fn complaints_of(resource: &ConfigResource, purpose: Use, copies: usize, kept: Option<Duration>) -> Vec<String> {
     let value = |key: &str| {
         let found = resource.entries.iter().find(|entry| entry.name == key);
         found.and_then(|entry| entry.value.clone()).unwrap_or_default()
@@ -157,16 +192,30 @@ fn complaints_of(name: &str, purpose: Use, copies: usize, resource: &ConfigResou
     let policy = value("cleanup.policy");
     let wanted = if purpose == Use::State { "compact" } else { "delete" };
     if policy != wanted {
-        complaints.push(format!("{name}: found cleanup.policy={policy}, but only {wanted} loses nothing here"));
+        complaints.push(format!("cleanup.policy={policy}, but only {wanted} loses nothing here"));
+    }
+    if let Some(kept) = kept {
+        let (age, wanted) = (value("retention.ms"), kept.as_millis());
+        // A negative one is for ever.
+        if age.parse::<u128>().is_ok_and(|age| age < wanted) {
+            complaints.push(format!("retention.ms={age}, but kuzet.toml asks for {wanted} or more"));
+        }
+        let size = value("retention.bytes");
+        if size.parse::<u64>().is_ok() {
+            complaints.push(format!("retention.bytes={size}, but only -1 keeps records for as long as is asked for"));
+        }
     }
     let in_sync = value("min.insync.replicas");
     if copies > 1 && in_sync.parse::<usize>().is_ok_and(|in_sync| in_sync < 2) {
-        complaints.push(format!(
-            "{name}: found min.insync.replicas={in_sync} with {copies} copies, but at least 2 outlive a broken disk"
-        ));
+        complaints
+            .push(format!("min.insync.replicas={in_sync} with {copies} copies, but at least 2 outlive a broken disk"));
     }
     if value("unclean.leader.election.enable") == "true" {
-        complaints.push(format!("{name}: found unclean.leader.election.enable=true, but only false loses nothing"));
+        complaints.push("unclean.leader.election.enable=true, but only false loses nothing".to_owned());
+    }
+    let largest = value("max.message.bytes");
+    if purpose != Use::Operations && largest.parse::<u32>().is_ok_and(|bytes| bytes < MESSAGE_BYTES_MIN) {
+        complaints.push(format!("max.message.bytes={largest}, but records have up to {MESSAGE_BYTES_MIN} bytes"));
     }
     complaints
 }

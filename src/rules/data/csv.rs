@@ -56,6 +56,19 @@ pub(super) fn read(path: &str, text: &str, list: &mut List) -> Vec<Diagnostic> {
     findings.list
 }
 
+/// Reads values that stand one on a line, always in force.
+pub(super) fn read_values(path: &str, text: &str, list: &mut List) -> Vec<Diagnostic> {
+    let mut findings = Findings::new(path);
+    let mut start = 0;
+    for line in text.split_terminator('\n') {
+        let span = start..start + line.len();
+        start = span.end + 1;
+        let row = ListRow { from: None, until: None, reason: String::new() };
+        add_value(&Cell { text: line.to_owned(), span }, row, list, &mut findings);
+    }
+    findings.list
+}
+
 /// Reads cells up to the end of the line; quoted cells may hold commas, doubled quotes and line ends.
 fn read_row(text: &str, at: &mut usize, findings: &mut Findings) -> Option<Vec<Cell>> {
     let mut cells = Vec::new();

@@ -81,8 +81,9 @@ impl StateSource for StateImage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Halt {
     #[error(
-        "the operations have {found} partitions, but this state was made with {stored}: wallets would change their \
-         shards; go back to {stored} partitions, or begin with empty topics of state and decisions"
+        "the operations have {found} partitions, but the state was made with {stored}: wallets would change their \
+         shards. Kafka takes no partition away, so a fleet moves to new topics: see \"Another number of partitions\" in \
+         deploy/README.md"
     )]
     Partitions { found: i32, stored: i32 },
     #[error("the state goes on at offset {stored}, but the group's offset is {committed}")]
@@ -114,6 +115,9 @@ pub(super) fn check(left: &Left, partitions: i32) -> Result<(Meta, i64), Halt> {
         }
         if let Some(committed) = left.committed.filter(|committed| *committed > low) {
             return Err(Halt::Offset { stored: low, committed });
+        }
+        if let Some(stored) = left.partitions_elsewhere.filter(|stored| *stored != partitions) {
+            return Err(Halt::Partitions { found: partitions, stored });
         }
         return Ok((Meta { partitions, ..Meta::default() }, low));
     };
@@ -284,6 +288,11 @@ mod tests {
             check(&left(meta(7, 5), Some(7), Some(5)), 24).err(),
             Some(Halt::Partitions { found: 24, stored: 12 })
         );
+        // A partition that was added has no state, its neighbours tell.
+        let mut added = left(None, None, None);
+        added.partitions_elsewhere = Some(12);
+        assert_eq!(check(&added, 24).err(), Some(Halt::Partitions { found: 24, stored: 12 }));
+        assert!(check(&added, 12).is_ok());
         let mut lost = left(meta(7, 5), Some(7), Some(5));
         lost.operations = (8, 100);
         assert_eq!(check(&lost, 12).err(), Some(Halt::Lost { next: 7, low: 8 }));

@@ -30,6 +30,7 @@ pub struct ShardReport {
 pub fn verify(settings: &KafkaSettings) -> Result<Vec<ShardReport>, Failure> {
     let reader = Reader::new(settings)?;
     let partitions = reader.partitions(&settings.topics.operations)?;
+    reader.partitions(&settings.topics.rejected)?;
     let mut reports = BTreeMap::new();
     let mut open: Vec<i32> = (0..partitions).collect();
     for _ in 0..LOOKS {

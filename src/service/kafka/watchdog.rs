@@ -13,6 +13,22 @@ pub type OnHang = Box<dyn Fn(&str) + Send>;
 
 type Running = Mutex<Option<(&'static str, Instant)>>;
 
+/// A call that takes longer than this is told to whoever asks whether the service is well.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// Tells of the watched thread to others.
+#[derive(Clone)]
+pub(crate) struct Waiting(Arc<Running>);
+
+impl Waiting {
+    /// Tells what the thread waits for, if it does so for long: it cannot tell it itself.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let (what, since) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let waited = since.elapsed();
+        (waited > SLOW).then(|| format!("Kafka: no answer for {} s to the request to {what}", waited.as_secs()))
+    }
+}
+
 /// Watches one thread.
 pub(crate) struct Watchdog(Arc<Running>);
 
@@ -23,6 +39,11 @@ impl Watchdog {
         let watched = Arc::downgrade(&running);
         thread::Builder::new().name("watchdog".into()).spawn(move || watch(&watched, LIMIT + patience, &on_hang))?;
         Ok(Self(running))
+    }
+
+    /// Returns what tells others of the thread.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting(Arc::clone(&self.0))
     }
 
     /// Runs a call under watch.

@@ -13,11 +13,12 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tracing::{debug, error, info, warn};
 
 use crate::adapters::failpoint;
-use crate::adapters::kafka::Failure;
 use crate::adapters::kafka::consumer::{Change, Incoming, Member, Polled};
 use crate::adapters::kafka::producer::{Outgoing, Transactions};
 use crate::adapters::kafka::reader::Reader;
+use crate::adapters::kafka::{Failure, Topics};
 use crate::adapters::redis::gateway::updates_of;
+use crate::engine::plan::Plan;
 use crate::engine::shared::SharedChange;
 use crate::geo::Geo;
 use crate::operation::Time;
@@ -33,7 +34,7 @@ use super::super::worker::CommittedBatch;
 use super::super::{Job, Shown, Unavailable, read, write};
 use super::owed::Ledger;
 use super::restore::{Halt, noted_stats_seq, restore};
-use super::shard::{Shard, ShardBatch};
+use super::shard::{Restored, Shard, ShardBatch};
 use super::watchdog::Watchdog;
 use super::{Ended, FleetObserver, FleetSettings};
 
@@ -203,7 +204,7 @@ impl FleetWorker {
                 self.halted.iter().map(|(shard, halt)| format!("shard {shard}: {halt}")).collect();
             return Some(format!("halted: {}", halted.join("; ")));
         }
-        None
+        self.member.trouble()
     }
 
     /// Drops everything that a failed transaction may have touched, and waits a little.
@@ -224,7 +225,8 @@ impl FleetWorker {
                 )));
             }
         }
-        self.outlets.trouble.send_replace(Some(format!("Kafka: {failure}")));
+        let trouble = format!("Kafka: {failure}");
+        self.outlets.trouble.send_replace(Some(self.member.explain(trouble.clone())));
         // Its outcome may be open: only a new session tells.
         self.session = None;
         self.shards.clear();
@@ -240,6 +242,8 @@ impl FleetWorker {
                 return ControlFlow::Break(End::Fault(reason));
             }
         }
+        // The member may have heard more by now.
+        self.outlets.trouble.send_replace(Some(self.member.explain(trouble)));
         ControlFlow::Continue(())
     }
 
@@ -281,12 +285,23 @@ impl FleetWorker {
     fn switch(&mut self, rules: &Arc<RuleSet>, at: Time) {
         self.rules = Arc::clone(rules);
         self.shards.values_mut().for_each(|shard| shard.switch(rules, self.settings.engine));
-        let plan = crate::engine::plan::Plan::new(Arc::clone(rules), self.settings.engine);
+        let plan = self.plan();
         let mut shown = write(&self.outlets.shown.rules);
         let previous = Arc::clone(&shown.plan.rules);
         // The same rules again are no set to go back to.
         let previous = if previous.hash == rules.hash { shown.previous.take() } else { Some(previous) };
-        *shown = super::super::RulesInUse { plan: Arc::new(plan), loaded_at: at, previous, refused: None };
+        *shown = super::super::RulesInUse { plan, loaded_at: at, previous, refused: None };
+    }
+
+    /// Lays the rules out as people are shown them: a window is young for as long as it is in any shard.
+    fn plan(&self) -> Arc<Plan> {
+        let mut young: BTreeMap<u64, Time> = BTreeMap::new();
+        for (state, until) in self.shards.values().flat_map(|shard| &shard.young) {
+            let longest = young.entry(*state).or_insert(*until);
+            *longest = (*longest).max(*until);
+        }
+        let young: Vec<(u64, Time)> = young.into_iter().collect();
+        Arc::new(Plan::new(Arc::clone(&self.rules), self.settings.engine).with_young_windows(&young))
     }
 
     /// Takes in what the group says of partitions, and lets go of those that are another's now.
@@ -326,6 +341,12 @@ impl FleetWorker {
             let session = self.watchdog.watch("begin a session", || Transactions::begin_session(settings))?;
             self.session = Some(session);
             debug!("a session of transactions has begun");
+            // Of a topic that is not there the group gives no partitions: without a question nobody would know.
+            let reader = Reader::new(settings)?;
+            let Topics { operations, decisions, rejected, state } = &settings.topics;
+            [operations, decisions, rejected, state]
+                .into_iter()
+                .try_for_each(|topic| reader.partitions(topic).map(drop))?;
         }
         let is_missing = |shard: &&i32| !self.shards.contains_key(*shard) && !self.halted.contains_key(*shard);
         let missing: Vec<i32> = self.assigned.iter().filter(is_missing).copied().collect();
@@ -353,20 +374,10 @@ impl FleetWorker {
         let begun = Instant::now();
         self.outlets.trouble.send_replace(Some(format!("{} shards are being restored", missing.len())));
         failpoint::reached("restore");
-        let reader = Reader::new(&self.settings.kafka)?;
-        let topics = &self.settings.kafka.topics;
-        self.partitions = reader.partitions(&topics.operations)?;
-        for topic in [&topics.decisions, &topics.rejected, &topics.state] {
-            let found = reader.partitions(topic)?;
-            if found < self.partitions {
-                return Err(Failure::Kafka {
-                    what: format!("use the topic {topic}"),
-                    reason: format!("it has {found} partitions, and {} has {}", topics.operations, self.partitions),
-                    is_fenced: false,
-                    is_unknown: false,
-                });
-            }
-        }
+        let settings = self.settings.kafka.clone();
+        let reader = Reader::new(&settings)?;
+        self.partitions = reader.partitions(&settings.topics.operations)?;
+        self.halt_grown();
         let left = reader.read(missing, noted_stats_seq)?;
         failpoint::reached("restore-read");
         let (mut records, mut wallets) = (0, 0);
@@ -378,6 +389,7 @@ impl FleetWorker {
                 Err(halt) => self.halt(*number, halt),
             }
         }
+        self.check_topics(&reader, &all)?;
         let tokens = all.iter().map(|restored| (restored.meta.shared_token.as_deref(), restored.meta.batch));
         let (shared, is_new) = self.ledger.store_for(tokens);
         if is_new {
@@ -407,6 +419,36 @@ impl FleetWorker {
         info!(shards = ?missing, state_records = records, wallets, took = ?took, "shards were restored");
         self.show_book();
         failpoint::reached("restored");
+        Ok(())
+    }
+
+    /// Halts shards that run with another number of partitions than the operations have now.
+    fn halt_grown(&mut self) {
+        let found = self.partitions;
+        let grown = self.shards.values().filter(|shard| shard.partitions != found);
+        let grown: Vec<(i32, i32)> = grown.map(|shard| (shard.number, shard.partitions)).collect();
+        for (shard, stored) in grown {
+            self.halt(shard, Halt::Partitions { found, stored });
+        }
+        let shards = &self.shards;
+        self.ledger.keep(|shard| shards.contains_key(&shard));
+    }
+
+    /// Sees to it that every topic has the partitions of these shards.
+    fn check_topics(&self, reader: &Reader<'_>, restored: &[Restored]) -> Result<(), Failure> {
+        let Some(last) = restored.iter().map(|restored| restored.number).max() else { return Ok(()) };
+        let Topics { operations, decisions, rejected, state } = &self.settings.kafka.topics;
+        for topic in [decisions, rejected, state] {
+            let found = reader.partitions(topic)?;
+            if found <= last {
+                return Err(Failure::Kafka {
+                    what: format!("use the topic {topic}"),
+                    reason: format!("it has {found} partitions, and {operations} has {}", self.partitions),
+                    is_fenced: false,
+                    is_unknown: false,
+                });
+            }
+        }
         Ok(())
     }
 
@@ -533,7 +575,7 @@ impl FleetWorker {
         self.watchdog
             .watch("put offsets into the transaction", || session.send_offsets(&topics.operations, &offsets, &group))?;
         failpoint::reached("sent-offsets");
-        session.drain()?;
+        self.watchdog.watch("deliver a transaction", || session.drain())?;
         failpoint::reached("drained");
         self.watchdog.watch("commit a transaction", || session.commit())
     }
@@ -586,7 +628,7 @@ impl FleetWorker {
         self.shards.values().flat_map(|shard| shard.own.blocks()).collect()
     }
 
-    /// Makes the book of all restrictions anew, and what rules matched.
+    /// Makes the book of all restrictions anew, what rules matched, and what is shown of rules and times.
     fn show_book(&self) {
         let (mut book, mut stats) = (Book::default(), RuleStats::default());
         for shard in self.shards.values() {
@@ -596,6 +638,7 @@ impl FleetWorker {
         book.update_addresses(self.blocks());
         *write(&self.outlets.shown.book) = book;
         *write(&self.outlets.shown.rule_stats) = stats;
+        write(&self.outlets.shown.rules).plan = self.plan();
         let newest = self.shards.values().filter_map(|shard| shard.newest).max();
         write(&self.outlets.shown.figures).newest = newest;
     }
