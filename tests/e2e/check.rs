@@ -228,6 +228,7 @@ fn check_seen(
         }
     }
     let blocks: Vec<_> = witness.blocks.iter().copied().collect();
+    let is_refused = holds(found, b"\"verdict\":\"refuse\"");
     let keys = fleet.keys(enriched);
     for (rule, windows) in fleet.lens().shared_rules() {
         let Some(keys) = windows.iter().map(|id| keys.get(id).copied()).collect::<Option<Vec<_>>>() else { continue };
@@ -239,7 +240,7 @@ fn check_seen(
                 // Of what was refused nothing entered, but it may have counted for itself.
                 let assumed = || {
                     let function = plan.aggregates[key.aggregate].definition.function;
-                    entry_of(enriched, function, site).filter(|_| holds(found, b"\"verdict\":\"refuse\""))
+                    entry_of(enriched, function, site).filter(|_| is_refused)
                 };
                 let part = entry.map_or_else(|| (false, assumed()), |entry| (true, Some(entry)));
                 (key.aggregate, bounds.values(&plan, *key, (site, at), part))
@@ -254,7 +255,8 @@ fn check_seen(
                     }
                 }
             }
-            None if ranges.iter().any(|(_, (least, _))| *least > 1) => {
+            // Of what was refused its own part is not known, so neither what the rule read.
+            None if !is_refused && ranges.iter().any(|(_, (least, _))| *least > 1) => {
                 if corners(&ranges).iter().all(|seen| fleet.fires(enriched, &blocks, seen, rule)) {
                     report.error(|| format!("{rule} must fire with windows of {ranges:?}: {}", text(found)));
                 }
