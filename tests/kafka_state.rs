@@ -119,17 +119,13 @@ fn bytes_of_an_operation_do_not_grow_with_the_entries_of_its_wallet() {
         figures.push((until - sent, bytes(&found)));
         sent = until;
     }
-    let each = |at: usize, bytes: usize| bytes as f64 / figures[at].0 as f64;
+    let each = |at: usize, bytes: usize| bytes / figures[at].0;
     let (few, many) = (figures[1].1, figures[3].1);
     println!("entries   journal bytes   all bytes, an operation");
-    println!("  1,000 {:15.0} {:11.0}", each(1, few.journals), each(1, few.all));
-    println!("100,000 {:15.0} {:11.0}", each(3, many.journals), each(3, many.all));
+    println!("  1,000 {:15} {:11}", each(1, few.journals), each(1, few.all));
+    println!("100,000 {:15} {:11}", each(3, many.journals), each(3, many.all));
     let in_all: usize = figures.iter().map(|(_, bytes)| bytes.all).sum();
-    println!(
-        "all {} operations: {:.0} bytes each; the largest record has {largest}",
-        sent,
-        in_all as f64 / sent as f64
-    );
+    println!("all {} operations: {} bytes each; the largest record has {largest}", sent, in_all / sent);
     assert!(largest + OVERHEAD < MESSAGE_BYTES_MAX, "a record of {largest} bytes");
     // The changes of an operation, whatever its wallet holds; ids are random and do not compress alike.
     assert!(many.journals * 10 < few.journals * 11, "{few:?} {many:?}");

@@ -256,10 +256,11 @@ fn check_seen(
                 }
             }
             // Of what was refused its own part is not known, so neither what the rule read.
-            None if !is_refused && ranges.iter().any(|(_, (least, _))| *least > 1) => {
-                if corners(&ranges).iter().all(|seen| fleet.fires(enriched, &blocks, seen, rule)) {
-                    report.error(|| format!("{rule} must fire with windows of {ranges:?}: {}", text(found)));
-                }
+            None if !is_refused
+                && ranges.iter().any(|(_, (least, _))| *least > 1)
+                && corners(&ranges).iter().all(|seen| fleet.fires(enriched, &blocks, seen, rule)) =>
+            {
+                report.error(|| format!("{rule} must fire with windows of {ranges:?}: {}", text(found)));
             }
             None => {}
         }
