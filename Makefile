@@ -29,7 +29,7 @@ help:
 # Cargo builds, compilers build zstd and librdkafka, which takes the system's OpenSSL; pkg-config finds what
 # the system has. For tests: the console runs in Chromium, driven from Node.js; promtool checks the metrics
 # and, with Prometheus, Alertmanager's amtool, Redis and Python, what lies in deploy/; Kafka's brokers are
-# brought by Maven and run on Java, kcat reads what they hold.
+# brought by Maven and run on Java, kcat reads what they hold, openssl makes their certificates.
 tools:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -47,6 +47,7 @@ tools:
 	    command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 	    command -v mvn >/dev/null || missing+=(maven)
 	    command -v kcat >/dev/null || missing+=(kcat)
+	    command -v openssl >/dev/null || missing+=(openssl)
 	fi
 	if [ $${#missing[@]} -gt 0 ]; then
 	    sudo=""; [ "$$(id -u)" -eq 0 ] || sudo="sudo"

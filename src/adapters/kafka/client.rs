@@ -55,7 +55,7 @@ impl Said {
     pub(super) fn error(&self, error: &KafkaError, reason: &str) {
         let is_down = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AllBrokersDown));
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = place_of(error);
+        let place = place_of(error, reason);
         // "All brokers are down" tells less than what came before it.
         if last.is_none() || !is_down {
             *last = Some(place.map_or_else(|| reason.to_owned(), |place| format!("{reason}; {place}")));
@@ -69,8 +69,10 @@ impl Said {
 }
 
 /// Tells where a person has to look after a refusal. The values themselves may be secrets.
-fn place_of(error: &KafkaError) -> Option<&'static str> {
-    match error.rdkafka_error_code()? {
+fn place_of(error: &KafkaError, reason: &str) -> Option<&'static str> {
+    // A broker that misses a certificate says so only after the handshake, on a connection that works.
+    let code = if reason.contains("SSL alert") { RDKafkaErrorCode::SSL } else { error.rdkafka_error_code()? };
+    match code {
         RDKafkaErrorCode::Authentication => Some(
             "see security.protocol, sasl.mechanism, sasl.username and sasl.password in the file that \
              kafka.properties_file names",
