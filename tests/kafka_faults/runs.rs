@@ -46,7 +46,9 @@ const ABORT: i32 = 6;
 pub(crate) type Histogram = BTreeMap<String, usize>;
 
 pub(crate) fn print(what: &str, histogram: &Histogram) {
-    println!("{what}: {} in all", histogram.values().sum::<usize>());
+    // What came of them is told apart, with a `=`.
+    let done = histogram.iter().filter(|(name, _)| !name.starts_with('='));
+    println!("{what}: {} in all", done.map(|(_, count)| count).sum::<usize>());
     let most = histogram.values().max().copied().unwrap_or(1);
     for (name, count) in histogram {
         println!("  {name:<34} {count:>4}  {}", "#".repeat((40 * count).div_ceil(most.max(40))));
