@@ -12,11 +12,12 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test soak fuzz demo digest bench bench-counts load lint e2e-kafka bench-kafka
+.PHONY: help tools test soak soak-kafka fuzz demo digest bench bench-counts load lint e2e-kafka bench-kafka
 
 help:
 	@echo "make test   install what is missing, check the format and lints, run every test"
 	echo "make soak   kill the service KILLS times (1000), cut its power, fill and damage its disk"
+	echo "make soak-kafka  kill, halt and starve a fleet on a real Kafka and Redis: every failure run at length"
 	echo "make fuzz   send the service malformed requests for FUZZ_SECONDS (300) a target; schemathesis"
 	echo "make demo   the service with a simulated day: console, decisions as they fall; Ctrl-C ends it"
 	echo "make digest simulate a day of 1,000 wallets, decide it, print the most telling decisions"
@@ -94,6 +95,22 @@ SEED := 1
 soak: tools
 	@export KUZET_SOAK_KILLS=$(KILLS) KUZET_SOAK_CUTS=$(KILLS) KUZET_SOAK_SEED=$(SEED)
 	cargo test $(LOCKED) --test soak -- --nocapture --test-threads 1
+
+# A fleet's failure runs at length, then every deliberate mistake, which they must find: about an hour.
+# `make test` runs the same with smaller counts. KAFKA_KILLS and the others change one count.
+KAFKA_KILLS := 200
+KAFKA_STOPS := 30
+KAFKA_REBALANCES := 30
+KAFKA_BROKER_KILLS := 30
+KAFKA_SILENCES := 10
+KAFKA_REDIS_LOSSES := 20
+soak-kafka:
+	@$(MAKE) --no-print-directory tools FOR_TESTS=1
+	export KUZET_SOAK_SEED=$(SEED) KUZET_SOAK_KAFKA_FAULTS=all
+	export KUZET_SOAK_KAFKA_KILLS=$(KAFKA_KILLS) KUZET_SOAK_KAFKA_STOPS=$(KAFKA_STOPS)
+	export KUZET_SOAK_KAFKA_REBALANCES=$(KAFKA_REBALANCES) KUZET_SOAK_KAFKA_BROKER_KILLS=$(KAFKA_BROKER_KILLS)
+	export KUZET_SOAK_KAFKA_SILENCES=$(KAFKA_SILENCES) KUZET_SOAK_KAFKA_REDIS_LOSSES=$(KAFKA_REDIS_LOSSES)
+	cargo test $(LOCKED) --test kafka_faults -- --nocapture --test-threads 1
 
 # The service at work: the console's address first, then decisions as they fall; Ctrl-C ends with a summary.
 demo: tools

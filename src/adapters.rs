@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod failpoint;
+pub mod fault;
 pub mod files;
 pub mod folder_watch;
 pub mod folders;

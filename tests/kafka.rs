@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "brokers are of interest to other tests")]
 mod cluster;
 #[path = "kafka/fleet.rs"]
+#[expect(dead_code, reason = "a process that is halted is of interest to other tests")]
 mod fleet;
 #[path = "kafka/kcat.rs"]
 #[expect(dead_code, reason = "only committed records count here")]

@@ -1,5 +1,9 @@
-//! Places where a test may end the process: `KUZET_TEST_FAILPOINT=step:n` aborts it when it reaches the
-//! step for the n-th time. Only with the feature `faults`; otherwise nothing is read and nothing happens.
+//! Places where a test may end or halt the process. Only with the feature `faults`; otherwise nothing is read
+//! and nothing happens.
+//!
+//! `KUZET_TEST_FAILPOINT=step:n` aborts the process when it reaches the step for the n-th time. `step:n:stop`
+//! halts it there as SIGSTOP does, until it is sent SIGCONT; with `step:n:stall` the thread that reached the
+//! step then sleeps on for a while, so that the other threads learn first what has happened meanwhile.
 
 /// Tells that a step is reached.
 #[cfg(feature = "faults")]
@@ -7,21 +11,37 @@ pub fn reached(step: &str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static ASKED: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static ASKED: OnceLock<Option<(String, u64, Option<String>)>> = OnceLock::new();
     static TIMES: AtomicU64 = AtomicU64::new(0);
     let asked = ASKED.get_or_init(|| {
         #[expect(clippy::disallowed_methods, reason = "only a test's build reads this")]
         let text = std::env::var("KUZET_TEST_FAILPOINT").ok()?;
-        let (step, times) = text.split_once(':')?;
-        Some((step.to_owned(), times.parse().ok()?))
+        let mut parts = text.split(':').map(str::to_owned);
+        Some((parts.next()?, parts.next()?.parse().ok()?, parts.next()))
     });
-    if let Some((at, times)) = asked
+    if let Some((at, times, action)) = asked
         && at == step
         && TIMES.fetch_add(1, Ordering::Relaxed) + 1 == *times
     {
-        tracing::warn!(step, times, "a test ends the process here");
-        std::process::abort();
+        match action.as_deref() {
+            None => {
+                tracing::warn!(step, times, "a test ends the process here");
+                std::process::abort();
+            }
+            Some(action) => halt(step, action == "stall"),
+        }
     }
+}
+
+/// Halts the process where it stands.
+#[cfg(feature = "faults")]
+fn halt(step: &str, is_stall: bool) {
+    tracing::warn!(step, "a test halts the process here");
+    let stopped = std::process::Command::new("kill").args(["-STOP", &std::process::id().to_string()]).status();
+    if is_stall {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+    }
+    tracing::warn!(step, ?stopped, "the process goes on");
 }
 
 /// Tells that a step is reached.

@@ -91,6 +91,12 @@ pub(crate) struct Instance {
 impl Instance {
     /// Starts it; `failpoint` ends it at a step.
     pub(crate) fn start(config: &Path, failpoint: Option<&str>) -> Self {
+        let variables = failpoint.map(|step| ("KUZET_TEST_FAILPOINT", step));
+        Self::start_with(config, variables.as_slice())
+    }
+
+    /// Starts it with variables of a test's build.
+    pub(crate) fn start_with(config: &Path, variables: &[(&str, &str)]) -> Self {
         let log = config.with_extension("log");
         let log_begins_at = fs::metadata(&log).map_or(0, |found| usize::try_from(found.len()).expect("a small log"));
         let err = File::options().create(true).append(true).open(&log).expect("a log");
@@ -98,10 +104,8 @@ impl Instance {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KUZET_")) {
             command.env_remove(name);
         }
-        if let Some(failpoint) = failpoint {
-            command.env("KUZET_TEST_FAILPOINT", failpoint);
-        }
         let child = command
+            .envs(variables.iter().copied())
             .args(["serve", "--config"])
             .arg(config)
             .stdin(Stdio::null())
@@ -133,6 +137,12 @@ impl Instance {
             assert!(begun.elapsed() < patience, "kuzet does not end\n{}", tail(&self.log()));
             std::thread::sleep(PACE);
         }
+    }
+
+    /// Tells whether it is halted by SIGSTOP.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the state of a process");
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {

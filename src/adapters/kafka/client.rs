@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{debug, warn};
 
@@ -124,6 +124,17 @@ impl KafkaSettings {
             .set("fetch.wait.max.ms", "50")
             .remove("group.instance.id");
         config.create_with_context(Said::default()).map_err(|error| Failure::of("make a consumer", &error))
+    }
+}
+
+impl KafkaSettings {
+    /// Returns the group's metadata as one who is no member has it, without a generation: a mistake, see
+    /// [`Fault::GenerationSkipped`](crate::adapters::fault::Fault).
+    ///
+    /// # Errors
+    /// A setting is wrong.
+    pub fn group_of_nobody(&self) -> Result<Option<ConsumerGroupMetadata>, Failure> {
+        Ok(self.asking(Isolation::Committed)?.group_metadata())
     }
 }
 

@@ -8,6 +8,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::adapters::failpoint;
+use crate::adapters::fault::Fault;
+
 use super::client::{Isolation, Said, ask, is_passing};
 use super::state::{StateImage, StateKey};
 use super::{Failure, KafkaSettings};
@@ -93,21 +96,30 @@ impl<'s> Reader<'s> {
     /// the topics of state and decisions have no partition for left nothing. `after` tells by a shard's state
     /// behind which number decisions are wanted.
     ///
+    /// The group's offsets come first. They are told only when no transaction holds others: a transaction of
+    /// the former owner that may still be committed has its offsets there already, or the group refuses them. So
+    /// its records are in the topics too by then, and what is waited for next are the markers behind them.
+    ///
     /// # Errors
     /// Kafka does not answer, or a transaction stays open for longer than its timeout and half a minute more.
     pub fn read(&self, shards: &[i32], after: impl Fn(&StateImage) -> u64) -> Result<BTreeMap<i32, Left>, Failure> {
         let topics = &self.settings.topics;
+        let mut found: BTreeMap<i32, Left> = shards.iter().map(|shard| (*shard, Left::default())).collect();
+        self.read_offsets(&mut found)?;
+        failpoint::reached("restore-offsets");
         let partitions = self.partitions(&topics.state)?.min(self.partitions(&topics.decisions)?);
         let there: Vec<i32> = shards.iter().copied().filter(|shard| *shard < partitions).collect();
-        for topic in [&topics.state, &topics.decisions] {
-            self.wait_until_stable(topic, &there)?;
+        if !Fault::OpenTransactionsIgnored.is_made() {
+            for topic in [&topics.state, &topics.decisions] {
+                self.wait_until_stable(topic, &there)?;
+            }
         }
-        let mut found: BTreeMap<i32, Left> = shards.iter().map(|shard| (*shard, Left::default())).collect();
+        failpoint::reached("restore-stable");
         for (shard, left) in &mut found {
             left.operations = self.marks(&self.committed, &topics.operations, *shard)?;
         }
-        self.read_offsets(&mut found)?;
         self.read_states(&there, &mut found)?;
+        failpoint::reached("restore-states");
         for shard in there {
             if let Some(left) = found.get_mut(&shard) {
                 let after = after(&left.state);
@@ -174,7 +186,8 @@ impl<'s> Reader<'s> {
             for shard in found.keys() {
                 list.add_partition(&self.settings.topics.operations, *shard);
             }
-            let answer = self.committed.committed_offsets(list, QUESTION)?;
+            let consumer = if Fault::OpenTransactionsIgnored.is_made() { &self.uncommitted } else { &self.committed };
+            let answer = consumer.committed_offsets(list, QUESTION)?;
             answer.elements().iter().try_for_each(|element| element.error())?;
             Ok(answer)
         };
@@ -240,17 +253,19 @@ impl<'s> Reader<'s> {
             return Ok(());
         }
         let what = format!("read {topic}");
+        let is_state = topic == self.settings.topics.state;
+        let consumer = if is_state && Fault::StateUncommitted.is_made() { &self.uncommitted } else { &self.committed };
         let mut list = TopicPartitionList::new();
         for (partition, offset) in offsets {
             let added = list.add_partition_offset(topic, *partition, Offset::Offset(*offset));
             added.map_err(|error| Failure::of(what.as_str(), &error))?;
         }
-        self.committed.assign(&list).map_err(|error| Failure::of(what.as_str(), &error))?;
+        consumer.assign(&list).map_err(|error| Failure::of(what.as_str(), &error))?;
         let mut open: BTreeSet<i32> = offsets.iter().map(|(partition, _)| *partition).collect();
         let mut heard_at = Instant::now();
         let mut outcome = Ok(());
         while !open.is_empty() {
-            match self.committed.poll(POLL) {
+            match consumer.poll(POLL) {
                 None if heard_at.elapsed() > SILENCE_MAX => {
                     outcome = Err(Failure::Silent { what: what.clone(), waited: SILENCE_MAX });
                     break;
@@ -271,7 +286,7 @@ impl<'s> Reader<'s> {
                 }
             }
         }
-        drop(self.committed.unassign());
+        drop(consumer.unassign());
         outcome
     }
 }

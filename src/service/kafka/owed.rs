@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
@@ -12,6 +13,9 @@ use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
 use crate::pipeline::{SharedStore as _, SharedStoreError};
 
 use super::shard::{Shard, Shared};
+
+/// So often the server is asked whether it still has all, whether or not there are operations.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The shared part of one committed batch.
 struct Debt {
@@ -44,6 +48,8 @@ pub(super) struct Ledger {
     has_forgotten: bool,
     /// A call failed since everything was last taken.
     is_behind: bool,
+    /// When the server was last asked whether it still has all.
+    looked_at: Option<Instant>,
 }
 
 impl Ledger {
@@ -65,6 +71,7 @@ impl Ledger {
             max,
             has_forgotten: false,
             is_behind: false,
+            looked_at: None,
         })
     }
 
@@ -215,8 +222,9 @@ impl Ledger {
         let Some(plan) = shards.clone().next().map(|shard| Arc::clone(shard.pipeline.engine.plan())) else {
             return Ok(());
         };
-        if redis.epoch() == Epoch::Unknown {
-            // Asks for nothing but the sentinel.
+        if redis.epoch() == Epoch::Unknown || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            self.looked_at = Some(Instant::now());
+            // Asks for nothing but the sentinel: a server that lost its blocks must not wait for an operation.
             redis.fetch(&plan, &SharedRequest::default(), &mut SharedView::default());
         }
         if redis.epoch() == Epoch::RebuildDue || self.has_forgotten {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::adapters::fault::Fault;
 use crate::adapters::kafka::consumer::Incoming;
 use crate::adapters::kafka::state::{Meta, StateKey, StateKeys, StateRecord};
 use crate::adapters::memory::{BlocksOnly, MemoryStore};
@@ -170,7 +171,11 @@ impl Shard {
             number,
             pipeline: Pipeline { engine, geo, store, limits },
             own,
-            position: Position { batch: meta.batch, seq: meta.seq, rejected: meta.rejected },
+            position: Position {
+                batch: meta.batch,
+                seq: if Fault::SequenceNotRestored.is_made() { 0 } else { meta.seq },
+                rejected: meta.rejected,
+            },
             next_offset,
             newest,
             young,
@@ -208,6 +213,7 @@ impl Shard {
             // Without a value there is no JSON either.
             .map(|record| Record { bytes: record.value.as_deref().unwrap_or_default(), arrived_at: arrived(record) })
             .collect();
+        let before = Fault::StaleMeta.is_made().then(|| self.meta());
         let mut journal = Journal::default();
         let decided = self.pipeline.decide_with(&of_batch, Some(&mut journal));
         drop(of_batch);
@@ -249,7 +255,9 @@ impl Shard {
         self.next_offset = records.last().map_or(self.next_offset, |last| last.offset + 1);
         let at = records.first().and_then(arrived).unwrap_or(Time::ACCEPTED_FROM);
         let journal = fold(&journal.finish(self.layout_id, &decided.shared), at);
-        let state = self.state_records(journal);
+        let mut state = self.state_records(journal);
+        let meta = before.unwrap_or_else(|| self.meta());
+        self.keys.put(&StateKey::Meta, self.position.batch, &meta.encode(), &mut state);
         let (shard, next_offset) = (self.number, self.next_offset);
         ShardBatch { shard, records, decided, first_seq, decisions, rejected, state, next_offset }
     }
@@ -269,7 +277,7 @@ impl Shard {
         }
     }
 
-    /// Lists what the state topic gets with a batch.
+    /// Lists what the state topic gets with a batch, but for `meta`.
     fn state_records(&mut self, journal: Vec<u8>) -> Vec<StateRecord> {
         let mut commit = Commit { position: self.position, journal: Some(journal), ..Commit::default() };
         self.checkpoint.add_to(&mut commit, &self.pipeline.engine, &self.own, self.layout_id);
@@ -304,10 +312,13 @@ impl Shard {
         for (group, bytes) in &commit.windows {
             self.keys.put(&StateKey::Windows(*group), batch, bytes, &mut out);
         }
-        self.forget = commit.forget_journals.unwrap_or(self.forget);
+        self.forget = match commit.forget_journals {
+            Some(_) if Fault::RoundForgotten.is_made() => batch,
+            forget => forget.unwrap_or(self.forget),
+        };
         // What the shared store may still lack is in the journals.
-        self.keys.forget_journals(self.forget.min(self.acknowledged_batch), &mut out);
-        self.keys.put(&StateKey::Meta, batch, &self.meta().encode(), &mut out);
+        let forget = if Fault::JournalsForgotten.is_made() { batch - 1 } else { self.forget };
+        self.keys.forget_journals(forget.min(self.acknowledged_batch), &mut out);
         out
     }
 

@@ -35,9 +35,13 @@ pub(crate) struct Watchdog(Arc<Running>);
 impl Watchdog {
     /// Starts to watch. `patience` is added to the limit: calls that are known to take long have their reasons.
     pub(crate) fn start(patience: Duration, on_hang: OnHang) -> std::io::Result<Self> {
+        Self::start_with(LIMIT + patience, LOOK_EVERY, on_hang)
+    }
+
+    fn start_with(limit: Duration, look_every: Duration, on_hang: OnHang) -> std::io::Result<Self> {
         let running = Arc::new(Running::default());
         let watched = Arc::downgrade(&running);
-        thread::Builder::new().name("watchdog".into()).spawn(move || watch(&watched, LIMIT + patience, &on_hang))?;
+        thread::Builder::new().name("watchdog".into()).spawn(move || watch(&watched, limit, look_every, &on_hang))?;
         Ok(Self(running))
     }
 
@@ -56,7 +60,7 @@ impl Watchdog {
 }
 
 /// Ends with the watched thread.
-fn watch(running: &Weak<Running>, limit: Duration, on_hang: &OnHang) {
+fn watch(running: &Weak<Running>, limit: Duration, look_every: Duration, on_hang: &OnHang) {
     while let Some(now) = running.upgrade() {
         let hanging = *now.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((what, since)) = hanging
@@ -66,6 +70,32 @@ fn watch(running: &Weak<Running>, limit: Duration, on_hang: &OnHang) {
             return;
         }
         drop(now);
-        thread::sleep(LOOK_EVERY);
+        thread::sleep(look_every);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_call_that_hangs_is_told_and_others_are_not() {
+        let (tell, told) = mpsc::channel();
+        let on_hang = Box::new(move |text: &str| tell.send(text.to_owned()).unwrap_or(()));
+        let limit = Duration::from_millis(300);
+        let watchdog = Watchdog::start_with(limit, Duration::from_millis(5), on_hang).expect("a thread");
+        // Many calls take longer than the limit together, and none of them alone.
+        let begun = Instant::now();
+        while begun.elapsed() < 2 * limit {
+            assert_eq!(watchdog.watch("do little", || 7), 7);
+        }
+        assert_eq!(told.try_recv(), Err(mpsc::TryRecvError::Empty));
+        let text = watchdog.watch("commit a transaction", || told.recv_timeout(Duration::from_secs(60)));
+        let text = text.expect("the hanging call is told");
+        assert!(text.starts_with("failed to commit a transaction: Kafka's client has not returned"), "{text}");
+        // The process ends with the first; a test goes on.
+        drop(watchdog);
+        assert_eq!(told.recv_timeout(Duration::from_secs(60)), Err(mpsc::RecvTimeoutError::Disconnected));
     }
 }

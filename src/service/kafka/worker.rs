@@ -3,6 +3,8 @@
 //! A batch is always finished before the next poll, and rebalances happen in polls: so a partition is never
 //! taken away in the middle of a batch.
 
+mod show;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,25 +15,22 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tracing::{debug, error, info, warn};
 
 use crate::adapters::failpoint;
+use crate::adapters::fault::Fault;
 use crate::adapters::kafka::consumer::{Change, Incoming, Member, Polled};
 use crate::adapters::kafka::producer::{Outgoing, Transactions};
 use crate::adapters::kafka::reader::Reader;
 use crate::adapters::kafka::{Failure, Topics};
 use crate::adapters::redis::gateway::updates_of;
 use crate::engine::plan::Plan;
-use crate::engine::shared::SharedChange;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::partition::Home;
-use crate::pipeline::{Answer, Limits, Stages};
+use crate::pipeline::{Answer, Limits};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
-use super::super::book::Book;
-use super::super::rule_stats::RuleStats;
 use super::super::views::WalletView;
-use super::super::worker::CommittedBatch;
-use super::super::{Job, Shown, Unavailable, read, write};
+use super::super::{Job, Shown, Unavailable, write};
 use super::owed::Ledger;
 use super::restore::{Halt, noted_stats_seq, restore};
 use super::shard::{Restored, Shard, ShardBatch};
@@ -45,6 +44,9 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// How long partitions may take until their records come.
 const START_PATIENCE: Duration = Duration::from_secs(30);
+/// So often what a shard left behind is looked at while it does not fit together, with this long in between.
+const LOOKS_MAX: u32 = 5;
+const DOUBT: Duration = Duration::from_secs(1);
 /// How long the question for a first offset may take.
 const QUESTION: Duration = Duration::from_secs(10);
 /// So often within [`FENCED_WITHIN`] another process may take the name over before this one ends.
@@ -229,7 +231,9 @@ impl FleetWorker {
         self.outlets.trouble.send_replace(Some(self.member.explain(trouble.clone())));
         // Its outcome may be open: only a new session tells.
         self.session = None;
-        self.shards.clear();
+        if !Fault::StateKept.is_made() {
+            self.shards.clear();
+        }
         self.started.clear();
         self.clear_collected();
         drop(self.member.pause(self.assigned.iter().copied()));
@@ -319,7 +323,7 @@ impl FleetWorker {
                         self.assigned.remove(&partition);
                         self.started.remove(&partition);
                         self.halted.remove(&partition);
-                        is_changed |= self.shards.remove(&partition).is_some();
+                        is_changed |= !Fault::ShardKept.is_made() && self.shards.remove(&partition).is_some();
                         self.gaps.remove(&partition);
                         self.count -= self.collected.remove(&partition).map_or(0, |records| records.len());
                     }
@@ -341,6 +345,7 @@ impl FleetWorker {
             let session = self.watchdog.watch("begin a session", || Transactions::begin_session(settings))?;
             self.session = Some(session);
             debug!("a session of transactions has begun");
+            failpoint::reached("session");
             // Of a topic that is not there the group gives no partitions: without a question nobody would know.
             let reader = Reader::new(settings)?;
             let Topics { operations, decisions, rejected, state } = &settings.topics;
@@ -356,7 +361,7 @@ impl FleetWorker {
         let waiting: Vec<(i32, i64)> = self
             .shards
             .values()
-            .filter(|shard| !self.started.contains(&shard.number))
+            .filter(|shard| self.assigned.contains(&shard.number) && !self.started.contains(&shard.number))
             .map(|shard| (shard.number, shard.next_offset))
             .collect();
         if !waiting.is_empty() {
@@ -365,6 +370,7 @@ impl FleetWorker {
             came.into_iter().for_each(|record| self.take(record));
             if is_started {
                 self.started.extend(waiting.iter().map(|(shard, _)| *shard));
+                failpoint::reached("started");
             }
         }
         Ok(())
@@ -374,22 +380,16 @@ impl FleetWorker {
         let begun = Instant::now();
         self.outlets.trouble.send_replace(Some(format!("{} shards are being restored", missing.len())));
         failpoint::reached("restore");
-        let settings = self.settings.kafka.clone();
-        let reader = Reader::new(&settings)?;
-        self.partitions = reader.partitions(&settings.topics.operations)?;
+        let kafka = self.settings.kafka.clone();
+        let reader = Reader::new(&kafka)?;
+        self.partitions = reader.partitions(&kafka.topics.operations)?;
         self.halt_grown();
-        let left = reader.read(missing, noted_stats_seq)?;
-        failpoint::reached("restore-read");
-        let (mut records, mut wallets) = (0, 0);
-        let mut all = Vec::with_capacity(left.len());
-        for (number, left) in &left {
-            records += left.state.records_read();
-            match restore(*number, left, (&self.rules, self.settings.engine), self.partitions) {
-                Ok(restored) => all.push(restored),
-                Err(halt) => self.halt(*number, halt),
-            }
-        }
+        let Some((all, records)) = self.look(&reader, missing)? else {
+            debug!("partitions changed hands while shards were being restored");
+            return Ok(());
+        };
         self.check_topics(&reader, &all)?;
+        let mut wallets = 0;
         let tokens = all.iter().map(|restored| (restored.meta.shared_token.as_deref(), restored.meta.batch));
         let (shared, is_new) = self.ledger.store_for(tokens);
         if is_new {
@@ -450,6 +450,56 @@ impl FleetWorker {
             }
         }
         Ok(())
+    }
+
+    /// Reads shards, and halts those of which what they left behind does not fit together. That is believed when
+    /// it is seen twice alike: a process that wakes in the middle of a reading may see half of what the present
+    /// owner of the shard has done meanwhile, and only then learns that it has one. Returns the shards with the
+    /// number of records read, or nothing when partitions changed hands meanwhile.
+    fn look(&mut self, reader: &Reader<'_>, missing: &[i32]) -> Result<Option<(Vec<Restored>, u64)>, Failure> {
+        let (mut all, mut records) = (Vec::with_capacity(missing.len()), 0);
+        let mut doubts: BTreeMap<i32, Halt> = BTreeMap::new();
+        let mut open = missing.to_vec();
+        for _ in 0..LOOKS_MAX {
+            let left = reader.read(&open, noted_stats_seq)?;
+            failpoint::reached("restore-read");
+            for (number, left) in &left {
+                records += left.state.records_read();
+                match restore(*number, left, (&self.rules, self.settings.engine), self.partitions) {
+                    Ok(restored) => {
+                        doubts.remove(number);
+                        all.push(restored);
+                    }
+                    Err(halt) if doubts.get(number) == Some(&halt) => {
+                        doubts.remove(number);
+                        self.halt(*number, halt);
+                    }
+                    Err(halt) => {
+                        info!(shard = number, reason = %halt, "what the shard left behind does not fit together yet");
+                        doubts.insert(*number, halt);
+                    }
+                }
+            }
+            if doubts.is_empty() {
+                return Ok(Some((all, records)));
+            }
+            open = doubts.keys().copied().collect();
+            if self.has_change_within(DOUBT) {
+                return Ok(None);
+            }
+        }
+        Err(Failure::Silent { what: "read shards that stand still".to_owned(), waited: LOOKS_MAX * DOUBT })
+    }
+
+    /// Lets the group tell within this time whether partitions change hands.
+    fn has_change_within(&mut self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        while Instant::now() < until && !self.member.has_change() {
+            if let Polled::Record(record) = self.member.poll(Duration::from_millis(20)) {
+                self.take(record);
+            }
+        }
+        self.member.has_change()
     }
 
     fn halt(&mut self, shard: i32, halt: Halt) {
@@ -527,19 +577,38 @@ impl FleetWorker {
             }
         }
         failpoint::reached("decided");
+        if Fault::SharedBeforeCommit.is_made() {
+            batches.iter().for_each(|batch| self.owe(batch));
+            self.settle();
+        }
         let begun = Instant::now();
-        self.commit(&batches)?;
+        self.commit(&batches).or_else(|failure| self.commit_again(failure, &batches))?;
         self.outlets.observer.transaction(Ended::Committed);
         let committed_in = begun.elapsed();
         failpoint::reached("committed");
-        for batch in &batches {
-            self.owe(batch);
+        if !Fault::SharedBeforeCommit.is_made() {
+            batches.iter().for_each(|batch| self.owe(batch));
         }
+        failpoint::reached("owed");
         self.settle();
+        failpoint::reached("settled");
         self.show(&batches);
         self.observe(&batches, committed_in);
         failpoint::reached("shown");
         Ok(())
+    }
+
+    /// The mistake of which [`Fault::CommitRepeated`] tells; otherwise the failure is one.
+    fn commit_again(&mut self, failure: Failure, batches: &[ShardBatch]) -> Result<(), Failure> {
+        if !Fault::CommitRepeated.is_made() || !failure.is_unknown() {
+            return Err(failure);
+        }
+        warn!(error = %failure, "the commit is made again");
+        self.session = None;
+        while self.session.is_none() {
+            self.session = Transactions::begin_session(&self.settings.kafka).ok();
+        }
+        self.commit(batches)
     }
 
     fn commit(&self, batches: &[ShardBatch]) -> Result<(), Failure> {
@@ -547,6 +616,10 @@ impl FleetWorker {
             return Err(Failure::Silent { what: "begin a transaction".to_owned(), waited: Duration::ZERO });
         };
         let topics = &self.settings.kafka.topics;
+        let offsets: Vec<(i32, i64)> = batches.iter().map(|batch| (batch.shard, batch.next_offset)).collect();
+        if Fault::OffsetsBefore.is_made() {
+            self.member.commit_outside(&offsets)?;
+        }
         self.watchdog.watch("begin a transaction", || session.begin())?;
         failpoint::reached("begun");
         for batch in batches {
@@ -568,16 +641,32 @@ impl FleetWorker {
             }
         }
         failpoint::reached("sent-state");
-        let offsets: Vec<(i32, i64)> = batches.iter().map(|batch| (batch.shard, batch.next_offset)).collect();
-        let Some(group) = self.member.group() else {
-            return Err(Failure::Silent { what: "learn the group's generation".to_owned(), waited: Duration::ZERO });
-        };
-        self.watchdog
-            .watch("put offsets into the transaction", || session.send_offsets(&topics.operations, &offsets, &group))?;
+        self.send_offsets(session, &offsets)?;
         failpoint::reached("sent-offsets");
         self.watchdog.watch("deliver a transaction", || session.drain())?;
         failpoint::reached("drained");
-        self.watchdog.watch("commit a transaction", || session.commit())
+        self.watchdog.watch("commit a transaction", || session.commit())?;
+        if Fault::OffsetsAfter.is_made() {
+            failpoint::reached("committed");
+            self.member.commit_outside(&offsets)?;
+        }
+        Ok(())
+    }
+
+    fn send_offsets(&self, session: &Transactions, offsets: &[(i32, i64)]) -> Result<(), Failure> {
+        if Fault::OffsetsAfter.is_made() || Fault::OffsetsBefore.is_made() {
+            return Ok(());
+        }
+        let group = if Fault::GenerationSkipped.is_made() {
+            self.settings.kafka.group_of_nobody()?
+        } else {
+            self.member.group()?
+        };
+        let Some(group) = group else {
+            return Err(Failure::Silent { what: "learn the group's generation".to_owned(), waited: Duration::ZERO });
+        };
+        let topic = &self.settings.kafka.topics.operations;
+        self.watchdog.watch("put offsets into the transaction", || session.send_offsets(topic, offsets, &group))
     }
 
     /// Notes the shared part of a committed batch.
@@ -599,104 +688,6 @@ impl FleetWorker {
         }
         let (changes, errors) = self.ledger.figures();
         self.outlets.observer.shared(changes, errors);
-    }
-
-    /// Lets readers see what is committed.
-    fn show(&self, batches: &[ShardBatch]) {
-        let mut book = write(&self.outlets.shown.book);
-        let mut stats = write(&self.outlets.shown.rule_stats);
-        let mut figures = write(&self.outlets.shown.figures);
-        for batch in batches {
-            let Some(shard) = self.shards.get(&batch.shard) else { continue };
-            let decisions = batch.decided.answers.iter().filter_map(decision_of);
-            for (seq, decision) in (batch.first_seq..).zip(decisions) {
-                stats.add(seq, decision);
-                if !decision.commands.is_empty() {
-                    let id = &*decision.wallet_id;
-                    book.update(id, shard.pipeline.engine.wallets().get(symbol_of_text(id), id));
-                }
-            }
-            figures.newest = figures.newest.max(shard.newest);
-        }
-        let touches = batches.iter().any(|batch| batch.decided.shared.iter().any(SharedChange::is_of_directory));
-        if touches {
-            book.update_addresses(self.blocks());
-        }
-    }
-
-    fn blocks(&self) -> Vec<(crate::engine::shared::Party, Vec<crate::engine::restriction::Restriction>)> {
-        self.shards.values().flat_map(|shard| shard.own.blocks()).collect()
-    }
-
-    /// Makes the book of all restrictions anew, what rules matched, and what is shown of rules and times.
-    fn show_book(&self) {
-        let (mut book, mut stats) = (Book::default(), RuleStats::default());
-        for shard in self.shards.values() {
-            book.add_wallets(&shard.pipeline.engine);
-            stats.merge(&shard.stats);
-        }
-        book.update_addresses(self.blocks());
-        *write(&self.outlets.shown.book) = book;
-        *write(&self.outlets.shown.rule_stats) = stats;
-        write(&self.outlets.shown.rules).plan = self.plan();
-        let newest = self.shards.values().filter_map(|shard| shard.newest).max();
-        write(&self.outlets.shown.figures).newest = newest;
-    }
-
-    fn observe(&mut self, batches: &[ShardBatch], committed_in: Duration) {
-        let now = crate::adapters::clock::now();
-        let (mut decisions, mut rejections, mut duplicates, mut unknown_fields) = (Vec::new(), Vec::new(), 0, 0);
-        let (mut stages, mut requests) = (Stages::default(), Vec::new());
-        for batch in batches {
-            for answer in &batch.decided.answers {
-                match answer {
-                    Answer::Decided(decision) => decisions.push(&**decision),
-                    Answer::Rejected(rejection) => rejections.push(rejection),
-                    Answer::Duplicate { .. } => duplicates += 1,
-                }
-            }
-            unknown_fields += batch.decided.unknown_fields;
-            let of_batch = batch.decided.stages;
-            stages.decode += of_batch.decode;
-            stages.enrich += of_batch.enrich;
-            stages.fetch += of_batch.fetch;
-            stages.decide += of_batch.decide;
-            requests.extend(batch.records.iter().filter_map(|record| {
-                let arrived = Time::from_nanos(record.timestamp?.saturating_mul(1_000_000));
-                u64::try_from(now.since(arrived)).ok().map(Duration::from_nanos)
-            }));
-        }
-        self.outlets.observer.committed(&CommittedBatch {
-            decisions: &decisions,
-            rejections: &rejections,
-            duplicates,
-            unknown_fields,
-            stages,
-            requests: &requests,
-            committed_in,
-        });
-    }
-
-    fn show_figures(&mut self) {
-        if self.figures_at.is_some_and(|at| at.elapsed() < FIGURES_EVERY) {
-            return;
-        }
-        self.figures_at = Some(Instant::now());
-        let lag = |shard: &Shard| {
-            let end = self.member.end_of(shard.number)?;
-            u64::try_from((end - shard.next_offset).max(0)).ok()
-        };
-        let mut shards: Vec<(i32, bool, Option<u64>)> =
-            self.shards.values().map(|shard| (shard.number, false, lag(shard))).collect();
-        shards.extend(self.halted.keys().map(|shard| (*shard, true, None)));
-        self.outlets.observer.shards(&shards);
-        let mut figures = *read(&self.outlets.shown.figures);
-        figures.wallets = self.shards.values().map(|shard| shard.pipeline.engine.wallets().len()).sum();
-        if self.sizes_at.is_none_or(|at| at.elapsed() >= SIZES_EVERY) {
-            self.sizes_at = Some(Instant::now());
-            figures.state_bytes = self.shards.values().map(|shard| shard.pipeline.engine.wallets().bytes()).sum();
-        }
-        *write(&self.outlets.shown.figures) = figures;
     }
 }
 

@@ -1,0 +1,115 @@
+//! What the worker shows of its work: read models, figures, what observers count.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::shared::SharedChange;
+use crate::operation::Time;
+use crate::pipeline::{Answer, Stages};
+use crate::rules::program::symbol_of_text;
+
+use super::super::shard::{Shard, ShardBatch};
+use super::{FIGURES_EVERY, FleetWorker, SIZES_EVERY, decision_of};
+use crate::service::book::Book;
+use crate::service::rule_stats::RuleStats;
+use crate::service::worker::CommittedBatch;
+use crate::service::{read, write};
+
+impl FleetWorker {
+    /// Lets readers see what is committed.
+    pub(super) fn show(&self, batches: &[ShardBatch]) {
+        let mut book = write(&self.outlets.shown.book);
+        let mut stats = write(&self.outlets.shown.rule_stats);
+        let mut figures = write(&self.outlets.shown.figures);
+        for batch in batches {
+            let Some(shard) = self.shards.get(&batch.shard) else { continue };
+            let decisions = batch.decided.answers.iter().filter_map(decision_of);
+            for (seq, decision) in (batch.first_seq..).zip(decisions) {
+                stats.add(seq, decision);
+                if !decision.commands.is_empty() {
+                    let id = &*decision.wallet_id;
+                    book.update(id, shard.pipeline.engine.wallets().get(symbol_of_text(id), id));
+                }
+            }
+            figures.newest = figures.newest.max(shard.newest);
+        }
+        let touches = batches.iter().any(|batch| batch.decided.shared.iter().any(SharedChange::is_of_directory));
+        if touches {
+            book.update_addresses(self.blocks());
+        }
+    }
+
+    fn blocks(&self) -> Vec<(crate::engine::shared::Party, Vec<crate::engine::restriction::Restriction>)> {
+        self.shards.values().flat_map(|shard| shard.own.blocks()).collect()
+    }
+
+    /// Makes the book of all restrictions anew, what rules matched, and what is shown of rules and times.
+    pub(super) fn show_book(&self) {
+        let (mut book, mut stats) = (Book::default(), RuleStats::default());
+        for shard in self.shards.values() {
+            book.add_wallets(&shard.pipeline.engine);
+            stats.merge(&shard.stats);
+        }
+        book.update_addresses(self.blocks());
+        *write(&self.outlets.shown.book) = book;
+        *write(&self.outlets.shown.rule_stats) = stats;
+        write(&self.outlets.shown.rules).plan = self.plan();
+        let newest = self.shards.values().filter_map(|shard| shard.newest).max();
+        write(&self.outlets.shown.figures).newest = newest;
+    }
+
+    pub(super) fn observe(&mut self, batches: &[ShardBatch], committed_in: Duration) {
+        let now = crate::adapters::clock::now();
+        let (mut decisions, mut rejections, mut duplicates, mut unknown_fields) = (Vec::new(), Vec::new(), 0, 0);
+        let (mut stages, mut requests) = (Stages::default(), Vec::new());
+        for batch in batches {
+            for answer in &batch.decided.answers {
+                match answer {
+                    Answer::Decided(decision) => decisions.push(&**decision),
+                    Answer::Rejected(rejection) => rejections.push(rejection),
+                    Answer::Duplicate { .. } => duplicates += 1,
+                }
+            }
+            unknown_fields += batch.decided.unknown_fields;
+            let of_batch = batch.decided.stages;
+            stages.decode += of_batch.decode;
+            stages.enrich += of_batch.enrich;
+            stages.fetch += of_batch.fetch;
+            stages.decide += of_batch.decide;
+            requests.extend(batch.records.iter().filter_map(|record| {
+                let arrived = Time::from_nanos(record.timestamp?.saturating_mul(1_000_000));
+                u64::try_from(now.since(arrived)).ok().map(Duration::from_nanos)
+            }));
+        }
+        self.outlets.observer.committed(&CommittedBatch {
+            decisions: &decisions,
+            rejections: &rejections,
+            duplicates,
+            unknown_fields,
+            stages,
+            requests: &requests,
+            committed_in,
+        });
+    }
+
+    pub(super) fn show_figures(&mut self) {
+        if self.figures_at.is_some_and(|at| at.elapsed() < FIGURES_EVERY) {
+            return;
+        }
+        self.figures_at = Some(Instant::now());
+        let lag = |shard: &Shard| {
+            let end = self.member.end_of(shard.number)?;
+            u64::try_from((end - shard.next_offset).max(0)).ok()
+        };
+        let mut shards: Vec<(i32, bool, Option<u64>)> =
+            self.shards.values().map(|shard| (shard.number, false, lag(shard))).collect();
+        shards.extend(self.halted.keys().map(|shard| (*shard, true, None)));
+        self.outlets.observer.shards(&shards);
+        let mut figures = *read(&self.outlets.shown.figures);
+        figures.wallets = self.shards.values().map(|shard| shard.pipeline.engine.wallets().len()).sum();
+        if self.sizes_at.is_none_or(|at| at.elapsed() >= SIZES_EVERY) {
+            self.sizes_at = Some(Instant::now());
+            figures.state_bytes = self.shards.values().map(|shard| shard.pipeline.engine.wallets().bytes()).sum();
+        }
+        *write(&self.outlets.shown.figures) = figures;
+    }
+}

@@ -1,0 +1,208 @@
+//! Failure runs against a real Kafka: whatever is killed, halted or lost, no decision is lost, doubled or
+//! different. Then the same runs with a deliberate mistake in kuzet, which they must find.
+//!
+//! Short by default; `make soak-kafka` sets the counts (`KUZET_SOAK_…`). Every run has topics and a group of its
+//! own, a steady load, and the judge of `check.rs`.
+#![expect(clippy::print_stdout, reason = "seeds, counts and histograms belong in the test's output")]
+
+#[path = "kafka_faults/check.rs"]
+mod check;
+#[path = "kafka/cluster.rs"]
+#[expect(dead_code, reason = "some of what brokers do is of interest to other tests")]
+mod cluster;
+#[path = "kafka/fleet.rs"]
+#[expect(dead_code, reason = "other tests wait in other ways")]
+mod fleet;
+#[path = "kafka/kcat.rs"]
+#[expect(dead_code, reason = "only committed records count here")]
+mod kcat;
+#[path = "support/random.rs"]
+mod random;
+#[path = "kafka_faults/runs.rs"]
+mod runs;
+#[path = "kafka_faults/seeded.rs"]
+mod seeded;
+#[path = "redis/server.rs"]
+#[expect(dead_code, reason = "a server that hangs is of interest to other tests")]
+mod server;
+#[path = "kafka_faults/shared.rs"]
+mod shared;
+#[path = "kafka_faults/stand.rs"]
+mod stand;
+#[path = "kafka_faults/tamper.rs"]
+mod tamper;
+
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::time::{Duration, Instant};
+
+use check::{Finding, shown};
+use cluster::Cluster;
+use runs::Histogram;
+use stand::{Settings, Stand};
+
+/// One cluster of one broker for all tests, which take turns.
+fn cluster() -> MutexGuard<'static, Cluster> {
+    static CLUSTER: OnceLock<Mutex<Cluster>> = OnceLock::new();
+    // On a busy machine a broker that is alone must not be taken for dead by itself.
+    let patient = [("broker.session.timeout.ms", "60000")];
+    let cluster = CLUSTER.get_or_init(|| Mutex::new(Cluster::start_with(1, &patient)));
+    cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// How often something is done: what the variable says, or as often as every run of the tests has time for.
+#[expect(clippy::disallowed_methods, reason = "the variables of `make soak-kafka`")]
+fn times(variable: &str, short: usize) -> usize {
+    std::env::var(variable).map_or(short, |text| text.parse().expect("a number"))
+}
+
+fn seed() -> u64 {
+    times("KUZET_SOAK_SEED", 1) as u64
+}
+
+/// Prints what was done, and judges.
+fn conclude(
+    what: &str,
+    begun: Instant,
+    stand: &mut Stand,
+    cluster: &Cluster,
+    (histogram, broke_off): (Histogram, Option<Finding>),
+) {
+    let findings = stand.judge(cluster, broke_off);
+    runs::print(what, &histogram);
+    println!("{what}: {:?}", begun.elapsed());
+    assert!(findings.is_empty(), "{}{}", shown(&findings), stand.logs());
+}
+
+#[test]
+fn kills_at_every_step_lose_nothing() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let mut stand = Stand::new(&cluster, "kills", seed(), Settings::default());
+    stand.begin_load(&cluster);
+    let done = runs::kills(&stand, &cluster, seed(), times("KUZET_SOAK_KAFKA_KILLS", 20));
+    conclude("kill -9 of kuzet", begun, &mut stand, &cluster, done);
+}
+
+#[test]
+fn zombies_are_refused() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let settings = Settings { transaction_timeout: Duration::from_secs(6), ..Settings::default() };
+    let mut stand = Stand::new(&cluster, "stops", seed() + 1, settings);
+    stand.begin_load(&cluster);
+    let done = runs::stops(&stand, &cluster, seed(), times("KUZET_SOAK_KAFKA_STOPS", 3));
+    assert!(done.1.is_some() || done.0.contains_key("= then refused"), "no zombie was refused: {:?}", done.0);
+    conclude("SIGSTOP beyond the session", begun, &mut stand, &cluster, done);
+}
+
+#[test]
+fn joins_and_leaves_lose_nothing() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let mut stand = Stand::new(&cluster, "rebalances", seed() + 2, Settings::default());
+    stand.begin_load(&cluster);
+    let done = runs::rebalances(&stand, &cluster, seed(), times("KUZET_SOAK_KAFKA_REBALANCES", 4));
+    conclude("rebalances", begun, &mut stand, &cluster, done);
+}
+
+#[test]
+fn broker_kills_lose_nothing() {
+    // Not at the same time as the others: the machine has two processors.
+    let (turn, begun) = (cluster(), Instant::now());
+    let mut cluster = Cluster::start(3);
+    let mut stand = Stand::new(&cluster, "brokers", seed() + 3, Settings::default());
+    stand.begin_load(&cluster);
+    let done = runs::broker_kills(&stand, &mut cluster, seed(), times("KUZET_SOAK_KAFKA_BROKER_KILLS", 3));
+    conclude("kill -9 of brokers", begun, &mut stand, &cluster, done);
+    drop(turn);
+}
+
+#[test]
+fn an_overdue_transaction_is_decided_again() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let mut stand = Stand::new(&cluster, "overdue", seed() + 4, seeded::overdue_settings(None));
+    stand.begin_load(&cluster);
+    let broke_off = runs::overdue_transaction(&stand, &cluster, "drained:4");
+    conclude("overdue transactions", begun, &mut stand, &cluster, (Histogram::new(), broke_off));
+}
+
+#[test]
+fn a_commit_whose_outcome_is_unknown_is_not_repeated() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let mut stand = Stand::new(&cluster, "silent", seed() + 5, seeded::silent_settings(None));
+    stand.begin_load(&cluster);
+    let done = runs::silent_broker(&stand, &cluster, times("KUZET_SOAK_KAFKA_SILENCES", 1));
+    conclude("brokers silent at a commit", begun, &mut stand, &cluster, done);
+}
+
+#[test]
+fn redis_losses_touch_only_what_is_shared() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let mut redis = server::Server::start();
+    let mut stand = Stand::new(&cluster, "redis", seed() + 6, Settings::default());
+    stand.configure_more(&format!("[redis]\nurl = \"{}\"\n", redis.url()));
+    let times = times("KUZET_SOAK_KAFKA_REDIS_LOSSES", 3);
+    let (histogram, phases, broke_off) = shared::losses(&mut stand, &cluster, &mut redis, (seed(), times));
+    let mut findings = stand.judge_by(&cluster, broke_off, shared::is_same_but_shared);
+    let (marked, wrong) = shared::judge_marks(&stand, &cluster, &phases);
+    findings.extend(wrong);
+    findings.extend(shared::judge_directory(&redis, &check::visible(&cluster, &stand.topics)));
+    runs::print("Redis lost", &histogram);
+    println!("{marked} decisions say that the shared state was missing; {:?}", begun.elapsed());
+    assert!(marked > 0 && findings.is_empty(), "{}{}", shown(&findings), stand.logs());
+}
+
+#[test]
+fn gateways_know_nothing_that_is_not_committed() {
+    let cluster = cluster();
+    let mut stand = Stand::new(&cluster, "gateways", seed(), Settings::default());
+    let findings = seeded::uncommitted_restriction(&mut stand, &cluster);
+    assert!(findings.is_empty(), "{}{}", shown(&findings), stand.logs());
+}
+
+#[test]
+fn a_shard_that_was_tampered_with_halts_and_the_others_go_on() {
+    let cluster = cluster();
+    let mut stand = Stand::new(&cluster, "tampered", seed(), Settings { partitions: 3, ..Settings::default() });
+    let findings = tamper::tamper(&mut stand, &cluster).unwrap_or_else(|finding| vec![finding]);
+    assert!(findings.is_empty(), "{}{}", shown(&findings), stand.logs());
+}
+
+/// Two processes with one name: each takes the other's transactions away, until one of them gives up and says why.
+#[test]
+fn processes_of_one_name_are_told() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let mut stand = Stand::new(&cluster, "name", seed() + 8, Settings::default());
+    stand.begin_load(&cluster);
+    let mut both = [stand.start(&cluster, "a", None), stand.start(&cluster, "a", None)];
+    let broke_off = stand.wait("nobody gives up", || both.iter_mut().any(fleet::Instance::has_ended)).err();
+    let said = stand.said("a");
+    assert!(broke_off.is_some() || said.contains("another process has the instance name a too"), "{}", stand.logs());
+    for instance in both.iter_mut().filter_map(|instance| (!instance.has_ended()).then_some(instance)) {
+        instance.signal("KILL");
+    }
+    conclude("two processes of one name", begun, &mut stand, &cluster, (Histogram::new(), broke_off));
+}
+
+/// The proof of the proofs: each mistake must be found.
+#[test]
+fn mistakes_are_found() {
+    let cluster = cluster();
+    let few = ["state-kept", "stale-meta", "generation-skipped"];
+    #[expect(clippy::disallowed_methods, reason = "the variables of `make soak-kafka`")]
+    let asked = std::env::var("KUZET_SOAK_KAFKA_FAULTS").unwrap_or_default();
+    let is_chosen = |name: &str| match asked.as_str() {
+        "" => few.contains(&name),
+        "all" => true,
+        names => names.split(',').any(|chosen| chosen == name),
+    };
+    let missed: Vec<String> = seeded::MISTAKES
+        .iter()
+        .filter(|mistake| is_chosen(mistake.name))
+        .filter_map(|mistake| {
+            let begun = Instant::now();
+            let (findings, logs) = seeded::run(&cluster, mistake);
+            let is_found = findings.iter().any(|finding| mistake.signs.contains(&finding.kind));
+            println!("{}: found {is_found} in {:?}\n{}", mistake.name, begun.elapsed(), shown(&findings));
+            (!is_found).then(|| format!("{} ({:?} was expected)\n{logs}", mistake.name, mistake.signs))
+        })
+        .collect();
+    assert!(missed.is_empty(), "not found: {}", missed.join(", "));
+}
