@@ -311,7 +311,11 @@ impl Progress {
         let end = |partition| loop {
             match self.consumer.fetch_watermarks(&self.topic, partition, Duration::from_secs(5)) {
                 Ok((_, end)) => break end,
-                Err(error) => assert!(begun.elapsed() < PATIENCE, "no watermarks: {error}"),
+                Err(error) => {
+                    assert!(begun.elapsed() < PATIENCE, "no watermarks: {error}");
+                    // A leader that was missing is looked for again only every five minutes otherwise.
+                    self.consumer.fetch_metadata(None, Duration::from_secs(5)).ok();
+                }
             }
             std::thread::sleep(PACE);
         };
