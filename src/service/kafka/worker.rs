@@ -3,6 +3,7 @@
 //! A batch is always finished before the next poll, and rebalances happen in polls: so a partition is never
 //! taken away in the middle of a batch.
 
+mod restoring;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,15 +26,14 @@ use crate::engine::plan::Plan;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
-use crate::operation::partition::Home;
-use crate::pipeline::{Answer, Limits};
+use crate::pipeline::Answer;
 use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::super::views::WalletView;
 use super::super::{Job, Shown, Unavailable, write};
 use super::owed::Ledger;
-use super::restore::{Halt, noted_stats_seq, restore};
-use super::shard::{Restored, Shard, ShardBatch};
+use super::restore::Halt;
+use super::shard::{Shard, ShardBatch};
 use super::watchdog::Watchdog;
 use super::{Ended, FleetObserver, FleetSettings};
 
@@ -44,9 +44,6 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// How long partitions may take until their records come.
 const START_PATIENCE: Duration = Duration::from_secs(30);
-/// So often what a shard left behind is looked at while it does not fit together, with this long in between.
-const LOOKS_MAX: u32 = 5;
-const DOUBT: Duration = Duration::from_secs(1);
 /// How long the question for a first offset may take.
 const QUESTION: Duration = Duration::from_secs(10);
 /// So often within [`FENCED_WITHIN`] another process may take the name over before this one ends.
@@ -374,132 +371,6 @@ impl FleetWorker {
             }
         }
         Ok(())
-    }
-
-    fn restore(&mut self, missing: &[i32]) -> Result<(), Failure> {
-        let begun = Instant::now();
-        self.outlets.trouble.send_replace(Some(format!("{} shards are being restored", missing.len())));
-        failpoint::reached("restore");
-        let kafka = self.settings.kafka.clone();
-        let reader = Reader::new(&kafka)?;
-        self.partitions = reader.partitions(&kafka.topics.operations)?;
-        self.halt_grown();
-        let Some((all, records)) = self.look(&reader, missing)? else {
-            debug!("partitions changed hands while shards were being restored");
-            return Ok(());
-        };
-        self.check_topics(&reader, &all)?;
-        let mut wallets = 0;
-        let tokens = all.iter().map(|restored| (restored.meta.shared_token.as_deref(), restored.meta.batch));
-        let (shared, is_new) = self.ledger.store_for(tokens);
-        if is_new {
-            self.shards.values_mut().for_each(|shard| shard.use_store(shared.clone()));
-        }
-        for mut restored in all {
-            let partitions = self.partitions;
-            let home = Home { partition: restored.number, partitions, partitioner: self.settings.partitioner };
-            let limits = Limits { future_skew_max: self.settings.future_skew_max, home: Some(home) };
-            let owed = std::mem::take(&mut restored.owed);
-            let parts = (shared.clone(), Arc::clone(&self.geo));
-            let shard = Shard::new(restored, parts, limits, self.settings.journal_bytes_min);
-            wallets += shard.pipeline.engine.wallets().len();
-            self.ledger.keep(|number| number != shard.number);
-            self.ledger.learn_blocks(&shard);
-            // Gateways may have missed what the last batches placed and lifted.
-            let mut shown = if owed.is_empty() { Vec::new() } else { shard.shown() };
-            shown.extend(shard.lifted());
-            for (batch, changes) in owed {
-                self.ledger.add(&shard, batch, changes, Vec::new());
-            }
-            self.ledger.add(&shard, shard.position.batch, Vec::new(), shown);
-            self.shards.insert(shard.number, shard);
-        }
-        let took = begun.elapsed();
-        self.outlets.observer.recovered(took);
-        info!(shards = ?missing, state_records = records, wallets, took = ?took, "shards were restored");
-        self.show_book();
-        failpoint::reached("restored");
-        Ok(())
-    }
-
-    /// Halts shards that run with another number of partitions than the operations have now.
-    fn halt_grown(&mut self) {
-        let found = self.partitions;
-        let grown = self.shards.values().filter(|shard| shard.partitions != found);
-        let grown: Vec<(i32, i32)> = grown.map(|shard| (shard.number, shard.partitions)).collect();
-        for (shard, stored) in grown {
-            self.halt(shard, Halt::Partitions { found, stored });
-        }
-        let shards = &self.shards;
-        self.ledger.keep(|shard| shards.contains_key(&shard));
-    }
-
-    /// Sees to it that every topic has the partitions of these shards.
-    fn check_topics(&self, reader: &Reader<'_>, restored: &[Restored]) -> Result<(), Failure> {
-        let Some(last) = restored.iter().map(|restored| restored.number).max() else { return Ok(()) };
-        let Topics { operations, decisions, rejected, state } = &self.settings.kafka.topics;
-        for topic in [decisions, rejected, state] {
-            let found = reader.partitions(topic)?;
-            if found <= last {
-                return Err(Failure::Kafka {
-                    what: format!("use the topic {topic}"),
-                    reason: format!("it has {found} partitions, and {operations} has {}", self.partitions),
-                    is_fenced: false,
-                    is_unknown: false,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads shards, and halts those of which what they left behind does not fit together. That is believed when
-    /// it is seen twice alike: a process that wakes in the middle of a reading may see half of what the present
-    /// owner of the shard has done meanwhile, and only then learns that it has one. Returns the shards with the
-    /// number of records read, or nothing when partitions changed hands meanwhile.
-    fn look(&mut self, reader: &Reader<'_>, missing: &[i32]) -> Result<Option<(Vec<Restored>, u64)>, Failure> {
-        let (mut all, mut records) = (Vec::with_capacity(missing.len()), 0);
-        let mut doubts: BTreeMap<i32, Halt> = BTreeMap::new();
-        let mut open = missing.to_vec();
-        for _ in 0..LOOKS_MAX {
-            let left = reader.read(&open, noted_stats_seq)?;
-            failpoint::reached("restore-read");
-            for (number, left) in &left {
-                records += left.state.records_read();
-                match restore(*number, left, (&self.rules, self.settings.engine), self.partitions) {
-                    Ok(restored) => {
-                        doubts.remove(number);
-                        all.push(restored);
-                    }
-                    Err(halt) if doubts.get(number) == Some(&halt) => {
-                        doubts.remove(number);
-                        self.halt(*number, halt);
-                    }
-                    Err(halt) => {
-                        info!(shard = number, reason = %halt, "what the shard left behind does not fit together yet");
-                        doubts.insert(*number, halt);
-                    }
-                }
-            }
-            if doubts.is_empty() {
-                return Ok(Some((all, records)));
-            }
-            open = doubts.keys().copied().collect();
-            if self.has_change_within(DOUBT) {
-                return Ok(None);
-            }
-        }
-        Err(Failure::Silent { what: "read shards that stand still".to_owned(), waited: LOOKS_MAX * DOUBT })
-    }
-
-    /// Lets the group tell within this time whether partitions change hands.
-    fn has_change_within(&mut self, wait: Duration) -> bool {
-        let until = Instant::now() + wait;
-        while Instant::now() < until && !self.member.has_change() {
-            if let Polled::Record(record) = self.member.poll(Duration::from_millis(20)) {
-                self.take(record);
-            }
-        }
-        self.member.has_change()
     }
 
     fn halt(&mut self, shard: i32, halt: Halt) {
