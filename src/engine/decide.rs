@@ -207,6 +207,9 @@ fn fire_rules(judge: &mut Judge<'_, '_>, blocked: bool, matches: &mut Vec<Match>
             continue;
         }
         judge.for_enforced = planned.is_enforced && !plan.is_warming(planned.index, at);
+        if planned.lacks_a_list {
+            *degraded = degraded.union(Inputs::SHARED_STATE);
+        }
         if planned.needs.meets(lacking) {
             note_missing(judge, &plan.rules.rules[planned.index], degraded);
         }
@@ -240,10 +243,6 @@ fn may_be_missing(judge: &Judge<'_, '_>) -> Inputs {
 
 /// Notes which inputs the rule needs on this operation and has not.
 fn note_missing(judge: &Judge<'_, '_>, rule: &Rule, degraded: &mut Inputs) {
-    let is_unread = |list: &usize| judge.plan.rules.lists.get(*list).is_some_and(|list| !list.is_read());
-    if rule.lists.iter().any(is_unread) {
-        *degraded = degraded.union(Inputs::SHARED_STATE);
-    }
     let needs = rule.needs;
     let facts = &judge.operation.facts;
     let has_address = judge.operation.operation.ip.is_some();

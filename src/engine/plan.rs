@@ -106,6 +106,8 @@ pub struct PlannedRule {
     /// An unknown condition fires.
     pub fires_unknown: bool,
     pub needs: Inputs,
+    /// A list of it lies in the shared store and has not been read yet.
+    pub lacks_a_list: bool,
     /// When the rule applies: not before the first instant, not from the second on.
     from: Time,
     until: Time,
@@ -122,6 +124,7 @@ impl PlannedRule {
             is_enforced: rule.mode == Mode::Enforce,
             fires_unknown: rule.on_missing == OnMissing::Fire,
             needs: rule.needs,
+            lacks_a_list: rule.lists.iter().any(|list| rules.lists.get(*list).is_some_and(|list| !list.is_read())),
             from: rule.from.unwrap_or(Time::from_nanos(i64::MIN)),
             until: rule.until.unwrap_or(Time::from_nanos(i64::MAX)),
             when: rule.when.clone(),
