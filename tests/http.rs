@@ -350,7 +350,16 @@ fn metrics_are_as_prometheus_likes_them() {
     let server = Server::start("");
     post(server.address, "/v1/operations", &transfer("a1", "w1", "150000.00"));
     post(server.address, "/v1/operations", "{}");
-    let page = get(server.address, "/metrics");
+    // A batch is counted after its callers were answered.
+    let counted = "kuzet_batch_operations_count";
+    let begun = std::time::Instant::now();
+    let page = loop {
+        let page = get(server.address, "/metrics");
+        if page.json_line(counted) == Some(2) || begun.elapsed() > std::time::Duration::from_secs(20) {
+            break page;
+        }
+    };
+    assert_eq!(page.json_line(counted), Some(2), "both batches are counted");
     assert!(page.json_line("kuzet_store_free_bytes").is_some_and(|bytes| bytes > 0), "the disk cannot be full");
     let text = String::from_utf8(page.body).expect("text");
     for line in [
