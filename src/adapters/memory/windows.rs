@@ -94,7 +94,7 @@ impl Windows {
     }
 
     fn find_or_make<'g>(&self, groups: &'g mut [Group], key: u64) -> &'g mut Held {
-        let hash = |key| std::hash::BuildHasher::hash_one(&self.hasher, key);
+        let hash = |key| self.hash(key);
         let entry = groups[group_of(key)].entry(hash(key), |slot: &Slot| slot.key == key, |slot: &Slot| hash(slot.key));
         let slot = entry.or_insert_with(|| Slot { key, held: Held::Listed(Vec::new()) });
         &mut slot.into_mut().held

@@ -128,8 +128,8 @@ impl Chain {
     /// Forgets the entries before `limit`, but not the first instant of a chain that what is kept
     /// still continues.
     pub fn fold_before(&mut self, limit: i64) {
-        let is_folded = self.folded.is_none() && self.stretches.first().is_none_or(|(first, _)| first >= limit);
-        if is_folded {
+        let is_done = self.folded.is_none() && self.stretches.first().is_none_or(|(first, _)| first >= limit);
+        if is_done {
             return;
         }
         while let Some((first, last)) = self.stretches.first().filter(|(first, _)| *first < limit) {
