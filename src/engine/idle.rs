@@ -38,9 +38,49 @@ impl StreamClock {
     }
 }
 
+/// The parts of a state that are looked through for what can go, one after another. A round takes as long as
+/// something must be idle to go: what is looked at is mostly still needed, and far away in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Rounds {
+    parts: usize,
+    next: usize,
+    due: Option<Time>,
+}
+
+impl Rounds {
+    /// Starts with the first of so many parts.
+    #[must_use]
+    pub const fn new(parts: usize) -> Self {
+        Self { parts, next: 0, due: None }
+    }
+
+    /// Tells which part to look through when the stream has passed this instant, if one is due. `idle` is how
+    /// long something must be idle to go, in nanoseconds.
+    pub fn step(&mut self, passed: Time, idle: i64) -> Option<usize> {
+        if self.due.is_some_and(|due| passed < due) {
+            return None;
+        }
+        let each = i64::try_from(self.parts).map_or(idle, |parts| idle / parts);
+        self.due = Some(passed.plus(each));
+        let part = self.next;
+        self.next = (part + 1) % self.parts;
+        Some(part)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_round_takes_as_long_as_the_idle_time() {
+        let mut rounds = Rounds::new(4);
+        let steps: Vec<Option<usize>> = (0..12).map(|now| rounds.step(Time::from_nanos(now * 50), 400)).collect();
+        let odd = |part| [Some(part), None];
+        assert_eq!(steps, [odd(0), odd(1), odd(2), odd(3), odd(0), odd(1)].concat());
+        let much_later = Time::from_nanos(1_000_000);
+        assert_eq!(rounds.step(much_later, 400), Some(2), "after a pause one part at a time, too");
+    }
 
     #[test]
     fn one_operation_far_ahead_moves_nothing() {

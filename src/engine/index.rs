@@ -20,6 +20,12 @@ pub struct Index {
 }
 
 impl Index {
+    /// Reads a word of what deciding an operation reads, to have it near.
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        (self.arrivals.len() ^ self.windows.len()) as u64
+    }
+
     /// Returns the arrival of the operation with this id.
     #[must_use]
     pub fn arrival_of(&self, id: u128) -> Option<u64> {

@@ -88,6 +88,8 @@ pub struct Plan {
     pub match_feeds: Vec<AggregateId>,
     /// A wallet that has not acted for so long is in no window any more, in nanoseconds.
     pub idle_after: i64,
+    /// A key that nothing entered for so long is in no shared window any more, in nanoseconds.
+    pub shared_idle_after: i64,
     /// For each rule until when it only watches: a window of it has not been fed for its length yet.
     warming: Vec<Option<Time>>,
 }
@@ -182,8 +184,11 @@ impl Plan {
         let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();
         let ruleset = Arc::from(rules.hash.as_str());
         let warming = vec![None; rules.rules.len()];
-        let owned = aggregates.iter().filter(|aggregate| aggregate.owned).map(|aggregate| aggregate.retention);
-        let idle_after = owned.fold(settings.duplicate_horizon, i64::max).saturating_add(settings.lateness);
+        let longest = |owned: bool, least: i64| {
+            let those = aggregates.iter().filter(|aggregate| aggregate.owned == owned);
+            those.map(|aggregate| aggregate.retention).fold(least, i64::max).saturating_add(settings.lateness)
+        };
+        let (idle_after, shared_idle_after) = (longest(true, settings.duplicate_horizon), longest(false, 0));
         Self {
             rules,
             ruleset,
@@ -196,6 +201,7 @@ impl Plan {
             by_type,
             match_feeds,
             idle_after,
+            shared_idle_after,
             warming,
         }
     }

@@ -22,6 +22,10 @@ use super::restriction::{Restriction, Waiting};
 use super::stored::Translation;
 use super::stored::wallets::translate_rare;
 
+mod rows;
+
+use rows::Rows;
+
 /// Flags in the low half of a row's flags word; the high half counts arrivals.
 pub const FLAG_MONEY: u64 = 1;
 /// The operation was refused: it is in no window, only its id is remembered.
@@ -151,13 +155,12 @@ pub struct Wallet {
     pub id: CompactString,
     /// The newest time of its operations that were not refused.
     newest: Newest,
-    /// Rows in order of arrival, [`Plan::stride`] words each.
-    rows: Vec<u64>,
-    /// Words at the front of `rows` that no longer count.
-    gone: u32,
+    /// [`Plan::stride`] words each.
+    rows: Rows,
     /// Rows at the last sweep, to sweep again only after as many came.
     swept_rows: u32,
-    arrivals: u64,
+    /// As many as a row can tell: see [`Row::arrival`].
+    arrivals: u32,
     rare: Option<Box<Rare>>,
 }
 
@@ -196,31 +199,32 @@ impl Wallet {
 
     /// Returns how many operations and matches were written to the log so far.
     #[must_use]
-    pub const fn arrivals(&self) -> u64 {
-        self.arrivals
+    pub fn arrivals(&self) -> u64 {
+        u64::from(self.arrivals)
     }
 
     /// Lists the rows of the log in order of arrival.
     pub fn rows(&self, plan: &Plan) -> impl DoubleEndedIterator<Item = Row<'_>> + Clone {
-        self.live().chunks_exact(plan.stride()).map(Row)
+        self.rows.iter(plan.stride())
     }
 
     /// Returns how many rows the log has.
     #[must_use]
     pub fn row_count(&self, plan: &Plan) -> usize {
-        self.live().len() / plan.stride()
+        self.rows.count(plan.stride())
     }
 
-    /// Reads a word of each part that deciding an operation reads, to have them near.
+    /// Reads a word of each part of the record itself, to have it near.
     #[must_use]
     pub fn touch(&self) -> u64 {
-        let ends = [self.rows.get(self.gone as usize), self.rows.last()];
-        let rows = ends.into_iter().flatten().fold(0, |all, word| all ^ word);
-        rows ^ u64::from(self.id.as_bytes().first().copied().unwrap_or(0))
+        let is_rare = u64::from(self.rare.is_some());
+        self.rows.touch() ^ is_rare ^ u64::from(self.id.as_bytes().first().copied().unwrap_or(0))
     }
 
-    fn live(&self) -> &[u64] {
-        &self.rows[self.gone as usize..]
+    /// Reads a word of each part outside the record, to have it near.
+    #[must_use]
+    pub fn touch_farther(&self) -> u64 {
+        self.rows.touch_far() ^ self.index().map_or(0, Index::touch)
     }
 
     /// Finds the operation with this id, the latest arrival if there are several.
@@ -235,19 +239,16 @@ impl Wallet {
 
     fn row_of_arrival(&self, plan: &Plan, arrival: u64) -> Option<Row<'_>> {
         let stride = plan.stride();
-        let live = self.live();
-        let (mut low, mut high) = (0, live.len() / stride);
+        let (mut low, mut high) = (0, self.rows.count(stride));
         while low < high {
             let middle = usize::midpoint(low, high);
-            let row = Row(&live[middle * stride..(middle + 1) * stride]);
-            if row.arrival() < arrival {
+            if self.rows.get(middle, stride)?.arrival() < arrival {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
-        let row = Row(live.get(low * stride..(low + 1) * stride)?);
-        (row.arrival() == arrival).then_some(row)
+        self.rows.get(low, stride).filter(|row| row.arrival() == arrival)
     }
 
     /// Returns the index beside a long log.
@@ -286,10 +287,10 @@ impl Wallet {
         self.rare.as_ref()?.texts.get(&symbol).map(|text| &**text)
     }
 
-    /// Returns the words of the log's rows, end to end.
+    /// Returns the words of the log's rows, in two pieces.
     #[must_use]
-    pub fn live_words(&self) -> &[u64] {
-        self.live()
+    pub fn words(&self) -> [&[u64]; 2] {
+        self.rows.parts()
     }
 
     /// Returns what most wallets have none of.
@@ -301,7 +302,8 @@ impl Wallet {
     /// Puts a record back together; the index beside a long log is made again.
     pub fn restore(&mut self, plan: &Plan, newest: Option<Time>, arrivals: u64, rows: Vec<u64>, rare: Rare) {
         self.newest = newest.map_or_else(Newest::default, |newest| Newest(newest.nanos()));
-        (self.rows, self.gone, self.arrivals) = (rows, 0, arrivals);
+        self.rows = Rows::of(rows, plan.stride());
+        self.arrivals = u32::try_from(arrivals & u64::from(u32::MAX)).unwrap_or(0);
         self.rare = (!rare.is_empty()).then(|| Box::new(rare));
         self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
         if self.row_count(plan) > SCANNED_ROWS_MAX {
@@ -311,20 +313,20 @@ impl Wallet {
 
     /// Puts rows of the past into the log, in the order of their decisions.
     pub fn backfill(&mut self, plan: &Plan, past: &[Vec<u64>]) {
-        let rows = merge(plan, self.live(), past, self.arrivals);
+        let rows = merge(plan, &self.rows.to_words(), past, self.arrivals());
         let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
         rare.index = None;
-        self.restore(plan, self.newest(), self.arrivals, rows, rare);
+        self.restore(plan, self.newest(), self.arrivals(), rows, rare);
     }
 
     /// Brings the record into the layout of other rules.
     pub fn translate(&mut self, plan: &Plan, way: &Translation) {
-        let mut rows = Vec::with_capacity(self.live().len());
-        way.rows(self.live(), &mut rows);
+        let mut rows = Vec::new();
+        self.rows.parts().into_iter().for_each(|part| way.rows(part, &mut rows));
         let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
         rare.index = None;
         translate_rare(&mut rare, way);
-        self.restore(plan, self.newest(), self.arrivals, rows, rare);
+        self.restore(plan, self.newest(), self.arrivals(), rows, rare);
     }
 
     /// Makes the changes of a committed outcome count.
@@ -352,17 +354,12 @@ impl Wallet {
     }
 
     fn push(&mut self, plan: &Plan, row: &[u64]) {
-        if self.rows.is_empty() {
-            // One operation is all that most wallets hold at a time.
-            self.rows.reserve_exact(row.len());
-        }
-        let start = self.rows.len();
-        self.rows.extend_from_slice(row);
-        self.rows[start + ROW_FLAGS] |= self.arrivals << 32;
-        self.arrivals += 1;
         let newest = self.newest();
+        let row = self.rows.push(row);
+        row[ROW_FLAGS] |= u64::from(self.arrivals) << 32;
+        self.arrivals = self.arrivals.wrapping_add(1);
         if let Some(Rare { index: Some(index), chains, .. }) = self.rare.as_deref_mut() {
-            index.insert(plan, Row(&self.rows[start..]), newest, chains);
+            index.insert(plan, Row(row), newest, chains);
         } else if self.row_count(plan) > SCANNED_ROWS_MAX {
             self.build_index(plan);
         }
@@ -384,22 +381,20 @@ impl Wallet {
     /// Takes an operation out of every window that still holds it.
     fn cancel(&mut self, plan: &Plan, id: u128) {
         let (stride, newest) = (plan.stride(), self.newest());
-        let gone = self.gone as usize;
-        let positions: Vec<usize> = (0..(self.rows.len() - gone) / stride)
-            .map(|number| gone + number * stride)
-            .filter(|at| Row(&self.rows[*at..*at + stride]).id() == id)
-            .collect();
-        for start in positions {
-            let row = Row(&self.rows[start..start + stride]);
+        let is_it = |(number, row): (usize, Row<'_>)| (row.id() == id).then_some(number);
+        let numbers: Vec<usize> = self.rows.iter(stride).enumerate().filter_map(is_it).collect();
+        for number in numbers {
+            let Some(row) = self.rows.get_mut(number, stride) else { continue };
+            let read = Row(row);
             let leaves: Vec<usize> =
-                row.windows(plan.mask_words).filter(|window| is_visible(plan, *window, row.at(), newest)).collect();
+                read.windows(plan.mask_words).filter(|window| is_visible(plan, *window, read.at(), newest)).collect();
             if let Some(index) = self.rare.as_mut().and_then(|rare| rare.index.as_mut()) {
-                leaves.iter().for_each(|window| index.remove(plan, *window, row));
+                leaves.iter().for_each(|window| index.remove(plan, *window, read));
             }
             for window in leaves {
-                self.rows[start + ROW_HEADER + window / 64] &= !(1 << (window % 64));
+                row[ROW_HEADER + window / 64] &= !(1 << (window % 64));
             }
-            self.rows[start + ROW_FLAGS] |= FLAG_CANCELLED;
+            row[ROW_FLAGS] |= FLAG_CANCELLED;
         }
     }
 
@@ -408,19 +403,17 @@ impl Wallet {
     fn sweep(&mut self, plan: &Plan) {
         let Some(newest) = self.newest() else { return };
         let stride = plan.stride();
-        while let Some(front) = self.live().get(..stride) {
-            if is_needed(plan, Row(front), newest) {
+        while let Some(front) = self.rows.get(0, stride) {
+            if is_needed(plan, front, newest) {
                 break;
             }
-            self.forget_front(plan, newest);
+            forget(plan, &mut self.rare, front, self.rows.iter(stride).skip(1), newest);
+            self.rows.pop_front(stride);
         }
-        let count = self.row_count(plan);
-        if count > 2 * self.swept_rows as usize + SCANNED_ROWS_MAX {
+        if self.row_count(plan) > 2 * self.swept_rows as usize + SCANNED_ROWS_MAX {
             self.compact(plan, newest);
-        } else if self.gone as usize > self.rows.len() / 2 {
-            self.rows.drain(..self.gone as usize);
-            self.gone = 0;
-            self.rows.shrink_to(self.rows.len() * 2);
+        } else {
+            self.rows.shrink();
         }
         if self.index().is_some()
             && self.row_count(plan) < SCANNED_ROWS_MAX / 2
@@ -432,37 +425,33 @@ impl Wallet {
 
     /// Lets texts go that no row needs any more, when there are more than rows could need.
     fn sweep_texts(&mut self, plan: &Plan) {
-        let (live, needed_max) = (&self.rows[self.gone as usize..], self.row_count(plan) * plan.columns.len());
+        let needed_max = self.row_count(plan) * plan.columns.len();
         if let Some(rare) = &mut self.rare
             && rare.texts.len() > TEXTS_UNSWEPT + 2 * needed_max
         {
-            let words: HashSet<u64, foldhash::fast::FixedState> = live.iter().copied().collect();
+            let words: HashSet<u64, foldhash::fast::FixedState> = self.rows.parts().into_iter().flatten().copied().collect();
             rare.texts.retain(|symbol, _| words.contains(symbol));
         }
     }
 
-    fn forget_front(&mut self, plan: &Plan, newest: Time) {
-        let (row, later) = self.rows[self.gone as usize..].split_at(plan.stride());
-        forget(plan, &mut self.rare, Row(row), later, newest);
-        self.gone += u32::try_from(plan.stride()).unwrap_or(u32::MAX);
-    }
-
     fn compact(&mut self, plan: &Plan, newest: Time) {
+        let stride = plan.stride();
         let rows = std::mem::take(&mut self.rows);
-        let mut dropped: Vec<&[u64]> = Vec::new();
-        let mut kept = Vec::with_capacity(rows.len());
-        for row in rows[self.gone as usize..].chunks_exact(plan.stride()) {
-            if is_needed(plan, Row(row), newest) {
-                kept.extend_from_slice(row);
+        let mut dropped: Vec<Row<'_>> = Vec::new();
+        let mut kept = Vec::with_capacity(rows.count(stride) * stride);
+        for row in rows.iter(stride) {
+            if is_needed(plan, row, newest) {
+                kept.extend_from_slice(row.0);
             } else {
                 dropped.push(row);
             }
         }
         // A chain grows from its oldest end, whatever the order of arrival.
-        dropped.sort_by_key(|row| Row(row).at());
-        dropped.into_iter().for_each(|row| forget(plan, &mut self.rare, Row(row), &kept, newest));
-        self.rows = kept;
-        self.gone = 0;
+        dropped.sort_by_key(|row| row.at());
+        for row in dropped {
+            forget(plan, &mut self.rare, row, kept.chunks_exact(stride).map(Row), newest);
+        }
+        self.rows = Rows::of(kept, stride);
         self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
     }
 
@@ -470,13 +459,19 @@ impl Wallet {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.id.capacity().saturating_sub(size_of::<CompactString>())
-            + self.rows.capacity() * 8
+            + self.rows.heap_bytes()
             + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
     }
 }
 
 /// Lets one row go: out of the index, and its chains remember it. `others` are the rows still there.
-fn forget(plan: &Plan, rare: &mut Option<Box<Rare>>, row: Row<'_>, others: &[u64], newest: Time) {
+fn forget<'r>(
+    plan: &Plan,
+    rare: &mut Option<Box<Rare>>,
+    row: Row<'_>,
+    others: impl Iterator<Item = Row<'r>> + Clone,
+    newest: Time,
+) {
     if let Some(index) = rare.as_mut().and_then(|rare| rare.index.as_mut()) {
         index.forget(plan, row, newest);
     }
@@ -496,8 +491,7 @@ fn forget(plan: &Plan, rare: &mut Option<Box<Rare>>, row: Row<'_>, others: &[u64
         let quiet = aggregate.retention - plan.settings.lateness;
         // An operation that arrived later may be what links this one to the chain remembered.
         let mut times: SmallVec<[Time; 8]> = others
-            .chunks_exact(plan.stride())
-            .map(Row)
+            .clone()
             .filter(|other| other.is_in(window) && other.at() < row.at() && key_of_row(plan, window, *other) == key)
             .map(|other| other.at())
             .collect();

@@ -1,15 +1,14 @@
-//! All wallets of a shard, found by id. Split into many small tables so that none ever stalls the
-//! stream while it grows.
+//! All wallets of a shard, found by id. Many small tables and pages, so that none ever stalls the stream
+//! while it grows.
 
 use std::cell::Cell;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::OccupiedEntry;
 use smallvec::SmallVec;
 
 use crate::operation::Time;
-use crate::rules::program::symbol_of_text;
 
+use super::idle::Rounds;
+use super::places::Places;
 use super::plan::Plan;
 use super::stored::{GROUPS, Translation};
 use super::wallet::Wallet;
@@ -26,86 +25,33 @@ const SWEPT_TABLES: usize = if cfg!(test) { TABLES } else { 2 };
 /// How many records are approached together without taking memory for it.
 const APPROACHED: usize = 64;
 
-/// The wallets of a shard.
+/// So many records lie in one piece of memory: no more than what allocators hand out whole.
+const PAGE: usize = 32 * 1024 / size_of::<Wallet>();
+
+/// The wallets of a shard. Records never move: tables of places grow, pages of records are added.
 #[derive(Debug)]
 pub struct Wallets {
-    tables: Vec<Table>,
+    /// Where each wallet lies in `pages`, by its symbol.
+    tables: Vec<Places>,
+    pages: Vec<Vec<Wallet>>,
+    /// Places of records that were forgotten, for those that come.
+    free: Vec<u32>,
     /// Where the last wallet was found: deciding reads it, applying writes it.
     recent: Cell<(u64, usize)>,
-    /// The table that is looked through next for wallets to forget.
-    next_swept: usize,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    /// Where each wallet lies in `wallets`.
-    places: HashTable<Place>,
-    wallets: Vec<Wallet>,
-}
-
-/// A wallet's symbol and position. Both lie in the table itself: looking anywhere else is one more wait for
-/// memory. In halves, so that a place takes 12 bytes.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    symbol: [u32; 2],
-    position: u32,
-}
-
-impl Place {
-    fn new(symbol: u64, position: u32) -> Self {
-        let half = |shift| u32::try_from(symbol >> shift & u64::from(u32::MAX)).unwrap_or(0);
-        Self { symbol: [half(0), half(32)], position }
-    }
-
-    const fn symbol(self) -> u64 {
-        self.symbol[0] as u64 | (self.symbol[1] as u64) << 32
-    }
+    /// In which tables to look for wallets to forget.
+    rounds: Rounds,
 }
 
 impl Default for Wallets {
     fn default() -> Self {
         Self {
-            tables: (0..TABLES).map(|_| Table::default()).collect(),
+            tables: (0..TABLES).map(|_| Places::default()).collect(),
+            pages: Vec::new(),
+            free: Vec::new(),
             recent: Cell::new((0, usize::MAX)),
-            next_swept: 0,
+            rounds: Rounds::new(TABLES / SWEPT_TABLES),
         }
     }
-}
-
-impl Table {
-    /// Finds a wallet's position. Others are told apart by their symbols, nearly always.
-    fn position(&self, symbol: u64, id: &str) -> Option<usize> {
-        let is_it = |place: &Place| place.symbol() == symbol && *self.wallets[place.position as usize].id == *id;
-        self.places.find(symbol, is_it).map(|place| place.position as usize)
-    }
-}
-
-impl Table {
-    /// Drops the wallets that have not acted since `before` and are in no restriction.
-    fn forget_idle(&mut self, plan: &Plan, before: Time) {
-        let Self { places, wallets } = self;
-        let mut position = 0;
-        while position < wallets.len() {
-            if !wallets[position].is_idle(plan, before) {
-                position += 1;
-                continue;
-            }
-            let last = wallets.len() - 1;
-            if let Some(place) = place_at(places, &wallets[position].id, position) {
-                place.remove();
-            }
-            if position != last
-                && let Some(mut moved) = place_at(places, &wallets[last].id, last)
-            {
-                moved.get_mut().position = u32::try_from(position).unwrap_or(u32::MAX);
-            }
-            wallets.swap_remove(position);
-        }
-    }
-}
-
-fn place_at<'p>(places: &'p mut HashTable<Place>, id: &str, position: usize) -> Option<OccupiedEntry<'p, Place>> {
-    places.find_entry(symbol_of_text(id), |place| place.position as usize == position).ok()
 }
 
 fn table_of(symbol: u64) -> usize {
@@ -119,48 +65,66 @@ pub fn group_of(symbol: u64) -> usize {
 }
 
 impl Wallets {
+    fn at(&self, position: usize) -> &Wallet {
+        &self.pages[position / PAGE][position % PAGE]
+    }
+
+    /// Finds a wallet's position.
+    fn position(&self, symbol: u64, id: &str) -> Option<usize> {
+        let is_it = |position: u32| *self.at(position as usize).id == *id;
+        self.tables[table_of(symbol)].find(symbol, is_it).map(|position| position as usize)
+    }
+
     /// Finds a wallet by its symbol and id. The id is compared too: no two wallets share a record.
     #[must_use]
     pub fn get(&self, symbol: u64, id: &str) -> Option<&Wallet> {
-        let table = &self.tables[table_of(symbol)];
-        let position = table.position(symbol, id)?;
+        let position = self.position(symbol, id)?;
         self.recent.set((symbol, position));
-        Some(&table.wallets[position])
+        Some(self.at(position))
     }
 
     /// Brings the records of wallets that are about to act near. One after another each would be
     /// waited for; here the waits overlap. A wallet that is not known, or another one with the same
     /// symbol, costs nothing but the time.
     pub fn approach(&self, symbols: &[u64]) {
-        let near = |symbol: &u64| {
-            let table = &self.tables[table_of(*symbol)];
-            let found = table.places.find(*symbol, |place| place.symbol() == *symbol)?;
-            Some(&table.wallets[found.position as usize])
-        };
+        let table = |symbol: &u64| &self.tables[table_of(*symbol)];
+        let places = symbols.iter().fold(0, |all, symbol| all ^ table(symbol).touch(*symbol));
+        let near = |symbol: &u64| table(symbol).find(*symbol, |_| true).map(|position| self.at(position as usize));
         let wallets: SmallVec<[&Wallet; APPROACHED]> = symbols.iter().filter_map(near).collect();
-        let newest = wallets.iter().filter(|wallet| wallet.newest().is_some()).count();
-        let words = wallets.iter().fold(0, |all, wallet| all ^ wallet.touch());
-        std::hint::black_box((newest, words));
+        let records = wallets.iter().fold(0, |all, wallet| all ^ wallet.touch());
+        let farther = wallets.iter().fold(0, |all, wallet| all ^ wallet.touch_farther());
+        std::hint::black_box((places, records, farther));
     }
 
     /// Finds a wallet or makes its empty record.
     pub fn get_or_insert(&mut self, symbol: u64, id: &str) -> &mut Wallet {
-        let table = &mut self.tables[table_of(symbol)];
         let (recent, position) = self.recent.get();
-        let is_recent = recent == symbol && table.wallets.get(position).is_some_and(|wallet| *wallet.id == *id);
-        let found = if is_recent { Some(position) } else { table.position(symbol, id) };
-        let Table { places, wallets } = table;
-        let position = found.unwrap_or_else(|| {
-            let position = u32::try_from(wallets.len()).unwrap_or(u32::MAX);
-            if wallets.len() == wallets.capacity() {
-                // Grow by an eighth: records are large, doubling would waste half of them.
-                wallets.reserve_exact(wallets.len() / 8 + 4);
+        let is_recent = recent == symbol && position != usize::MAX && *self.at(position).id == *id;
+        let found = if is_recent { Some(position) } else { self.position(symbol, id) };
+        let position = found.unwrap_or_else(|| self.insert(symbol, id));
+        &mut self.pages[position / PAGE][position % PAGE]
+    }
+
+    fn insert(&mut self, symbol: u64, id: &str) -> usize {
+        let wallet = Wallet::new(id);
+        let position = match self.free.pop() {
+            Some(position) => {
+                let position = position as usize;
+                self.pages[position / PAGE][position % PAGE] = wallet;
+                position
             }
-            wallets.push(Wallet::new(id));
-            places.insert_unique(symbol, Place::new(symbol, position), |place| place.symbol());
-            position as usize
-        });
-        &mut wallets[position]
+            None => {
+                if self.pages.last().is_none_or(|page| page.len() == PAGE) {
+                    self.pages.push(Vec::with_capacity(PAGE));
+                }
+                let before = (self.pages.len() - 1) * PAGE;
+                let page = &mut self.pages[before / PAGE];
+                page.push(wallet);
+                before + page.len() - 1
+            }
+        };
+        self.tables[table_of(symbol)].insert(symbol, u32::try_from(position).unwrap_or(u32::MAX - 1));
+        position
     }
 
     /// Drops wallets that have not acted since `before` and that nothing binds, some at a time. Those who come
@@ -169,50 +133,61 @@ impl Wallets {
         if self.len() <= KEPT {
             return;
         }
-        for _ in 0..SWEPT_TABLES {
-            self.tables[self.next_swept].forget_idle(plan, before);
-            self.next_swept = (self.next_swept + 1) % TABLES;
+        let Some(part) = self.rounds.step(before, plan.idle_after) else { return };
+        let Self { tables, pages, free, .. } = self;
+        for table in tables.iter_mut().skip(part * SWEPT_TABLES).take(SWEPT_TABLES) {
+            table.retain(|place| {
+                let position = place as usize;
+                let wallet = &mut pages[position / PAGE][position % PAGE];
+                let is_idle = wallet.is_idle(plan, before);
+                if is_idle {
+                    *wallet = Wallet::default();
+                    free.push(place);
+                }
+                !is_idle
+            });
         }
         self.recent.set((0, usize::MAX));
     }
 
     /// Lists the wallets of one of the groups that stores write.
     pub fn of_group(&self, group: usize) -> impl Iterator<Item = &Wallet> + Clone {
-        let tables = self.tables.iter().skip(group * (TABLES / GROUPS)).take(TABLES / GROUPS);
-        tables.flat_map(|table| &table.wallets)
-    }
-
-    /// Brings every record into the layout of other rules.
-    pub fn translate(&mut self, plan: &Plan, way: &Translation) {
-        self.tables.iter_mut().flat_map(|table| &mut table.wallets).for_each(|wallet| wallet.translate(plan, way));
+        self.of_tables(group * (TABLES / GROUPS), TABLES / GROUPS)
     }
 
     /// Lists all wallets, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = &Wallet> {
-        self.tables.iter().flat_map(|table| &table.wallets)
+        self.of_tables(0, TABLES)
+    }
+
+    fn of_tables(&self, first: usize, count: usize) -> impl Iterator<Item = &Wallet> + Clone {
+        let places = self.tables.iter().skip(first).take(count).flat_map(Places::iter);
+        places.map(|position| self.at(position as usize))
+    }
+
+    /// Brings every record into the layout of other rules.
+    pub fn translate(&mut self, plan: &Plan, way: &Translation) {
+        self.pages.iter_mut().flatten().for_each(|wallet| wallet.translate(plan, way));
     }
 
     /// Returns how many wallets are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tables.iter().map(|table| table.wallets.len()).sum()
+        self.pages.iter().map(Vec::len).sum::<usize>() - self.free.len()
     }
 
     /// Tells whether no wallet is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.tables.iter().all(|table| table.wallets.is_empty())
+        self.len() == 0
     }
 
     /// Estimates the bytes of all records and tables.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let of_table = |table: &Table| {
-            table.wallets.capacity() * size_of::<Wallet>()
-                + table.places.capacity() * (size_of::<Place>() + 1)
-                + table.wallets.iter().map(Wallet::heap_bytes).sum::<usize>()
-        };
-        self.tables.iter().map(of_table).sum()
+        let tables: usize = self.tables.iter().map(Places::heap_bytes).sum();
+        let records = self.pages.len() * PAGE * size_of::<Wallet>();
+        tables + records + self.pages.iter().flatten().map(Wallet::heap_bytes).sum::<usize>()
     }
 }
 
@@ -223,7 +198,7 @@ mod tests {
     use super::super::outcome::Changes;
     use super::super::plan::Settings;
     use super::*;
-    use crate::rules::program::RuleSet;
+    use crate::rules::program::{RuleSet, symbol_of_text};
 
     const HOUR: i64 = crate::operation::time::HOUR;
 

@@ -5,9 +5,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashTable;
+use smallvec::SmallVec;
 
-use crate::engine::idle::StreamClock;
+use crate::engine::idle::{Rounds, StreamClock};
+use crate::engine::places::Places;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{Few, Found, NearWindows, SharedChange, SharedKey, SharedWindow};
 use crate::engine::stored::windows::{WindowsWriter, group_of_key};
@@ -15,15 +16,14 @@ use crate::engine::stored::{GROUPS, Translation};
 use crate::engine::window::Entry;
 use crate::operation::Time;
 
+/// How many slots are touched together without taking memory for it.
+const TOUCHED: usize = 128;
+
 /// A key with more entries than this has whole windows.
 const LISTED_MAX: usize = 8;
 
 /// Fewer keys than this are kept however old they are.
 const KEPT: usize = if cfg!(test) { 64 } else { 65_536 };
-
-/// Between two looks at a group's keys so many looks at the time pass: a look costs as much as a few hundred
-/// operations.
-const LOOKS: u32 = if cfg!(test) { 1 } else { 8 };
 
 /// One entry of one window.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +32,15 @@ struct Listed {
     entry: Entry,
 }
 
+/// Two windows of one operation are what most keys have: those need no memory of their own.
+type List = SmallVec<[Listed; 2]>;
+
 /// What a key value has.
 #[derive(Debug)]
 enum Held {
     /// In order of arrival. Only of windows that are lists of entries and nothing else; the newest entry of a
     /// window is always among them.
-    Listed(Vec<Listed>),
+    Listed(List),
     Whole(Vec<(usize, SharedWindow)>),
 }
 
@@ -47,33 +50,135 @@ struct Slot {
     held: Held,
 }
 
-/// One of the groups that stores write.
-type Group = HashTable<Slot>;
+/// So many slots lie in one piece of memory: no more than what allocators hand out whole.
+const PAGE: usize = 32 * 1024 / size_of::<Slot>();
 
+/// Slots in pages, which never move, and where each key's slot is.
+#[derive(Debug)]
+struct Slots {
+    /// By the groups that stores write.
+    groups: Vec<Places>,
+    pages: Vec<Vec<Slot>>,
+    /// Places of slots that were given up.
+    free: Vec<u32>,
+    hasher: foldhash::fast::RandomState,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        let groups = (0..GROUPS).map(|_| Places::default()).collect();
+        Self { groups, pages: Vec::new(), free: Vec::new(), hasher: foldhash::fast::RandomState::default() }
+    }
+}
+
+impl Slots {
+    fn hash(&self, key: u64) -> u64 {
+        std::hash::BuildHasher::hash_one(&self.hasher, key)
+    }
+
+    fn at(&self, position: u32) -> &Slot {
+        &self.pages[position as usize / PAGE][position as usize % PAGE]
+    }
+
+    fn at_mut(&mut self, position: u32) -> &mut Slot {
+        &mut self.pages[position as usize / PAGE][position as usize % PAGE]
+    }
+
+    fn position(&self, key: u64) -> Option<u32> {
+        self.groups[group_of(key)].find(self.hash(key), |position| self.at(position).key == key)
+    }
+
+    fn find(&self, key: u64) -> Option<&Held> {
+        self.position(key).map(|position| &self.at(position).held)
+    }
+
+    fn find_mut(&mut self, key: u64) -> Option<&mut Held> {
+        self.position(key).map(|position| &mut self.at_mut(position).held)
+    }
+
+    fn find_or_make(&mut self, key: u64) -> &mut Held {
+        let position = self.position(key).unwrap_or_else(|| self.make(key));
+        &mut self.at_mut(position).held
+    }
+
+    fn make(&mut self, key: u64) -> u32 {
+        let slot = Slot { key, held: Held::Listed(List::new()) };
+        let position = if let Some(position) = self.free.pop() {
+            *self.at_mut(position) = slot;
+            position
+        } else {
+            if self.pages.last().is_none_or(|page| page.len() == PAGE) {
+                self.pages.push(Vec::with_capacity(PAGE));
+            }
+            let before = (self.pages.len() - 1) * PAGE;
+            let page = &mut self.pages[before / PAGE];
+            page.push(slot);
+            u32::try_from(before + page.len() - 1).unwrap_or(u32::MAX - 1)
+        };
+        let hash = self.hash(key);
+        self.groups[group_of(key)].insert(hash, position);
+        position
+    }
+
+    /// Keeps the slots of a group that `keep` says.
+    fn retain(&mut self, group: usize, mut keep: impl FnMut(&mut Held) -> bool) {
+        let Self { groups, pages, free, .. } = self;
+        groups[group].retain(|position| {
+            let slot = &mut pages[position as usize / PAGE][position as usize % PAGE];
+            let is_kept = keep(&mut slot.held);
+            if !is_kept {
+                slot.held = Held::Listed(List::new());
+                free.push(position);
+            }
+            is_kept
+        });
+    }
+
+    fn of_group(&self, group: usize) -> impl Iterator<Item = &Slot> {
+        self.groups[group].iter().map(|position| self.at(position))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Slot> {
+        (0..GROUPS).flat_map(|group| self.of_group(group))
+    }
+
+    fn len(&self) -> usize {
+        self.pages.iter().map(Vec::len).sum::<usize>() - self.free.len()
+    }
+
+    /// Brings what keys have near: the waits for memory overlap.
+    fn touch(&self, keys: impl Iterator<Item = u64> + Clone) {
+        let places = keys.clone().fold(0, |all, key| all ^ self.groups[group_of(key)].touch(self.hash(key)));
+        let near = |key| {
+            let position = self.groups[group_of(key)].find(self.hash(key), |_| true)?;
+            Some(self.at(position))
+        };
+        let slots: SmallVec<[&Slot; TOUCHED]> = keys.filter_map(near).collect();
+        let held = slots.iter().fold(0, |all, slot| all ^ slot.key ^ slot.held.touch());
+        std::hint::black_box((places, held));
+    }
+}
+
+/// All windows with what time has passed for all keys together.
 #[derive(Debug)]
 struct Groups {
-    all: Vec<Group>,
-    /// What time has passed for all keys together.
+    slots: Slots,
     clock: StreamClock,
-    looks: u32,
-    /// The group that is looked through next for keys to forget.
-    next_swept: usize,
+    /// In which group to look for keys to forget.
+    rounds: Rounds,
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        Self { slots: Slots::default(), clock: StreamClock::default(), rounds: Rounds::new(GROUPS) }
+    }
 }
 
 /// All windows, in the groups that stores write. One thread decides at a time: the lock is never waited for,
 /// and a batch takes it once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Windows {
     groups: Mutex<Groups>,
-    hasher: foldhash::fast::RandomState,
-}
-
-impl Default for Windows {
-    fn default() -> Self {
-        let all = (0..GROUPS).map(|_| Group::new()).collect();
-        let groups = Groups { all, clock: StreamClock::default(), looks: 0, next_swept: 0 };
-        Self { groups: Mutex::new(groups), hasher: foldhash::fast::RandomState::default() }
-    }
 }
 
 fn group_of(key: u64) -> usize {
@@ -85,29 +190,15 @@ impl Windows {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hash(&self, key: u64) -> u64 {
-        std::hash::BuildHasher::hash_one(&self.hasher, key)
-    }
-
-    fn find<'g>(&self, groups: &'g [Group], key: u64) -> Option<&'g Held> {
-        groups[group_of(key)].find(self.hash(key), |slot| slot.key == key).map(|slot| &slot.held)
-    }
-
-    fn find_or_make<'g>(&self, groups: &'g mut [Group], key: u64) -> &'g mut Held {
-        let hash = |key| self.hash(key);
-        let entry = groups[group_of(key)].entry(hash(key), |slot: &Slot| slot.key == key, |slot: &Slot| hash(slot.key));
-        let slot = entry.or_insert_with(|| Slot { key, held: Held::Listed(Vec::new()) });
-        &mut slot.into_mut().held
-    }
-
     /// Makes changes of windows count.
     pub(super) fn enter<'c>(&self, plan: &Plan, changes: impl Iterator<Item = (SharedKey, &'c SharedChange)> + Clone) {
         let mut groups = self.groups();
-        self.touch(&groups.all, changes.clone().map(|(key, _)| key.key));
+        groups.slots.touch(changes.clone().map(|(key, _)| key.key));
         for (key, change) in changes {
-            let is_removal = matches!(change, SharedChange::Remove { .. });
-            if !is_removal || self.find(&groups.all, key.key).is_some_and(|held| held.has(key.aggregate)) {
-                self.find_or_make(&mut groups.all, key.key).change(plan, key, change);
+            if !matches!(change, SharedChange::Remove { .. }) {
+                groups.slots.find_or_make(key.key).change(plan, key, change);
+            } else if let Some(held) = groups.slots.find_mut(key.key).filter(|held| held.has(key.aggregate)) {
+                held.change(plan, key, change);
             }
             if let SharedChange::Insert { entry, .. } = change
                 && let Some(passed) = groups.clock.take(Time::from_nanos(entry.at))
@@ -117,30 +208,20 @@ impl Windows {
         }
     }
 
-    /// Brings what keys have near: the waits for memory overlap.
-    fn touch(&self, groups: &[Group], keys: impl Iterator<Item = u64>) {
-        let read = |key| match self.find(groups, key) {
-            Some(Held::Listed(list)) => list.first().map_or(0, |listed| listed.entry.op),
-            Some(Held::Whole(windows)) => windows.len() as u64,
-            None => 0,
-        };
-        std::hint::black_box(keys.map(read).fold(0, |all, word| all ^ word));
-    }
-
     pub(super) fn window(&self, plan: &Plan, key: SharedKey) -> Option<SharedWindow> {
         let groups = self.groups();
-        self.find(&groups.all, key.key)?.window(plan, key)
+        groups.slots.find(key.key)?.window(plan, key)
     }
 
     /// Puts a window back.
     pub(super) fn restore(&self, plan: &Plan, key: SharedKey, window: SharedWindow) {
         let mut groups = self.groups();
-        self.find_or_make(&mut groups.all, key.key).restore(plan, key, window);
+        groups.slots.find_or_make(key.key).restore(plan, key, window);
     }
 
     /// Writes the windows of one group.
     pub(super) fn write(&self, plan: &Plan, group: usize, writer: &mut WindowsWriter) {
-        for slot in &self.groups().all[group] {
+        for slot in self.groups().slots.of_group(group) {
             slot.held.whole(plan, slot.key, |aggregate, window| {
                 writer.window(SharedKey { aggregate, key: slot.key }, window);
             });
@@ -149,24 +230,26 @@ impl Windows {
 
     /// Brings the windows into the layout of other rules; those no rule asks for any more go.
     pub(super) fn translate(&self, way: &Translation) {
-        for group in &mut self.groups().all {
-            group.retain(|slot| {
-                slot.held.translate(way);
-                !slot.held.is_empty()
+        let mut groups = self.groups();
+        for group in 0..GROUPS {
+            groups.slots.retain(group, |held| {
+                held.translate(way);
+                !held.is_empty()
             });
         }
     }
 
     /// Returns how many windows are held.
     pub(super) fn len(&self) -> usize {
-        self.groups().all.iter().flatten().map(|slot| slot.held.windows()).sum()
+        self.groups().slots.iter().map(|slot| slot.held.windows()).sum()
     }
 
     /// Estimates the bytes of the windows.
     pub(super) fn bytes(&self) -> usize {
-        let groups = self.groups();
-        let tables: usize = groups.all.iter().map(|group| group.capacity() * (size_of::<Slot>() + 1)).sum();
-        tables + groups.all.iter().flatten().map(|slot| slot.held.heap_bytes()).sum::<usize>()
+        let slots = &self.groups().slots;
+        let tables: usize = slots.groups.iter().map(Places::heap_bytes).sum();
+        let pages = slots.pages.len() * PAGE * size_of::<Slot>();
+        tables + pages + slots.iter().map(|slot| slot.held.heap_bytes()).sum::<usize>()
     }
 }
 
@@ -174,20 +257,18 @@ impl Groups {
     /// Drops keys that no operation can read any more, some at a time: the stream has passed all they hold by
     /// more than the windows' length.
     fn forget_idle(&mut self, plan: &Plan, passed: Time) {
-        self.looks += 1;
-        if self.looks < LOOKS || self.all.iter().map(HashTable::len).sum::<usize>() <= KEPT {
-            return;
+        if self.slots.len() > KEPT
+            && let Some(group) = self.rounds.step(passed, plan.shared_idle_after)
+        {
+            self.slots.retain(group, |held| !held.is_idle(plan, passed));
         }
-        self.looks = 0;
-        self.all[self.next_swept].retain(|slot| !slot.held.is_idle(plan, passed));
-        self.next_swept = (self.next_swept + 1) % GROUPS;
     }
 }
 
 impl NearWindows for Windows {
     fn find(&self, key: SharedKey) -> Option<Found> {
         let groups = self.groups();
-        match self.find(&groups.all, key.key)? {
+        match groups.slots.find(key.key)? {
             Held::Listed(list) => {
                 let mut few = Few::new();
                 list.iter().filter(|listed| listed.is_of(key)).for_each(|listed| insert(&mut few, listed.entry));
@@ -201,7 +282,7 @@ impl NearWindows for Windows {
     }
 
     fn approach(&self, keys: &[u64]) {
-        self.touch(&self.groups().all, keys.iter().copied());
+        self.groups().slots.touch(keys.iter().copied());
     }
 }
 
@@ -329,9 +410,17 @@ impl Held {
         }
     }
 
+    /// Reads a word of what is held, to have it near.
+    fn touch(&self) -> u64 {
+        match self {
+            Self::Listed(list) => list.last().map_or(0, |listed| listed.entry.op),
+            Self::Whole(windows) => windows.first().map_or(0, |(aggregate, _)| *aggregate as u64),
+        }
+    }
+
     fn heap_bytes(&self) -> usize {
         match self {
-            Self::Listed(list) => list.capacity() * size_of::<Listed>(),
+            Self::Listed(list) => if list.spilled() { list.capacity() * size_of::<Listed>() } else { 0 },
             Self::Whole(windows) => {
                 let states = windows.iter().map(|(_, window)| window.state.heap_bytes());
                 windows.capacity() * size_of::<(usize, SharedWindow)>() + states.sum::<usize>()
@@ -352,7 +441,7 @@ fn made_whole(list: &[Listed], plan: &Plan, key: u64) -> Vec<(usize, SharedWindo
 }
 
 /// Adds an entry to a list, and lets those of its window go that no longer count.
-fn list_entry(list: &mut Vec<Listed>, plan: &Plan, key: SharedKey, entry: Entry) {
+fn list_entry(list: &mut List, plan: &Plan, key: SharedKey, entry: Entry) {
     let aggregate = u32::try_from(key.aggregate).unwrap_or(u32::MAX);
     let mut newest = entry.at;
     for listed in list.iter().filter(|listed| listed.aggregate == aggregate) {
@@ -364,10 +453,6 @@ fn list_entry(list: &mut Vec<Listed>, plan: &Plan, key: SharedKey, entry: Entry)
     let limit = newest.saturating_sub(plan.aggregates[key.aggregate].retention);
     list.retain(|listed| listed.aggregate != aggregate || listed.entry.at >= limit);
     if entry.at >= limit {
-        if list.len() == list.capacity() {
-            // Two windows of one operation are what most keys have.
-            list.reserve_exact(2);
-        }
         list.push(Listed { aggregate, entry });
     }
 }

@@ -135,7 +135,7 @@ fn encode_wallet(wallet: &Wallet, out: &mut Writer) {
     out.text(&wallet.id);
     out.word(wallet.newest().map_or(i64::MIN, Time::nanos).cast_unsigned());
     out.word(wallet.arrivals());
-    out.words(wallet.live_words());
+    out.pieces(wallet.words());
     match wallet.rare() {
         None => out.flag(false),
         Some(Rare { runs, chains, restrictions, waiting, texts, index: _ }) => {

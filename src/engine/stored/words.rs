@@ -31,9 +31,15 @@ impl Writer {
 
     /// Appends words with their count.
     pub fn words(&mut self, words: &[u64]) {
-        self.count(words.len());
-        self.bytes.reserve(words.len() * 8);
-        words.iter().for_each(|word| self.bytes.extend_from_slice(&word.to_le_bytes()));
+        self.pieces([words]);
+    }
+
+    /// Appends words that lie in pieces, with the count of all.
+    pub fn pieces<const N: usize>(&mut self, pieces: [&[u64]; N]) {
+        let count = pieces.iter().map(|words| words.len()).sum();
+        self.count(count);
+        self.bytes.reserve(count * 8);
+        pieces.into_iter().flatten().for_each(|word| self.bytes.extend_from_slice(&word.to_le_bytes()));
     }
 
     /// Appends a text with its length.
