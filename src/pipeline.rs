@@ -16,11 +16,12 @@ use crate::engine::outcome::Step;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
 use crate::engine::stored::Journal;
+use crate::engine::wallets::Approached;
 use crate::geo::Geo;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{self, Rejection};
 use crate::operation::partition::Home;
-use crate::operation::{Operation, Time};
+use crate::operation::Time;
 use crate::rules::program::Inputs;
 
 /// How many records are understood and decided together while they lie in the processor's caches.
@@ -179,14 +180,17 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         };
         let mut view = SharedView::of_batch(records.len());
         let fetched_together = if self.store.is_near() { TOGETHER } else { records.len().max(1) };
+        // Memory of a batch is taken once: giving it back and taking it again costs more than it looks.
+        let mut operations = Vec::with_capacity(fetched_together.min(records.len()));
+        let mut request = SharedRequest::default();
         for part in records.chunks(fetched_together) {
             let mut watch = Instant::now();
-            let decoded: Vec<_> = part.iter().map(|record| self.decode(record)).collect();
+            operations.clear();
+            operations.extend(part.iter().map(|record| self.decode(record)));
             decided.stages.decode += lap(&mut watch);
-            let operations: Vec<_> =
-                decoded.into_iter().map(|decoded| decoded.map(|operation| self.enrich(operation))).collect();
+            operations.iter_mut().flatten().for_each(|operation| self.look_up(operation));
             decided.stages.enrich += lap(&mut watch);
-            let mut request = SharedRequest::default();
+            request.clear();
             for operation in operations.iter().flatten() {
                 self.engine.prepare_parties(operation, &mut request);
                 if !self.store.is_near() {
@@ -212,8 +216,8 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         decided: &mut Decided,
         mut journal: Option<&mut Journal>,
     ) {
-        let wallets: SmallVec<[u64; TOGETHER]> =
-            operations.iter().flatten().map(|operation| operation.wallet).collect();
+        let approached = |operation: &Enriched<'_>| Approached { wallet: operation.wallet, operation: operation.id };
+        let wallets: SmallVec<[Approached; TOGETHER]> = operations.iter().flatten().map(approached).collect();
         self.engine.wallets().approach(&wallets);
         if let Some(near) = &view.near {
             near.approach(&self.engine.near_keys(operations.iter().flatten()));
@@ -238,7 +242,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         self.store.apply(self.engine.plan(), &decided.shared)
     }
 
-    fn decode<'a>(&self, record: &Record<'a>) -> Result<Operation<'a>, Rejection> {
+    fn decode<'a>(&self, record: &Record<'a>) -> Result<Enriched<'a>, Rejection> {
         let operation = decode::decode(record.bytes)?;
         if let Some(arrived_at) = record.arrived_at
             && operation.occurred_at > arrived_at.plus(self.limits.future_skew_max)
@@ -250,13 +254,12 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         {
             return Err(Rejection::wrong_partition(home.partition, expected, home.partitioner.name()));
         }
-        Ok(operation)
+        Ok(Enriched::hashed(operation))
     }
 
-    fn enrich<'a>(&self, operation: Operation<'a>) -> Enriched<'a> {
-        let asks = self.engine.plan().of(operation.kind).asks;
-        let facts = self.geo.facts(operation.ip, asks);
-        Enriched::new(operation, facts)
+    fn look_up(&self, operation: &mut Enriched<'_>) {
+        let asks = self.engine.plan().of(operation.operation.kind).asks;
+        operation.facts = self.geo.facts(operation.operation.ip, asks);
     }
 
     fn decide_one(&mut self, operation: &Enriched<'_>, view: &mut SharedView, journal: Option<&mut Journal>) -> Answer {

@@ -14,7 +14,7 @@ use crate::rules::program::{
 use super::enrich::Enriched;
 use super::evaluate::{self, AggregateValue, Facts, Ratio};
 use super::fault::Fault;
-use super::index::{entry, is_indexed, is_visible_match};
+use super::index::{entry, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{MISSING, Plan, PlannedAggregate, ROW_HEADER};
 use super::shared::{Seen, SharedKey, SharedView};
@@ -178,10 +178,10 @@ impl Judge<'_, '_> {
         if self.plan.settings.has(Fault::LateJudgedAlone) && !is_newest {
             return self.of_state(aggregate, None, None, this);
         }
-        if is_indexed(aggregate)
+        if aggregate.is_indexed()
             && let Some(index) = self.wallet.index()
         {
-            let state = index.window(id, key);
+            let state = index.window(self.plan, id, key);
             if let (None, Window::Quiet(quiet)) = (state, aggregate.definition.window) {
                 return value_of_age(self.age(id, key, &[], this.is_some(), quiet));
             }
@@ -451,9 +451,9 @@ impl Judge<'_, '_> {
             }
         }
         if let Some(index) = self.wallet.index()
-            && is_indexed(aggregate)
+            && aggregate.is_indexed()
         {
-            let mut state = index.window(id, key).cloned().unwrap_or_else(|| KeyedState::new(aggregate));
+            let mut state = index.window(self.plan, id, key).cloned().unwrap_or_else(|| KeyedState::new(aggregate));
             // What a late operation must no longer see goes first: its own matches always count.
             if let Some(newest) = self.wallet.newest() {
                 state.evict(aggregate, newest, self.plan.settings.lateness);

@@ -32,6 +32,17 @@ impl KeyedState {
         }
     }
 
+    /// Reads the newest entry, to have it near.
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        let newest = match self {
+            Self::Within(timeline) => timeline.newest(),
+            Self::Chain(chain) => chain.newest(),
+            Self::Calendar(cells) => cells.last_key_value().map(|(start, _)| *start),
+        };
+        newest.unwrap_or(0).cast_unsigned()
+    }
+
     /// Adds an entry.
     pub fn insert(&mut self, aggregate: &PlannedAggregate, entry: Entry) {
         match self {
@@ -42,9 +53,16 @@ impl KeyedState {
                 chain.insert(entry.at, entry.op);
             }
             Self::Calendar(cells) => {
-                let span = calendar_span(aggregate, Time::from_nanos(entry.at));
-                let cell = cells.entry(span.start.nanos());
-                cell.or_insert_with(|| (span.end, CalendarCell::new(measure(aggregate)))).1.insert(entry);
+                let cell = match cells.last_entry() {
+                    // The last day, nearly always.
+                    Some(last) if *last.key() <= entry.at && entry.at < last.get().0.nanos() => last.into_mut(),
+                    _ => {
+                        let span = calendar_span(aggregate, Time::from_nanos(entry.at));
+                        let cell = cells.entry(span.start.nanos());
+                        cell.or_insert_with(|| (span.end, CalendarCell::new(measure(aggregate))))
+                    }
+                };
+                cell.1.insert(entry);
             }
         }
     }
@@ -149,8 +167,11 @@ impl KeyedState {
             },
             Self::Chain(chain) => value_of_age(chain.age(at.nanos(), this.is_some())),
             Self::Calendar(cells) => {
-                let span = calendar_span(aggregate, at);
-                let cell = cells.get(&span.start.nanos()).map(|(_, cell)| cell);
+                let is_last = |(start, (end, _)): &(&i64, &(Time, _))| **start <= at.nanos() && at < *end;
+                let cell = match cells.last_key_value().filter(is_last) {
+                    Some((_, (_, cell))) => Some(cell),
+                    None => cells.get(&calendar_span(aggregate, at).start.nanos()).map(|(_, cell)| cell),
+                };
                 value_of_cell(aggregate, cell, this)
             }
         }

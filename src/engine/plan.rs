@@ -67,6 +67,8 @@ pub struct PlannedAggregate {
     pub value_word: Option<usize>,
     /// How long after its time an entry may still count, lateness included.
     pub retention: i64,
+    /// Its position among the windows of a wallet as a whole that a long log has an index of.
+    pub whole: Option<usize>,
 }
 
 /// A rule set laid out for the engine.
@@ -129,7 +131,7 @@ impl PlannedRule {
             lacks_a_list: rule.lists.iter().any(|list| rules.lists.get(*list).is_some_and(|list| !list.is_read())),
             from: rule.from.unwrap_or(Time::from_nanos(i64::MIN)),
             until: rule.until.unwrap_or(Time::from_nanos(i64::MAX)),
-            when: rule.when.clone(),
+            when: cheapest_first(rule.when.clone()),
         }
     }
 
@@ -173,10 +175,12 @@ impl Plan {
         let columns = columns_of(definitions.iter().map(|(definition, _)| definition));
         let mask_words = definitions.len().div_ceil(64).max(1);
         let layout = Layout { columns: &columns, mask_words };
-        let aggregates: Vec<_> = definitions
+        let mut aggregates: Vec<_> = definitions
             .into_iter()
             .map(|(definition, enforced)| layout.place(definition, enforced, settings))
             .collect();
+        let whole = aggregates.iter_mut().filter(|aggregate| aggregate.is_indexed() && aggregate.key_words.is_empty());
+        whole.enumerate().for_each(|(position, aggregate)| aggregate.whole = Some(position));
         let is_told = |field: &Field| aggregates.iter().any(|aggregate| aggregate.residual_past.contains(field));
         let missing_words = columns.iter().map(|field| if is_told(field) { MISSING } else { 0 }).collect();
         let match_feeds =
@@ -247,6 +251,54 @@ impl Plan {
     #[must_use]
     pub fn stride(&self) -> usize {
         ROW_HEADER + self.mask_words + self.columns.len()
+    }
+}
+
+/// Puts the parts of every `and` and `or` in the order of what they cost: mostly one part decides, and which one
+/// is asked first changes no answer, an unknown one included.
+fn cheapest_first(condition: Condition) -> Condition {
+    let sorted = |parts: Vec<Condition>| {
+        let mut parts: Vec<Condition> = parts.into_iter().map(cheapest_first).collect();
+        parts.sort_by_key(cost);
+        parts
+    };
+    match condition {
+        Condition::All(parts) => Condition::All(sorted(parts)),
+        Condition::Any(parts) => Condition::Any(sorted(parts)),
+        Condition::Not(inner) => Condition::Not(Box::new(cheapest_first(*inner))),
+        other => other,
+    }
+}
+
+/// What an aggregate costs, with a comparison of fields as the unit: it reads the log or a shared window.
+const AGGREGATE_COST: u32 = 16;
+
+/// Estimates what evaluating a condition costs.
+fn cost(condition: &Condition) -> u32 {
+    let of_symbol = |symbol: &Symbol| if matches!(symbol, Symbol::Aggregate(_)) { AGGREGATE_COST } else { 0 };
+    match condition {
+        Condition::Literal(_) => 0,
+        Condition::Flag(..) | Condition::ClausesHas(_) | Condition::Matched(_) => 1,
+        Condition::Same { left, right, negated: _ } => 1 + of_symbol(left) + of_symbol(right),
+        Condition::Compare { left, right, comparison: _ } => 2 + cost_of_number(left) + cost_of_number(right),
+        Condition::InList { .. } => 4,
+        Condition::FlagAggregate(_) | Condition::Missing { what: Operand::Aggregate(_), .. } => AGGREGATE_COST,
+        Condition::Missing { what: Operand::Field(..), .. } => 1,
+        Condition::Not(inner) => cost(inner),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().map(cost).sum(),
+    }
+}
+
+fn cost_of_number(number: &Number) -> u32 {
+    match number {
+        Number::Literal(_) | Number::Field(..) => 0,
+        Number::Mrp { .. } => 1,
+        Number::Aggregate(_) => AGGREGATE_COST,
+        Number::Add(left, right)
+        | Number::Subtract(left, right)
+        | Number::Multiply(left, right)
+        | Number::Divide(left, right)
+        | Number::Remainder(left, right) => 1 + cost_of_number(left) + cost_of_number(right),
     }
 }
 
@@ -362,6 +414,7 @@ impl Layout<'_> {
             residual_past: residual_fields(&definition),
             value_word: definition.value.as_ref().map(|field| self.word(field)),
             retention: length.saturating_add(settings.lateness),
+            whole: None,
             definition,
         }
     }
@@ -372,6 +425,13 @@ impl PlannedAggregate {
     #[must_use]
     pub fn is_listed(&self) -> bool {
         matches!(self.definition.window, Window::Within(_)) && self.definition.function != Function::Last
+    }
+
+    /// Tells whether the aggregate is answered from the index of a long log: runs keep their own state, a
+    /// residual `where` has to look at every row.
+    #[must_use]
+    pub fn is_indexed(&self) -> bool {
+        self.owned && !self.is_run() && self.definition.residual.is_none()
     }
 
     /// Tells whether the aggregate's state is a run or a chain instead of entries in a window.

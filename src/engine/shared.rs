@@ -193,6 +193,12 @@ impl SharedChange {
 }
 
 impl SharedRequest {
+    /// Begins anew.
+    pub fn clear(&mut self) {
+        self.windows.clear();
+        self.parties.clear();
+    }
+
     /// Leaves out what the view holds already.
     pub fn keep_unknown(&mut self, view: &SharedView) {
         self.windows.retain(|key| !view.windows.contains_key(key));

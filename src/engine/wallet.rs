@@ -14,7 +14,7 @@ use crate::operation::Time;
 use crate::rules::program::Function;
 
 use super::backfill::merge;
-use super::index::{Index, is_indexed};
+use super::index::Index;
 use super::keyed::KeyedState;
 use super::outcome::Changes;
 use super::plan::{Plan, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
@@ -69,8 +69,9 @@ impl Row<'_> {
     }
 
     #[must_use]
-    pub const fn arrival(self) -> u64 {
-        self.0[ROW_FLAGS] >> 32
+    #[expect(clippy::cast_possible_truncation, reason = "the other half holds the flags")]
+    pub const fn arrival(self) -> u32 {
+        (self.0[ROW_FLAGS] >> 32) as u32
     }
 
     /// Returns the sequence number of the operation's decision.
@@ -223,21 +224,21 @@ impl Wallet {
 
     /// Reads a word of each part outside the record, to have it near.
     #[must_use]
-    pub fn touch_farther(&self) -> u64 {
-        self.rows.touch_far() ^ self.index().map_or(0, Index::touch)
+    pub fn touch_farther(&self, id: u128) -> u64 {
+        self.rows.touch_far() ^ self.index().map_or(0, |index| index.touch(id))
     }
 
     /// Finds the operation with this id, the latest arrival if there are several.
     #[must_use]
     pub fn find(&self, plan: &Plan, id: u128) -> Option<Row<'_>> {
         if let Some(index) = self.index() {
-            let arrival = index.arrival_of(id)?;
-            return self.row_of_arrival(plan, arrival);
+            let is_it = |arrival| self.row_of_arrival(plan, arrival).is_some_and(|row| row.id() == id);
+            return self.row_of_arrival(plan, index.arrival_of(id, is_it)?);
         }
         self.rows(plan).rev().find(|row| row.id() == id && !row.has(FLAG_MATCH))
     }
 
-    fn row_of_arrival(&self, plan: &Plan, arrival: u64) -> Option<Row<'_>> {
+    fn row_of_arrival(&self, plan: &Plan, arrival: u32) -> Option<Row<'_>> {
         let stride = plan.stride();
         let (mut low, mut high) = (0, self.rows.count(stride));
         while low < high {
@@ -482,9 +483,9 @@ fn forget<'r>(
         }
         let key = key_of_row(plan, window, row);
         let rare = rare.get_or_insert_with(Box::default);
-        if let Some(index) = rare.index.as_ref().filter(|_| is_indexed(aggregate)) {
+        if let Some(index) = rare.index.as_ref().filter(|_| aggregate.is_indexed()) {
             // The index folds by time, whatever the order of arrival.
-            let folded = index.window(window, key).and_then(KeyedState::folded);
+            let folded = index.window(plan, window, key).and_then(KeyedState::folded);
             rare.remember_chain(window, key, folded);
             continue;
         }

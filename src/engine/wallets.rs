@@ -25,6 +25,15 @@ const SWEPT_TABLES: usize = if cfg!(test) { TABLES } else { 2 };
 /// How many records are approached together without taking memory for it.
 const APPROACHED: usize = 64;
 
+/// An operation whose wallet's record is brought near.
+#[derive(Debug, Clone, Copy)]
+pub struct Approached {
+    /// The wallet's symbol.
+    pub wallet: u64,
+    /// The hash of the operation's id.
+    pub operation: u128,
+}
+
 /// So many records lie in one piece of memory: no more than what allocators hand out whole.
 const PAGE: usize = 32 * 1024 / size_of::<Wallet>();
 
@@ -86,13 +95,16 @@ impl Wallets {
     /// Brings the records of wallets that are about to act near. One after another each would be
     /// waited for; here the waits overlap. A wallet that is not known, or another one with the same
     /// symbol, costs nothing but the time.
-    pub fn approach(&self, symbols: &[u64]) {
-        let table = |symbol: &u64| &self.tables[table_of(*symbol)];
-        let places = symbols.iter().fold(0, |all, symbol| all ^ table(symbol).touch(*symbol));
-        let near = |symbol: &u64| table(symbol).find(*symbol, |_| true).map(|position| self.at(position as usize));
-        let wallets: SmallVec<[&Wallet; APPROACHED]> = symbols.iter().filter_map(near).collect();
-        let records = wallets.iter().fold(0, |all, wallet| all ^ wallet.touch());
-        let farther = wallets.iter().fold(0, |all, wallet| all ^ wallet.touch_farther());
+    pub fn approach(&self, operations: &[Approached]) {
+        let table = |symbol: u64| &self.tables[table_of(symbol)];
+        let places = operations.iter().fold(0, |all, Approached { wallet, .. }| all ^ table(*wallet).touch(*wallet));
+        let near = |Approached { wallet, operation }: &Approached| {
+            let position = table(*wallet).find(*wallet, |_| true)?;
+            Some((self.at(position as usize), *operation))
+        };
+        let wallets: SmallVec<[(&Wallet, u128); APPROACHED]> = operations.iter().filter_map(near).collect();
+        let records = wallets.iter().fold(0, |all, (wallet, _)| all ^ wallet.touch());
+        let farther = wallets.iter().fold(0, |all, (wallet, operation)| all ^ wallet.touch_farther(*operation));
         std::hint::black_box((places, records, farther));
     }
 
