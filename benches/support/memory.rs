@@ -1,16 +1,17 @@
 //! Bytes of wallets and of window entries: how much larger a fresh process becomes.
 //!
 //! The operating system's number holds the allocator's own share and what it cannot give back; a
-//! counting allocator would slow everything else that is measured.
+//! counting allocator would slow everything else that is measured. Also here: taking memory beforehand.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use kuzet::engine::Engine;
 use kuzet::engine::wallets::Wallets;
 use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
 use kuzet::rules::program::symbol_of_text;
 
-use super::Sizes;
+use super::stalls;
 use super::workload::{BATCH, Spread, Traffic, Whole, compile, shipped_sources};
 
 const OPTION: &str = "--bytes-of=";
@@ -24,6 +25,44 @@ pub(crate) struct Question {
     wallets: u64,
 }
 
+/// The allocator's setting for how long it keeps memory that nothing uses.
+const KEPT_FOR: &str = "MIMALLOC_PURGE_DELAY";
+
+/// Tells whether the allocator keeps memory that nothing uses.
+pub(crate) fn keeps() -> bool {
+    std::env::var_os(KEPT_FOR).is_some()
+}
+
+/// Starts this program again with an allocator that keeps memory, and returns its exit code.
+pub(crate) fn again_and_keep(arguments: &[String]) -> i32 {
+    let program = std::env::current_exe().expect("the program's path is known");
+    let status = Command::new(program).args(arguments).env(KEPT_FOR, "-1").status();
+    status.ok().and_then(|status| status.code()).unwrap_or(1)
+}
+
+/// Takes so many mebibytes from the system, touches them and leaves them to the allocator; at most half of what
+/// is there. Says what that cost.
+pub(crate) fn take(mebibytes: usize) {
+    const PIECE: usize = 32 * 1024;
+    let taken = mebibytes.min(available_mebibytes() / 2);
+    let began = Instant::now();
+    let pieces: Vec<Vec<u8>> = (0..taken * (1 << 20) / PIECE).map(|_| vec![1; PIECE]).collect();
+    drop(pieces);
+    let each = began.elapsed().div_duration_f64(Duration::from_millis(1)) / f64_of(taken.max(1));
+    eprintln!("{taken} MiB taken, {each:.2} ms each");
+}
+
+fn available_mebibytes() -> usize {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kibibytes: Option<usize> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    kibibytes.map_or(0, |kibibytes| kibibytes / 1024)
+}
+
+fn f64_of(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from)
+}
+
 /// Reads the question from the arguments.
 pub(crate) fn asked(arguments: &[String]) -> Option<Question> {
     let (of, wallets) = arguments.iter().find_map(|argument| argument.strip_prefix(OPTION))?.split_once(',')?;
@@ -31,17 +70,19 @@ pub(crate) fn asked(arguments: &[String]) -> Option<Question> {
 }
 
 /// Asks a process of its own; `None` where the system does not tell a process's size.
-pub(crate) fn ask(of: &str, sizes: Sizes) -> Option<f64> {
+pub(crate) fn ask(of: &str, wallets: u64) -> Option<f64> {
     let program = std::env::current_exe().ok()?;
-    let output = Command::new(program).arg(format!("{OPTION}{of},{}", sizes.wallets)).output().ok()?;
+    let asked = format!("{OPTION}{of},{wallets}");
+    let output = Command::new(program).arg(asked).env_remove(KEPT_FOR).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok().filter(|bytes: &f64| *bytes > 0.0)
 }
 
-/// Finds the bytes of one.
+/// Finds out: the bytes of one, or the ratio of the stalls.
 pub(crate) fn answer(question: Question) -> f64 {
     match question.of.as_str() {
         "idle" => idle_wallet(question.wallets),
         "one" => one_operation(question.wallets),
+        "stall" => stalls::ratio(question.wallets),
         _ => MEASURES.map(entry_of_window).into_iter().fold(0.0, f64::max),
     }
 }
