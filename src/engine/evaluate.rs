@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::rules::program::{AggregateId, Condition, Field, List, Number, Operand, Scope, Symbol};
+use crate::rules::program::{AggregateId, Condition, Field, Number, Operand, Scope, Symbol, symbol_of_text};
 
 use super::plan::holds;
 
@@ -80,8 +80,10 @@ pub trait Facts {
     fn text(&self, scope: Scope, field: &Field) -> Option<&str>;
     /// Returns the address, for membership in a list of networks.
     fn address(&self, scope: Scope) -> Option<IpAddr>;
-    /// Tells whether the list holds what the closure finds, at the time of the operation.
-    fn in_list(&self, list: usize, holds: &dyn Fn(&List) -> Option<bool>) -> Option<bool>;
+    /// Tells whether the list holds the text, whose symbol is given, at the time of the operation.
+    fn list_has_text(&self, list: usize, symbol: u64, text: &str) -> Option<bool>;
+    /// Tells whether the list holds the address at the time of the operation.
+    fn list_has_address(&self, list: usize, address: IpAddr) -> Option<bool>;
     /// Tells whether the match's clauses hold this one.
     fn clauses_has(&self, clause: &str) -> bool;
     /// Tells whether an enforced rule of the clause matched the judged operation.
@@ -227,13 +229,16 @@ fn symbol<F: Facts>(facts: &mut F, what: &Symbol) -> Option<u64> {
 }
 
 fn member<F: Facts>(facts: &F, scope: Scope, field: &Field, list: usize) -> Option<bool> {
-    let at = facts.at();
     if *field == Field::Ip {
-        let address = facts.address(scope)?;
-        return facts.in_list(list, &|list| list.has_address(address, at));
+        return facts.list_has_address(list, facts.address(scope)?);
     }
     let text = facts.text(scope, field)?;
-    facts.in_list(list, &|list| list.has_text(text, at))
+    let symbol = match field {
+        // Their symbols are known already.
+        Field::WalletId | Field::CounterpartyWalletId | Field::DeviceId => facts.word(scope, field)?,
+        _ => symbol_of_text(text),
+    };
+    facts.list_has_text(list, symbol, text)
 }
 
 fn is_missing<F: Facts>(facts: &mut F, what: &Operand) -> bool {

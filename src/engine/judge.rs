@@ -8,7 +8,7 @@ use crate::geo::Lookup;
 use crate::operation::time::Span;
 use crate::operation::{AttributeValue, Money, Time};
 use crate::rules::program::{
-    AggregateId, AttributeType, Field, Function, List, Rule, Scope, Stream, Window, symbol_of_country, symbol_of_text,
+    AggregateId, AttributeType, Field, Function, Rule, Scope, Stream, Window, symbol_of_country, symbol_of_text,
 };
 
 use super::enrich::Enriched;
@@ -597,8 +597,12 @@ impl Facts for Judge<'_, '_> {
         self.operation.operation.ip
     }
 
-    fn in_list(&self, list: usize, holds: &dyn Fn(&List) -> Option<bool>) -> Option<bool> {
-        holds(self.plan.rules.lists.get(list)?)
+    fn list_has_text(&self, list: usize, symbol: u64, text: &str) -> Option<bool> {
+        self.plan.list_has_text(list, symbol, text, self.at())
+    }
+
+    fn list_has_address(&self, list: usize, address: IpAddr) -> Option<bool> {
+        self.plan.rules.lists.get(list)?.has_address(address, self.at())
     }
 
     fn clauses_has(&self, _clause: &str) -> bool {
@@ -662,8 +666,11 @@ impl PastRow<'_, '_, '_, '_> {
 /// Delegates to the judge all that the two inner readers share.
 macro_rules! delegate {
     () => {
-        fn in_list(&self, list: usize, holds: &dyn Fn(&List) -> Option<bool>) -> Option<bool> {
-            self.judge.in_list(list, holds)
+        fn list_has_text(&self, list: usize, symbol: u64, text: &str) -> Option<bool> {
+            self.judge.list_has_text(list, symbol, text)
+        }
+        fn list_has_address(&self, list: usize, address: IpAddr) -> Option<bool> {
+            self.judge.list_has_address(list, address)
         }
         fn matched(&self, clause: &str) -> bool {
             self.judge.matched(clause)

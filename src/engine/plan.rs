@@ -1,6 +1,7 @@
 //! A rule set laid out for the engine: which rules and windows an operation of each type meets, and
 //! what a wallet's log keeps of an operation for them. Knows no wallet and no operation.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fault::Fault;
@@ -8,7 +9,7 @@ use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR};
 use crate::rules::program::{
-    Aggregate, AggregateId, Field, Function, Inputs, Mode, OnMissing, Operand, Rule, RuleSet, Scope, Stream, Window,
+    Aggregate, AggregateId, Field, Function, Inputs, List, Mode, OnMissing, Operand, Rule, RuleSet, Scope, Stream, Window,
     symbol_of_text,
 };
 use crate::rules::program::{Comparison, Condition, Number, Symbol};
@@ -92,6 +93,8 @@ pub struct Plan {
     pub idle_after: i64,
     /// A key that nothing entered for so long is in no shared window any more, in nanoseconds.
     pub shared_idle_after: i64,
+    /// The symbols of each list's values: most values are on none, and need no comparing of texts.
+    listed: Vec<HashSet<u64, foldhash::fast::FixedState>>,
     /// For each rule until when it only watches: a window of it has not been fed for its length yet.
     warming: Vec<Option<Time>>,
 }
@@ -188,6 +191,8 @@ impl Plan {
         let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();
         let ruleset = Arc::from(rules.hash.as_str());
         let warming = vec![None; rules.rules.len()];
+        let symbols = |list: &List| list.values.keys().map(|value| symbol_of_text(value)).collect();
+        let listed = rules.lists.iter().map(symbols).collect();
         let longest = |owned: bool, least: i64| {
             let those = aggregates.iter().filter(|aggregate| aggregate.owned == owned);
             those.map(|aggregate| aggregate.retention).fold(least, i64::max).saturating_add(settings.lateness)
@@ -206,6 +211,7 @@ impl Plan {
             match_feeds,
             idle_after,
             shared_idle_after,
+            listed,
             warming,
         }
     }
@@ -232,6 +238,13 @@ impl Plan {
     #[must_use]
     pub fn is_warming(&self, rule: usize, at: Time) -> bool {
         self.warming_until(rule).is_some_and(|until| at < until)
+    }
+
+    /// Tells whether a list holds a text, whose symbol is given, at `at`; `None` when the list was not read.
+    #[must_use]
+    pub fn list_has_text(&self, list: usize, symbol: u64, text: &str, at: Time) -> Option<bool> {
+        let rows = self.rules.lists.get(list)?;
+        if self.listed[list].contains(&symbol) { rows.has_text(text, at) } else { rows.is_read().then_some(false) }
     }
 
     /// Returns what operations of the type meet.

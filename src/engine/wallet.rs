@@ -41,7 +41,7 @@ pub const FLAG_SHADOW: u64 = 16;
 const TEXTS_UNSWEPT: usize = 32;
 
 /// Logs of more rows than this have an index.
-pub const SCANNED_ROWS_MAX: usize = 32;
+pub const SCANNED_ROWS_MAX: usize = 160;
 
 /// A row of the log, read.
 #[derive(Debug, Clone, Copy)]
@@ -235,7 +235,7 @@ impl Wallet {
             let is_it = |arrival| self.row_of_arrival(plan, arrival).is_some_and(|row| row.id() == id);
             return self.row_of_arrival(plan, index.arrival_of(id, is_it)?);
         }
-        self.rows(plan).rev().find(|row| row.id() == id && !row.has(FLAG_MATCH))
+        self.rows.rfind(plan.stride(), |row| row.id() == id && !row.has(FLAG_MATCH))
     }
 
     fn row_of_arrival(&self, plan: &Plan, arrival: u32) -> Option<Row<'_>> {

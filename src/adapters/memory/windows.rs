@@ -96,9 +96,8 @@ impl Slots {
         self.position(key).map(|position| &mut self.at_mut(position).held)
     }
 
-    fn find_or_make(&mut self, key: u64) -> &mut Held {
-        let position = self.position(key).unwrap_or_else(|| self.make(key));
-        &mut self.at_mut(position).held
+    fn find_or_make(&mut self, key: u64) -> u32 {
+        self.position(key).unwrap_or_else(|| self.make(key))
     }
 
     fn make(&mut self, key: u64) -> u32 {
@@ -194,9 +193,14 @@ impl Windows {
     pub(super) fn enter<'c>(&self, plan: &Plan, changes: impl Iterator<Item = (SharedKey, &'c SharedChange)> + Clone) {
         let mut groups = self.groups();
         groups.slots.touch(changes.clone().map(|(key, _)| key.key));
+        // An operation mostly enters several windows of a key one after another.
+        let mut last = None;
         for (key, change) in changes {
             if !matches!(change, SharedChange::Remove { .. }) {
-                groups.slots.find_or_make(key.key).change(plan, key, change);
+                let same = last.filter(|(known, _)| *known == key.key).map(|(_, position)| position);
+                let position = same.unwrap_or_else(|| groups.slots.find_or_make(key.key));
+                last = Some((key.key, position));
+                groups.slots.at_mut(position).held.change(plan, key, change);
             } else if let Some(held) = groups.slots.find_mut(key.key).filter(|held| held.has(key.aggregate)) {
                 held.change(plan, key, change);
             }
@@ -204,6 +208,7 @@ impl Windows {
                 && let Some(passed) = groups.clock.take(Time::from_nanos(entry.at))
             {
                 groups.forget_idle(plan, passed);
+                last = None;
             }
         }
     }
@@ -216,7 +221,8 @@ impl Windows {
     /// Puts a window back.
     pub(super) fn restore(&self, plan: &Plan, key: SharedKey, window: SharedWindow) {
         let mut groups = self.groups();
-        groups.slots.find_or_make(key.key).restore(plan, key, window);
+        let position = groups.slots.find_or_make(key.key);
+        groups.slots.at_mut(position).held.restore(plan, key, window);
     }
 
     /// Writes the windows of one group.

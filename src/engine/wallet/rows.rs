@@ -67,6 +67,14 @@ impl Rows {
         near.into_iter().chain(far.chunks_exact(stride)).map(Row)
     }
 
+    /// Finds the last row that `is_it`.
+    #[inline]
+    pub(super) fn rfind(&self, stride: usize, is_it: impl Fn(Row<'_>) -> bool) -> Option<Row<'_>> {
+        let [near, far] = self.parts();
+        let found = far.rchunks_exact(stride).map(Row).find(|row| is_it(*row));
+        found.or_else(|| (!near.is_empty()).then_some(Row(near)).filter(|row| is_it(*row)))
+    }
+
     /// Returns where a row lies: in the record, or else from where in `far`.
     const fn place(&self, number: usize, stride: usize) -> Option<usize> {
         match (self.near_words, number) {
@@ -181,6 +189,8 @@ mod tests {
                 }
                 assert_eq!(rows.count(stride), plain.len());
                 assert!(rows.iter(stride).map(|row| row.0).eq(&plain), "step {step}, rows of {stride} words");
+                let last = plain.iter().rfind(|row| row[0] % 3 == 0);
+                assert_eq!(rows.rfind(stride, |row| row.0[0] % 3 == 0).map(|row| row.0), last.map(Vec::as_slice));
                 assert!(rows.iter(stride).rev().map(|row| row.0).eq(plain.iter().rev()));
                 assert_eq!(rows.is_empty(), plain.is_empty());
                 assert_eq!(rows.parts().concat(), plain.make_contiguous().concat());

@@ -402,8 +402,8 @@ fn stops(chunk: [u8; CHUNK_BYTES]) -> u128 {
 #[inline(never)]
 fn filled_up(rest: &[u8]) -> [u8; CHUNK_BYTES] {
     let mut chunk = [b'"'; CHUNK_BYTES];
-    for (to, from) in chunk.iter_mut().zip(rest) {
-        *to = *from;
+    if let Some(start) = chunk.get_mut(..rest.len()) {
+        start.copy_from_slice(rest);
     }
     chunk
 }
