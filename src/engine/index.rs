@@ -6,45 +6,58 @@ use std::collections::HashMap;
 use crate::operation::Time;
 
 use super::keyed::KeyedState;
-use super::places::Places;
 use super::plan::{Plan, PlannedAggregate};
-use super::wallet::{ChainStart, FLAG_MATCH, FLAG_SHADOW, Row, key_of_row};
+use super::wallet::{ChainStart, FLAG_SHADOW, Row, key_of_row};
 use super::window::Entry;
 
 type Keyed = HashMap<(usize, u64), KeyedState, foldhash::fast::FixedState>;
 
-/// Entries of all windows of one wallet, and the arrivals of operation ids.
-#[derive(Debug, Default)]
+/// Entries of windows of one wallet.
+#[derive(Debug)]
 pub struct Index {
+    /// Which windows it answers for.
+    depth: Depth,
     /// The windows of the wallet as a whole, by [`PlannedAggregate::whole`]: nearly every operation enters and
     /// reads some, so they lie together.
     whole: Vec<Option<KeyedState>>,
     /// The other windows, by aggregate and key.
     keyed: Keyed,
-    /// Arrivals by the hashes of operation ids.
-    arrivals: Places,
+}
+
+/// Which windows an index answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Totals of days and months: those of a short log, too, are cheaper to keep than to add up.
+    Totals,
+    All,
 }
 
 impl Index {
-    /// Reads a word of what deciding an operation reads, to have it near.
+    /// Makes an index without entries.
     #[must_use]
-    pub fn touch(&self, id: u128) -> u64 {
-        let newest = self.whole.iter().flatten().map(KeyedState::touch);
-        newest.fold(u64::from(self.arrivals.touch(hash_of(id))), |all, word| all ^ word)
+    pub fn new(depth: Depth) -> Self {
+        Self { depth, whole: Vec::new(), keyed: Keyed::default() }
     }
 
-    /// Returns the latest arrival of an operation with this id; `is_it` compares whole ids.
+    /// Tells whether it answers for all windows.
     #[must_use]
-    pub fn arrival_of(&self, id: u128, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut latest = None;
-        let see = |arrival| {
-            if is_it(arrival) {
-                latest = latest.max(Some(arrival));
-            }
-            false
-        };
-        let _ = self.arrivals.find(hash_of(id), see);
-        latest
+    pub fn is_deep(&self) -> bool {
+        self.depth == Depth::All
+    }
+
+    /// Tells whether it answers for the window.
+    #[must_use]
+    pub fn covers(&self, aggregate: &PlannedAggregate) -> bool {
+        match self.depth {
+            Depth::Totals => aggregate.is_totalled(),
+            Depth::All => aggregate.is_indexed(),
+        }
+    }
+
+    /// Reads a word of what deciding an operation reads, to have it near.
+    #[must_use]
+    pub fn touch(&self) -> u64 {
+        self.whole.iter().flatten().map(KeyedState::touch).fold(0, |all, word| all ^ word)
     }
 
     /// Returns the entries of a window under a key.
@@ -67,12 +80,9 @@ impl Index {
     ///
     /// A chain that is not in the index yet starts from what the record remembers of it.
     pub fn insert(&mut self, plan: &Plan, row: Row<'_>, newest: Option<Time>, chains: &[ChainStart]) {
-        if !row.has(FLAG_MATCH) {
-            self.arrivals.insert(hash_of(row.id()), row.arrival());
-        }
         for window in row.windows(plan.mask_words) {
             let aggregate = &plan.aggregates[window];
-            if !aggregate.is_indexed() {
+            if !self.covers(aggregate) {
                 continue;
             }
             let key = key_of_row(plan, window, row);
@@ -121,12 +131,12 @@ impl Index {
         }
     }
 
-    /// Lets go of a row that leaves the log, its id and its entries. A chain remembers its beginning,
+    /// Lets go of a row that leaves the log. A chain remembers its beginning,
     /// so there the entry is folded, not taken out.
     pub fn forget(&mut self, plan: &Plan, row: Row<'_>, newest: Time) {
         for window in row.windows(plan.mask_words) {
             let aggregate = &plan.aggregates[window];
-            if aggregate.is_indexed()
+            if self.covers(aggregate)
                 && let Some(state @ KeyedState::Chain(_)) =
                     self.window_mut(plan, window, key_of_row(plan, window, row))
             {
@@ -134,7 +144,6 @@ impl Index {
             }
             self.remove(plan, window, row);
         }
-        self.arrivals.remove(hash_of(row.id()), row.arrival());
     }
 
     /// Estimates the bytes on the heap.
@@ -144,7 +153,6 @@ impl Index {
         states
             + self.keyed.capacity() * size_of::<((usize, u64), KeyedState)>()
             + self.whole.capacity() * size_of::<Option<KeyedState>>()
-            + self.arrivals.heap_bytes()
     }
 }
 
@@ -155,12 +163,6 @@ fn start(aggregate: &PlannedAggregate, chains: &[ChainStart], window: usize, key
         chain.restore_folded(known.map(|known| (known.first.nanos(), known.last.nanos())));
     }
     state
-}
-
-/// Ids are hashes already: half of one is enough to find it.
-#[expect(clippy::cast_possible_truncation, reason = "the half is what is wanted")]
-const fn hash_of(id: u128) -> u64 {
-    id as u64
 }
 
 /// Reads a row as an entry of a window.

@@ -18,7 +18,7 @@ use super::index::{entry, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{MISSING, Plan, PlannedAggregate, ROW_HEADER};
 use super::shared::{Seen, SharedKey, SharedView};
-use super::wallet::{ChainStart, FLAG_CANCELLED, Row, SCANNED_ROWS_MAX, Wallet, is_visible, key_of_row, with_key_word};
+use super::wallet::{ChainStart, FLAG_CANCELLED, Row, Wallet, is_visible, with_key_word};
 use super::window::{Entry, scan};
 
 /// The aggregates of one operation that were computed already. Starting anew costs nothing.
@@ -77,7 +77,7 @@ pub struct Judge<'e, 'o> {
     pub memo: &'e mut Memo,
 }
 
-type Gathered = SmallVec<[Entry; SCANNED_ROWS_MAX]>;
+type Gathered = SmallVec<[Entry; 32]>;
 
 impl Judge<'_, '_> {
     /// Finds the windows that the operation would enter.
@@ -178,9 +178,7 @@ impl Judge<'_, '_> {
         if self.plan.settings.has(Fault::LateJudgedAlone) && !is_newest {
             return self.of_state(aggregate, None, None, this);
         }
-        if aggregate.is_indexed()
-            && let Some(index) = self.wallet.index()
-        {
+        if let Some(index) = self.wallet.index().filter(|index| index.covers(aggregate)) {
             let state = index.window(self.plan, id, key);
             if let (None, Window::Quiet(quiet)) = (state, aggregate.definition.window) {
                 return value_of_age(self.age(id, key, &[], this.is_some(), quiet));
@@ -245,9 +243,16 @@ impl Judge<'_, '_> {
         }
         let (from, until, open_end) = self.reach(aggregate)?;
         let mut total = 0;
-        for row in self.wallet.rows(self.plan) {
+        let is_ordered = self.wallet.is_ordered();
+        for row in self.wallet.rows(self.plan).rev() {
             let at = row.at();
-            if at < from || !row.is_in(id) || key_of_row(self.plan, id, row) != key {
+            if at < from {
+                if is_ordered {
+                    break;
+                }
+                continue;
+            }
+            if !row.is_in(id) || aggregate.key_of(row) != key {
                 continue;
             }
             if at > until {
@@ -302,19 +307,27 @@ impl Judge<'_, '_> {
             Window::Today | Window::ThisMonth => self.is_open(self.span(aggregate)),
             Window::Within(_) | Window::Quiet(_) => true,
         };
-        let mut entries: Gathered = self
-            .wallet
-            .rows(self.plan)
-            .filter(|row| {
-                is_open
-                    && row.is_in(id)
-                    && is_visible(self.plan, id, row.at(), newest)
-                    && key_of_row(self.plan, id, *row) == key
-                    && is_visible_match(aggregate, *row)
-                    && self.residual_holds(aggregate, *row)
-            })
-            .map(|row| entry(aggregate, row))
-            .collect();
+        let mut entries = Gathered::new();
+        if !is_open {
+            return entries;
+        }
+        let is_ordered = self.wallet.is_ordered();
+        for row in self.wallet.rows(self.plan).rev() {
+            if !is_visible(self.plan, id, row.at(), newest) {
+                if is_ordered {
+                    break;
+                }
+                continue;
+            }
+            if row.is_in(id)
+                && aggregate.key_of(row) == key
+                && is_visible_match(aggregate, row)
+                && self.residual_holds(aggregate, row)
+            {
+                entries.push(entry(aggregate, row));
+            }
+        }
+        entries.reverse();
         if !entries.is_sorted_by_key(|entry| entry.at) {
             entries.sort_by_key(|entry| (entry.at, entry.op));
         }
@@ -450,9 +463,7 @@ impl Judge<'_, '_> {
                 }
             }
         }
-        if let Some(index) = self.wallet.index()
-            && aggregate.is_indexed()
-        {
+        if let Some(index) = self.wallet.index().filter(|index| index.covers(aggregate)) {
             let mut state = index.window(self.plan, id, key).cloned().unwrap_or_else(|| KeyedState::new(aggregate));
             // What a late operation must no longer see goes first: its own matches always count.
             if let Some(newest) = self.wallet.newest() {

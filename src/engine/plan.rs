@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fault::Fault;
+use super::wallet::{Row, key_word};
 use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR};
@@ -440,11 +441,28 @@ impl PlannedAggregate {
         matches!(self.definition.window, Window::Within(_)) && self.definition.function != Function::Last
     }
 
+    /// Returns the key of a row in the window, as one word.
+    #[inline]
+    #[must_use]
+    pub fn key_of(&self, row: Row<'_>) -> u64 {
+        key_word(self.key_words.iter().map(|word| row.word(*word)))
+    }
+
     /// Tells whether the aggregate is answered from the index of a long log: runs keep their own state, a
     /// residual `where` has to look at every row.
     #[must_use]
     pub fn is_indexed(&self) -> bool {
         self.owned && !self.is_run() && self.definition.residual.is_none()
+    }
+
+    /// Tells whether the index keeps no more of the aggregate than a few totals: those of a calendar day or month.
+    #[must_use]
+    pub fn is_totalled(&self) -> bool {
+        let is_total = matches!(
+            self.definition.function,
+            Function::Count | Function::Sum | Function::Any | Function::None
+        );
+        is_total && self.whole.is_some() && matches!(self.definition.window, Window::Today | Window::ThisMonth)
     }
 
     /// Tells whether the aggregate's state is a run or a chain instead of entries in a window.

@@ -14,9 +14,10 @@ use crate::operation::Time;
 use crate::rules::program::Function;
 
 use super::backfill::merge;
-use super::index::Index;
+use super::index::{Depth, Index};
 use super::keyed::KeyedState;
 use super::outcome::Changes;
+use super::places::Places;
 use super::plan::{Plan, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use super::restriction::{Restriction, Waiting};
 use super::stored::Translation;
@@ -40,8 +41,13 @@ pub const FLAG_SHADOW: u64 = 16;
 /// So many texts more than twice what the rows could need are kept before those that none needs go.
 const TEXTS_UNSWEPT: usize = 32;
 
-/// Logs of more rows than this have an index.
-pub const SCANNED_ROWS_MAX: usize = 160;
+/// Logs of more rows than this have an index of all their windows: up to there, walking is faster. Less in
+/// debug builds, so that tests come there.
+pub const SCANNED_ROWS_MAX: usize = if cfg!(debug_assertions) { 32 } else { 256 };
+
+/// Logs of more rows than this have a table of their operations' ids and the totals of days and months.
+const SHORT_ROWS_MAX: usize = if cfg!(debug_assertions) { 12 } else { 24 };
+
 
 /// A row of the log, read.
 #[derive(Debug, Clone, Copy)]
@@ -175,6 +181,8 @@ pub struct Rare {
     /// The texts behind the symbols that a `last` may have to show.
     pub texts: BTreeMap<u64, Box<str>>,
     pub index: Option<Index>,
+    /// Arrivals by the hashes of operation ids, beside a long log.
+    pub ids: Option<Places>,
 }
 
 impl Wallet {
@@ -209,6 +217,12 @@ impl Wallet {
         self.rows.iter(plan.stride())
     }
 
+    /// Tells whether no row of the log is older than the one before.
+    #[must_use]
+    pub const fn is_ordered(&self) -> bool {
+        self.rows.is_ordered()
+    }
+
     /// Returns how many rows the log has.
     #[must_use]
     pub fn row_count(&self, plan: &Plan) -> usize {
@@ -225,15 +239,22 @@ impl Wallet {
     /// Reads a word of each part outside the record, to have it near.
     #[must_use]
     pub fn touch_farther(&self, id: u128) -> u64 {
-        self.rows.touch_far() ^ self.index().map_or(0, |index| index.touch(id))
+        let rare = self.rare.as_ref();
+        let ids = rare.and_then(|rare| rare.ids.as_ref()).map_or(0, |ids| ids.touch(hash_of(id)));
+        self.rows.touch_far() ^ u64::from(ids) ^ self.index().map_or(0, Index::touch)
     }
 
     /// Finds the operation with this id, the latest arrival if there are several.
     #[must_use]
     pub fn find(&self, plan: &Plan, id: u128) -> Option<Row<'_>> {
-        if let Some(index) = self.index() {
-            let is_it = |arrival| self.row_of_arrival(plan, arrival).is_some_and(|row| row.id() == id);
-            return self.row_of_arrival(plan, index.arrival_of(id, is_it)?);
+        if let Some(ids) = self.rare.as_ref().and_then(|rare| rare.ids.as_ref()) {
+            let mut latest = None;
+            let _ = ids.find(hash_of(id), |arrival| {
+                let row = self.row_of_arrival(plan, arrival).filter(|row| row.id() == id);
+                latest = latest.max(row.map(Row::arrival));
+                false
+            });
+            return self.row_of_arrival(plan, latest?);
         }
         self.rows.rfind(plan.stride(), |row| row.id() == id && !row.has(FLAG_MATCH))
     }
@@ -307,16 +328,14 @@ impl Wallet {
         self.arrivals = u32::try_from(arrivals & u64::from(u32::MAX)).unwrap_or(0);
         self.rare = (!rare.is_empty()).then(|| Box::new(rare));
         self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
-        if self.row_count(plan) > SCANNED_ROWS_MAX {
-            self.build_index(plan);
-        }
+        self.build_aids(plan);
     }
 
     /// Puts rows of the past into the log, in the order of their decisions.
     pub fn backfill(&mut self, plan: &Plan, past: &[Vec<u64>]) {
         let rows = merge(plan, &self.rows.to_words(), past, self.arrivals());
         let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
-        rare.index = None;
+        (rare.index, rare.ids) = (None, None);
         self.restore(plan, self.newest(), self.arrivals(), rows, rare);
     }
 
@@ -325,7 +344,7 @@ impl Wallet {
         let mut rows = Vec::new();
         self.rows.parts().into_iter().for_each(|part| way.rows(part, &mut rows));
         let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
-        rare.index = None;
+        (rare.index, rare.ids) = (None, None);
         translate_rare(&mut rare, way);
         self.restore(plan, self.newest(), self.arrivals(), rows, rare);
     }
@@ -358,16 +377,44 @@ impl Wallet {
         let newest = self.newest();
         let row = self.rows.push(row);
         row[ROW_FLAGS] |= u64::from(self.arrivals) << 32;
+        let row = Row(row);
+        if let Some(Rare { ids: Some(ids), index, chains, .. }) = self.rare.as_deref_mut() {
+            if !row.has(FLAG_MATCH) {
+                ids.insert(hash_of(row.id()), self.arrivals);
+            }
+            if let Some(index) = index {
+                index.insert(plan, row, newest, chains);
+            }
+        }
         self.arrivals = self.arrivals.wrapping_add(1);
-        if let Some(Rare { index: Some(index), chains, .. }) = self.rare.as_deref_mut() {
-            index.insert(plan, Row(row), newest, chains);
-        } else if self.row_count(plan) > SCANNED_ROWS_MAX {
-            self.build_index(plan);
+        self.build_aids(plan);
+    }
+
+    /// Makes what a log of this length has beside it.
+    fn build_aids(&mut self, plan: &Plan) {
+        let count = self.row_count(plan);
+        if count <= SHORT_ROWS_MAX {
+            return;
+        }
+        if self.rare.as_ref().is_none_or(|rare| rare.ids.is_none()) {
+            self.build_ids(plan);
+        }
+        let depth = if count > SCANNED_ROWS_MAX { Depth::All } else { Depth::Totals };
+        match self.index() {
+            None => self.build_index(plan, depth),
+            Some(index) if depth == Depth::All && !index.is_deep() => self.build_index(plan, depth),
+            Some(_) => {}
         }
     }
 
-    fn build_index(&mut self, plan: &Plan) {
-        let mut index = Index::default();
+    fn build_ids(&mut self, plan: &Plan) {
+        let mut ids = Places::default();
+        self.rows(plan).filter(|row| !row.has(FLAG_MATCH)).for_each(|row| ids.insert(hash_of(row.id()), row.arrival()));
+        self.rare.get_or_insert_with(Box::default).ids = Some(ids);
+    }
+
+    fn build_index(&mut self, plan: &Plan, depth: Depth) {
+        let mut index = Index::new(depth);
         let chains = self.rare.as_ref().map_or(&[][..], |rare| &rare.chains);
         // Nothing leaves before everything is in: what goes links what stays to a chain's beginning.
         for row in self.rows(plan) {
@@ -416,11 +463,11 @@ impl Wallet {
         } else {
             self.rows.shrink();
         }
-        if self.index().is_some()
-            && self.row_count(plan) < SCANNED_ROWS_MAX / 2
-            && let Some(rare) = self.rare.as_mut()
-        {
-            rare.index = None;
+        let count = self.row_count(plan);
+        if let Some(rare) = &mut self.rare {
+            let is_short = count < SHORT_ROWS_MAX / 2;
+            rare.index.take_if(|index| is_short || count < SCANNED_ROWS_MAX / 2 && index.is_deep());
+            rare.ids.take_if(|_| is_short);
         }
     }
 
@@ -473,8 +520,13 @@ fn forget<'r>(
     others: impl Iterator<Item = Row<'r>> + Clone,
     newest: Time,
 ) {
-    if let Some(index) = rare.as_mut().and_then(|rare| rare.index.as_mut()) {
-        index.forget(plan, row, newest);
+    if let Some(rare) = rare {
+        if let Some(index) = &mut rare.index {
+            index.forget(plan, row, newest);
+        }
+        if let Some(ids) = &mut rare.ids {
+            ids.remove(hash_of(row.id()), row.arrival());
+        }
     }
     for window in row.windows(plan.mask_words) {
         let aggregate = &plan.aggregates[window];
@@ -483,7 +535,7 @@ fn forget<'r>(
         }
         let key = key_of_row(plan, window, row);
         let rare = rare.get_or_insert_with(Box::default);
-        if let Some(index) = rare.index.as_ref().filter(|_| aggregate.is_indexed()) {
+        if let Some(index) = rare.index.as_ref().filter(|index| index.covers(aggregate)) {
             // The index folds by time, whatever the order of arrival.
             let folded = index.window(plan, window, key).and_then(KeyedState::folded);
             rare.remember_chain(window, key, folded);
@@ -502,6 +554,12 @@ fn forget<'r>(
     }
 }
 
+/// Ids are hashes already: half of one is enough to find it.
+#[expect(clippy::cast_possible_truncation, reason = "the half is what is wanted")]
+const fn hash_of(id: u128) -> u64 {
+    id as u64
+}
+
 /// Tells whether an entry of this time still counts in the window's state.
 #[must_use]
 pub fn is_visible(plan: &Plan, window: usize, at: Time, newest: Option<Time>) -> bool {
@@ -517,7 +575,7 @@ fn is_needed(plan: &Plan, row: Row<'_>, newest: Time) -> bool {
 /// Returns the key of a row in one window, as one word.
 #[must_use]
 pub fn key_of_row(plan: &Plan, window: usize, row: Row<'_>) -> u64 {
-    key_word(plan.aggregates[window].key_words.iter().map(|word| row.word(*word)))
+    plan.aggregates[window].key_of(row)
 }
 
 /// Mixes the words of a key into one.
@@ -547,6 +605,7 @@ impl Rare {
             && self.waiting.is_empty()
             && self.texts.is_empty()
             && self.index.is_none()
+            && self.ids.is_none()
     }
 
     fn apply(&mut self, changes: super::outcome::RareChanges, newest: Option<Time>, lateness: i64) {
@@ -597,5 +656,6 @@ impl Rare {
             + self.restrictions.capacity() * size_of::<Restriction>()
             + self.waiting.capacity() * size_of::<Waiting>()
             + self.index.as_ref().map_or(0, Index::heap_bytes)
+            + self.ids.as_ref().map_or(0, Places::heap_bytes)
     }
 }

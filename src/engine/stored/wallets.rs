@@ -138,7 +138,7 @@ fn encode_wallet(wallet: &Wallet, out: &mut Writer) {
     out.pieces(wallet.words());
     match wallet.rare() {
         None => out.flag(false),
-        Some(Rare { runs, chains, restrictions, waiting, texts, index: _ }) => {
+        Some(Rare { runs, chains, restrictions, waiting, texts, index: _, ids: _ }) => {
             out.flag(true);
             out.value(runs);
             out.value(chains);
@@ -171,6 +171,7 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts, wallets: &mut 
                 waiting: reader.value()?,
                 texts: reader.value()?,
                 index: None,
+                ids: None,
             };
             translate_rare(&mut rare, way);
         }

@@ -4,6 +4,8 @@
 //! operation is all that most wallets hold at a time; and the second, which would make most logs move, moves
 //! nothing.
 
+use crate::operation::Time;
+
 use super::Row;
 
 /// The longest row that the record itself has room for. Rows of the shipped rules are so long; longer ones
@@ -11,15 +13,23 @@ use super::Row;
 const NEAR_WORDS: usize = 11;
 
 /// Rows of one length, end to end.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rows {
     near: [u64; NEAR_WORDS],
     /// Words of `near` that hold a row: none, or all of a row.
-    near_words: u32,
+    near_words: u8,
+    /// No row is older than the one before.
+    is_ordered: bool,
     /// Words at the front of `far` that no longer count.
     gone: u32,
     /// The rows after the first.
     far: Vec<u64>,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self { near: [0; NEAR_WORDS], near_words: 0, is_ordered: true, gone: 0, far: Vec::new() }
+    }
 }
 
 impl Rows {
@@ -29,10 +39,11 @@ impl Rows {
         if stride <= NEAR_WORDS && words.len() >= stride {
             rows.far = words.split_off(stride);
             rows.near[..stride].copy_from_slice(&words);
-            rows.near_words = u32::try_from(stride).unwrap_or(0);
+            rows.near_words = u8::try_from(stride).unwrap_or(0);
         } else {
             rows.far = words;
         }
+        rows.is_ordered = rows.iter(stride).map(Row::at).is_sorted();
         rows
     }
 
@@ -105,17 +116,32 @@ impl Rows {
         if self.is_empty() && row.len() <= NEAR_WORDS {
             self.far.clear();
             self.gone = 0;
-            self.near_words = u32::try_from(row.len()).unwrap_or(0);
+            self.near_words = u8::try_from(row.len()).unwrap_or(0);
+            self.is_ordered = true;
             let near = &mut self.near[..row.len()];
             near.copy_from_slice(row);
             return near;
         }
+        let newest = self.newest(row.len());
+        self.is_ordered = newest.is_none_or(|newest| self.is_ordered && newest <= Row(row).at());
         if self.far.is_empty() {
             self.far.reserve_exact(row.len());
         }
         let start = self.far.len();
         self.far.extend_from_slice(row);
         &mut self.far[start..]
+    }
+
+    /// Returns the time of the last row.
+    fn newest(&self, stride: usize) -> Option<Time> {
+        let [near, far] = self.parts();
+        let last = if far.is_empty() { near } else { &far[far.len() - stride..] };
+        (!last.is_empty()).then(|| Row(last).at())
+    }
+
+    /// Tells whether no row is older than the one before.
+    pub(super) const fn is_ordered(&self) -> bool {
+        self.is_ordered
     }
 
     /// Takes the row at the front out.
@@ -164,13 +190,14 @@ mod tests {
     fn rows_are_those_of_a_plain_list() {
         for stride in [7, NEAR_WORDS, NEAR_WORDS + 1, 20] {
             let (mut rows, mut plain) = (Rows::default(), VecDeque::new());
-            let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+            let (mut random, mut late_seen) = (0x9e37_79b9_7f4a_7c15_u64, false);
             for step in 0..4_000_u64 {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 let is_growing = step / 50 % 2 == 0;
                 match random >> 60 {
                     0..=9 if is_growing => {
-                        let row = vec![step; stride];
+                        // Now and then one is late.
+                        let row = vec![if step % 97 == 0 { step / 2 } else { step }; stride];
                         assert_eq!(rows.push(&row), row);
                         plain.push_back(row);
                     }
@@ -193,8 +220,12 @@ mod tests {
                 assert_eq!(rows.rfind(stride, |row| row.0[0] % 3 == 0).map(|row| row.0), last.map(Vec::as_slice));
                 assert!(rows.iter(stride).rev().map(|row| row.0).eq(plain.iter().rev()));
                 assert_eq!(rows.is_empty(), plain.is_empty());
+                let is_ordered = plain.iter().map(|row| row[0]).is_sorted();
+                assert!(!rows.is_ordered() || is_ordered, "step {step}");
+                late_seen |= !rows.is_ordered();
                 assert_eq!(rows.parts().concat(), plain.make_contiguous().concat());
             }
+            assert!(late_seen);
         }
     }
 }
