@@ -374,8 +374,9 @@ fn hot_key(measure: Measure, sizes: Sizes) -> f64 {
 
 /// Rows 9 and 10, each in a process of its own.
 fn bytes(sizes: Sizes) -> Vec<Line> {
-    let line =
-        |what, question, gate, goal| memory::ask(question, sizes.wallets).map(|measured| Line { what, measured, gate, goal });
+    let line = |what, question, gate, goal| {
+        memory::ask(question, sizes.wallets).map(|measured| Line { what, measured, gate, goal })
+    };
     let lines = [
         line("9 bytes of an idle wallet", "idle", 256.0, 192.0),
         line("9 bytes of a wallet with one operation", "one", 400.0, 320.0),

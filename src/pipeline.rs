@@ -18,10 +18,10 @@ use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
 use crate::engine::stored::Journal;
 use crate::engine::wallets::Approached;
 use crate::geo::Geo;
+use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{self, Rejection};
 use crate::operation::partition::Home;
-use crate::operation::Time;
 use crate::rules::program::Inputs;
 
 /// How many records are understood and decided together while they lie in the processor's caches.

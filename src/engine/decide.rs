@@ -19,7 +19,7 @@ use super::evaluate::{self, AggregateValue, Facts, Ratio};
 use super::fault::Fault;
 use super::judge::{Fired, Judge, Memo};
 use super::lifecycle::Lifecycle;
-use super::outcome::{Changes, Outcome, Step};
+use super::outcome::{Changes, Outcome, SharedChanges, Step};
 use super::plan::{Plan, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use super::restriction::{Restriction, RestrictionKind};
 use super::shared::{Party, SharedChange, SharedKey, SharedView};
@@ -81,7 +81,7 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
 
     let is_plain = judge.fired.is_empty() && in_force.refusing.is_empty() && in_force.holding.is_empty();
     let (verdict, commands, mut changes, mut shared) = if is_plain && !has_effects(operation.kind) {
-        (Verdict::Allow, Vec::new(), Changes::default(), Vec::new())
+        (Verdict::Allow, Vec::new(), Changes::default(), SharedChanges::new())
     } else {
         live(context, &mut judge, &in_force, &mut matches)
     };
@@ -112,7 +112,7 @@ fn live<'e>(
     judge: &mut Judge<'_, '_>,
     in_force: &InForce<'e>,
     matches: &mut Vec<Match>,
-) -> (Verdict, Vec<Command>, Changes, Vec<SharedChange>) {
+) -> (Verdict, Vec<Command>, Changes, SharedChanges) {
     let mut lifecycle = Lifecycle::new(context, judge.operation, in_force);
     lifecycle.place(judge);
     let verdict = lifecycle.verdict(matches);
@@ -360,12 +360,7 @@ fn show_number(number: Ratio, value_type: Type) -> EvidenceValue {
 }
 
 /// Writes the operation into the changes: its row, its matches' rows, its runs, the shared windows.
-fn record(
-    judge: &Judge<'_, '_>,
-    (verdict, seq): (Verdict, u64),
-    changes: &mut Changes,
-    shared: &mut Vec<SharedChange>,
-) {
+fn record(judge: &Judge<'_, '_>, (verdict, seq): (Verdict, u64), changes: &mut Changes, shared: &mut SharedChanges) {
     let plan = judge.plan;
     let operation = &judge.operation.operation;
     let refused = verdict == Verdict::Refuse && !plan.settings.has(Fault::RefusedCounted);
@@ -420,7 +415,7 @@ fn start_row(judge: &Judge<'_, '_>, changes: &mut Changes, flags: u64, seq: u64)
 }
 
 /// Enters the operation into one window.
-fn enter(judge: &Judge<'_, '_>, id: usize, row: usize, changes: &mut Changes, shared: &mut Vec<SharedChange>) {
+fn enter(judge: &Judge<'_, '_>, id: usize, row: usize, changes: &mut Changes, shared: &mut SharedChanges) {
     let plan = judge.plan;
     let aggregate = &plan.aggregates[id];
     let at = judge.at();
@@ -463,7 +458,7 @@ fn remember_text(
     (id, key): (usize, SharedKey),
     (field, symbol): (&Field, u64),
     changes: &mut Changes,
-    shared: &mut Vec<SharedChange>,
+    shared: &mut SharedChanges,
 ) {
     let text: Option<Box<str>> = match field {
         Field::Ip => judge.operation.operation.ip.map(|address| address.to_string().into()),

@@ -244,7 +244,7 @@ impl Judge<'_, '_> {
         let (from, until, open_end) = self.reach(aggregate)?;
         let mut total = 0;
         let is_ordered = self.wallet.is_ordered();
-        for row in self.wallet.rows(self.plan).rev() {
+        for row in self.wallet.rows_of(self.plan, id) {
             let at = row.at();
             if at < from {
                 if is_ordered {
@@ -312,7 +312,7 @@ impl Judge<'_, '_> {
             return entries;
         }
         let is_ordered = self.wallet.is_ordered();
-        for row in self.wallet.rows(self.plan).rev() {
+        for row in self.wallet.rows_of(self.plan, id) {
             if !is_visible(self.plan, id, row.at(), newest) {
                 if is_ordered {
                     break;

@@ -19,7 +19,7 @@ use super::enrich::{Enriched, shared_op};
 use super::evaluate;
 use super::fault::Fault;
 use super::judge::Judge;
-use super::outcome::Changes;
+use super::outcome::{Changes, SharedChanges};
 use super::restriction::{Cause, PinChallenge, Restriction, RestrictionKind, Waiting, terms};
 use super::shared::{Party, SharedChange, SharedKey};
 use super::wallet::{FLAG_CANCELLED, FLAG_MONEY, FLAG_REFUSED, Row, key_word};
@@ -54,7 +54,7 @@ pub struct Lifecycle<'c, 'e, 'o> {
     lifted: Vec<Uuid>,
     waiting: Option<Vec<Waiting>>,
     changes: Changes,
-    shared: Vec<SharedChange>,
+    shared: SharedChanges,
 }
 
 fn bearer(rule: &Rule) -> Bearer {
@@ -84,7 +84,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             lifted: Vec::new(),
             waiting: None,
             changes: Changes::default(),
-            shared: Vec::new(),
+            shared: SharedChanges::new(),
         }
     }
 
@@ -551,7 +551,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
 
     /// Ends: the commands in order, and the changes.
     #[must_use]
-    pub fn finish(mut self) -> (Vec<Command>, Changes, Vec<SharedChange>) {
+    pub fn finish(mut self) -> (Vec<Command>, Changes, SharedChanges) {
         sort_commands(&mut self.commands);
         if !self.placed.is_empty() {
             self.changes.rare().placed = self.placed;

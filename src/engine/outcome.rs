@@ -27,12 +27,15 @@ pub enum Step {
     Conflict,
 }
 
+/// Changes to shared state: most operations enter two windows of one key.
+pub type SharedChanges = SmallVec<[SharedChange; 2]>;
+
 /// A decision and the state changes that go with it.
 #[derive(Debug)]
 pub struct Outcome {
     pub decision: Box<Decision>,
     pub changes: Changes,
-    pub shared: Vec<SharedChange>,
+    pub shared: SharedChanges,
 }
 
 /// Changes to the acting wallet's record.

@@ -10,8 +10,8 @@ use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR};
 use crate::rules::program::{
-    Aggregate, AggregateId, Field, Function, Inputs, List, Mode, OnMissing, Operand, Rule, RuleSet, Scope, Stream, Window,
-    symbol_of_text,
+    Aggregate, AggregateId, Field, Function, Inputs, List, Mode, OnMissing, Operand, Rule, RuleSet, Scope, Stream,
+    Window, symbol_of_text,
 };
 use crate::rules::program::{Comparison, Condition, Number, Symbol};
 
@@ -458,10 +458,8 @@ impl PlannedAggregate {
     /// Tells whether the index keeps no more of the aggregate than a few totals: those of a calendar day or month.
     #[must_use]
     pub fn is_totalled(&self) -> bool {
-        let is_total = matches!(
-            self.definition.function,
-            Function::Count | Function::Sum | Function::Any | Function::None
-        );
+        let is_total =
+            matches!(self.definition.function, Function::Count | Function::Sum | Function::Any | Function::None);
         is_total && self.whole.is_some() && matches!(self.definition.window, Window::Today | Window::ThisMonth)
     }
 

@@ -48,7 +48,6 @@ pub const SCANNED_ROWS_MAX: usize = if cfg!(debug_assertions) { 32 } else { 256 
 /// Logs of more rows than this have a table of their operations' ids and the totals of days and months.
 const SHORT_ROWS_MAX: usize = if cfg!(debug_assertions) { 12 } else { 24 };
 
-
 /// A row of the log, read.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a>(pub &'a [u64]);
@@ -95,6 +94,12 @@ impl Row<'_> {
     #[must_use]
     pub const fn is_in(self, aggregate: usize) -> bool {
         self.0[ROW_HEADER + aggregate / 64] >> (aggregate % 64) & 1 != 0
+    }
+
+    /// Returns the windows the row is in, one bit each.
+    #[must_use]
+    pub fn mask(&self, mask_words: usize) -> &[u64] {
+        &self.0[ROW_HEADER..ROW_HEADER + mask_words]
     }
 
     /// Lists the windows the row is in.
@@ -215,6 +220,12 @@ impl Wallet {
     /// Lists the rows of the log in order of arrival.
     pub fn rows(&self, plan: &Plan) -> impl DoubleEndedIterator<Item = Row<'_>> + Clone {
         self.rows.iter(plan.stride())
+    }
+
+    /// Lists the rows that may be in a window, the last first: all of a short log, none of a long one without any.
+    pub fn rows_of(&self, plan: &Plan, window: usize) -> impl Iterator<Item = Row<'_>> {
+        let is_any = self.index().is_none_or(|index| index.may_hold(window));
+        is_any.then(|| self.rows(plan).rev()).into_iter().flatten()
     }
 
     /// Tells whether no row of the log is older than the one before.
@@ -463,8 +474,8 @@ impl Wallet {
         } else {
             self.rows.shrink();
         }
-        let count = self.row_count(plan);
         if let Some(rare) = &mut self.rare {
+            let count = self.rows.count(stride);
             let is_short = count < SHORT_ROWS_MAX / 2;
             rare.index.take_if(|index| is_short || count < SCANNED_ROWS_MAX / 2 && index.is_deep());
             rare.ids.take_if(|_| is_short);
@@ -473,11 +484,12 @@ impl Wallet {
 
     /// Lets texts go that no row needs any more, when there are more than rows could need.
     fn sweep_texts(&mut self, plan: &Plan) {
-        let needed_max = self.row_count(plan) * plan.columns.len();
-        if let Some(rare) = &mut self.rare
-            && rare.texts.len() > TEXTS_UNSWEPT + 2 * needed_max
+        let Some(rare) = &mut self.rare else { return };
+        if rare.texts.len() > TEXTS_UNSWEPT
+            && rare.texts.len() > TEXTS_UNSWEPT + 2 * self.rows.count(plan.stride()) * plan.columns.len()
         {
-            let words: HashSet<u64, foldhash::fast::FixedState> = self.rows.parts().into_iter().flatten().copied().collect();
+            let words: HashSet<u64, foldhash::fast::FixedState> =
+                self.rows.parts().into_iter().flatten().copied().collect();
             rare.texts.retain(|symbol, _| words.contains(symbol));
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use compact_str::CompactString;
 use sha1::{Digest, Sha1};
 use smallvec::SmallVec;
 use uuid::Uuid;
@@ -30,7 +31,7 @@ pub type Clauses = Arc<[Arc<str>]>;
 pub struct Decision {
     pub decision_id: Uuid,
     pub op_id: Box<str>,
-    pub wallet_id: Box<str>,
+    pub wallet_id: CompactString,
     pub kind: OperationType,
     pub occurred_at: Time,
     pub verdict: Verdict,

@@ -63,25 +63,21 @@ impl Time {
     /// Appends the text of [`fmt::Display`] without going through the formatter.
     pub fn push_text(self, out: &mut Vec<u8>) {
         let utc = self.to_utc();
-        let seconds_of_day = self.0.div_euclid(SECOND).rem_euclid(86_400);
-        let nanos = self.0.rem_euclid(SECOND);
-        push_digits(out, i64::from(utc.year()), 4);
-        for (mark, value) in [(b'-', i64::from(utc.month())), (b'-', i64::from(utc.day()))] {
+        let second_of_day = small(self.0.div_euclid(SECOND).rem_euclid(86_400));
+        let nanos = small(self.0.rem_euclid(SECOND));
+        push_digits::<4>(out, small(i64::from(utc.year())));
+        let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
+        let parts = [(b'-', utc.month()), (b'-', utc.day()), (b'T', hour), (b':', minute), (b':', second)];
+        for (mark, value) in parts {
             out.push(mark);
-            push_digits(out, value, 2);
-        }
-        for (mark, value) in
-            [(b'T', seconds_of_day / 3600), (b':', seconds_of_day / 60 % 60), (b':', seconds_of_day % 60)]
-        {
-            out.push(mark);
-            push_digits(out, value, 2);
+            push_digits::<2>(out, value);
         }
         if nanos != 0 {
             out.push(b'.');
             match (nanos % 1_000_000, nanos % 1_000) {
-                (0, _) => push_digits(out, nanos / 1_000_000, 3),
-                (_, 0) => push_digits(out, nanos / 1_000, 6),
-                _ => push_digits(out, nanos, 9),
+                (0, _) => push_digits::<3>(out, nanos / 1_000_000),
+                (_, 0) => push_digits::<6>(out, nanos / 1_000),
+                _ => push_digits::<9>(out, nanos),
             }
         }
         out.push(b'Z');
@@ -122,12 +118,19 @@ pub fn duration_text(nanos: i128) -> String {
     text
 }
 
-/// Appends a non-negative number with leading zeros.
-fn push_digits(out: &mut Vec<u8>, value: i64, width: u32) {
-    for position in (0..width).rev() {
-        let digit = value / 10_i64.pow(position) % 10;
-        out.push(b'0' + u8::try_from(digit).unwrap_or(0));
+/// Takes a number that is known to be small and not negative.
+fn small(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(0)
+}
+
+/// Appends a number with leading zeros.
+fn push_digits<const WIDTH: usize>(out: &mut Vec<u8>, mut value: u32) {
+    let mut digits = [b'0'; WIDTH];
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
     }
+    out.extend_from_slice(&digits);
 }
 
 /// The half-open span of one calendar unit: `start ≤ t < end`.

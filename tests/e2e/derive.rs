@@ -188,7 +188,7 @@ impl<'l> Derivation<'l> {
         }
         let Some((bytes, mut outcome)) = best else { return Ok(None) };
         self.engine.apply(&enriched, &mut outcome.changes);
-        Ok(Some(Again { bytes, shared: outcome.shared, witness }))
+        Ok(Some(Again { bytes, shared: outcome.shared.into_vec(), witness }))
     }
 
     /// Tells whether a rule fires on an operation when shared windows have these values, its own part in them

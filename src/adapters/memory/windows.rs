@@ -426,7 +426,13 @@ impl Held {
 
     fn heap_bytes(&self) -> usize {
         match self {
-            Self::Listed(list) => if list.spilled() { list.capacity() * size_of::<Listed>() } else { 0 },
+            Self::Listed(list) => {
+                if list.spilled() {
+                    list.capacity() * size_of::<Listed>()
+                } else {
+                    0
+                }
+            }
             Self::Whole(windows) => {
                 let states = windows.iter().map(|(_, window)| window.state.heap_bytes());
                 windows.capacity() * size_of::<(usize, SharedWindow)>() + states.sum::<usize>()
