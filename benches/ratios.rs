@@ -7,7 +7,8 @@
 //!
 //! The process takes its memory from the system before it measures, and keeps it: what the first touch of a
 //! page costs says something of the machine (on some virtual ones fifty times as much as on others), not of
-//! the engine. The stalls of growth and the bytes are measured in processes that do not.
+//! the engine. The stalls of growth and the bytes are measured in processes that do not. `--growing` takes none
+//! beforehand.
 //!
 //! `--quick` takes small sizes, to see that everything runs; its numbers mean little.
 #![expect(clippy::print_stdout, reason = "the table is the point of the run")]
@@ -77,10 +78,12 @@ fn main() {
         println!("{}", memory::answer(question));
         return;
     }
-    if !memory::keeps() {
-        std::process::exit(memory::again_and_keep(&arguments));
+    if !arguments.iter().any(|argument| argument == "--growing") {
+        if !memory::keeps() {
+            std::process::exit(memory::again_and_keep(&arguments));
+        }
+        memory::take(sizes.memory);
     }
-    memory::take(sizes.memory);
     let wanted: Vec<&str> = arguments.iter().map(String::as_str).filter(|text| !text.starts_with('-')).collect();
     let sections: [(&str, Section); 7] = [
         ("path", path),

@@ -631,12 +631,12 @@ impl Facts for Judge<'_, '_> {
 
     fn aggregate(&mut self, id: AggregateId) -> AggregateValue {
         let id = self.plan.visible_to(id, self.for_enforced);
-        if self.plan.aggregates[id].definition.stream == Stream::Matches {
-            // Matches so far: another value at each stage.
-            return self.compute(id);
-        }
         if let Some(value) = self.memo.get(id) {
             return value;
+        }
+        if self.plan.aggregates[id].definition.stream == Stream::Matches {
+            // Matches so far: another value at each stage, so never remembered.
+            return self.compute(id);
         }
         let value = self.compute(id);
         self.memo.set(id, value);

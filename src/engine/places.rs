@@ -86,6 +86,14 @@ impl Places {
         self.find_slot(hash, is_it).and_then(|at| self.slots[at].position())
     }
 
+    /// Shows every position with this hash.
+    pub fn each(&self, hash: u64, mut show: impl FnMut(u32)) {
+        self.find_slot(hash, |position| {
+            show(position);
+            false
+        });
+    }
+
     /// Adds a position; that none like it is there is the caller's to see to.
     pub fn insert(&mut self, hash: u64, position: u32) {
         if 4 * (self.used + 1) > 3 * self.slots.len() {

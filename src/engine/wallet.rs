@@ -74,7 +74,6 @@ impl Row<'_> {
     }
 
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the other half holds the flags")]
     pub const fn arrival(self) -> u32 {
         (self.0[ROW_FLAGS] >> 32) as u32
     }
@@ -260,10 +259,9 @@ impl Wallet {
     pub fn find(&self, plan: &Plan, id: u128) -> Option<Row<'_>> {
         if let Some(ids) = self.rare.as_ref().and_then(|rare| rare.ids.as_ref()) {
             let mut latest = None;
-            let _ = ids.find(hash_of(id), |arrival| {
+            ids.each(hash_of(id), |arrival| {
                 let row = self.row_of_arrival(plan, arrival).filter(|row| row.id() == id);
                 latest = latest.max(row.map(Row::arrival));
-                false
             });
             return self.row_of_arrival(plan, latest?);
         }
