@@ -242,16 +242,28 @@ impl Judge<'_, '_> {
             return None;
         }
         let (from, until, open_end) = self.reach(aggregate)?;
+        let mut total = 0;
         let is_ordered = self.wallet.is_ordered();
-        let rows = self.wallet.rows_of(self.plan, id).take_while(|row| !is_ordered || row.at() >= from);
-        let mut entered = rows.filter(|row| row.at() >= from && row.is_in(id) && aggregate.key_of(*row) == key);
-        let total = entered.try_fold(0, |total, row| {
-            if row.at() > until {
-                // An entry that a fuller window than the one ending at the operation may hold.
-                return if open_end.is_some_and(|end| row.at() <= end) { None } else { Some(total) };
+        for row in self.wallet.rows_of(self.plan, id) {
+            let at = row.at();
+            if at < from {
+                if is_ordered {
+                    break;
+                }
+                continue;
             }
-            Some(total + if is_sum { i128::from(entry(aggregate, row).value) } else { 1 })
-        })?;
+            if !row.is_in(id) || aggregate.key_of(row) != key {
+                continue;
+            }
+            if at > until {
+                // An entry that a fuller window than the one ending at the operation may hold.
+                match open_end {
+                    Some(end) if at <= end => return None,
+                    _ => continue,
+                }
+            }
+            total += if is_sum { i128::from(entry(aggregate, row).value) } else { 1 };
+        }
         let own = this.map_or(0, |value| if is_sum { i128::from(value) } else { 1 });
         Some(value_of_total(function, total + own))
     }
@@ -300,16 +312,21 @@ impl Judge<'_, '_> {
             return entries;
         }
         let is_ordered = self.wallet.is_ordered();
-        let is_seen = |row: &Row<'_>| is_visible(self.plan, id, row.at(), newest);
-        let rows = self.wallet.rows_of(self.plan, id).take_while(|row| !is_ordered || is_seen(row));
-        let entered = rows.filter(|row| {
-            is_seen(row)
-                && row.is_in(id)
-                && aggregate.key_of(*row) == key
-                && is_visible_match(aggregate, *row)
-                && self.residual_holds(aggregate, *row)
-        });
-        entered.for_each(|row| entries.push(entry(aggregate, row)));
+        for row in self.wallet.rows_of(self.plan, id) {
+            if !is_visible(self.plan, id, row.at(), newest) {
+                if is_ordered {
+                    break;
+                }
+                continue;
+            }
+            if row.is_in(id)
+                && aggregate.key_of(row) == key
+                && is_visible_match(aggregate, row)
+                && self.residual_holds(aggregate, row)
+            {
+                entries.push(entry(aggregate, row));
+            }
+        }
         entries.reverse();
         if !entries.is_sorted_by_key(|entry| entry.at) {
             entries.sort_by_key(|entry| (entry.at, entry.op));

@@ -64,27 +64,6 @@ struct Buffer {
     spilled: Vec<u8>,
 }
 
-/// Copies a text into room of its length. Nearly all are short: for those two copies of a fixed size, which may
-/// overlap, take less than the call of a function for any size.
-#[inline]
-fn copy_short(room: &mut [u8], text: &[u8]) {
-    fn ends<const N: usize>(room: &mut [u8], text: &[u8]) -> Option<()> {
-        let (first, last) = (text.first_chunk::<N>()?, text.last_chunk::<N>()?);
-        *room.first_chunk_mut()? = *first;
-        *room.last_chunk_mut()? = *last;
-        Some(())
-    }
-    let copied = match text.len() {
-        4..8 => ends::<4>(room, text),
-        8..16 => ends::<8>(room, text),
-        16..=32 => ends::<16>(room, text),
-        _ => None,
-    };
-    if copied.is_none() {
-        room.copy_from_slice(text);
-    }
-}
-
 impl Buffer {
     fn written(&self) -> &[u8] {
         if self.spilled.is_empty() { self.inline.get(..self.length).unwrap_or_default() } else { &self.spilled }
@@ -95,7 +74,7 @@ impl Buffer {
         let end = self.length + bytes.len();
         match self.inline.get_mut(self.length..end) {
             Some(room) if self.spilled.is_empty() => {
-                copy_short(room, bytes);
+                room.copy_from_slice(bytes);
                 self.length = end;
             }
             _ => self.spill(bytes),
@@ -128,7 +107,7 @@ impl Buffer {
                 let (length, room) = rest.split_at_mut(LENGTH_BYTES);
                 *tag = field.code();
                 length.copy_from_slice(&(text.len() as u64).to_le_bytes());
-                copy_short(room, text.as_bytes());
+                room.copy_from_slice(text.as_bytes());
                 self.length = end;
             }
             _ => {
@@ -218,21 +197,6 @@ impl Buffer {
             }
             // An exponent beyond 64 bits counts as it was written.
             Err(_) => self.bytes(power.as_bytes()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_of_every_length_are_copied_whole() {
-        let text: Vec<u8> = (1..=80).collect();
-        for length in 0..text.len() {
-            let mut room = vec![0; length];
-            copy_short(&mut room, &text[..length]);
-            assert_eq!(room, text[..length]);
         }
     }
 }
