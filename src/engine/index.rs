@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use crate::operation::Time;
 
 use super::keyed::KeyedState;
@@ -17,6 +19,8 @@ type Keyed = HashMap<(usize, u64), KeyedState, foldhash::fast::FixedState>;
 pub struct Index {
     /// Which windows it answers for.
     depth: Depth,
+    /// The windows that some row of the log was in since the index was made, one bit each.
+    seen: SmallVec<[u64; 2]>,
     /// The windows of the wallet as a whole, by [`PlannedAggregate::whole`]: nearly every operation enters and
     /// reads some, so they lie together.
     whole: Vec<Option<KeyedState>>,
@@ -36,7 +40,7 @@ impl Index {
     /// Makes an index without entries.
     #[must_use]
     pub fn new(depth: Depth) -> Self {
-        Self { depth, whole: Vec::new(), keyed: Keyed::default() }
+        Self { depth, seen: SmallVec::new(), whole: Vec::new(), keyed: Keyed::default() }
     }
 
     /// Tells whether it answers for all windows.
@@ -52,6 +56,12 @@ impl Index {
             Depth::Totals => aggregate.is_totalled(),
             Depth::All => aggregate.is_indexed(),
         }
+    }
+
+    /// Tells whether a row of the log may be in the window; those of many rules never are.
+    #[must_use]
+    pub fn may_hold(&self, aggregate: usize) -> bool {
+        self.seen.get(aggregate / 64).is_some_and(|bits| bits >> (aggregate % 64) & 1 != 0)
     }
 
     /// Reads a word of what deciding an operation reads, to have it near.
@@ -80,6 +90,8 @@ impl Index {
     ///
     /// A chain that is not in the index yet starts from what the record remembers of it.
     pub fn insert(&mut self, plan: &Plan, row: Row<'_>, newest: Option<Time>, chains: &[ChainStart]) {
+        self.seen.resize(plan.mask_words, 0);
+        self.seen.iter_mut().zip(row.mask(plan.mask_words)).for_each(|(seen, bits)| *seen |= bits);
         for window in row.windows(plan.mask_words) {
             let aggregate = &plan.aggregates[window];
             if !self.covers(aggregate) {

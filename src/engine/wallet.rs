@@ -95,6 +95,12 @@ impl Row<'_> {
         self.0[ROW_HEADER + aggregate / 64] >> (aggregate % 64) & 1 != 0
     }
 
+    /// Returns the windows the row is in, one bit each.
+    #[must_use]
+    pub fn mask(&self, mask_words: usize) -> &[u64] {
+        &self.0[ROW_HEADER..ROW_HEADER + mask_words]
+    }
+
     /// Lists the windows the row is in.
     pub fn windows(self, mask_words: usize) -> impl Iterator<Item = usize> {
         (0..mask_words).flat_map(move |word| {
@@ -215,9 +221,10 @@ impl Wallet {
         self.rows.iter(plan.stride())
     }
 
-    /// Lists the rows that may be in a window, the last first: none where no row was ever in it.
+    /// Lists the rows that may be in a window, the last first: all of a short log, none of a long one without any.
     pub fn rows_of(&self, plan: &Plan, window: usize) -> impl Iterator<Item = Row<'_>> {
-        self.rows.may_hold(window).then(|| self.rows(plan).rev()).into_iter().flatten()
+        let is_any = self.index().is_none_or(|index| index.may_hold(window));
+        is_any.then(|| self.rows(plan).rev()).into_iter().flatten()
     }
 
     /// Tells whether no row of the log is older than the one before.

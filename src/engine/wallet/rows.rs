@@ -6,7 +6,6 @@
 
 use crate::operation::Time;
 
-use super::super::plan::ROW_HEADER;
 use super::Row;
 
 /// The longest row that the record itself has room for. Rows of the shipped rules are so long; longer ones
@@ -23,15 +22,13 @@ pub(super) struct Rows {
     is_ordered: bool,
     /// Words at the front of `far` that no longer count.
     gone: u32,
-    /// Which of the first windows some row was in: those of many rules never hold one.
-    seen: u64,
     /// The rows after the first.
     far: Vec<u64>,
 }
 
 impl Default for Rows {
     fn default() -> Self {
-        Self { near: [0; NEAR_WORDS], near_words: 0, is_ordered: true, gone: 0, seen: 0, far: Vec::new() }
+        Self { near: [0; NEAR_WORDS], near_words: 0, is_ordered: true, gone: 0, far: Vec::new() }
     }
 }
 
@@ -47,7 +44,6 @@ impl Rows {
             rows.far = words;
         }
         rows.is_ordered = rows.iter(stride).map(Row::at).is_sorted();
-        rows.seen = rows.iter(stride).fold(0, |seen, row| seen | row.word(ROW_HEADER));
         rows
     }
 
@@ -117,10 +113,6 @@ impl Rows {
 
     /// Adds a row at the end, and returns it.
     pub(super) fn push(&mut self, row: &[u64]) -> &mut [u64] {
-        if self.is_empty() {
-            self.seen = 0;
-        }
-        self.seen |= row[ROW_HEADER];
         if self.is_empty() && row.len() <= NEAR_WORDS {
             self.far.clear();
             self.gone = 0;
@@ -150,11 +142,6 @@ impl Rows {
     /// Tells whether no row is older than the one before.
     pub(super) const fn is_ordered(&self) -> bool {
         self.is_ordered
-    }
-
-    /// Tells whether a row may be in the window.
-    pub(super) const fn may_hold(&self, window: usize) -> bool {
-        window >= 64 || self.seen >> window & 1 != 0
     }
 
     /// Takes the row at the front out.
@@ -224,9 +211,8 @@ mod tests {
                 let number = usize::try_from(random >> 32).unwrap_or(0) % (plain.len() + 1);
                 assert_eq!(rows.get(number, stride).map(|row| row.0), plain.get(number).map(Vec::as_slice));
                 if let Some(row) = rows.get_mut(number, stride) {
-                    // A change takes windows away, never adds one.
-                    row[stride - 1] &= random;
-                    plain[number][stride - 1] &= random;
+                    row[stride - 1] = random;
+                    plain[number][stride - 1] = random;
                 }
                 assert_eq!(rows.count(stride), plain.len());
                 assert!(rows.iter(stride).map(|row| row.0).eq(&plain), "step {step}, rows of {stride} words");
@@ -237,9 +223,6 @@ mod tests {
                 let is_ordered = plain.iter().map(|row| row[0]).is_sorted();
                 assert!(!rows.is_ordered() || is_ordered, "step {step}");
                 late_seen |= !rows.is_ordered();
-                let held = plain.iter().fold(0, |held, row| held | row[ROW_HEADER]);
-                assert!((0..64).all(|window| rows.may_hold(window) || held >> window & 1 == 0));
-                assert!(rows.may_hold(64));
                 assert_eq!(rows.parts().concat(), plain.make_contiguous().concat());
             }
             assert!(late_seen);
