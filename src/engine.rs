@@ -16,6 +16,7 @@ pub mod judge;
 pub mod keyed;
 pub mod lifecycle;
 pub mod outcome;
+pub mod pages;
 pub mod places;
 pub mod plan;
 pub mod restriction;

@@ -11,8 +11,8 @@ use kuzet::engine::wallets::Wallets;
 use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
 use kuzet::rules::program::symbol_of_text;
 
-use super::stalls;
 use super::workload::{BATCH, Spread, Traffic, Whole, compile, shipped_sources};
+use super::{float, stalls};
 
 const OPTION: &str = "--bytes-of=";
 const ENTRIES: i64 = 100_000;
@@ -44,23 +44,19 @@ pub(crate) fn again_and_keep(arguments: &[String]) -> i32 {
 /// is there. Says what that cost.
 pub(crate) fn take(mebibytes: usize) {
     const PIECE: usize = 32 * 1024;
-    let taken = mebibytes.min(available_mebibytes() / 2);
+    let taken = mebibytes.min(kibibytes("/proc/meminfo", "MemAvailable:") / 1024 / 2);
     let began = Instant::now();
     let pieces: Vec<Vec<u8>> = (0..taken * (1 << 20) / PIECE).map(|_| vec![1; PIECE]).collect();
     drop(pieces);
-    let each = began.elapsed().div_duration_f64(Duration::from_millis(1)) / f64_of(taken.max(1));
+    let each = began.elapsed().div_duration_f64(Duration::from_millis(1)) / float(taken.max(1));
     eprintln!("{taken} MiB taken, {each:.2} ms each");
 }
 
-fn available_mebibytes() -> usize {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kibibytes: Option<usize> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-    kibibytes.map_or(0, |kibibytes| kibibytes / 1024)
-}
-
-fn f64_of(count: usize) -> f64 {
-    u32::try_from(count).map_or(f64::MAX, f64::from)
+/// Reads a number of kibibytes that the system tells in a file; 0 where it does not.
+fn kibibytes(path: &str, name: &str) -> usize {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
 /// Reads the question from the arguments.
@@ -89,10 +85,7 @@ pub(crate) fn answer(question: Question) -> f64 {
 
 /// Returns the resident bytes of this process, 0 where they are not known.
 fn resident() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kibibytes.map_or(0.0, |kibibytes| kibibytes * 1024.0)
+    1024.0 * float(kibibytes("/proc/self/status", "VmRSS:"))
 }
 
 fn each(bytes: f64, count: u64) -> f64 {

@@ -97,7 +97,7 @@ impl Index {
             if !self.covers(aggregate) {
                 continue;
             }
-            let key = key_of_row(plan, window, row);
+            let key = key_of_row(aggregate, row);
             let start = || start(aggregate, chains, window, key);
             let state = match aggregate.whole {
                 Some(position) => {
@@ -118,7 +118,7 @@ impl Index {
     /// Takes a row out of one window.
     pub fn remove(&mut self, plan: &Plan, window: usize, row: Row<'_>) {
         let aggregate = &plan.aggregates[window];
-        let key = key_of_row(plan, window, row);
+        let key = key_of_row(aggregate, row);
         let Some(state) = self.window_mut(plan, window, key) else { return };
         state.remove(aggregate, entry(aggregate, row));
         if state.is_empty() {
@@ -149,7 +149,7 @@ impl Index {
         for window in row.windows(plan.mask_words) {
             let aggregate = &plan.aggregates[window];
             if self.covers(aggregate)
-                && let Some(state @ KeyedState::Chain(_)) = self.window_mut(plan, window, key_of_row(plan, window, row))
+                && let Some(state @ KeyedState::Chain(_)) = self.window_mut(plan, window, key_of_row(aggregate, row))
             {
                 state.evict(aggregate, newest, plan.settings.lateness);
             }

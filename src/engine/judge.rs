@@ -18,7 +18,7 @@ use super::index::{entry, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
 use super::plan::{MISSING, Plan, PlannedAggregate, ROW_HEADER};
 use super::shared::{Seen, SharedKey, SharedView};
-use super::wallet::{ChainStart, FLAG_CANCELLED, Row, Wallet, is_visible, with_key_word};
+use super::wallet::{ChainStart, FLAG_CANCELLED, Row, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
 
 /// The aggregates of one operation that were computed already. Starting anew costs nothing.
@@ -252,7 +252,7 @@ impl Judge<'_, '_> {
                 }
                 continue;
             }
-            if !row.is_in(id) || aggregate.key_of(row) != key {
+            if !row.is_in(id) || key_of_row(aggregate, row) != key {
                 continue;
             }
             if at > until {
@@ -320,7 +320,7 @@ impl Judge<'_, '_> {
                 continue;
             }
             if row.is_in(id)
-                && aggregate.key_of(row) == key
+                && key_of_row(aggregate, row) == key
                 && is_visible_match(aggregate, row)
                 && self.residual_holds(aggregate, row)
             {

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fault::Fault;
-use super::wallet::{Row, key_word};
 use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR};
@@ -440,13 +439,6 @@ impl PlannedAggregate {
     #[must_use]
     pub fn is_listed(&self) -> bool {
         matches!(self.definition.window, Window::Within(_)) && self.definition.function != Function::Last
-    }
-
-    /// Returns the key of a row in the window, as one word.
-    #[inline]
-    #[must_use]
-    pub fn key_of(&self, row: Row<'_>) -> u64 {
-        key_word(self.key_words.iter().map(|word| row.word(*word)))
     }
 
     /// Tells whether the aggregate is answered from the index of a long log: runs keep their own state, a

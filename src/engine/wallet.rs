@@ -18,7 +18,7 @@ use super::index::{Depth, Index};
 use super::keyed::KeyedState;
 use super::outcome::Changes;
 use super::places::Places;
-use super::plan::{Plan, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
+use super::plan::{Plan, PlannedAggregate, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use super::restriction::{Restriction, Waiting};
 use super::stored::Translation;
 use super::stored::wallets::translate_rare;
@@ -43,7 +43,10 @@ const TEXTS_UNSWEPT: usize = 32;
 
 /// Logs of more rows than this have an index of all their windows: up to there, walking is faster. Less in
 /// debug builds, so that tests come there.
-pub const SCANNED_ROWS_MAX: usize = if cfg!(debug_assertions) { 32 } else { 256 };
+const SCANNED_ROWS_MAX: usize = if cfg!(debug_assertions) { 32 } else { 256 };
+
+/// So many rows more than twice those of the last sweep are kept before all are looked through again.
+const UNSWEPT_ROWS: usize = 32;
 
 /// Logs of more rows than this have a table of their operations' ids and the totals of days and months.
 const SHORT_ROWS_MAX: usize = if cfg!(debug_assertions) { 12 } else { 24 };
@@ -467,7 +470,7 @@ impl Wallet {
             forget(plan, &mut self.rare, front, self.rows.iter(stride).skip(1), newest);
             self.rows.pop_front(stride);
         }
-        if self.row_count(plan) > 2 * self.swept_rows as usize + SCANNED_ROWS_MAX {
+        if self.row_count(plan) > 2 * self.swept_rows as usize + UNSWEPT_ROWS {
             self.compact(plan, newest);
         } else {
             self.rows.shrink();
@@ -543,7 +546,7 @@ fn forget<'r>(
         if !aggregate.owned || aggregate.definition.function != Function::Age {
             continue;
         }
-        let key = key_of_row(plan, window, row);
+        let key = key_of_row(aggregate, row);
         let rare = rare.get_or_insert_with(Box::default);
         if let Some(index) = rare.index.as_ref().filter(|index| index.covers(aggregate)) {
             // The index folds by time, whatever the order of arrival.
@@ -555,7 +558,7 @@ fn forget<'r>(
         // An operation that arrived later may be what links this one to the chain remembered.
         let mut times: SmallVec<[Time; 8]> = others
             .clone()
-            .filter(|other| other.is_in(window) && other.at() < row.at() && key_of_row(plan, window, *other) == key)
+            .filter(|other| other.is_in(window) && other.at() < row.at() && key_of_row(aggregate, *other) == key)
             .map(|other| other.at())
             .collect();
         times.sort_unstable();
@@ -583,9 +586,10 @@ fn is_needed(plan: &Plan, row: Row<'_>, newest: Time) -> bool {
 }
 
 /// Returns the key of a row in one window, as one word.
+#[inline]
 #[must_use]
-pub fn key_of_row(plan: &Plan, window: usize, row: Row<'_>) -> u64 {
-    plan.aggregates[window].key_of(row)
+pub fn key_of_row(aggregate: &PlannedAggregate, row: Row<'_>) -> u64 {
+    key_word(aggregate.key_words.iter().map(|word| row.word(*word)))
 }
 
 /// Mixes the words of a key into one.

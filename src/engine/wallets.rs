@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::operation::Time;
 
 use super::idle::Rounds;
+use super::pages::Pages;
 use super::places::Places;
 use super::plan::Plan;
 use super::stored::{GROUPS, Translation};
@@ -34,19 +35,14 @@ pub struct Approached {
     pub operation: u128,
 }
 
-/// So many records lie in one piece of memory: no more than what allocators hand out whole.
-const PAGE: usize = 32 * 1024 / size_of::<Wallet>();
-
-/// The wallets of a shard. Records never move: tables of places grow, pages of records are added.
+/// The wallets of a shard.
 #[derive(Debug)]
 pub struct Wallets {
     /// Where each wallet lies in `pages`, by its symbol.
     tables: Vec<Places>,
-    pages: Vec<Vec<Wallet>>,
-    /// Places of records that were forgotten, for those that come.
-    free: Vec<u32>,
+    pages: Pages<Wallet>,
     /// Where the last wallet was found: deciding reads it, applying writes it.
-    recent: Cell<(u64, usize)>,
+    recent: Cell<Option<(u64, u32)>>,
     /// In which tables to look for wallets to forget.
     rounds: Rounds,
 }
@@ -55,9 +51,8 @@ impl Default for Wallets {
     fn default() -> Self {
         Self {
             tables: (0..TABLES).map(|_| Places::default()).collect(),
-            pages: Vec::new(),
-            free: Vec::new(),
-            recent: Cell::new((0, usize::MAX)),
+            pages: Pages::default(),
+            recent: Cell::new(None),
             rounds: Rounds::new(TABLES / SWEPT_TABLES),
         }
     }
@@ -74,22 +69,17 @@ pub fn group_of(symbol: u64) -> usize {
 }
 
 impl Wallets {
-    fn at(&self, position: usize) -> &Wallet {
-        &self.pages[position / PAGE][position % PAGE]
-    }
-
     /// Finds a wallet's position.
-    fn position(&self, symbol: u64, id: &str) -> Option<usize> {
-        let is_it = |position: u32| *self.at(position as usize).id == *id;
-        self.tables[table_of(symbol)].find(symbol, is_it).map(|position| position as usize)
+    fn position(&self, symbol: u64, id: &str) -> Option<u32> {
+        self.tables[table_of(symbol)].find(symbol, |position| *self.pages.get(position).id == *id)
     }
 
     /// Finds a wallet by its symbol and id. The id is compared too: no two wallets share a record.
     #[must_use]
     pub fn get(&self, symbol: u64, id: &str) -> Option<&Wallet> {
         let position = self.position(symbol, id)?;
-        self.recent.set((symbol, position));
-        Some(self.at(position))
+        self.recent.set(Some((symbol, position)));
+        Some(self.pages.get(position))
     }
 
     /// Brings the records of wallets that are about to act near. One after another each would be
@@ -100,7 +90,7 @@ impl Wallets {
         let places = operations.iter().fold(0, |all, Approached { wallet, .. }| all ^ table(*wallet).touch(*wallet));
         let near = |Approached { wallet, operation }: &Approached| {
             let position = table(*wallet).find(*wallet, |_| true)?;
-            Some((self.at(position as usize), *operation))
+            Some((self.pages.get(position), *operation))
         };
         let wallets: SmallVec<[(&Wallet, u128); APPROACHED]> = operations.iter().filter_map(near).collect();
         let records = wallets.iter().fold(0, |all, (wallet, _)| all ^ wallet.touch());
@@ -110,33 +100,14 @@ impl Wallets {
 
     /// Finds a wallet or makes its empty record.
     pub fn get_or_insert(&mut self, symbol: u64, id: &str) -> &mut Wallet {
-        let (recent, position) = self.recent.get();
-        let is_recent = recent == symbol && position != usize::MAX && *self.at(position).id == *id;
-        let found = if is_recent { Some(position) } else { self.position(symbol, id) };
-        let position = found.unwrap_or_else(|| self.insert(symbol, id));
-        &mut self.pages[position / PAGE][position % PAGE]
-    }
-
-    fn insert(&mut self, symbol: u64, id: &str) -> usize {
-        let wallet = Wallet::new(id);
-        let position = match self.free.pop() {
-            Some(position) => {
-                let position = position as usize;
-                self.pages[position / PAGE][position % PAGE] = wallet;
-                position
-            }
-            None => {
-                if self.pages.last().is_none_or(|page| page.len() == PAGE) {
-                    self.pages.push(Vec::with_capacity(PAGE));
-                }
-                let before = (self.pages.len() - 1) * PAGE;
-                let page = &mut self.pages[before / PAGE];
-                page.push(wallet);
-                before + page.len() - 1
-            }
-        };
-        self.tables[table_of(symbol)].insert(symbol, u32::try_from(position).unwrap_or(u32::MAX - 1));
-        position
+        let is_it = |(known, position): &(u64, u32)| *known == symbol && *self.pages.get(*position).id == *id;
+        let recent = self.recent.get().filter(is_it).map(|(_, position)| position);
+        let position = recent.or_else(|| self.position(symbol, id)).unwrap_or_else(|| {
+            let position = self.pages.add(Wallet::new(id));
+            self.tables[table_of(symbol)].insert(symbol, position);
+            position
+        });
+        self.pages.get_mut(position)
     }
 
     /// Drops wallets that have not acted since `before` and that nothing binds, some at a time. Those who come
@@ -146,20 +117,11 @@ impl Wallets {
             return;
         }
         let Some(part) = self.rounds.step(before, plan.idle_after) else { return };
-        let Self { tables, pages, free, .. } = self;
+        let Self { tables, pages, .. } = self;
         for table in tables.iter_mut().skip(part * SWEPT_TABLES).take(SWEPT_TABLES) {
-            table.retain(|place| {
-                let position = place as usize;
-                let wallet = &mut pages[position / PAGE][position % PAGE];
-                let is_idle = wallet.is_idle(plan, before);
-                if is_idle {
-                    *wallet = Wallet::default();
-                    free.push(place);
-                }
-                !is_idle
-            });
+            pages.retain(table, |wallet| !wallet.is_idle(plan, before));
         }
-        self.recent.set((0, usize::MAX));
+        self.recent.set(None);
     }
 
     /// Lists the wallets of one of the groups that stores write.
@@ -174,32 +136,31 @@ impl Wallets {
 
     fn of_tables(&self, first: usize, count: usize) -> impl Iterator<Item = &Wallet> + Clone {
         let places = self.tables.iter().skip(first).take(count).flat_map(Places::iter);
-        places.map(|position| self.at(position as usize))
+        places.map(|position| self.pages.get(position))
     }
 
     /// Brings every record into the layout of other rules.
     pub fn translate(&mut self, plan: &Plan, way: &Translation) {
-        self.pages.iter_mut().flatten().for_each(|wallet| wallet.translate(plan, way));
+        self.pages.iter_mut().for_each(|wallet| wallet.translate(plan, way));
     }
 
     /// Returns how many wallets are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pages.iter().map(Vec::len).sum::<usize>() - self.free.len()
+        self.pages.len()
     }
 
     /// Tells whether no wallet is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.pages.is_empty()
     }
 
     /// Estimates the bytes of all records and tables.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let tables: usize = self.tables.iter().map(Places::heap_bytes).sum();
-        let records = self.pages.len() * PAGE * size_of::<Wallet>();
-        tables + records + self.pages.iter().flatten().map(Wallet::heap_bytes).sum::<usize>()
+        tables + self.pages.heap_bytes() + self.pages.iter().map(Wallet::heap_bytes).sum::<usize>()
     }
 }
 

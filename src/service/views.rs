@@ -79,7 +79,7 @@ fn windows(plan: &Plan, wallet: &Wallet) -> Vec<WindowView> {
             if !aggregate.owned || !is_in(plan, window, row.at(), newest) {
                 continue;
             }
-            let cell = cells.entry((window, key_of_row(plan, window, row))).or_default();
+            let cell = cells.entry((window, key_of_row(&plan.aggregates[window], row))).or_default();
             cell.values.push(aggregate.value_word.map_or(1, |word| row.word(word).cast_signed()));
             cell.last = cell.last.max(Some(row.at()));
         }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use smallvec::SmallVec;
 
 use crate::engine::idle::{Rounds, StreamClock};
+use crate::engine::pages::Pages;
 use crate::engine::places::Places;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{Few, Found, NearWindows, SharedChange, SharedKey, SharedWindow};
@@ -44,30 +45,31 @@ enum Held {
     Whole(Vec<(usize, SharedWindow)>),
 }
 
-#[derive(Debug)]
+impl Default for Held {
+    fn default() -> Self {
+        Self::Listed(List::new())
+    }
+}
+
+#[derive(Debug, Default)]
 struct Slot {
     key: u64,
     held: Held,
 }
 
-/// So many slots lie in one piece of memory: no more than what allocators hand out whole.
-const PAGE: usize = 32 * 1024 / size_of::<Slot>();
-
-/// Slots in pages, which never move, and where each key's slot is.
+/// The slots, and where each key's is.
 #[derive(Debug)]
 struct Slots {
     /// By the groups that stores write.
     groups: Vec<Places>,
-    pages: Vec<Vec<Slot>>,
-    /// Places of slots that were given up.
-    free: Vec<u32>,
+    pages: Pages<Slot>,
     hasher: foldhash::fast::RandomState,
 }
 
 impl Default for Slots {
     fn default() -> Self {
         let groups = (0..GROUPS).map(|_| Places::default()).collect();
-        Self { groups, pages: Vec::new(), free: Vec::new(), hasher: foldhash::fast::RandomState::default() }
+        Self { groups, pages: Pages::default(), hasher: foldhash::fast::RandomState::default() }
     }
 }
 
@@ -76,73 +78,35 @@ impl Slots {
         std::hash::BuildHasher::hash_one(&self.hasher, key)
     }
 
-    fn at(&self, position: u32) -> &Slot {
-        &self.pages[position as usize / PAGE][position as usize % PAGE]
-    }
-
-    fn at_mut(&mut self, position: u32) -> &mut Slot {
-        &mut self.pages[position as usize / PAGE][position as usize % PAGE]
-    }
-
     fn position(&self, key: u64) -> Option<u32> {
-        self.groups[group_of(key)].find(self.hash(key), |position| self.at(position).key == key)
+        self.groups[group_of(key)].find(self.hash(key), |position| self.pages.get(position).key == key)
     }
 
     fn find(&self, key: u64) -> Option<&Held> {
-        self.position(key).map(|position| &self.at(position).held)
+        self.position(key).map(|position| &self.pages.get(position).held)
     }
 
     fn find_mut(&mut self, key: u64) -> Option<&mut Held> {
-        self.position(key).map(|position| &mut self.at_mut(position).held)
+        self.position(key).map(|position| &mut self.pages.get_mut(position).held)
     }
 
+    /// Finds the position of a key's slot, or makes the slot.
     fn find_or_make(&mut self, key: u64) -> u32 {
-        self.position(key).unwrap_or_else(|| self.make(key))
-    }
-
-    fn make(&mut self, key: u64) -> u32 {
-        let slot = Slot { key, held: Held::Listed(List::new()) };
-        let position = if let Some(position) = self.free.pop() {
-            *self.at_mut(position) = slot;
+        self.position(key).unwrap_or_else(|| {
+            let position = self.pages.add(Slot { key, held: Held::default() });
+            let hash = self.hash(key);
+            self.groups[group_of(key)].insert(hash, position);
             position
-        } else {
-            if self.pages.last().is_none_or(|page| page.len() == PAGE) {
-                self.pages.push(Vec::with_capacity(PAGE));
-            }
-            let before = (self.pages.len() - 1) * PAGE;
-            let page = &mut self.pages[before / PAGE];
-            page.push(slot);
-            u32::try_from(before + page.len() - 1).unwrap_or(u32::MAX - 1)
-        };
-        let hash = self.hash(key);
-        self.groups[group_of(key)].insert(hash, position);
-        position
+        })
     }
 
     /// Keeps the slots of a group that `keep` says.
     fn retain(&mut self, group: usize, mut keep: impl FnMut(&mut Held) -> bool) {
-        let Self { groups, pages, free, .. } = self;
-        groups[group].retain(|position| {
-            let slot = &mut pages[position as usize / PAGE][position as usize % PAGE];
-            let is_kept = keep(&mut slot.held);
-            if !is_kept {
-                slot.held = Held::Listed(List::new());
-                free.push(position);
-            }
-            is_kept
-        });
+        self.pages.retain(&mut self.groups[group], |slot| keep(&mut slot.held));
     }
 
     fn of_group(&self, group: usize) -> impl Iterator<Item = &Slot> {
-        self.groups[group].iter().map(|position| self.at(position))
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Slot> {
-        (0..GROUPS).flat_map(|group| self.of_group(group))
-    }
-
-    fn len(&self) -> usize {
-        self.pages.iter().map(Vec::len).sum::<usize>() - self.free.len()
+        self.groups[group].iter().map(|position| self.pages.get(position))
     }
 
     /// Brings what keys have near: the waits for memory overlap.
@@ -150,7 +114,7 @@ impl Slots {
         let places = keys.clone().fold(0, |all, key| all ^ self.groups[group_of(key)].touch(self.hash(key)));
         let near = |key| {
             let position = self.groups[group_of(key)].find(self.hash(key), |_| true)?;
-            Some(self.at(position))
+            Some(self.pages.get(position))
         };
         let slots: SmallVec<[&Slot; TOUCHED]> = keys.filter_map(near).collect();
         let held = slots.iter().fold(0, |all, slot| all ^ slot.key ^ slot.held.touch());
@@ -200,7 +164,7 @@ impl Windows {
                 let same = last.filter(|(known, _)| *known == key.key).map(|(_, position)| position);
                 let position = same.unwrap_or_else(|| groups.slots.find_or_make(key.key));
                 last = Some((key.key, position));
-                groups.slots.at_mut(position).held.change(plan, key, change);
+                groups.slots.pages.get_mut(position).held.change(plan, key, change);
             } else if let Some(held) = groups.slots.find_mut(key.key).filter(|held| held.has(key.aggregate)) {
                 held.change(plan, key, change);
             }
@@ -222,7 +186,7 @@ impl Windows {
     pub(super) fn restore(&self, plan: &Plan, key: SharedKey, window: SharedWindow) {
         let mut groups = self.groups();
         let position = groups.slots.find_or_make(key.key);
-        groups.slots.at_mut(position).held.restore(plan, key, window);
+        groups.slots.pages.get_mut(position).held.restore(plan, key, window);
     }
 
     /// Writes the windows of one group.
@@ -247,15 +211,14 @@ impl Windows {
 
     /// Returns how many windows are held.
     pub(super) fn len(&self) -> usize {
-        self.groups().slots.iter().map(|slot| slot.held.windows()).sum()
+        self.groups().slots.pages.iter().map(|slot| slot.held.windows()).sum()
     }
 
     /// Estimates the bytes of the windows.
     pub(super) fn bytes(&self) -> usize {
         let slots = &self.groups().slots;
         let tables: usize = slots.groups.iter().map(Places::heap_bytes).sum();
-        let pages = slots.pages.len() * PAGE * size_of::<Slot>();
-        tables + pages + slots.iter().map(|slot| slot.held.heap_bytes()).sum::<usize>()
+        tables + slots.pages.heap_bytes() + slots.pages.iter().map(|slot| slot.held.heap_bytes()).sum::<usize>()
     }
 }
 
@@ -263,7 +226,7 @@ impl Groups {
     /// Drops keys that no operation can read any more, some at a time: the stream has passed all they hold by
     /// more than the windows' length.
     fn forget_idle(&mut self, plan: &Plan, passed: Time) {
-        if self.slots.len() > KEPT
+        if self.slots.pages.len() > KEPT
             && let Some(group) = self.rounds.step(passed, plan.shared_idle_after)
         {
             self.slots.retain(group, |held| !held.is_idle(plan, passed));
