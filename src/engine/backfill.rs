@@ -13,10 +13,10 @@ use crate::operation::{OperationType, Time};
 use crate::rules::program::{Field, Function, Scope, Stream, Window};
 
 use super::Engine;
-use super::decide::word_of_column;
+use super::decide::{halves_of, word_of_column};
 use super::enrich::Enriched;
 use super::evaluate::Facts as _;
-use super::judge::Memo;
+use super::memo::Memo;
 use super::plan::{Plan, PlannedAggregate, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ, past_fields};
 use super::shared::{SharedChange, SharedKey, SharedView};
 use super::wallet::{FLAG_CANCELLED, FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED};
@@ -90,7 +90,7 @@ impl Backfill {
         }
         let plan = engine.plan();
         let (view, mut memo) = (SharedView::default(), Memo::default());
-        memo.start(plan.aggregates.len());
+        memo.start(plan, operation.operation.kind);
         let mut judge = engine.plain_judge(operation, &view, &mut memo);
         judge.find_feeds();
         let fed: Vec<usize> = self.windows.iter().copied().filter(|id| judge.feeds(*id)).collect();
@@ -99,9 +99,7 @@ impl Backfill {
         }
         let mut row = vec![0; plan.stride()];
         row[ROW_AT] = operation.operation.occurred_at.nanos().cast_unsigned();
-        for (half, bytes) in operation.id.to_le_bytes().chunks_exact(8).enumerate() {
-            row[ROW_ID + half] = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
-        }
+        [row[ROW_ID], row[ROW_ID + 1]] = halves_of(operation.id);
         row[ROW_CONTENT] = operation.content;
         row[ROW_FLAGS] = if operation.operation.kind.is_money() { FLAG_MONEY } else { 0 };
         row[ROW_SEQ] = seq;

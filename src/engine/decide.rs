@@ -17,10 +17,11 @@ use crate::rules::program::{
 use super::enrich::Enriched;
 use super::evaluate::{self, AggregateValue, Facts, Ratio};
 use super::fault::Fault;
-use super::judge::{Fired, Judge, Memo};
+use super::judge::{Fired, Judge};
 use super::lifecycle::Lifecycle;
+use super::memo::Memo;
 use super::outcome::{Changes, Outcome, SharedChanges, Step};
-use super::plan::{Plan, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
+use super::plan::{Plan, PlannedRule, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use super::restriction::{Restriction, RestrictionKind};
 use super::shared::{Party, SharedChange, SharedKey, SharedView};
 use super::wallet::{FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED, FLAG_SHADOW, Run, Wallet};
@@ -59,7 +60,7 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         return step;
     }
     let in_force = find_restrictions(context, enriched);
-    memo.start(plan.aggregates.len());
+    memo.start(plan, operation.kind);
     let mut judge = Judge {
         plan,
         operation: enriched,
@@ -184,46 +185,68 @@ pub const fn applies(restriction: RestrictionKind, operation: OperationType) -> 
     }
 }
 
+/// What firing the rules of one operation has come to.
+struct Firing<'m> {
+    matches: &'m mut Vec<Match>,
+    degraded: &'m mut Inputs,
+    /// Rules of one stage do not see each other's matches.
+    pending: Vec<Fired>,
+    stage: u32,
+    /// The operation is refused by what fired, or was from the beginning.
+    refused: bool,
+    lacking: Inputs,
+}
+
 /// Evaluates the rules in order and collects what fired.
-fn fire_rules(judge: &mut Judge<'_, '_>, blocked: bool, matches: &mut Vec<Match>, degraded: &mut Inputs) {
-    let plan = judge.plan;
-    let kind = judge.operation.operation.kind;
-    let at = judge.at();
-    // Rules of one stage do not see each other's matches.
-    let mut pending: Vec<Fired> = Vec::new();
-    let mut stage = 0;
-    let mut refused = blocked;
+fn fire_rules(judge: &mut Judge<'_, '_>, refused: bool, matches: &mut Vec<Match>, degraded: &mut Inputs) {
+    let met = judge.plan.of(judge.operation.operation.kind);
     let lacking = may_be_missing(judge);
-    for planned in &plan.of(kind).rules {
-        if !planned.is_in_force(at) {
-            continue;
-        }
-        if planned.stage != stage {
-            judge.fired.append(&mut pending);
-            stage = planned.stage;
-        }
-        // Refused logins are no attempts: no run rule looks at them.
-        if planned.reads_login_run && kind == OperationType::Login && refused {
-            continue;
-        }
-        judge.for_enforced = planned.is_enforced && !plan.is_warming(planned.index, at);
-        if planned.lacks_a_list {
-            *degraded = degraded.union(Inputs::SHARED_STATE);
-        }
-        if planned.needs.meets(lacking) {
-            note_missing(judge, &plan.rules.rules[planned.index], degraded);
-        }
-        if evaluate::condition(judge, &planned.when).unwrap_or(planned.fires_unknown) {
-            let (index, rule) = (planned.index, &plan.rules.rules[planned.index]);
-            let fired = Fired { rule: index, enforced: judge.for_enforced };
-            refused |= fired.enforced && !rule.reads_login_run && rule.actions.contains(&Action::Refuse);
-            let evidence = rule.evidence.iter().map(|item| (item.name.as_str().into(), show(judge, item))).collect();
-            let (rule, clauses) = (rule.id.clone(), rule.clauses.clone());
-            matches.push(Match { rule, clauses, enforced: fired.enforced, evidence });
-            pending.push(fired);
+    let mut firing = Firing { matches, degraded, pending: Vec::new(), stage: 0, refused, lacking };
+    for group in &met.groups {
+        for number in group.candidates(lacking, |demand| judge.ask(demand)) {
+            firing.evaluate(judge, &met.rules[number]);
         }
     }
-    judge.fired.append(&mut pending);
+    judge.fired.append(&mut firing.pending);
+}
+
+impl Firing<'_> {
+    #[inline]
+    fn evaluate(&mut self, judge: &mut Judge<'_, '_>, planned: &PlannedRule) {
+        let at = judge.at();
+        if !planned.is_in_force(at) {
+            return;
+        }
+        if planned.stage != self.stage {
+            judge.fired.append(&mut self.pending);
+            self.stage = planned.stage;
+        }
+        // Refused logins are no attempts: no run rule looks at them.
+        if planned.reads_login_run && judge.operation.operation.kind == OperationType::Login && self.refused {
+            return;
+        }
+        judge.for_enforced = planned.is_enforced(at);
+        if planned.lacks_a_list {
+            *self.degraded = self.degraded.union(Inputs::SHARED_STATE);
+        }
+        if planned.needs.meets(self.lacking) {
+            note_missing(judge, &judge.plan.rules.rules[planned.index], self.degraded);
+        }
+        if judge.ask(&planned.when).unwrap_or(planned.fires_unknown) {
+            self.fire(judge, planned.index);
+        }
+    }
+
+    #[inline(never)]
+    fn fire(&mut self, judge: &mut Judge<'_, '_>, index: usize) {
+        let rule = &judge.plan.rules.rules[index];
+        let enforced = judge.for_enforced;
+        self.refused |= enforced && !rule.reads_login_run && rule.actions.contains(&Action::Refuse);
+        let evidence = rule.evidence.iter().map(|item| (item.name.as_str().into(), show(judge, item))).collect();
+        let (id, clauses) = (rule.id.clone(), rule.clauses.clone());
+        self.matches.push(Match { rule: id, clauses, enforced, evidence });
+        self.pending.push(Fired { rule: index, enforced });
+    }
 }
 
 /// Returns the inputs that a rule may lack on this operation.
@@ -374,10 +397,9 @@ fn record(judge: &Judge<'_, '_>, (verdict, seq): (Verdict, u64), changes: &mut C
     if refused {
         return;
     }
-    changes.rows[row + ROW_CONTENT] = judge.operation.content;
-    for (column, field) in plan.columns.iter().enumerate() {
-        changes.rows[row + ROW_HEADER + plan.mask_words + column] =
-            word_of_column(plan, column, judge.word(Scope::Past, field));
+    let columns = &mut changes.rows[row + ROW_HEADER + plan.mask_words..];
+    for (column, (field, word)) in plan.columns.iter().zip(columns).enumerate() {
+        *word = word_of_column(plan, column, judge.word(Scope::Past, field));
     }
     if let (OperationType::Login, Some(address)) = (operation.kind, operation.ip) {
         let party = Party::Address(address);
@@ -385,9 +407,9 @@ fn record(judge: &Judge<'_, '_>, (verdict, seq): (Verdict, u64), changes: &mut C
             shared.push(SharedChange::Seen { party, at: operation.occurred_at });
         }
     }
-    for id in &plan.of(operation.kind).feeds {
-        if judge.feeds(*id) {
-            enter(judge, *id, row, changes, shared);
+    for feed in &plan.of(operation.kind).feeds {
+        if judge.feeds(feed.aggregate) {
+            enter(judge, feed.aggregate, row, changes, shared);
         }
     }
     record_matches(judge, changes, seq);
@@ -400,18 +422,22 @@ pub(super) fn word_of_column(plan: &Plan, column: usize, word: Option<u64>) -> u
 
 /// Starts a row of the log and returns where it begins.
 fn start_row(judge: &Judge<'_, '_>, changes: &mut Changes, flags: u64, seq: u64) -> usize {
+    let mut header = [0; ROW_HEADER];
+    header[ROW_AT] = judge.at().nanos().cast_unsigned();
+    [header[ROW_ID], header[ROW_ID + 1]] = halves_of(judge.operation.id);
+    header[ROW_CONTENT] = judge.operation.content;
+    header[ROW_FLAGS] = flags;
+    header[ROW_SEQ] = seq;
     let start = changes.rows.len();
+    changes.rows.extend_from_slice(&header);
     changes.rows.resize(start + judge.plan.stride(), 0);
-    let id = judge.operation.id;
-    changes.rows[start] = judge.at().nanos().cast_unsigned();
-    let halves = id.to_le_bytes();
-    for (half, bytes) in halves.chunks_exact(8).enumerate() {
-        changes.rows[start + ROW_ID + half] = u64::from_le_bytes(bytes.try_into().unwrap_or_default());
-    }
-    changes.rows[start + ROW_CONTENT] = judge.operation.content;
-    changes.rows[start + ROW_FLAGS] = flags;
-    changes.rows[start + ROW_SEQ] = seq;
     start
+}
+
+/// Returns the two words of an id, the low one first.
+#[expect(clippy::cast_possible_truncation, reason = "each half is what is wanted")]
+pub(super) const fn halves_of(id: u128) -> [u64; 2] {
+    [id as u64, (id >> 64) as u64]
 }
 
 /// Enters the operation into one window.

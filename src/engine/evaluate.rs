@@ -101,8 +101,8 @@ pub fn condition<F: Facts>(facts: &mut F, what: &Condition) -> Option<bool> {
     match what {
         Condition::Literal(value) => Some(*value),
         Condition::Not(inner) => condition(facts, inner).map(|value| !value),
-        Condition::All(parts) => junction(facts, parts, false),
-        Condition::Any(parts) => junction(facts, parts, true),
+        Condition::All(parts) => junction(parts, false, |part| condition(facts, part)),
+        Condition::Any(parts) => junction(parts, true, |part| condition(facts, part)),
         Condition::Compare { left, comparison, right } => {
             let ordering = match (short(facts, left), short(facts, right)) {
                 (Short::Missing, _) | (_, Short::Missing) => return None,
@@ -131,10 +131,11 @@ pub fn condition<F: Facts>(facts: &mut F, what: &Condition) -> Option<bool> {
 }
 
 /// Kleene's `and` (`decisive` false) and `or` (`decisive` true).
-fn junction<F: Facts>(facts: &mut F, parts: &[Condition], decisive: bool) -> Option<bool> {
+#[inline]
+pub fn junction<P>(parts: &[P], decisive: bool, mut ask: impl FnMut(&P) -> Option<bool>) -> Option<bool> {
     let mut result = Some(!decisive);
     for part in parts {
-        match condition(facts, part) {
+        match ask(part) {
             Some(value) if value == decisive => return Some(decisive),
             Some(_) => {}
             None => result = None,
@@ -152,19 +153,10 @@ enum Short {
 }
 
 /// Evaluates a number in one machine word: almost every number, at a fraction of the cost.
+#[inline]
 fn short<F: Facts>(facts: &mut F, what: &Number) -> Short {
-    let fits = |value: Option<i64>| value.map_or(Short::Long, Short::Value);
-    let pair = |left: Short, right: Short, operate: fn(i64, i64) -> Option<i64>| match (left, right) {
-        (Short::Missing, _) | (_, Short::Missing) => Short::Missing,
-        (Short::Value(left), Short::Value(right)) => fits(operate(left, right)),
-        (Short::Long, _) | (_, Short::Long) => Short::Long,
-    };
     match what {
         Number::Literal(value) => fits(i64::try_from(*value).ok()),
-        Number::Mrp { hundredths } => match facts.mrp() {
-            None => Short::Missing,
-            Some(mrp) => fits(hundredths.checked_mul(mrp).filter(|value| value % 100 == 0).map(|value| value / 100)),
-        },
         Number::Field(scope, field) => {
             facts.word(*scope, field).map_or(Short::Missing, |w| Short::Value(w.cast_signed()))
         }
@@ -173,6 +165,30 @@ fn short<F: Facts>(facts: &mut F, what: &Number) -> Short {
             AggregateValue::Number(_) => Short::Long,
             AggregateValue::Word(word) => Short::Value(word.cast_signed()),
             AggregateValue::Missing | AggregateValue::Flag(_) => Short::Missing,
+        },
+        other => short_of_parts(facts, other),
+    }
+}
+
+const fn fits(value: Option<i64>) -> Short {
+    match value {
+        Some(value) => Short::Value(value),
+        None => Short::Long,
+    }
+}
+
+/// Does what [`short`] does, for numbers that are computed from others.
+fn short_of_parts<F: Facts>(facts: &mut F, what: &Number) -> Short {
+    let pair = |left: Short, right: Short, operate: fn(i64, i64) -> Option<i64>| match (left, right) {
+        (Short::Missing, _) | (_, Short::Missing) => Short::Missing,
+        (Short::Value(left), Short::Value(right)) => fits(operate(left, right)),
+        (Short::Long, _) | (_, Short::Long) => Short::Long,
+    };
+    match what {
+        Number::Literal(_) | Number::Field(..) | Number::Aggregate(_) => short(facts, what),
+        Number::Mrp { hundredths } => match facts.mrp() {
+            None => Short::Missing,
+            Some(mrp) => fits(hundredths.checked_mul(mrp).filter(|value| value % 100 == 0).map(|value| value / 100)),
         },
         Number::Add(left, right) => pair(short(facts, left), short(facts, right), i64::checked_add),
         Number::Subtract(left, right) => pair(short(facts, left), short(facts, right), i64::checked_sub),

@@ -2,10 +2,12 @@
 //! O(log n). Derived: it can always be made again from the rows.
 
 use std::collections::HashMap;
+use std::collections::hash_map;
 
 use smallvec::SmallVec;
 
 use crate::operation::Time;
+use crate::rules::program::Window;
 
 use super::keyed::KeyedState;
 use super::plan::{Plan, PlannedAggregate};
@@ -26,6 +28,8 @@ pub struct Index {
     whole: Vec<Option<KeyedState>>,
     /// The other windows, by aggregate and key.
     keyed: Keyed,
+    /// How many rows those have that it does not answer for, by aggregate and key: most keys have none.
+    counts: HashMap<(usize, u64), u32, foldhash::fast::FixedState>,
 }
 
 /// Which windows an index answers for.
@@ -40,7 +44,7 @@ impl Index {
     /// Makes an index without entries.
     #[must_use]
     pub fn new(depth: Depth) -> Self {
-        Self { depth, seen: SmallVec::new(), whole: Vec::new(), keyed: Keyed::default() }
+        Self { depth, seen: SmallVec::new(), whole: Vec::new(), keyed: Keyed::default(), counts: HashMap::default() }
     }
 
     /// Tells whether it answers for all windows.
@@ -58,10 +62,18 @@ impl Index {
         }
     }
 
-    /// Tells whether a row of the log may be in the window; those of many rules never are.
+    /// Tells whether a row of the log may be in the window under the key; those of many rules never are.
     #[must_use]
-    pub fn may_hold(&self, aggregate: usize) -> bool {
-        self.seen.get(aggregate / 64).is_some_and(|bits| bits >> (aggregate % 64) & 1 != 0)
+    pub fn may_hold(&self, plan: &Plan, window: usize, key: u64) -> bool {
+        let is_seen = self.seen.get(window / 64).is_some_and(|bits| bits >> (window % 64) & 1 != 0);
+        is_seen && (!self.counts_keys_of(&plan.aggregates[window]) || self.counts.contains_key(&(window, key)))
+    }
+
+    /// Tells whether the rows of the window are counted by its keys.
+    fn counts_keys_of(&self, aggregate: &PlannedAggregate) -> bool {
+        // The beginning of a chain is remembered, whether rows of it are left or not.
+        let is_chain = matches!(aggregate.definition.window, Window::Quiet(_));
+        !self.is_deep() && aggregate.is_indexed() && aggregate.whole.is_none() && !is_chain
     }
 
     /// Reads a word of what deciding an operation reads, to have it near.
@@ -94,10 +106,13 @@ impl Index {
         self.seen.iter_mut().zip(row.mask(plan.mask_words)).for_each(|(seen, bits)| *seen |= bits);
         for window in row.windows(plan.mask_words) {
             let aggregate = &plan.aggregates[window];
+            let key = key_of_row(aggregate, row);
+            if self.counts_keys_of(aggregate) {
+                *self.counts.entry((window, key)).or_insert(0) += 1;
+            }
             if !self.covers(aggregate) {
                 continue;
             }
-            let key = key_of_row(aggregate, row);
             let start = || start(aggregate, chains, window, key);
             let state = match aggregate.whole {
                 Some(position) => {
@@ -119,6 +134,14 @@ impl Index {
     pub fn remove(&mut self, plan: &Plan, window: usize, row: Row<'_>) {
         let aggregate = &plan.aggregates[window];
         let key = key_of_row(aggregate, row);
+        if self.counts_keys_of(aggregate)
+            && let hash_map::Entry::Occupied(mut count) = self.counts.entry((window, key))
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         let Some(state) = self.window_mut(plan, window, key) else { return };
         state.remove(aggregate, entry(aggregate, row));
         if state.is_empty() {
@@ -164,6 +187,7 @@ impl Index {
         states
             + self.keyed.capacity() * size_of::<((usize, u64), KeyedState)>()
             + self.whole.capacity() * size_of::<Option<KeyedState>>()
+            + self.counts.capacity() * size_of::<((usize, u64), u32)>()
     }
 }
 

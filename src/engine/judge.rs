@@ -16,36 +16,12 @@ use super::evaluate::{self, AggregateValue, Facts, Ratio};
 use super::fault::Fault;
 use super::index::{entry, is_visible_match};
 use super::keyed::{KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total};
+use super::memo::Memo;
+use super::parts::Formula;
 use super::plan::{MISSING, Plan, PlannedAggregate, ROW_HEADER};
 use super::shared::{Seen, SharedKey, SharedView};
 use super::wallet::{ChainStart, FLAG_CANCELLED, Row, Wallet, is_visible, key_of_row, with_key_word};
 use super::window::{Entry, scan};
-
-/// The aggregates of one operation that were computed already. Starting anew costs nothing.
-#[derive(Debug, Default)]
-pub struct Memo {
-    operation: u64,
-    values: Vec<(u64, AggregateValue)>,
-}
-
-impl Memo {
-    /// Forgets the last operation's values.
-    pub fn start(&mut self, aggregates: usize) {
-        self.operation += 1;
-        if self.values.len() < aggregates {
-            self.values.resize(aggregates, (0, AggregateValue::Missing));
-        }
-    }
-
-    fn get(&self, id: AggregateId) -> Option<AggregateValue> {
-        let (operation, value) = self.values[id];
-        (operation == self.operation).then_some(value)
-    }
-
-    fn set(&mut self, id: AggregateId, value: AggregateValue) {
-        self.values[id] = (self.operation, value);
-    }
-}
 
 /// A rule that fired on the operation.
 #[derive(Debug, Clone, Copy)]
@@ -84,22 +60,47 @@ impl Judge<'_, '_> {
     pub fn find_feeds(&mut self) {
         let plan = self.plan;
         self.feeds = SmallVec::from_elem(0, plan.mask_words);
-        for id in &plan.of(self.operation.operation.kind).feeds {
-            let aggregate = &plan.aggregates[*id];
-            if self.enters(aggregate) {
-                self.feeds[id / 64] |= 1 << (id % 64);
+        for feed in &plan.of(self.operation.operation.kind).feeds {
+            if feed.enters.as_ref().is_none_or(|formula| self.ask(formula) == Some(true)) {
+                self.feeds[feed.aggregate / 64] |= 1 << (feed.aggregate % 64);
             }
         }
     }
 
-    fn enters(&mut self, aggregate: &PlannedAggregate) -> bool {
-        let definition = &aggregate.definition;
-        // A run is ended by operations that do not satisfy `where`; it keeps its own state.
-        let by_filter = definition.function == Function::Streak
-            || definition.filter.as_ref().is_none_or(|filter| evaluate::condition(self, filter) == Some(true));
-        by_filter
-            && definition.value.as_ref().is_none_or(|field| self.word(Scope::Past, field).is_some())
-            && aggregate.key_past.iter().all(|field| self.word(Scope::Past, field).is_some())
+    /// Evaluates a formula over the parts of the operation's type.
+    #[inline]
+    pub fn ask(&mut self, formula: &Formula) -> Option<bool> {
+        match formula {
+            Formula::Part(number) => self.part(*number),
+            Formula::Anew(_) | Formula::Not(_) | Formula::All(_) | Formula::Any(_) => self.ask_of_many(formula),
+        }
+    }
+
+    fn ask_of_many(&mut self, formula: &Formula) -> Option<bool> {
+        match formula {
+            Formula::Part(number) => self.part(*number),
+            Formula::Anew(condition) => evaluate::condition(self, condition),
+            Formula::Not(inner) => self.ask(inner).map(|value| !value),
+            Formula::All(inner) => evaluate::junction(inner, false, |formula| self.ask(formula)),
+            Formula::Any(inner) => evaluate::junction(inner, true, |formula| self.ask(formula)),
+        }
+    }
+
+    /// Answers the part with this number, once.
+    #[inline]
+    pub fn part(&mut self, number: usize) -> Option<bool> {
+        match self.memo.answer(number) {
+            Some(known) => known,
+            None => self.answer(number),
+        }
+    }
+
+    #[inline(never)]
+    fn answer(&mut self, number: usize) -> Option<bool> {
+        let plan = self.plan;
+        let value = evaluate::condition(self, plan.of(self.operation.operation.kind).parts.get(number));
+        self.memo.note_answer(number, value);
+        value
     }
 
     /// Tells whether the operation enters the window.
@@ -188,6 +189,9 @@ impl Judge<'_, '_> {
         if let Some(value) = self.plain_total(id, aggregate, key, this) {
             return value;
         }
+        if let Some(value) = self.plain_last(id, aggregate, key) {
+            return value;
+        }
         let entries = self.gather(id, aggregate, key);
         self.of_entries(id, aggregate, key, &entries, this)
     }
@@ -244,7 +248,7 @@ impl Judge<'_, '_> {
         let (from, until, open_end) = self.reach(aggregate)?;
         let mut total = 0;
         let is_ordered = self.wallet.is_ordered();
-        for row in self.wallet.rows_of(self.plan, id) {
+        for row in self.wallet.rows_of(self.plan, id, key) {
             let at = row.at();
             if at < from {
                 if is_ordered {
@@ -266,6 +270,21 @@ impl Judge<'_, '_> {
         }
         let own = this.map_or(0, |value| if is_sum { i128::from(value) } else { 1 });
         Some(value_of_total(function, total + own))
+    }
+
+    /// Finds the last entry of a log in the order of time, without gathering the others.
+    fn plain_last(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Option<AggregateValue> {
+        let Window::Within(length) = aggregate.definition.window else { return None };
+        let is_last = aggregate.definition.function == Function::Last && aggregate.definition.residual.is_none();
+        if !is_last || !self.wallet.is_ordered() {
+            return None;
+        }
+        let newest = self.wallet.newest();
+        let visible =
+            self.wallet.rows_of(self.plan, id, key).take_while(|row| is_visible(self.plan, id, row.at(), newest));
+        let mut those = visible.filter(|row| row.is_in(id) && key_of_row(aggregate, *row) == key);
+        let last = those.next().map(|row| entry(aggregate, row));
+        Some(value_of_last(last.filter(|last| last.at.abs_diff(self.at().nanos()) <= length.unsigned_abs())))
     }
 
     /// Returns the closed span that certainly counts, and until when a fuller window may reach.
@@ -312,7 +331,7 @@ impl Judge<'_, '_> {
             return entries;
         }
         let is_ordered = self.wallet.is_ordered();
-        for row in self.wallet.rows_of(self.plan, id) {
+        for row in self.wallet.rows_of(self.plan, id, key) {
             if !is_visible(self.plan, id, row.at(), newest) {
                 if is_ordered {
                     break;
@@ -543,6 +562,15 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Returns the word of a field that is not there yet: few rules read one.
+    #[inline(never)]
+    fn computed_word(&self, field: &Field) -> Option<u64> {
+        match field {
+            Field::Attribute(name, wanted) => self.attribute_word(name, *wanted),
+            _ => self.field_text(field).map(symbol_of_text),
+        }
+    }
+
     fn attribute(&self, name: &str) -> Option<&AttributeValue<'_>> {
         self.operation.operation.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
@@ -572,30 +600,30 @@ impl Facts for Judge<'_, '_> {
         let enriched = self.operation;
         let operation = &enriched.operation;
         match field {
-            Field::OpId => Some(symbol_of_text(&operation.op_id)),
             Field::Type => Some(u64::from(operation.kind.code())),
             Field::OccurredAt => Some(operation.occurred_at.nanos().cast_unsigned()),
             Field::WalletId => Some(enriched.wallet),
             Field::ClientStatus => operation.client_status.map(|value| u64::from(value.code())),
             Field::Amount => operation.amount.map(|money| money.tiyn().cast_unsigned()),
-            Field::Currency => operation.kind.is_money().then(|| symbol_of_text("KZT")),
             Field::CounterpartyKind => operation.counterparty.kind.map(|value| u64::from(value.code())),
             Field::CounterpartyWalletId => enriched.counterparty,
-            Field::CounterpartyAccount => operation.counterparty.account.as_deref().map(symbol_of_text),
-            Field::CounterpartyPhone => operation.counterparty.phone.as_deref().map(symbol_of_text),
             Field::Ip => enriched.address,
             Field::IpCountry => known(enriched.facts.country).map(symbol_of_country),
             Field::IpIsAnonymizer => known(enriched.facts.anonymizer).map(u64::from),
             Field::DeviceId => enriched.device,
             Field::Outcome => operation.outcome.map(|value| u64::from(value.code())),
-            Field::RefOpId => operation.ref_op_id.as_deref().map(symbol_of_text),
             Field::Proof => operation.proof.map(|value| u64::from(value.code())),
             Field::Order => operation.order.map(|value| u64::from(value.code())),
-            Field::Actor => operation.actor.as_deref().map(symbol_of_text),
             Field::Source => operation.source.map(|value| u64::from(value.code())),
-            Field::Attribute(name, wanted) => self.attribute_word(name, *wanted),
             Field::WalletIsBlocked => Some(u64::from(self.is_blocked)),
             Field::WalletIsMonitored => Some(u64::from(self.is_monitored)),
+            Field::OpId
+            | Field::Currency
+            | Field::CounterpartyAccount
+            | Field::CounterpartyPhone
+            | Field::RefOpId
+            | Field::Actor
+            | Field::Attribute(..) => self.computed_word(field),
             Field::MatchRule | Field::MatchMode | Field::MatchClauses => None,
         }
     }

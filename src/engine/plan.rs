@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fault::Fault;
+use super::guards::Group;
+use super::parts::{Formula, Parts};
 use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR};
@@ -109,7 +111,6 @@ pub struct PlannedRule {
     pub index: usize,
     pub stage: u32,
     pub reads_login_run: bool,
-    pub is_enforced: bool,
     /// An unknown condition fires.
     pub fires_unknown: bool,
     pub needs: Inputs,
@@ -118,23 +119,37 @@ pub struct PlannedRule {
     /// When the rule applies: not before the first instant, not from the second on.
     from: Time,
     until: Time,
-    pub when: Condition,
+    /// From when it acts: never where it only watches.
+    enforced_from: Time,
+    pub when: Formula,
 }
 
+/// A window that operations of a type may enter.
+#[derive(Debug)]
+pub struct Feed {
+    pub aggregate: AggregateId,
+    /// Which of them do, unless all of them.
+    pub enters: Option<Formula>,
+}
+
+/// An instant before all others, and one after them.
+const ALWAYS: Time = Time::from_nanos(i64::MIN);
+const NEVER: Time = Time::from_nanos(i64::MAX);
+
 impl PlannedRule {
-    fn of(rules: &RuleSet, index: usize) -> Self {
+    fn of(rules: &RuleSet, index: usize, parts: &mut Parts) -> Self {
         let rule = &rules.rules[index];
         Self {
             index,
             stage: rule.stage,
             reads_login_run: rule.reads_login_run,
-            is_enforced: rule.mode == Mode::Enforce,
             fires_unknown: rule.on_missing == OnMissing::Fire,
             needs: rule.needs,
             lacks_a_list: rule.lists.iter().any(|list| rules.lists.get(*list).is_some_and(|list| !list.is_read())),
-            from: rule.from.unwrap_or(Time::from_nanos(i64::MIN)),
-            until: rule.until.unwrap_or(Time::from_nanos(i64::MAX)),
-            when: cheapest_first(rule.when.clone()),
+            from: rule.from.unwrap_or(ALWAYS),
+            until: rule.until.unwrap_or(NEVER),
+            enforced_from: if rule.mode == Mode::Enforce { ALWAYS } else { NEVER },
+            when: parts.take_apart(&rule.when, &rules.aggregates),
         }
     }
 
@@ -142,6 +157,12 @@ impl PlannedRule {
     #[must_use]
     pub fn is_in_force(&self, at: Time) -> bool {
         self.from <= at && at < self.until
+    }
+
+    /// Tells whether a match of the rule has effects at this instant.
+    #[must_use]
+    pub fn is_enforced(&self, at: Time) -> bool {
+        self.enforced_from <= at
     }
 }
 
@@ -151,7 +172,11 @@ pub struct TypePlan {
     /// Rules in evaluation order: plain ones, those that read a login run, then those that read matches.
     pub rules: Vec<PlannedRule>,
     /// Aggregates whose stream holds the type.
-    pub feeds: Vec<AggregateId>,
+    pub feeds: Vec<Feed>,
+    /// What the rules and feeds ask of an operation.
+    pub parts: Parts,
+    /// The rules again, by what tells of many of them that they do not fire.
+    pub groups: Vec<Group>,
     /// Shared aggregates that some rule of the type reads.
     pub shared_reads: Vec<AggregateId>,
     /// The fields that alone are keys of these.
@@ -225,6 +250,9 @@ impl Plan {
             young.iter().find(|(young, _)| *young == state).map(|(_, until)| *until)
         };
         self.warming = self.rules.rules.iter().map(|rule| rule.aggregates.iter().filter_map(until).max()).collect();
+        for rule in self.by_type.iter_mut().flat_map(|plan| &mut plan.rules) {
+            rule.enforced_from = rule.enforced_from.max(self.warming[rule.index].unwrap_or(ALWAYS));
+        }
         self
     }
 
@@ -232,12 +260,6 @@ impl Plan {
     #[must_use]
     pub fn warming_until(&self, rule: usize) -> Option<Time> {
         self.warming.get(rule).copied().flatten()
-    }
-
-    /// Tells whether a rule only watches at this instant, whatever its mode.
-    #[must_use]
-    pub fn is_warming(&self, rule: usize, at: Time) -> bool {
-        self.warming_until(rule).is_some_and(|until| at < until)
     }
 
     /// Tells whether a list holds a text, whose symbol is given, at `at`; `None` when the list was not read.
@@ -267,55 +289,6 @@ impl Plan {
     }
 }
 
-/// Puts the parts of every `and` and `or` in the order of what they cost: mostly one part decides, and which one
-/// is asked first changes no answer, an unknown one included. Those that read aggregates stay in the order of the
-/// text: its author knows which of them decides more often.
-fn cheapest_first(condition: Condition) -> Condition {
-    let sorted = |parts: Vec<Condition>| {
-        let mut parts: Vec<Condition> = parts.into_iter().map(cheapest_first).collect();
-        parts.sort_by_key(|part| cost(part).min(AGGREGATE_COST));
-        parts
-    };
-    match condition {
-        Condition::All(parts) => Condition::All(sorted(parts)),
-        Condition::Any(parts) => Condition::Any(sorted(parts)),
-        Condition::Not(inner) => Condition::Not(Box::new(cheapest_first(*inner))),
-        other => other,
-    }
-}
-
-/// What an aggregate costs, with a comparison of fields as the unit: it reads the log or a shared window.
-const AGGREGATE_COST: u32 = 16;
-
-/// Estimates what evaluating a condition costs.
-fn cost(condition: &Condition) -> u32 {
-    let of_symbol = |symbol: &Symbol| if matches!(symbol, Symbol::Aggregate(_)) { AGGREGATE_COST } else { 0 };
-    match condition {
-        Condition::Literal(_) => 0,
-        Condition::Flag(..) | Condition::ClausesHas(_) | Condition::Matched(_) => 1,
-        Condition::Same { left, right, negated: _ } => 1 + of_symbol(left) + of_symbol(right),
-        Condition::Compare { left, right, comparison: _ } => 2 + cost_of_number(left) + cost_of_number(right),
-        Condition::InList { .. } => 4,
-        Condition::FlagAggregate(_) | Condition::Missing { what: Operand::Aggregate(_), .. } => AGGREGATE_COST,
-        Condition::Missing { what: Operand::Field(..), .. } => 1,
-        Condition::Not(inner) => cost(inner),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().map(cost).sum(),
-    }
-}
-
-fn cost_of_number(number: &Number) -> u32 {
-    match number {
-        Number::Literal(_) | Number::Field(..) => 0,
-        Number::Mrp { .. } => 1,
-        Number::Aggregate(_) => AGGREGATE_COST,
-        Number::Add(left, right)
-        | Number::Subtract(left, right)
-        | Number::Multiply(left, right)
-        | Number::Divide(left, right)
-        | Number::Remainder(left, right) => 1 + cost_of_number(left) + cost_of_number(right),
-    }
-}
-
 fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationType) -> TypePlan {
     let mut met: Vec<usize> = (0..rules.rules.len())
         .filter(|index| rules.rules[*index].mode != Mode::Off && rules.rules[*index].on.contains(kind))
@@ -340,8 +313,12 @@ fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationTy
         }
     }
     let asks = asks_of(rules, aggregates, &met, &feeds);
-    let rules = met.iter().map(|index| PlannedRule::of(rules, *index)).collect();
-    TypePlan { rules, feeds, shared_reads, near_reads, asks }
+    let mut parts = Parts::default();
+    let rules: Vec<_> = met.iter().map(|index| PlannedRule::of(rules, *index, &mut parts)).collect();
+    let groups = Group::all_of(&rules, &parts);
+    let feed = |id: AggregateId| Feed { aggregate: id, enters: parts.take_entry(&aggregates[id]) };
+    let feeds = feeds.into_iter().map(feed).collect();
+    TypePlan { rules, feeds, parts, groups, shared_reads, near_reads, asks }
 }
 
 /// Finds what the rules and windows that operations of a type meet want to know of their address.

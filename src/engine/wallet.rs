@@ -224,9 +224,10 @@ impl Wallet {
         self.rows.iter(plan.stride())
     }
 
-    /// Lists the rows that may be in a window, the last first: all of a short log, none of a long one without any.
-    pub fn rows_of(&self, plan: &Plan, window: usize) -> impl Iterator<Item = Row<'_>> {
-        let is_any = self.index().is_none_or(|index| index.may_hold(window));
+    /// Lists the rows that may be in a window under a key, the last first: all of a short log, none of a long one
+    /// without any.
+    pub fn rows_of(&self, plan: &Plan, window: usize, key: u64) -> impl Iterator<Item = Row<'_>> {
+        let is_any = self.index().is_none_or(|index| index.may_hold(plan, window, key));
         is_any.then(|| self.rows(plan).rev()).into_iter().flatten()
     }
 

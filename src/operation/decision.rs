@@ -30,7 +30,7 @@ pub type Clauses = Arc<[Arc<str>]>;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     pub decision_id: Uuid,
-    pub op_id: Box<str>,
+    pub op_id: CompactString,
     pub wallet_id: CompactString,
     pub kind: OperationType,
     pub occurred_at: Time,

@@ -114,6 +114,10 @@ impl<'a> Fields<'a> {
             b'f' => scanner.literal("alse").map(|()| AttributeValue::Bool(false))?,
             first => AttributeValue::Number(Cow::Borrowed(scanner.number(first)?)),
         };
+        if self.attributes.is_empty() {
+            // Most records have one: no room for more.
+            self.attributes.reserve_exact(1);
+        }
         self.attributes.push((Cow::Borrowed(key), value));
         Some(())
     }

@@ -1,0 +1,109 @@
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::enrich::{AddressFacts, Enriched};
+use crate::engine::evaluate;
+use crate::engine::memo::Memo;
+use crate::engine::outcome::Step;
+use crate::engine::plan::{Plan, Settings};
+use crate::engine::shared::SharedView;
+use crate::operation::OperationType;
+use crate::operation::decode::decode;
+use crate::rules::{self, SourceFile};
+
+/// More than two groups hold.
+const RULES: usize = 150;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    /// Draws a condition on fields that are there or not.
+    fn condition(&mut self, depth: u64) -> String {
+        match self.below(if depth == 0 { 6 } else { 10 }) {
+            0 => format!("amount > {} KZT", 1 + self.below(4)),
+            1 => "counterparty.kind = client".to_owned(),
+            2 => format!("device_id = \"d{}\"", self.below(3)),
+            3 => "device_id is present".to_owned(),
+            4 => format!("attributes.x != \"{}\"", self.below(2)),
+            5 => format!("count(transfer where amount > {} KZT by wallet within 1h) > 2", 1 + self.below(3)),
+            6 => format!("not ({})", self.condition(depth - 1)),
+            7 => format!("({} or {})", self.condition(depth - 1), self.condition(depth - 1)),
+            _ => format!("({} and {})", self.condition(depth - 1), self.condition(depth - 1)),
+        }
+    }
+
+    fn rule(&mut self, number: usize) -> SourceFile {
+        let (when, missing) = (self.condition(3), if self.below(3) == 0 { "fire" } else { "skip" });
+        let text = format!(
+            "rule: rule-{number:03}\nclauses: [\"7.1\"]\ntitle: {{kk: a, ru: b, en: c}}\nowner: risk\nseverity: low\n\
+             mode: shadow\non: transfer\nwhen: |\n  {when}\non_missing: {missing}\nthen: [hold]\n\
+             message: {{kk: a, ru: b, en: c}}\nnotes: n\n"
+        );
+        SourceFile { path: format!("rule-{number:03}.yaml"), bytes: text.into_bytes() }
+    }
+
+    fn transfer(&mut self, number: u64) -> String {
+        let kind = ["client", "merchant"][usize::from(self.below(2) == 0)];
+        let mut line = format!(
+            r#"{{"op_id":"o{number}","type":"transfer","occurred_at":"2026-04-01T10:{:02}:00Z","wallet_id":"w{}","#,
+            number / 5 % 60,
+            self.below(3),
+        );
+        write!(line, r#""client_status":"identified","amount":"{}.00","currency":"KZT","#, 1 + self.below(6)).unwrap();
+        if self.below(2) == 0 {
+            write!(line, r#""device_id":"d{}","#, self.below(3)).unwrap();
+        }
+        if self.below(2) == 0 {
+            write!(line, r#""attributes":{{"x":"{}"}},"#, self.below(3)).unwrap();
+        }
+        write!(line, r#""counterparty":{{"kind":"{kind}","wallet_id":"other"}}}}"#).unwrap();
+        line
+    }
+}
+
+/// Every rule is also asked by itself, as its text says.
+#[test]
+fn the_rules_that_fire_are_those_whose_conditions_hold() {
+    let mut random = Random(7);
+    let sources: Vec<SourceFile> = (0..RULES).map(|number| random.rule(number)).collect();
+    let rule_set = match rules::compile(&sources) {
+        Ok(compiled) => compiled.rule_set,
+        Err(errors) => panic!("{}", rules::render_text(&errors, &sources)),
+    };
+    let plan = Arc::new(Plan::new(Arc::new(rule_set), Settings::default()));
+    let guards: usize = plan.of(OperationType::Transfer).groups.iter().map(|group| group.guards.len()).sum();
+    assert!(guards > 10, "{guards} guards");
+    let mut engine = Engine::new(Arc::clone(&plan));
+    let view = SharedView::default();
+    let (mut fired_often, mut unknown) = (0, 0);
+    for number in 0..300 {
+        let line = random.transfer(number);
+        let operation = Enriched::new(decode(line.as_bytes()).expect("the line is accepted"), AddressFacts::NOT_ASKED);
+        let mut expected: Vec<Arc<str>> = Vec::new();
+        for (planned, rule) in plan.of(OperationType::Transfer).rules.iter().map(|p| (p, &plan.rules.rules[p.index])) {
+            let mut memo = Memo::default();
+            memo.start(&plan, OperationType::Transfer);
+            let mut judge = engine.plain_judge(&operation, &view, &mut memo);
+            let wallet = engine.wallets.get(operation.wallet, &operation.operation.wallet_id);
+            judge.wallet = wallet.unwrap_or(&engine.nobody);
+            judge.find_feeds();
+            let holds = evaluate::condition(&mut judge, &rule.when);
+            unknown += usize::from(holds.is_none());
+            if holds.unwrap_or(planned.fires_unknown) {
+                expected.push(Arc::clone(&rule.id));
+            }
+        }
+        let Step::Decided(mut outcome) = engine.decide(&operation, &view) else { panic!("{line} is decided") };
+        engine.apply(&operation, &mut outcome.changes);
+        let fired: Vec<Arc<str>> = outcome.decision.matches.iter().map(|one| Arc::clone(&one.rule)).collect();
+        assert_eq!(fired, expected, "{line}");
+        fired_often += fired.len();
+    }
+    assert!(fired_often > 5_000 && unknown > 1_000, "{fired_often} matches, {unknown} unknown");
+}

@@ -1,0 +1,50 @@
+//! What is known of the operation being judged: each aggregate and each part of a condition is computed once.
+
+use crate::operation::OperationType;
+use crate::rules::program::AggregateId;
+
+use super::evaluate::AggregateValue;
+use super::plan::Plan;
+
+/// What was computed of one operation already.
+#[derive(Debug, Default)]
+pub struct Memo {
+    operation: u64,
+    values: Vec<(u64, AggregateValue)>,
+    /// Of the parts of the conditions; none where they were not asked yet.
+    answers: Vec<Option<Option<bool>>>,
+}
+
+impl Memo {
+    /// Forgets what is known of the last operation; the next one has this type.
+    pub fn start(&mut self, plan: &Plan, kind: OperationType) {
+        self.operation += 1;
+        self.values.resize(plan.aggregates.len(), (0, AggregateValue::Missing));
+        self.answers.clear();
+        self.answers.resize(plan.of(kind).parts.count(), None);
+    }
+
+    /// Returns an aggregate's value.
+    #[must_use]
+    pub fn get(&self, id: AggregateId) -> Option<AggregateValue> {
+        let (operation, value) = self.values[id];
+        (operation == self.operation).then_some(value)
+    }
+
+    /// Notes an aggregate's value.
+    pub fn set(&mut self, id: AggregateId, value: AggregateValue) {
+        self.values[id] = (self.operation, value);
+    }
+
+    /// Returns what was answered to the part with this number.
+    #[must_use]
+    #[inline]
+    pub fn answer(&self, number: usize) -> Option<Option<bool>> {
+        self.answers[number]
+    }
+
+    /// Notes the answer to a part.
+    pub fn note_answer(&mut self, number: usize, answer: Option<bool>) {
+        self.answers[number] = Some(answer);
+    }
+}

@@ -1,0 +1,228 @@
+//! Conditions taken apart: what several rules ask of an operation is asked once.
+//!
+//! Rules of one operation type have much in common: who the counterparty is, the lists, the client's status.
+//! Each distinct comparison in their conditions, and in the filters of the windows that the type enters, has a
+//! number; its answer is kept while the operation is judged.
+
+use super::plan::PlannedAggregate;
+use crate::rules::program::{Aggregate, AggregateId, Condition, Field, Number, Operand, Scope, Stream, Symbol};
+
+/// A condition over numbered parts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Formula {
+    /// The part with this number, see [`Parts`].
+    Part(usize),
+    /// Reads matches, of which there are more from stage to stage: asked each time.
+    Anew(Box<Condition>),
+    Not(Box<Formula>),
+    /// Kleene `and`; the cheapest first.
+    All(Box<[Formula]>),
+    /// Kleene `or`; the cheapest first.
+    Any(Box<[Formula]>),
+}
+
+/// The distinct parts of the conditions that operations of one type meet.
+#[derive(Debug, Default)]
+pub struct Parts(Vec<Condition>);
+
+impl Parts {
+    /// Returns how many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the part with this number.
+    #[must_use]
+    pub fn get(&self, number: usize) -> &Condition {
+        &self.0[number]
+    }
+
+    /// Tells whether the answer comes from the operation alone, not from the log or a shared window.
+    #[must_use]
+    pub fn is_cheap(&self, formula: &Formula) -> bool {
+        match formula {
+            Formula::Part(number) => cost(&self.0[*number]) < AGGREGATE_COST,
+            Formula::Anew(_) => false,
+            Formula::Not(inner) => self.is_cheap(inner),
+            Formula::All(inner) | Formula::Any(inner) => inner.iter().all(|formula| self.is_cheap(formula)),
+        }
+    }
+
+    /// Takes a condition apart.
+    pub fn take_apart(&mut self, condition: &Condition, aggregates: &[Aggregate]) -> Formula {
+        match condition {
+            Condition::Not(inner) => Formula::Not(Box::new(self.take_apart(inner, aggregates))),
+            // Alone it is the same without `and` or `or`.
+            Condition::All(parts) | Condition::Any(parts) if let [only] = &parts[..] => {
+                self.take_apart(only, aggregates)
+            }
+            Condition::All(parts) => Formula::All(self.take_all(parts, aggregates)),
+            Condition::Any(parts) => Formula::Any(self.take_all(parts, aggregates)),
+            part if reads_matches(part, aggregates) => Formula::Anew(Box::new(part.clone())),
+            part => Formula::Part(self.number_of(part)),
+        }
+    }
+
+    /// Puts the parts of an `and` or `or` in the order of what they cost: mostly one part decides, and which one
+    /// is asked first changes no answer, an unknown one included. Those that read aggregates stay in the order of
+    /// the text: its author knows which of them decides more often.
+    fn take_all(&mut self, conditions: &[Condition], aggregates: &[Aggregate]) -> Box<[Formula]> {
+        let mut sorted: Vec<&Condition> = conditions.iter().collect();
+        sorted.sort_by_key(|part| cost(part).min(AGGREGATE_COST));
+        sorted.into_iter().map(|part| self.take_apart(part, aggregates)).collect()
+    }
+
+    /// Says which operations enter a window: those that its filter holds for, and that have a value and a key.
+    /// None where all of them do.
+    pub fn take_entry(&mut self, aggregate: &PlannedAggregate) -> Option<Formula> {
+        let present =
+            |field: &Field| Condition::Missing { what: Operand::Field(Scope::This, field.clone()), negated: true };
+        let definition = &aggregate.definition;
+        // A run is ended by operations that do not satisfy `where`; it keeps its own state.
+        let filter = definition.filter.iter().filter(|_| !aggregate.is_run());
+        let is_always_there =
+            |field: &&Field| matches!(field, Field::OpId | Field::Type | Field::OccurredAt | Field::WalletId);
+        let fields = definition.value.iter().chain(&aggregate.key_past).filter(|field| !is_always_there(field));
+        let mut demands: Vec<Condition> = fields.map(present).collect();
+        match filter.map(of_this).next() {
+            Some(Condition::All(parts)) => demands.extend(parts),
+            other => demands.extend(other),
+        }
+        (!demands.is_empty()).then(|| self.take_apart(&Condition::All(demands), &[]))
+    }
+
+    fn number_of(&mut self, part: &Condition) -> usize {
+        self.0.iter().position(|known| known == part).unwrap_or_else(|| {
+            self.0.push(part.clone());
+            self.0.len() - 1
+        })
+    }
+}
+
+/// What an aggregate costs, with a comparison of fields as the unit: it reads the log or a shared window.
+const AGGREGATE_COST: u32 = 16;
+
+/// Estimates what evaluating a condition costs.
+fn cost(condition: &Condition) -> u32 {
+    let of_symbol = |symbol: &Symbol| if matches!(symbol, Symbol::Aggregate(_)) { AGGREGATE_COST } else { 0 };
+    match condition {
+        Condition::Literal(_) => 0,
+        Condition::Flag(..) | Condition::ClausesHas(_) | Condition::Matched(_) => 1,
+        Condition::Same { left, right, negated: _ } => 1 + of_symbol(left) + of_symbol(right),
+        Condition::Compare { left, right, comparison: _ } => 2 + cost_of_number(left) + cost_of_number(right),
+        Condition::InList { .. } => 4,
+        Condition::FlagAggregate(_) | Condition::Missing { what: Operand::Aggregate(_), .. } => AGGREGATE_COST,
+        Condition::Missing { what: Operand::Field(..), .. } => 1,
+        Condition::Not(inner) => cost(inner),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().map(cost).sum(),
+    }
+}
+
+fn cost_of_number(number: &Number) -> u32 {
+    match number {
+        Number::Literal(_) | Number::Field(..) => 0,
+        Number::Mrp { .. } => 1,
+        Number::Aggregate(_) => AGGREGATE_COST,
+        Number::Add(left, right)
+        | Number::Subtract(left, right)
+        | Number::Multiply(left, right)
+        | Number::Divide(left, right)
+        | Number::Remainder(left, right) => 1 + cost_of_number(left) + cost_of_number(right),
+    }
+}
+
+/// Tells whether a part's answer can change while an operation is judged.
+fn reads_matches(part: &Condition, aggregates: &[Aggregate]) -> bool {
+    let is_of_matches = |id: AggregateId| aggregates.get(id).is_some_and(|known| known.stream == Stream::Matches);
+    let symbol = |symbol: &Symbol| matches!(symbol, Symbol::Aggregate(id) if is_of_matches(*id));
+    match part {
+        Condition::Matched(_) | Condition::ClausesHas(_) => true,
+        Condition::FlagAggregate(id) | Condition::Missing { what: Operand::Aggregate(id), .. } => is_of_matches(*id),
+        Condition::Compare { left, right, comparison: _ } => {
+            number_reads(left, &is_of_matches) || number_reads(right, &is_of_matches)
+        }
+        Condition::Same { left, right, negated: _ } => symbol(left) || symbol(right),
+        Condition::Not(inner) => reads_matches(inner, aggregates),
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(|part| reads_matches(part, aggregates)),
+        Condition::Literal(_)
+        | Condition::Flag(..)
+        | Condition::InList { .. }
+        | Condition::Missing { what: Operand::Field(..), .. } => false,
+    }
+}
+
+fn number_reads(number: &Number, wanted: &impl Fn(AggregateId) -> bool) -> bool {
+    match number {
+        Number::Literal(_) | Number::Field(..) | Number::Mrp { .. } => false,
+        Number::Aggregate(id) => wanted(*id),
+        Number::Add(left, right)
+        | Number::Subtract(left, right)
+        | Number::Multiply(left, right)
+        | Number::Divide(left, right)
+        | Number::Remainder(left, right) => number_reads(left, wanted) || number_reads(right, wanted),
+    }
+}
+
+/// Makes a filter's condition on a past operation the same condition on the judged one.
+fn of_this(condition: &Condition) -> Condition {
+    let of_all = |parts: &[Condition]| parts.iter().map(of_this).collect();
+    match condition {
+        Condition::Not(inner) => Condition::Not(Box::new(of_this(inner))),
+        Condition::All(parts) => Condition::All(of_all(parts)),
+        Condition::Any(parts) => Condition::Any(of_all(parts)),
+        Condition::Compare { left, comparison, right } => {
+            Condition::Compare { left: number_of_this(left), comparison: *comparison, right: number_of_this(right) }
+        }
+        Condition::Same { left, right, negated } => {
+            Condition::Same { left: symbol_of_this(left), right: symbol_of_this(right), negated: *negated }
+        }
+        Condition::Flag(_, field) => Condition::Flag(Scope::This, field.clone()),
+        Condition::InList { scope: _, field, list, negated } => {
+            Condition::InList { scope: Scope::This, field: field.clone(), list: *list, negated: *negated }
+        }
+        Condition::Missing { what: Operand::Field(_, field), negated } => {
+            Condition::Missing { what: Operand::Field(Scope::This, field.clone()), negated: *negated }
+        }
+        Condition::Literal(_)
+        | Condition::FlagAggregate(_)
+        | Condition::Missing { what: Operand::Aggregate(_), .. }
+        | Condition::ClausesHas(_)
+        | Condition::Matched(_) => condition.clone(),
+    }
+}
+
+fn symbol_of_this(symbol: &Symbol) -> Symbol {
+    match symbol {
+        Symbol::Field(_, field) => Symbol::Field(Scope::This, field.clone()),
+        Symbol::Literal(_) | Symbol::Aggregate(_) => symbol.clone(),
+    }
+}
+
+fn number_of_this(number: &Number) -> Number {
+    let of_both = |left: &Number, right: &Number| (Box::new(number_of_this(left)), Box::new(number_of_this(right)));
+    match number {
+        Number::Field(_, field) => Number::Field(Scope::This, field.clone()),
+        Number::Literal(_) | Number::Mrp { .. } | Number::Aggregate(_) => number.clone(),
+        Number::Add(left, right) => {
+            let (left, right) = of_both(left, right);
+            Number::Add(left, right)
+        }
+        Number::Subtract(left, right) => {
+            let (left, right) = of_both(left, right);
+            Number::Subtract(left, right)
+        }
+        Number::Multiply(left, right) => {
+            let (left, right) = of_both(left, right);
+            Number::Multiply(left, right)
+        }
+        Number::Divide(left, right) => {
+            let (left, right) = of_both(left, right);
+            Number::Divide(left, right)
+        }
+        Number::Remainder(left, right) => {
+            let (left, right) = of_both(left, right);
+            Number::Remainder(left, right)
+        }
+    }
+}
