@@ -212,3 +212,6 @@ pub fn entry(aggregate: &PlannedAggregate, row: Row<'_>) -> Entry {
 pub fn is_visible_match(aggregate: &PlannedAggregate, row: Row<'_>) -> bool {
     !(aggregate.enforced_only && row.has(FLAG_SHADOW))
 }
+
+#[cfg(test)]
+mod tests;
