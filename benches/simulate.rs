@@ -1,4 +1,5 @@
-//! What generating costs beside writing: the simulator against its own encoder, and their ratio.
+//! What generating costs beside writing: the simulator, as the command runs it on two threads, against its own
+//! encoder, and their ratio.
 #![expect(clippy::print_stdout, reason = "the ratio is the point of the run")]
 
 use std::hint::black_box;
@@ -22,8 +23,17 @@ fn simulation() -> Simulation {
     Simulation::new(parameters).expect("the parameters are within their limits")
 }
 
-/// Generates and writes everything.
-fn generate(simulation: &mut Simulation, line: &mut Vec<u8>) {
+/// Generates and writes everything, as the command does.
+fn generate(simulation: &mut Simulation) {
+    let taken: Result<(), ()> = simulation.write_all(|lines| {
+        black_box(lines);
+        Ok(())
+    });
+    taken.expect("everything is taken");
+}
+
+/// Generates and writes everything, one operation after another.
+fn generate_alone(simulation: &mut Simulation, line: &mut Vec<u8>) {
     line.clear();
     while simulation.next_into(line) {
         black_box(&line);
@@ -56,11 +66,14 @@ fn main() {
     let mut group = criterion.benchmark_group("simulate");
     group.throughput(Throughput::Elements(OPERATIONS));
     group.bench_function("encoder alone", |bencher| bencher.iter(|| write(&unwritten, &mut line)));
-    group.bench_function("generator", |bencher| bencher.iter(|| generate(&mut fresh.clone(), &mut line)));
+    group.bench_function("generator", |bencher| bencher.iter(|| generate(&mut fresh.clone())));
+    group.bench_function("generator on one thread", |bencher| {
+        bencher.iter(|| generate_alone(&mut fresh.clone(), &mut line));
+    });
     group.finish();
 
     let encoder = fastest(|| write(&unwritten, &mut line));
-    let generator = fastest(|| generate(&mut fresh.clone(), &mut line));
+    let generator = fastest(|| generate(&mut fresh.clone()));
     let percent = encoder.as_nanos() * 100 / generator.as_nanos().max(1);
     println!("generator at {percent} % of the encoder's rate ({generator:?} against {encoder:?} for {OPERATIONS})");
 }

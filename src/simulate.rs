@@ -13,6 +13,8 @@ mod random;
 mod rhythm;
 mod traffic;
 
+use std::sync::mpsc;
+
 use crate::operation::Time;
 use crate::operation::time::DAY;
 
@@ -29,6 +31,10 @@ const DAYS_MIN: u64 = 21;
 const DAYS_MAX: u64 = 36_500;
 /// Operations of a wallet on a day, where the number of days is ours to choose.
 const DAILY_OPERATIONS: u64 = 4;
+/// Operations that are drawn before they are handed over to be written: they fit the processor's caches.
+const PIECE: usize = 1_024;
+/// So many pieces may wait to be written.
+const PIECES_AHEAD: usize = 4;
 
 /// What to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +135,37 @@ impl Simulation {
         true
     }
 
+    /// Writes all that is left, in pieces of whole lines. The next operations are drawn on another thread while
+    /// these are written: each takes about as long as the other.
+    ///
+    /// # Errors
+    /// The first of `take`, which is not called again.
+    pub fn write_all<E>(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        std::thread::scope(|scope| {
+            let (drawn, written) = mpsc::sync_channel::<Unwritten>(PIECES_AHEAD);
+            let (emptied, empty) = mpsc::channel::<Unwritten>();
+            scope.spawn(move || {
+                loop {
+                    let mut piece = empty.try_recv().unwrap_or_else(|_| Unwritten(Vec::with_capacity(PIECE)));
+                    piece.redraw(self, PIECE);
+                    // Nobody takes any more after an error.
+                    if piece.0.is_empty() || drawn.send(piece).is_err() {
+                        return;
+                    }
+                }
+            });
+            let mut text = Vec::new();
+            for piece in written {
+                text.clear();
+                piece.write(&mut text, |_| {});
+                take(&text)?;
+                // The other thread may have ended: then nobody needs the piece.
+                emptied.send(piece).unwrap_or_default();
+            }
+            Ok(())
+        })
+    }
+
     /// Returns every label in the order of the operations, whatever has been written so far.
     pub fn labels(&self) -> impl Iterator<Item = Label> + use<> {
         self.planned.clone().filter_map(|(event, tag)| tag.map(|tag| label(&event, tag)))
@@ -149,7 +186,7 @@ impl Simulation {
     }
 }
 
-/// Operations drawn from a simulation but not yet written, to measure what writing alone costs.
+/// Operations drawn from a simulation but not yet written.
 #[derive(Debug, Clone)]
 pub struct Unwritten(Vec<Event>);
 
@@ -157,7 +194,14 @@ impl Unwritten {
     /// Draws up to this many operations.
     #[must_use]
     pub fn draw(simulation: &mut Simulation, count: usize) -> Self {
-        Self(std::iter::from_fn(|| simulation.next_event()).take(count).collect())
+        let mut drawn = Self(Vec::with_capacity(count));
+        drawn.redraw(simulation, count);
+        drawn
+    }
+
+    fn redraw(&mut self, simulation: &mut Simulation, count: usize) {
+        self.0.clear();
+        self.0.extend(std::iter::from_fn(|| simulation.next_event()).take(count));
     }
 
     /// Appends them all as lines of JSON, calling `after` behind each.

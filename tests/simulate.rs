@@ -38,6 +38,34 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 }
 
 #[test]
+fn two_threads_write_what_one_writes_in_whole_lines() {
+    for count in [0, 1, 1_024, 1_025, 20_000] {
+        let mut out = Vec::new();
+        let written: Result<(), ()> = Simulation::new(parameters(count, 5)).unwrap().write_all(|lines| {
+            assert_eq!(lines.last(), Some(&b'\n'));
+            out.extend_from_slice(lines);
+            Ok(())
+        });
+        assert_eq!(written, Ok(()));
+        assert!(out == write(parameters(count, 5)), "{count} operations");
+    }
+}
+
+#[test]
+fn the_first_error_of_a_write_ends_the_simulation() {
+    let mut left = 3;
+    let mut simulation = Simulation::new(parameters(1_000_000, 5)).unwrap();
+    let written = simulation.write_all(|_| {
+        left -= 1;
+        if left == 0 { Err("full") } else { Ok(()) }
+    });
+    assert_eq!((written, left), (Err("full"), 0));
+    // Only what was drawn ahead is gone.
+    let mut rest = Vec::new();
+    assert!(simulation.next_into(&mut rest) && rest.ends_with(b"}\n"));
+}
+
+#[test]
 fn as_many_operations_as_asked_for_come_in_the_order_of_time_with_ids_of_their_own() {
     for count in [0, 1, 149, 1_000, 20_000] {
         let operations = operations(&write(parameters(count, 3)));

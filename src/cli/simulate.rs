@@ -42,9 +42,6 @@ pub struct Args {
     fraud: u64,
 }
 
-/// Bytes gathered before they are written.
-const CHUNK_BYTES: usize = 1 << 18;
-
 /// Runs the command and returns its exit code.
 ///
 /// # Errors
@@ -84,14 +81,7 @@ fn parse_start(text: &str) -> anyhow::Result<Time> {
 }
 
 fn write_operations(simulation: &mut Simulation, out: &mut impl Write) -> io::Result<()> {
-    let mut chunk = Vec::with_capacity(CHUNK_BYTES + 1024);
-    while simulation.next_into(&mut chunk) {
-        if chunk.len() >= CHUNK_BYTES {
-            out.write_all(&chunk)?;
-            chunk.clear();
-        }
-    }
-    out.write_all(&chunk)?;
+    simulation.write_all(|lines| out.write_all(lines))?;
     out.flush()
 }
 

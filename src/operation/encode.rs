@@ -1,4 +1,4 @@
-//! An operation back to the JSON of the contract: for the store, the simulator and tests.
+//! An operation back to the JSON of the contract: for tests and tools.
 
 use std::fmt::Display;
 use std::io::Write as _;
