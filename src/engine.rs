@@ -206,3 +206,6 @@ fn day_of(plan: &Plan, at: Time) -> Span {
     }
     almaty_day(at)
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,9 +76,7 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         memo,
     };
     judge.find_feeds();
-    let mut degraded = Inputs::default();
-    let mut matches = Vec::new();
-    fire_rules(&mut judge, !in_force.refusing.is_empty(), &mut matches, &mut degraded);
+    let (mut matches, degraded) = fire_rules(&mut judge, !in_force.refusing.is_empty());
 
     let is_plain = judge.fired.is_empty() && in_force.refusing.is_empty() && in_force.holding.is_empty();
     let (verdict, commands, mut changes, mut shared) = if is_plain && !has_effects(operation.kind) {
@@ -186,9 +184,10 @@ pub const fn applies(restriction: RestrictionKind, operation: OperationType) -> 
 }
 
 /// What firing the rules of one operation has come to.
-struct Firing<'m> {
-    matches: &'m mut Vec<Match>,
-    degraded: &'m mut Inputs,
+struct Firing {
+    matches: Vec<Match>,
+    /// Inputs that were missing.
+    degraded: Inputs,
     /// Rules of one stage do not see each other's matches.
     pending: Vec<Fired>,
     stage: u32,
@@ -197,20 +196,22 @@ struct Firing<'m> {
     lacking: Inputs,
 }
 
-/// Evaluates the rules in order and collects what fired.
-fn fire_rules(judge: &mut Judge<'_, '_>, refused: bool, matches: &mut Vec<Match>, degraded: &mut Inputs) {
+/// Evaluates the rules in order; returns what fired and the inputs that were missing.
+fn fire_rules(judge: &mut Judge<'_, '_>, refused: bool) -> (Vec<Match>, Inputs) {
     let met = judge.plan.of(judge.operation.operation.kind);
     let lacking = may_be_missing(judge);
-    let mut firing = Firing { matches, degraded, pending: Vec::new(), stage: 0, refused, lacking };
+    let (matches, pending, degraded) = (Vec::new(), Vec::new(), Inputs::default());
+    let mut firing = Firing { matches, degraded, pending, stage: 0, refused, lacking };
     for group in &met.groups {
         for number in group.candidates(lacking, |demand| judge.ask(demand)) {
             firing.evaluate(judge, &met.rules[number]);
         }
     }
     judge.fired.append(&mut firing.pending);
+    (firing.matches, firing.degraded)
 }
 
-impl Firing<'_> {
+impl Firing {
     #[inline]
     fn evaluate(&mut self, judge: &mut Judge<'_, '_>, planned: &PlannedRule) {
         let at = judge.at();
@@ -227,10 +228,10 @@ impl Firing<'_> {
         }
         judge.for_enforced = planned.is_enforced(at);
         if planned.lacks_a_list {
-            *self.degraded = self.degraded.union(Inputs::SHARED_STATE);
+            self.degraded = self.degraded.union(Inputs::SHARED_STATE);
         }
         if planned.needs.meets(self.lacking) {
-            note_missing(judge, &judge.plan.rules.rules[planned.index], self.degraded);
+            note_missing(judge, &judge.plan.rules.rules[planned.index], &mut self.degraded);
         }
         if judge.ask(&planned.when).unwrap_or(planned.fires_unknown) {
             self.fire(judge, planned.index);

@@ -166,7 +166,7 @@ fn short<F: Facts>(facts: &mut F, what: &Number) -> Short {
             AggregateValue::Word(word) => Short::Value(word.cast_signed()),
             AggregateValue::Missing | AggregateValue::Flag(_) => Short::Missing,
         },
-        other => short_of_parts(facts, other),
+        other => short_of_operands(facts, other),
     }
 }
 
@@ -178,7 +178,7 @@ const fn fits(value: Option<i64>) -> Short {
 }
 
 /// Does what [`short`] does, for numbers that are computed from others.
-fn short_of_parts<F: Facts>(facts: &mut F, what: &Number) -> Short {
+fn short_of_operands<F: Facts>(facts: &mut F, what: &Number) -> Short {
     let pair = |left: Short, right: Short, operate: fn(i64, i64) -> Option<i64>| match (left, right) {
         (Short::Missing, _) | (_, Short::Missing) => Short::Missing,
         (Short::Value(left), Short::Value(right)) => fits(operate(left, right)),

@@ -1,13 +1,11 @@
 //! The index beside a long wallet log: every window's entries in a structure that answers in
 //! O(log n). Derived: it can always be made again from the rows.
 
-use std::collections::HashMap;
-use std::collections::hash_map;
+use std::collections::{HashMap, hash_map};
 
 use smallvec::SmallVec;
 
 use crate::operation::Time;
-use crate::rules::program::Window;
 
 use super::keyed::KeyedState;
 use super::plan::{Plan, PlannedAggregate};
@@ -71,9 +69,7 @@ impl Index {
 
     /// Tells whether the rows of the window are counted by its keys.
     fn counts_keys_of(&self, aggregate: &PlannedAggregate) -> bool {
-        // The beginning of a chain is remembered, whether rows of it are left or not.
-        let is_chain = matches!(aggregate.definition.window, Window::Quiet(_));
-        !self.is_deep() && aggregate.is_indexed() && aggregate.whole.is_none() && !is_chain
+        !self.is_deep() && aggregate.is_counted_by_key()
     }
 
     /// Reads a word of what deciding an operation reads, to have it near.
@@ -106,13 +102,13 @@ impl Index {
         self.seen.iter_mut().zip(row.mask(plan.mask_words)).for_each(|(seen, bits)| *seen |= bits);
         for window in row.windows(plan.mask_words) {
             let aggregate = &plan.aggregates[window];
-            let key = key_of_row(aggregate, row);
             if self.counts_keys_of(aggregate) {
-                *self.counts.entry((window, key)).or_insert(0) += 1;
+                *self.counts.entry((window, key_of_row(aggregate, row))).or_insert(0) += 1;
             }
             if !self.covers(aggregate) {
                 continue;
             }
+            let key = key_of_row(aggregate, row);
             let start = || start(aggregate, chains, window, key);
             let state = match aggregate.whole {
                 Some(position) => {

@@ -70,10 +70,7 @@ impl Judge<'_, '_> {
     /// Evaluates a formula over the parts of the operation's type.
     #[inline]
     pub fn ask(&mut self, formula: &Formula) -> Option<bool> {
-        match formula {
-            Formula::Part(number) => self.part(*number),
-            Formula::Anew(_) | Formula::Not(_) | Formula::All(_) | Formula::Any(_) => self.ask_of_many(formula),
-        }
+        if let Formula::Part(number) = formula { self.part(*number) } else { self.ask_of_many(formula) }
     }
 
     fn ask_of_many(&mut self, formula: &Formula) -> Option<bool> {
@@ -88,7 +85,7 @@ impl Judge<'_, '_> {
 
     /// Answers the part with this number, once.
     #[inline]
-    pub fn part(&mut self, number: usize) -> Option<bool> {
+    fn part(&mut self, number: usize) -> Option<bool> {
         match self.memo.answer(number) {
             Some(known) => known,
             None => self.answer(number),

@@ -4,8 +4,9 @@
 //! Each distinct comparison in their conditions, and in the filters of the windows that the type enters, has a
 //! number; its answer is kept while the operation is judged.
 
+use crate::rules::program::{Aggregate, Condition, Field, Number, Operand, Read, Scope, Stream, Symbol};
+
 use super::plan::PlannedAggregate;
-use crate::rules::program::{Aggregate, AggregateId, Condition, Field, Number, Operand, Scope, Stream, Symbol};
 
 /// A condition over numbered parts.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,12 +81,12 @@ impl Parts {
             |field: &Field| Condition::Missing { what: Operand::Field(Scope::This, field.clone()), negated: true };
         let definition = &aggregate.definition;
         // A run is ended by operations that do not satisfy `where`; it keeps its own state.
-        let filter = definition.filter.iter().filter(|_| !aggregate.is_run());
+        let filter = definition.filter.clone().filter(|_| !aggregate.is_run());
         let is_always_there =
             |field: &&Field| matches!(field, Field::OpId | Field::Type | Field::OccurredAt | Field::WalletId);
         let fields = definition.value.iter().chain(&aggregate.key_past).filter(|field| !is_always_there(field));
         let mut demands: Vec<Condition> = fields.map(present).collect();
-        match filter.map(of_this).next() {
+        match filter.map(Condition::of_this) {
             Some(Condition::All(parts)) => demands.extend(parts),
             other => demands.extend(other),
         }
@@ -134,95 +135,9 @@ fn cost_of_number(number: &Number) -> u32 {
 
 /// Tells whether a part's answer can change while an operation is judged.
 fn reads_matches(part: &Condition, aggregates: &[Aggregate]) -> bool {
-    let is_of_matches = |id: AggregateId| aggregates.get(id).is_some_and(|known| known.stream == Stream::Matches);
-    let symbol = |symbol: &Symbol| matches!(symbol, Symbol::Aggregate(id) if is_of_matches(*id));
-    match part {
-        Condition::Matched(_) | Condition::ClausesHas(_) => true,
-        Condition::FlagAggregate(id) | Condition::Missing { what: Operand::Aggregate(id), .. } => is_of_matches(*id),
-        Condition::Compare { left, right, comparison: _ } => {
-            number_reads(left, &is_of_matches) || number_reads(right, &is_of_matches)
-        }
-        Condition::Same { left, right, negated: _ } => symbol(left) || symbol(right),
-        Condition::Not(inner) => reads_matches(inner, aggregates),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(|part| reads_matches(part, aggregates)),
-        Condition::Literal(_)
-        | Condition::Flag(..)
-        | Condition::InList { .. }
-        | Condition::Missing { what: Operand::Field(..), .. } => false,
-    }
-}
-
-fn number_reads(number: &Number, wanted: &impl Fn(AggregateId) -> bool) -> bool {
-    match number {
-        Number::Literal(_) | Number::Field(..) | Number::Mrp { .. } => false,
-        Number::Aggregate(id) => wanted(*id),
-        Number::Add(left, right)
-        | Number::Subtract(left, right)
-        | Number::Multiply(left, right)
-        | Number::Divide(left, right)
-        | Number::Remainder(left, right) => number_reads(left, wanted) || number_reads(right, wanted),
-    }
-}
-
-/// Makes a filter's condition on a past operation the same condition on the judged one.
-fn of_this(condition: &Condition) -> Condition {
-    let of_all = |parts: &[Condition]| parts.iter().map(of_this).collect();
-    match condition {
-        Condition::Not(inner) => Condition::Not(Box::new(of_this(inner))),
-        Condition::All(parts) => Condition::All(of_all(parts)),
-        Condition::Any(parts) => Condition::Any(of_all(parts)),
-        Condition::Compare { left, comparison, right } => {
-            Condition::Compare { left: number_of_this(left), comparison: *comparison, right: number_of_this(right) }
-        }
-        Condition::Same { left, right, negated } => {
-            Condition::Same { left: symbol_of_this(left), right: symbol_of_this(right), negated: *negated }
-        }
-        Condition::Flag(_, field) => Condition::Flag(Scope::This, field.clone()),
-        Condition::InList { scope: _, field, list, negated } => {
-            Condition::InList { scope: Scope::This, field: field.clone(), list: *list, negated: *negated }
-        }
-        Condition::Missing { what: Operand::Field(_, field), negated } => {
-            Condition::Missing { what: Operand::Field(Scope::This, field.clone()), negated: *negated }
-        }
-        Condition::Literal(_)
-        | Condition::FlagAggregate(_)
-        | Condition::Missing { what: Operand::Aggregate(_), .. }
-        | Condition::ClausesHas(_)
-        | Condition::Matched(_) => condition.clone(),
-    }
-}
-
-fn symbol_of_this(symbol: &Symbol) -> Symbol {
-    match symbol {
-        Symbol::Field(_, field) => Symbol::Field(Scope::This, field.clone()),
-        Symbol::Literal(_) | Symbol::Aggregate(_) => symbol.clone(),
-    }
-}
-
-fn number_of_this(number: &Number) -> Number {
-    let of_both = |left: &Number, right: &Number| (Box::new(number_of_this(left)), Box::new(number_of_this(right)));
-    match number {
-        Number::Field(_, field) => Number::Field(Scope::This, field.clone()),
-        Number::Literal(_) | Number::Mrp { .. } | Number::Aggregate(_) => number.clone(),
-        Number::Add(left, right) => {
-            let (left, right) = of_both(left, right);
-            Number::Add(left, right)
-        }
-        Number::Subtract(left, right) => {
-            let (left, right) = of_both(left, right);
-            Number::Subtract(left, right)
-        }
-        Number::Multiply(left, right) => {
-            let (left, right) = of_both(left, right);
-            Number::Multiply(left, right)
-        }
-        Number::Divide(left, right) => {
-            let (left, right) = of_both(left, right);
-            Number::Divide(left, right)
-        }
-        Number::Remainder(left, right) => {
-            let (left, right) = of_both(left, right);
-            Number::Remainder(left, right)
-        }
-    }
+    part.reads(|read| match read {
+        Read::Matches => true,
+        Read::Aggregate(id) => aggregates.get(id).is_some_and(|known| known.stream == Stream::Matches),
+        Read::Field(..) => false,
+    })
 }

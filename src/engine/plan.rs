@@ -11,10 +11,10 @@ use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR};
 use crate::rules::program::{
-    Aggregate, AggregateId, Field, Function, Inputs, List, Mode, OnMissing, Operand, Rule, RuleSet, Scope, Stream,
-    Window, symbol_of_text,
+    Aggregate, AggregateId, Field, Function, Inputs, List, Mode, OnMissing, Read, Rule, RuleSet, Scope, Stream, Window,
+    symbol_of_text,
 };
-use crate::rules::program::{Comparison, Condition, Number, Symbol};
+use crate::rules::program::{Comparison, Condition};
 
 /// Words of a row before its mask: time, id (two words), content, arrival and flags, sequence number.
 pub const ROW_HEADER: usize = 6;
@@ -433,6 +433,13 @@ impl PlannedAggregate {
         is_total && self.whole.is_some() && matches!(self.definition.window, Window::Today | Window::ThisMonth)
     }
 
+    /// Tells whether a log of middle length counts the aggregate's rows by their keys. Few rules read an age, and
+    /// mostly all rows of a wallet have the one key of it.
+    #[must_use]
+    pub fn is_counted_by_key(&self) -> bool {
+        self.is_indexed() && self.whole.is_none() && !matches!(self.definition.window, Window::Quiet(_))
+    }
+
     /// Tells whether the aggregate's state is a run or a chain instead of entries in a window.
     #[must_use]
     pub fn is_run(&self) -> bool {
@@ -450,45 +457,11 @@ fn residual_fields(definition: &Aggregate) -> Vec<Field> {
 
 /// Collects the fields of the past operation that a condition reads.
 pub(super) fn past_fields(condition: &Condition, found: &mut Vec<Field>) {
-    match condition {
-        Condition::Literal(_) | Condition::FlagAggregate(_) | Condition::ClausesHas(_) | Condition::Matched(_) => {}
-        Condition::Not(inner) => past_fields(inner, found),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| past_fields(part, found)),
-        Condition::Compare { left, right, comparison: _ } => {
-            past_fields_of_number(left, found);
-            past_fields_of_number(right, found);
+    condition.each_read(&mut |read| {
+        if let Read::Field(Scope::Past, field) = read {
+            found.push(field.clone());
         }
-        Condition::Same { left, right, negated: _ } => {
-            for side in [left, right] {
-                if let Symbol::Field(Scope::Past, field) = side {
-                    found.push(field.clone());
-                }
-            }
-        }
-        Condition::Flag(scope, field)
-        | Condition::InList { scope, field, .. }
-        | Condition::Missing { what: Operand::Field(scope, field), .. } => {
-            if *scope == Scope::Past {
-                found.push(field.clone());
-            }
-        }
-        Condition::Missing { what: Operand::Aggregate(_), .. } => {}
-    }
-}
-
-fn past_fields_of_number(number: &Number, found: &mut Vec<Field>) {
-    match number {
-        Number::Field(Scope::Past, field) => found.push(field.clone()),
-        Number::Field(Scope::This, _) | Number::Literal(_) | Number::Mrp { .. } | Number::Aggregate(_) => {}
-        Number::Add(left, right)
-        | Number::Subtract(left, right)
-        | Number::Multiply(left, right)
-        | Number::Divide(left, right)
-        | Number::Remainder(left, right) => {
-            past_fields_of_number(left, found);
-            past_fields_of_number(right, found);
-        }
-    }
+    });
 }
 
 /// Compares two ordered values the way the language's operator does.

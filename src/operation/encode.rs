@@ -1,4 +1,4 @@
-//! An operation back to the JSON of the contract: for tests and tools.
+//! An operation back to the JSON of the contract: tests show with it that decoding loses nothing.
 
 use std::fmt::Display;
 use std::io::Write as _;

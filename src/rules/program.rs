@@ -5,6 +5,8 @@
 //! in nanoseconds, all as `i128`) or a *symbol* (text, enum, country, address as 64 bits), so that
 //! evaluation compares machine words. Missing is `None`; three-valued logic is the evaluator's.
 
+mod reads;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{OperationType, Time};
+
+pub use reads::Read;
 
 /// The types of the language (3-valued logic aside, a value of each may be missing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

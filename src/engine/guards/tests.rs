@@ -6,11 +6,11 @@ use crate::engine::enrich::{AddressFacts, Enriched};
 use crate::engine::evaluate;
 use crate::engine::memo::Memo;
 use crate::engine::outcome::Step;
-use crate::engine::plan::{Plan, Settings};
 use crate::engine::shared::SharedView;
+use crate::engine::tests::{plan, rule};
 use crate::operation::OperationType;
 use crate::operation::decode::decode;
-use crate::rules::{self, SourceFile};
+use crate::rules::SourceFile;
 
 /// More than two groups hold.
 const RULES: usize = 150;
@@ -40,12 +40,7 @@ impl Random {
 
     fn rule(&mut self, number: usize) -> SourceFile {
         let (when, missing) = (self.condition(3), if self.below(3) == 0 { "fire" } else { "skip" });
-        let text = format!(
-            "rule: rule-{number:03}\nclauses: [\"7.1\"]\ntitle: {{kk: a, ru: b, en: c}}\nowner: risk\nseverity: low\n\
-             mode: shadow\non: transfer\nwhen: |\n  {when}\non_missing: {missing}\nthen: [hold]\n\
-             message: {{kk: a, ru: b, en: c}}\nnotes: n\n"
-        );
-        SourceFile { path: format!("rule-{number:03}.yaml"), bytes: text.into_bytes() }
+        rule(&format!("rule-{number:03}"), "transfer", &when, missing)
     }
 
     fn transfer(&mut self, number: u64) -> String {
@@ -72,11 +67,7 @@ impl Random {
 fn the_rules_that_fire_are_those_whose_conditions_hold() {
     let mut random = Random(7);
     let sources: Vec<SourceFile> = (0..RULES).map(|number| random.rule(number)).collect();
-    let rule_set = match rules::compile(&sources) {
-        Ok(compiled) => compiled.rule_set,
-        Err(errors) => panic!("{}", rules::render_text(&errors, &sources)),
-    };
-    let plan = Arc::new(Plan::new(Arc::new(rule_set), Settings::default()));
+    let plan = plan(&sources);
     let guards: usize = plan.of(OperationType::Transfer).groups.iter().map(|group| group.guards.len()).sum();
     assert!(guards > 10, "{guards} guards");
     let mut engine = Engine::new(Arc::clone(&plan));

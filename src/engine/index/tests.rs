@@ -4,36 +4,24 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::engine::enrich::{AddressFacts, Enriched};
 use crate::engine::outcome::Step;
-use crate::engine::plan::{Plan, Settings};
 use crate::engine::shared::SharedView;
+use crate::engine::tests::{plan, rule};
 use crate::engine::wallet::key_of_row;
 use crate::operation::decode::decode;
-use crate::rules::{self, SourceFile};
-
-/// A rule that counts a wallet's transfers of one amount, and one that looks at their counterparties.
-fn engine() -> Engine {
-    let rule = |name: &str, when: &str| {
-        let text = format!(
-            "rule: {name}\nclauses: [\"7.1\"]\ntitle: {{kk: a, ru: b, en: c}}\nowner: risk\nseverity: low\n\
-             mode: shadow\non: transfer\nwhen: |\n  {when}\non_missing: skip\nthen: [hold]\n\
-             message: {{kk: a, ru: b, en: c}}\nnotes: n\n"
-        );
-        SourceFile { path: format!("{name}.yaml"), bytes: text.into_bytes() }
-    };
-    let sources = [
-        rule("equal", "count(transfer by wallet, amount within 3h) > 1"),
-        rule("same-party", "distinct(transfer.amount by wallet, counterparty.wallet_id within 20h) > 2"),
-    ];
-    match rules::compile(&sources) {
-        Ok(compiled) => Engine::new(Arc::new(Plan::new(Arc::new(compiled.rule_set), Settings::default()))),
-        Err(errors) => panic!("{}", rules::render_text(&errors, &sources)),
-    }
-}
 
 /// Operations come, some late, are cancelled and forgotten; the log grows over every threshold and shrinks again.
 #[test]
 fn the_counts_by_key_are_those_of_the_rows() {
-    let (mut engine, view) = (engine(), SharedView::default());
+    let rules = [
+        rule("equal", "transfer", "count(transfer by wallet, amount within 3h) > 1", "skip"),
+        rule(
+            "same-party",
+            "transfer",
+            "distinct(transfer.amount by wallet, counterparty.wallet_id within 20h) > 2",
+            "skip",
+        ),
+    ];
+    let (mut engine, view) = (Engine::new(plan(&rules)), SharedView::default());
     let mut random = 11_u64;
     let mut below = |limit: u64| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

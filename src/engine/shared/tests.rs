@@ -1,28 +1,14 @@
-use std::sync::Arc;
-
-use crate::engine::plan::{Plan, Settings};
+use crate::engine::tests::{plan, rule};
 use crate::engine::window::Entry;
-use crate::rules::{self, SourceFile};
 
 use super::{SharedChange, SharedKey, SharedWindow};
-
-/// A plan whose first window is the last wallet of a device, which wallets share.
-fn plan() -> Plan {
-    let rule = "rule: shared\nclauses: [\"7.15\"]\ntitle: {kk: a, ru: b, en: c}\nowner: risk\nseverity: low\n\
-        mode: shadow\non: login\nwhen: |\n  last(login.wallet_id by device_id within 5m) = \"w\"\n\
-        on_missing: skip\nthen: [monitor]\nmessage: {kk: a, ru: b, en: c}\nnotes: n\n";
-    let sources = [SourceFile { path: "shared.yaml".to_owned(), bytes: rule.as_bytes().to_vec() }];
-    match rules::compile(&sources) {
-        Ok(compiled) => Plan::new(Arc::new(compiled.rule_set), Settings::default()),
-        Err(errors) => panic!("{}", rules::render_text(&errors, &sources)),
-    }
-}
 
 /// Every login is of another wallet; one in eight of the last ones again.
 #[test]
 fn the_texts_of_a_window_leave_with_its_entries() {
     const SECOND: i64 = 1_000_000_000;
-    let plan = plan();
+    // The last wallet of a device: a window that wallets share.
+    let plan = plan(&[rule("shared", "login", "last(login.wallet_id by device_id within 5m) = \"w\"", "skip")]);
     let key = SharedKey { aggregate: 0, key: 1 };
     let mut shared = SharedWindow::new(&plan, key);
     let mut clones = Vec::new();

@@ -10,8 +10,8 @@ use crate::rules::canonical;
 use crate::rules::diagnostic::Code;
 use crate::rules::fields::{self, FieldInfo};
 use crate::rules::program::{
-    Aggregate, AggregateId, Comparison, Condition, Evidence, Field, Function, KeyPart, Number, Operand, Scope, Stream,
-    Symbol, Window,
+    Aggregate, AggregateId, Comparison, Condition, Evidence, Field, Function, KeyPart, Number, Operand, Read, Scope,
+    Stream, Symbol, Window,
 };
 use crate::rules::syntax::{AggregateSyntax, KeySyntax, Name, WindowKind};
 
@@ -513,29 +513,5 @@ fn reads_texts(condition: &Condition) -> bool {
 
 /// Tells whether the condition reads the operation being judged.
 fn reads_this(condition: &Condition) -> bool {
-    match condition {
-        Condition::Literal(_) | Condition::ClausesHas(_) | Condition::Matched(_) | Condition::FlagAggregate(_) => false,
-        Condition::Not(inner) => reads_this(inner),
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(reads_this),
-        Condition::Compare { left, right, .. } => number_reads_this(left) || number_reads_this(right),
-        Condition::Same { left, right, .. } => symbol_reads_this(left) || symbol_reads_this(right),
-        Condition::Flag(scope, _) | Condition::InList { scope, .. } => *scope == Scope::This,
-        Condition::Missing { what, .. } => matches!(what, Operand::Field(Scope::This, _)),
-    }
-}
-
-fn number_reads_this(number: &Number) -> bool {
-    match number {
-        Number::Literal(_) | Number::Mrp { .. } | Number::Aggregate(_) => false,
-        Number::Field(scope, _) => *scope == Scope::This,
-        Number::Add(left, right)
-        | Number::Subtract(left, right)
-        | Number::Multiply(left, right)
-        | Number::Divide(left, right)
-        | Number::Remainder(left, right) => number_reads_this(left) || number_reads_this(right),
-    }
-}
-
-fn symbol_reads_this(symbol: &Symbol) -> bool {
-    matches!(symbol, Symbol::Field(Scope::This, _))
+    condition.reads(|read| matches!(read, Read::Field(Scope::This, _)))
 }
