@@ -40,6 +40,19 @@ fn a_mistaken_command_line_exits_2_and_names_the_mistake() {
         (&["replay", "x", "--nonsense"], "--nonsense"),
         (&["replay", "no/such/file"], "failed to open no/such/file: No such file"),
         (&["--log-format", "xml", "replay", "x"], "json"),
+        (&["simulate", "--wallets", "0", "--ops", "1", "--seed", "1"], "wallets must be between 1 and"),
+        (
+            &["simulate", "--wallets", "1", "--ops", "1", "--seed", "1", "--start", "today"],
+            "--start today is not a time",
+        ),
+        (
+            &["simulate", "--wallets", "1", "--ops", "1", "--seed", "1", "--out", "no/such/file"],
+            "failed to open no/such/file for writing: No such file",
+        ),
+        (
+            &["simulate", "--wallets", "1", "--ops", "1", "--seed", "1", "--out", "x", "--labels", "x"],
+            "--out and --labels are both x",
+        ),
     ] {
         let output = kuzet(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -47,6 +60,15 @@ fn a_mistaken_command_line_exits_2_and_names_the_mistake() {
         assert!(message.contains(named), "{arguments:?}: {message}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_no_fault_of_a_simulation() {
+    let output = kuzet(&["simulate", "--wallets", "10", "--ops", "5000", "--seed", "1", "--out", "/dev/full"]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(message.starts_with("kuzet: failed to write /dev/full after 0 operations: No space left"), "{message}");
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! `kuzet simulate`: writes simulated operations, and which of them a rule must match.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
 use chrono::DateTime;
 
+use super::exit::{self, UsageError};
+use crate::adapters::files::{DecisionWriter, WriteError};
 use crate::operation::Time;
 use crate::simulate::{DEFAULT_START, Parameters, Simulation};
 
@@ -48,50 +47,47 @@ pub struct Args {
 /// When the parameters are outside their limits or a file cannot be written.
 pub fn run(args: &Args) -> anyhow::Result<i32> {
     let start = args.start.as_deref().map_or(Ok(DEFAULT_START), parse_start)?;
-    let mut simulation = Simulation::new(Parameters {
+    let parameters = Parameters {
         wallets: args.wallets,
         operations: args.ops,
         seed: args.seed,
         start,
         days: args.days,
         fraud_per_mille: args.fraud,
-    })?;
+    };
+    let mut simulation = Simulation::new(parameters).map_err(|error| UsageError(error.to_string()))?;
+    if let (Some(out), Some(labels)) = (&args.out, &args.labels)
+        && out == labels
+    {
+        return Err(UsageError(format!("--out and --labels are both {}", out.display())).into());
+    }
     if let Some(path) = &args.labels {
-        write_labels(&simulation, path).with_context(|| format!("failed to write {}", path.display()))?;
+        let mut labels = DecisionWriter::open(Some(path), "labels")?;
+        write_labels(&simulation, &mut labels)?;
     }
-    match &args.out {
-        Some(path) => {
-            let written = File::create(path).and_then(|mut file| write_operations(&mut simulation, &mut file));
-            written.with_context(|| format!("failed to write {}", path.display()))?;
-        }
-        None => match write_operations(&mut simulation, &mut io::stdout().lock()) {
-            // `kuzet simulate … | head` is no failure.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            written => written.context("failed to write to standard output")?,
-        },
+    let mut out = DecisionWriter::open(args.out.as_deref(), "operations")?;
+    match simulation.write_all(|lines| out.write_lines(lines)).and_then(|()| out.flush()) {
+        // `kuzet simulate … | head` is no failure.
+        Err(WriteError::Closed { .. }) if args.out.is_none() => {}
+        written => written?,
     }
-    Ok(0)
+    Ok(exit::OK)
 }
 
-fn parse_start(text: &str) -> anyhow::Result<Time> {
-    let instant = DateTime::parse_from_rfc3339(text)
-        .with_context(|| format!("--start {text} is not a time like 2026-03-02T00:00:00+05:00"))?;
-    let nanos = instant.timestamp_nanos_opt().context("--start is out of range")?;
+fn parse_start(text: &str) -> Result<Time, UsageError> {
+    let instant = DateTime::parse_from_rfc3339(text);
+    let instant =
+        instant.map_err(|_| UsageError(format!("--start {text} is not a time like 2026-03-02T00:00:00+05:00")))?;
+    let nanos = instant.timestamp_nanos_opt().ok_or_else(|| UsageError(format!("--start {text} is out of range")))?;
     Ok(Time::from_nanos(nanos))
 }
 
-fn write_operations(simulation: &mut Simulation, out: &mut impl Write) -> io::Result<()> {
-    simulation.write_all(|lines| out.write_all(lines))?;
-    out.flush()
-}
-
-fn write_labels(simulation: &Simulation, path: &Path) -> io::Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
+fn write_labels(simulation: &Simulation, out: &mut DecisionWriter) -> Result<(), WriteError> {
     let mut line = Vec::with_capacity(256);
     for label in simulation.labels() {
         line.clear();
         label.write_into(&mut line);
-        out.write_all(&line)?;
+        out.write_lines(&line)?;
     }
     out.flush()
 }
