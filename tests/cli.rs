@@ -40,6 +40,8 @@ fn a_mistaken_command_line_exits_2_and_names_the_mistake() {
         (&["replay", "x", "--nonsense"], "--nonsense"),
         (&["replay", "no/such/file"], "failed to open no/such/file: No such file"),
         (&["--log-format", "xml", "replay", "x"], "json"),
+        (&["digest", "--operations", "no/such", "--decisions", "x"], "failed to open no/such: No such file"),
+        (&["geoip", "build", "--vpn", "no/such", "--out", "x"], "failed to read no/such: No such file"),
         (&["simulate", "--wallets", "0", "--ops", "1", "--seed", "1"], "wallets must be between 1 and"),
         (
             &["simulate", "--wallets", "1", "--ops", "1", "--seed", "1", "--start", "today"],

@@ -49,9 +49,10 @@ pub fn digest(operations: impl BufRead, decisions: impl BufRead, out: &mut impl 
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     let mut matched: BTreeMap<String, u64> = BTreeMap::new();
     let mut telling = Telling::default();
-    for line in decisions.lines() {
+    for (number, line) in (1_u64..).zip(decisions.lines()) {
         let line = line.context("failed to read the decisions")?;
-        let decision: Value = serde_json::from_str(&line).context("failed to read a decision")?;
+        let decision = serde_json::from_str(&line).map_err(io::Error::from);
+        let decision: Value = decision.with_context(|| format!("line {number} of the decisions is no decision"))?;
         *counts.entry(text(&decision["verdict"]).to_owned()).or_default() += 1;
         for rule in rules(&decision) {
             *matched.entry(rule.to_owned()).or_default() += 1;

@@ -1,6 +1,7 @@
 //! Exit codes, and which error means which.
 
 use std::fmt;
+use std::io;
 
 use thiserror::Error;
 
@@ -72,8 +73,23 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
             WriteError::Closed { .. } | WriteError::Write { .. } => NO,
         };
     }
-    match error.downcast_ref::<std::io::Error>() {
-        Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => NO,
+    error.downcast_ref::<io::Error>().map_or(INTERNAL, |error| code_of_kind(error.kind()))
+}
+
+/// Tells what a file that a person named, a disk or a reader that went away has to do with it.
+const fn code_of_kind(kind: io::ErrorKind) -> i32 {
+    match kind {
+        io::ErrorKind::NotFound
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::ReadOnlyFilesystem => USAGE,
+        io::ErrorKind::BrokenPipe
+        | io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded
+        | io::ErrorKind::FileTooLarge
+        | io::ErrorKind::InvalidData
+        | io::ErrorKind::UnexpectedEof => NO,
         _ => INTERNAL,
     }
 }
@@ -83,8 +99,8 @@ pub struct OneLine<'a>(pub &'a anyhow::Error);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.downcast_ref::<std::io::Error>() {
-            Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => f.write_str("output closed by its reader"),
+        match self.0.downcast_ref::<io::Error>() {
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => f.write_str("output closed by its reader"),
             _ => write!(f, "{:#}", self.0),
         }
     }
@@ -92,8 +108,6 @@ impl fmt::Display for OneLine<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use anyhow::Context;
 
     use super::*;
@@ -119,6 +133,9 @@ mod tests {
         let full = io::ErrorKind::StorageFull.into();
         check(WriteError::Write { name: name(), what: "decisions", lines: 1, source: full }, NO);
         check(io::Error::from(io::ErrorKind::BrokenPipe), NO);
+        check(io::Error::from(io::ErrorKind::NotFound), USAGE);
+        check(io::Error::from(io::ErrorKind::StorageFull), NO);
+        check(io::Error::from(io::ErrorKind::Deadlock), INTERNAL);
         check(anyhow::anyhow!("x"), INTERNAL);
     }
 }
