@@ -6,28 +6,21 @@
 //! place, [`decide::decide`], whoever runs it.
 
 pub mod backfill;
+mod context;
 pub mod decide;
 pub mod enrich;
-pub mod evaluate;
 pub mod fault;
-pub mod guards;
-pub mod idle;
-pub mod index;
-pub mod judge;
-pub mod keyed;
-pub mod lifecycle;
-pub mod memo;
+mod lifecycle;
+pub mod matching;
 pub mod outcome;
-pub mod pages;
-pub mod parts;
-pub mod places;
 pub mod plan;
-pub mod restriction;
-pub mod shared;
+pub mod state;
 pub mod stored;
-pub mod wallet;
-pub mod wallets;
+pub mod value;
 pub mod window;
+
+pub use state::{idle, keyed, restriction, shared, wallet, wallets};
+pub use wallets::{pages, places};
 
 use std::sync::Arc;
 
@@ -35,17 +28,18 @@ use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{Span, almaty_day};
 
-use decide::Context;
+use context::Context;
 use enrich::Enriched;
-use idle::StreamClock;
-use judge::Judge;
-use memo::Memo;
-use outcome::{Changes, Step};
+use matching::judge::Judge;
+use matching::memo::Memo;
+use outcome::Step;
 use plan::Plan;
-use shared::{Party, SharedKey, SharedRequest, SharedView};
-use stored::Translation;
-use wallet::Wallet;
-use wallets::Wallets;
+use state::changes::Changes;
+use state::idle::StreamClock;
+use state::layout::Translation;
+use state::shared::{Party, SharedKey, SharedRequest, SharedView};
+use state::wallet::Wallet;
+use state::wallets::Wallets;
 
 /// The wallets of one shard and the plan that decides their operations.
 pub struct Engine {

@@ -4,23 +4,22 @@
 //! happen after all, is in no window. Windows that depend on more than the operation itself (runs, ages,
 //! matches, whether a wallet was blocked) cannot be filled.
 
-use std::collections::{HashMap, HashSet};
-
-use compact_str::CompactString;
-
+use crate::engine::Engine;
+use crate::engine::enrich::Enriched;
+use crate::engine::matching::evaluate::Facts;
+use crate::engine::matching::memo::Memo;
+use crate::engine::matching::record::{halves_of, word_of_column};
+use crate::engine::plan::aggregate::{PlannedAggregate, past_fields};
+use crate::engine::plan::row_layout::{ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
+use crate::engine::state::shared::SharedView;
+use crate::engine::state::shared::change::{SharedChange, SharedKey};
+use crate::engine::state::wallet::row::FLAG_MONEY;
+use crate::engine::window::Entry;
 use crate::operation::content::id_hash;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{Field, Function, Scope, Stream, Window};
-
-use super::Engine;
-use super::decide::{halves_of, word_of_column};
-use super::enrich::Enriched;
-use super::evaluate::Facts as _;
-use super::memo::Memo;
-use super::plan::{Plan, PlannedAggregate, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ, past_fields};
-use super::shared::{SharedChange, SharedKey, SharedView};
-use super::wallet::{FLAG_CANCELLED, FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED};
-use super::window::Entry;
+use compact_str::CompactString;
+use std::collections::{HashMap, HashSet};
 
 /// Collects what windows would hold had they always been there.
 #[derive(Debug)]
@@ -126,45 +125,4 @@ impl Backfill {
         }
         self.shared
     }
-}
-
-/// Puts rows of the past among those a record has, both in the order of their decisions; `arrivals` is
-/// how many rows the record was given so far. A row that is there already is in more windows from now on;
-/// one that had left the record comes back under an arrival number that was free since.
-#[must_use]
-pub fn merge(plan: &Plan, present: &[u64], past: &[Vec<u64>], arrivals: u64) -> Vec<u64> {
-    let stride = plan.stride();
-    let mut merged: Vec<u64> = Vec::with_capacity(present.len() + past.len() * stride);
-    let mut past = past.iter().peekable();
-    let mut free = 0;
-    let come_back = |row: &[u64], free: &mut u64, before: u64, merged: &mut Vec<u64>| {
-        if *free < before {
-            let start = merged.len();
-            merged.extend_from_slice(row);
-            merged[start + ROW_FLAGS] |= *free << 32;
-            *free += 1;
-        }
-    };
-    for row in present.chunks_exact(stride) {
-        let (arrival, is_match) = (row[ROW_FLAGS] >> 32, row[ROW_FLAGS] & FLAG_MATCH != 0);
-        // The row of an operation stands before those of its matches.
-        let is_before = |other: &&Vec<u64>| other[ROW_SEQ] < row[ROW_SEQ] + u64::from(is_match);
-        while let Some(older) = past.next_if(is_before) {
-            come_back(older, &mut free, arrival, &mut merged);
-        }
-        let start = merged.len();
-        merged.extend_from_slice(row);
-        if let Some(same) = past.next_if(|other| other[ROW_SEQ] == row[ROW_SEQ])
-            && row[ROW_FLAGS] & (FLAG_REFUSED | FLAG_CANCELLED) == 0
-        {
-            let mask = start + ROW_HEADER..start + ROW_HEADER + plan.mask_words;
-            merged[mask].iter_mut().zip(&same[ROW_HEADER..]).for_each(|(word, bits)| *word |= bits);
-            merged[start + ROW_HEADER + plan.mask_words..].copy_from_slice(&same[ROW_HEADER + plan.mask_words..]);
-        }
-        free = arrival + 1;
-    }
-    for newer in past {
-        come_back(newer, &mut free, arrivals, &mut merged);
-    }
-    merged
 }

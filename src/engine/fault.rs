@@ -2,8 +2,6 @@
 //! caught by the comparison with the naive model. Without the feature `faults`, which only test builds
 //! have, no variant can be chosen.
 
-use super::plan::Settings;
-
 /// One deliberate mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -43,12 +41,4 @@ impl Fault {
         ("streak-survives-success", Self::StreakSurvivesSuccess),
         ("release-despite-block", Self::ReleaseDespiteBlock),
     ];
-}
-
-impl Settings {
-    /// Tells whether this engine is the wrong variant.
-    #[must_use]
-    pub fn has(&self, fault: Fault) -> bool {
-        cfg!(feature = "faults") && self.fault == Some(fault)
-    }
 }

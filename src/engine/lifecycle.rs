@@ -1,11 +1,19 @@
 //! From what fired to what the ledger is told: restrictions placed and lifted, operations that wait,
 //! are released or cancelled, and the verdict between them.
 
-use std::sync::Arc;
+pub(super) mod in_force;
 
-use smallvec::SmallVec;
-use uuid::Uuid;
-
+use crate::engine::context::Context;
+use crate::engine::enrich::{Enriched, shared_op};
+use crate::engine::fault::Fault;
+use crate::engine::lifecycle::in_force::{InForce, applies};
+use crate::engine::matching::evaluate;
+use crate::engine::matching::judge::Judge;
+use crate::engine::state::changes::{Changes, SharedChanges};
+use crate::engine::state::restriction::{Cause, PinChallenge, Restriction, RestrictionKind, Waiting, terms};
+use crate::engine::state::shared::change::{Party, SharedChange, SharedKey};
+use crate::engine::state::wallet::row::{FLAG_CANCELLED, FLAG_MONEY, FLAG_REFUSED, Row, key_word};
+use crate::engine::window::Entry;
 use crate::operation::decision::{
     Clauses, Command, CommandKind, Detail, EvidenceValue, Match, RestrictionTerms, Subject, Verdict, restriction_id,
     sort_commands,
@@ -13,20 +21,12 @@ use crate::operation::decision::{
 use crate::operation::time::{plus_days, plus_months};
 use crate::operation::{AttemptOutcome, OperationType, Order, Proof, Time};
 use crate::rules::program::{Action, Block, BlockTerm, Lifter, Lifters, Rule};
-
-use super::decide::{Context, InForce, applies};
-use super::enrich::{Enriched, shared_op};
-use super::evaluate;
-use super::fault::Fault;
-use super::judge::Judge;
-use super::outcome::{Changes, SharedChanges};
-use super::restriction::{Cause, PinChallenge, Restriction, RestrictionKind, Waiting, terms};
-use super::shared::{Party, SharedChange, SharedKey};
-use super::wallet::{FLAG_CANCELLED, FLAG_MONEY, FLAG_REFUSED, Row, key_word};
-use super::window::Entry;
+use smallvec::SmallVec;
+use std::sync::Arc;
+use uuid::Uuid;
 
 /// The built-in rule that refuses what would wait beyond the limit.
-pub const WAITING_LIMIT: &str = "waiting-limit";
+pub(super) const WAITING_LIMIT: &str = "waiting-limit";
 
 /// The bearer of a command: a rule and its clauses.
 type Bearer = (Arc<str>, Clauses);
@@ -40,7 +40,7 @@ struct Ask {
 }
 
 /// What is being decided about one operation, step by step.
-pub struct Lifecycle<'c, 'e, 'o> {
+pub(super) struct Lifecycle<'c, 'e, 'o> {
     context: &'c Context<'e>,
     operation: &'c Enriched<'o>,
     in_force: &'c InForce<'e>,
@@ -64,7 +64,7 @@ fn bearer(rule: &Rule) -> Bearer {
 impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     /// Starts from the restrictions in force.
     #[must_use]
-    pub fn new(context: &'c Context<'e>, operation: &'c Enriched<'o>, in_force: &'c InForce<'e>) -> Self {
+    pub(super) fn new(context: &'c Context<'e>, operation: &'c Enriched<'o>, in_force: &'c InForce<'e>) -> Self {
         let ask = |restriction: &&Restriction| Ask {
             bearer: (restriction.rule.clone(), restriction.clauses.clone()),
             restriction: Some(restriction.terms()),
@@ -93,7 +93,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     /// Takes in what the enforced matches ask for.
-    pub fn place(&mut self, judge: &mut Judge<'_, '_>) {
+    pub(super) fn place(&mut self, judge: &mut Judge<'_, '_>) {
         for fired in &judge.fired {
             if !fired.enforced {
                 continue;
@@ -209,7 +209,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     /// Finds the verdict: the strongest that any enforced match or restriction asks for.
-    pub fn verdict(&mut self, matches: &mut Vec<Match>) -> Verdict {
+    pub(super) fn verdict(&mut self, matches: &mut Vec<Match>) -> Verdict {
         let kind = self.operation.operation.kind;
         if !self.refuses.is_empty() {
             return Verdict::Refuse;
@@ -263,7 +263,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     /// Commands what becomes of the operation itself, and lets it wait where it must.
-    pub fn command_operation(&mut self, verdict: Verdict) {
+    pub(super) fn command_operation(&mut self, verdict: Verdict) {
         if verdict == Verdict::Allow {
             return;
         }
@@ -316,7 +316,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
 
     /// Carries out what the matches ask of operations that wait already, then what the operation
     /// itself does by its type. A refused operation does nothing by itself.
-    pub fn carry_out(&mut self, verdict: Verdict) {
+    pub(super) fn carry_out(&mut self, verdict: Verdict) {
         self.add_causes();
         self.cancel_waiting();
         if verdict == Verdict::Refuse {
@@ -527,7 +527,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     /// Reports at every match of an enforced rule that reports.
-    pub fn report(&mut self, judge: &mut Judge<'_, '_>) {
+    pub(super) fn report(&mut self, judge: &mut Judge<'_, '_>) {
         let plan = judge.plan;
         judge.for_enforced = true;
         for position in 0..judge.fired.len() {
@@ -551,7 +551,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
 
     /// Ends: the commands in order, and the changes.
     #[must_use]
-    pub fn finish(mut self) -> (Vec<Command>, Changes, SharedChanges) {
+    pub(super) fn finish(mut self) -> (Vec<Command>, Changes, SharedChanges) {
         sort_commands(&mut self.commands);
         if !self.placed.is_empty() {
             self.changes.rare().placed = self.placed;

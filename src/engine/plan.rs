@@ -1,78 +1,29 @@
 //! A rule set laid out for the engine: which rules and windows an operation of each type meets, and
 //! what a wallet's log keeps of an operation for them. Knows no wallet and no operation.
 
+use row_layout::{Layout, columns_of};
+use wrong::with_fault;
+
+pub mod aggregate;
+pub mod predicates;
+pub mod prefilter;
+pub mod row_layout;
+pub mod rule;
+pub mod settings;
+mod wrong;
+
+use crate::engine::plan::aggregate::past_fields;
+use crate::engine::plan::predicates::{Formula, Parts};
+use crate::engine::plan::prefilter::Group;
+use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
+use crate::engine::plan::rule::ALWAYS;
+use crate::operation::{OperationType, Time};
+use crate::rules::program::{Aggregate, AggregateId, Field, Inputs, List, Mode, Rule, RuleSet, Stream, symbol_of_text};
+pub use aggregate::PlannedAggregate;
+pub use rule::PlannedRule;
+pub use settings::Settings;
 use std::collections::HashSet;
 use std::sync::Arc;
-
-use super::fault::Fault;
-use super::guards::Group;
-use super::parts::{Formula, Parts};
-use crate::operation::OperationType;
-use crate::operation::Time;
-use crate::operation::time::{DAY, HOUR};
-use crate::rules::program::{
-    Aggregate, AggregateId, Field, Function, Inputs, List, Mode, OnMissing, Read, Rule, RuleSet, Scope, Stream, Window,
-    symbol_of_text,
-};
-use crate::rules::program::{Comparison, Condition};
-
-/// Words of a row before its mask: time, id (two words), content, arrival and flags, sequence number.
-pub const ROW_HEADER: usize = 6;
-/// Positions of the header's words.
-pub const ROW_AT: usize = 0;
-pub const ROW_ID: usize = 1;
-pub const ROW_CONTENT: usize = 3;
-pub const ROW_FLAGS: usize = 4;
-pub const ROW_SEQ: usize = 5;
-
-/// The settings that decisions depend on besides the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// How far an operation may be behind its wallet's newest one before it is `late`, in nanoseconds.
-    pub lateness: i64,
-    /// How long an operation id is remembered, in nanoseconds of event time.
-    pub duplicate_horizon: i64,
-    /// How many operations of one wallet may wait.
-    pub waiting_max: usize,
-    /// Only for tests that prove the tests; see [`super::fault`].
-    pub fault: Option<Fault>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            lateness: 10 * crate::operation::time::MINUTE,
-            duplicate_horizon: 24 * HOUR,
-            waiting_max: 1_000,
-            fault: None,
-        }
-    }
-}
-
-/// One aggregate with the places its inputs have in a row.
-#[derive(Debug, Clone)]
-pub struct PlannedAggregate {
-    pub definition: Aggregate,
-    /// Only enforced matches are visible (the twin that enforced rules read; see [`Plan::visible_to`]).
-    pub enforced_only: bool,
-    pub owned: bool,
-    /// Names the window in shared stores and over reloads.
-    pub state_id: u64,
-    /// The words of a row that hold the key, without the owning wallet.
-    pub key_words: Vec<usize>,
-    /// The judged operation's fields for the same key parts.
-    pub key_this: Vec<Field>,
-    /// The past operation's fields for the same key parts.
-    pub key_past: Vec<Field>,
-    /// The past operation's fields that a residual `where` reads.
-    pub residual_past: Vec<Field>,
-    /// The word of a row that holds the value.
-    pub value_word: Option<usize>,
-    /// How long after its time an entry may still count, lateness included.
-    pub retention: i64,
-    /// Its position among the windows of a wallet as a whole that a long log has an index of.
-    pub whole: Option<usize>,
-}
 
 /// A rule set laid out for the engine.
 #[derive(Debug)]
@@ -101,69 +52,12 @@ pub struct Plan {
     warming: Vec<Option<Time>>,
 }
 
-/// The word of a missing value: no amount, no count and no time has it.
-pub const MISSING: u64 = 1 << 63;
-
-/// What evaluating a rule reads of it, close together: most rules are looked at and do not fire.
-#[derive(Debug)]
-pub struct PlannedRule {
-    /// Position in the rule set.
-    pub index: usize,
-    pub stage: u32,
-    pub reads_login_run: bool,
-    /// An unknown condition fires.
-    pub fires_unknown: bool,
-    pub needs: Inputs,
-    /// A list of it lies in the shared store and has not been read yet.
-    pub lacks_a_list: bool,
-    /// When the rule applies: not before the first instant, not from the second on.
-    from: Time,
-    until: Time,
-    /// From when it acts: never where it only watches.
-    enforced_from: Time,
-    pub when: Formula,
-}
-
 /// A window that operations of a type may enter.
 #[derive(Debug)]
 pub struct Feed {
     pub aggregate: AggregateId,
     /// Which of them do, unless all of them.
     pub enters: Option<Formula>,
-}
-
-/// An instant before all others, and one after them.
-const ALWAYS: Time = Time::from_nanos(i64::MIN);
-const NEVER: Time = Time::from_nanos(i64::MAX);
-
-impl PlannedRule {
-    fn of(rules: &RuleSet, index: usize, parts: &mut Parts) -> Self {
-        let rule = &rules.rules[index];
-        Self {
-            index,
-            stage: rule.stage,
-            reads_login_run: rule.reads_login_run,
-            fires_unknown: rule.on_missing == OnMissing::Fire,
-            needs: rule.needs,
-            lacks_a_list: rule.lists.iter().any(|list| rules.lists.get(*list).is_some_and(|list| !list.is_read())),
-            from: rule.from.unwrap_or(ALWAYS),
-            until: rule.until.unwrap_or(NEVER),
-            enforced_from: if rule.mode == Mode::Enforce { ALWAYS } else { NEVER },
-            when: parts.take_apart(&rule.when, &rules.aggregates),
-        }
-    }
-
-    /// Tells whether the rule applies at this instant.
-    #[must_use]
-    pub fn is_in_force(&self, at: Time) -> bool {
-        self.from <= at && at < self.until
-    }
-
-    /// Tells whether a match of the rule has effects at this instant.
-    #[must_use]
-    pub fn is_enforced(&self, at: Time) -> bool {
-        self.enforced_from <= at
-    }
 }
 
 /// What operations of one type meet.
@@ -340,174 +234,4 @@ fn asks_of(rules: &RuleSet, aggregates: &[PlannedAggregate], met: &[usize], feed
         }
     }
     asks
-}
-
-/// Collects the fields that rows must keep: keys, values, and what a residual `where` reads.
-fn columns_of<'a>(definitions: impl Iterator<Item = &'a Aggregate>) -> Vec<Field> {
-    let mut columns = Vec::new();
-    for definition in definitions {
-        let keys = definition.key.iter().map(|part| &part.past);
-        let value = definition.value.iter();
-        let residual = residual_fields(definition);
-        columns.extend(keys.chain(value).chain(residual.iter()).filter(|field| header_word(field).is_none()).cloned());
-        columns.extend(definition.value.iter().filter(|field| is_shown(definition, field)).cloned());
-    }
-    columns.sort();
-    columns.dedup();
-    columns
-}
-
-/// Tells whether a value that the header tells apart must also be there as itself: `last` shows and
-/// compares it, and the owner is no word of the header.
-fn is_shown(definition: &Aggregate, field: &Field) -> bool {
-    definition.is_owned()
-        && (*field == Field::WalletId || *field == Field::OpId && definition.function == Function::Last)
-}
-
-/// Fields a row's header already holds, as far as telling values apart goes; the owner is the record itself.
-const fn header_word(field: &Field) -> Option<usize> {
-    match field {
-        Field::OccurredAt => Some(ROW_AT),
-        Field::OpId => Some(ROW_ID),
-        Field::WalletId => Some(usize::MAX),
-        _ => None,
-    }
-}
-
-struct Layout<'a> {
-    columns: &'a [Field],
-    mask_words: usize,
-}
-
-impl Layout<'_> {
-    fn word(&self, field: &Field) -> usize {
-        let column = self.columns.iter().position(|column| column == field);
-        column.map_or_else(|| header_word(field).unwrap_or(ROW_AT), |at| ROW_HEADER + self.mask_words + at)
-    }
-
-    fn place(&self, definition: Aggregate, enforced_only: bool, settings: Settings) -> PlannedAggregate {
-        let owned = definition.is_owned();
-        let is_owner = |past: &Field, this: &Field| owned && *past == Field::WalletId && *this == Field::WalletId;
-        let parts: Vec<_> = definition.key.iter().filter(|part| !is_owner(&part.past, &part.this)).collect();
-        let length = match definition.window {
-            Window::Within(length) | Window::Quiet(length) => length,
-            Window::Today => DAY + HOUR,
-            Window::ThisMonth => 31 * DAY + HOUR,
-        };
-        let state_text = format!("{}{}", definition.canonical, if enforced_only { " enforced" } else { "" });
-        PlannedAggregate {
-            enforced_only,
-            owned,
-            state_id: symbol_of_text(&state_text),
-            key_words: parts.iter().map(|part| self.word(&part.past)).collect(),
-            key_this: parts.iter().map(|part| part.this.clone()).collect(),
-            key_past: parts.iter().map(|part| part.past.clone()).collect(),
-            residual_past: residual_fields(&definition),
-            value_word: definition.value.as_ref().map(|field| self.word(field)),
-            retention: length.saturating_add(settings.lateness),
-            whole: None,
-            definition,
-        }
-    }
-}
-
-impl PlannedAggregate {
-    /// Tells whether a window of it is its entries and nothing else: no run, no chain, no texts.
-    #[must_use]
-    pub fn is_listed(&self) -> bool {
-        matches!(self.definition.window, Window::Within(_)) && self.definition.function != Function::Last
-    }
-
-    /// Tells whether the aggregate is answered from the index of a long log: runs keep their own state, a
-    /// residual `where` has to look at every row.
-    #[must_use]
-    pub fn is_indexed(&self) -> bool {
-        self.owned && !self.is_run() && self.definition.residual.is_none()
-    }
-
-    /// Tells whether the index keeps no more of the aggregate than a few totals: those of a calendar day or month.
-    #[must_use]
-    pub fn is_totalled(&self) -> bool {
-        let is_total =
-            matches!(self.definition.function, Function::Count | Function::Sum | Function::Any | Function::None);
-        is_total && self.whole.is_some() && matches!(self.definition.window, Window::Today | Window::ThisMonth)
-    }
-
-    /// Tells whether a log of middle length counts the aggregate's rows by their keys. Few rules read an age, and
-    /// mostly all rows of a wallet have the one key of it.
-    #[must_use]
-    pub fn is_counted_by_key(&self) -> bool {
-        self.is_indexed() && self.whole.is_none() && !matches!(self.definition.window, Window::Quiet(_))
-    }
-
-    /// Tells whether the aggregate's state is a run or a chain instead of entries in a window.
-    #[must_use]
-    pub fn is_run(&self) -> bool {
-        self.definition.function == Function::Streak
-    }
-}
-
-fn residual_fields(definition: &Aggregate) -> Vec<Field> {
-    let mut fields = Vec::new();
-    if let Some(condition) = &definition.residual {
-        past_fields(condition, &mut fields);
-    }
-    fields
-}
-
-/// Collects the fields of the past operation that a condition reads.
-pub(super) fn past_fields(condition: &Condition, found: &mut Vec<Field>) {
-    condition.each_read(&mut |read| {
-        if let Read::Field(Scope::Past, field) = read {
-            found.push(field.clone());
-        }
-    });
-}
-
-/// Compares two ordered values the way the language's operator does.
-#[must_use]
-pub fn holds(comparison: Comparison, ordering: std::cmp::Ordering) -> bool {
-    match comparison {
-        Comparison::Equal => ordering.is_eq(),
-        Comparison::NotEqual => ordering.is_ne(),
-        Comparison::Less => ordering.is_lt(),
-        Comparison::LessOrEqual => ordering.is_le(),
-        Comparison::Greater => ordering.is_gt(),
-        Comparison::GreaterOrEqual => ordering.is_ge(),
-    }
-}
-
-/// Makes the wrong variants that are wrong in the rules themselves.
-fn with_fault(rules: &RuleSet, settings: Settings) -> RuleSet {
-    let mut rules = rules.clone();
-    if settings.has(Fault::OpenWindow) {
-        for aggregate in &mut rules.aggregates {
-            if let Window::Within(length) = &mut aggregate.window {
-                *length -= 1;
-            }
-        }
-    }
-    if settings.has(Fault::StrictBecomesInclusive) {
-        rules.rules.iter_mut().for_each(|rule| make_inclusive(&mut rule.when));
-    }
-    rules
-}
-
-fn make_inclusive(condition: &mut Condition) {
-    match condition {
-        Condition::Compare { comparison, .. } if *comparison == Comparison::Greater => {
-            *comparison = Comparison::GreaterOrEqual;
-        }
-        Condition::All(parts) | Condition::Any(parts) => parts.iter_mut().for_each(make_inclusive),
-        Condition::Not(inner) => make_inclusive(inner),
-        Condition::Literal(_)
-        | Condition::Compare { .. }
-        | Condition::Same { .. }
-        | Condition::Flag(..)
-        | Condition::FlagAggregate(_)
-        | Condition::InList { .. }
-        | Condition::Missing { .. }
-        | Condition::ClausesHas(_)
-        | Condition::Matched(_) => {}
-    }
 }

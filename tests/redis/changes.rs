@@ -200,7 +200,7 @@ pub(crate) fn answers(plan: &Plan, view: &SharedView, key: SharedKey, now: i64) 
         for this in [None, Some(1), Some(77)] {
             let value = window.state.evaluate(aggregate, at, this);
             text += &format!(" {back}m {unit:?}: {value:?}");
-            if let kuzet::engine::evaluate::AggregateValue::Word(word) = value {
+            if let kuzet::engine::value::AggregateValue::Word(word) = value {
                 symbols.push(word);
             }
         }

@@ -1,14 +1,16 @@
 //! Wallet records as bytes, whole and as the changes of a batch.
 
-use crate::engine::outcome::{Changes, RareChanges};
 use crate::engine::plan::Plan;
-use crate::engine::shared::SharedChange;
-use crate::engine::wallet::{ChainStart, Rare, Run, Wallet};
-use crate::engine::wallets::Wallets;
+use crate::engine::state::changes::{Changes, RareChanges};
+use crate::engine::state::layout::Translation;
+use crate::engine::state::shared::change::SharedChange;
+use crate::engine::state::wallet::Wallet;
+use crate::engine::state::wallet::{Rare, translate_rare};
+use crate::engine::state::wallets::Wallets;
+use crate::engine::stored::words::{Reader, Writer};
+use crate::engine::stored::{Layouts, StoredError};
 use crate::operation::Time;
 use crate::rules::program::symbol_of_text;
-
-use super::{Layouts, Reader, StoredError, Translation, Writer};
 
 /// What one batch changes, as bytes.
 #[derive(Debug, Default)]
@@ -178,20 +180,4 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts, wallets: &mut 
         wallets.get_or_insert(symbol_of_text(id), id).restore(plan, newest, arrivals, rows, rare);
     }
     if reader.is_at_end() { Ok(()) } else { Err(StoredError::Damaged(bytes.len())) }
-}
-
-/// Brings runs and chains into the present layout; those that no rule asks for any more go.
-pub fn translate_rare(rare: &mut Rare, way: &Translation) {
-    if way.is_identity() {
-        return;
-    }
-    let runs = std::mem::take(&mut rare.runs);
-    let chains = std::mem::take(&mut rare.chains);
-    let moved = |aggregate: usize| way.window(aggregate);
-    rare.runs =
-        runs.into_iter().filter_map(|run| moved(run.aggregate).map(|aggregate| Run { aggregate, ..run })).collect();
-    rare.chains = chains
-        .into_iter()
-        .filter_map(|chain| moved(chain.aggregate).map(|aggregate| ChainStart { aggregate, ..chain }))
-        .collect();
 }

@@ -1,13 +1,15 @@
 //! Shared windows and the directory of blocks as bytes.
 
-use crate::engine::keyed::{KeyedState, measure};
+use super::group_of;
 use crate::engine::plan::Plan;
-use crate::engine::restriction::Restriction;
-use crate::engine::shared::{Party, SharedKey, SharedWindow};
+use crate::engine::state::keyed::{KeyedState, measure};
+use crate::engine::state::restriction::Restriction;
+use crate::engine::state::shared::change::{Party, SharedKey};
+use crate::engine::state::shared::window::SharedWindow;
+use crate::engine::stored::words::{Reader, Writer};
+use crate::engine::stored::{Layouts, StoredError};
 use crate::engine::window::{CalendarCell, Entry};
 use crate::operation::Time;
-
-use super::{Layouts, Reader, StoredError, Writer, group_of};
 
 /// Writes windows of one group, one after another.
 #[derive(Debug)]

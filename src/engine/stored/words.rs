@@ -1,9 +1,9 @@
 //! Bytes out and in: fixed words, texts with their length, and small values by postcard.
 
+use super::VERSION;
+use crate::engine::stored::StoredError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use super::{StoredError, VERSION};
 
 /// Appends values to bytes.
 #[derive(Debug, Default)]

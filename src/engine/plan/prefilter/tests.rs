@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::enrich::{AddressFacts, Enriched};
-use crate::engine::evaluate;
-use crate::engine::memo::Memo;
+use crate::engine::matching::evaluate;
+use crate::engine::matching::memo::Memo;
 use crate::engine::outcome::Step;
 use crate::engine::shared::SharedView;
 use crate::engine::tests::{plan, rule};

@@ -3,40 +3,24 @@
 //!
 //! The engine reads a [`SharedView`] that was fetched for a batch and never the store itself.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
-use std::sync::Arc;
+pub mod change;
+pub mod directory;
+pub mod window;
 
-use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
-
-use uuid::Uuid;
-
+use crate::engine::plan::Plan;
+use crate::engine::plan::aggregate::PlannedAggregate;
+use crate::engine::state::keyed::calendar_span;
+use crate::engine::state::restriction::Restriction;
+use crate::engine::window::Entry;
 use crate::operation::Time;
 use crate::rules::program::Window;
-
-use super::keyed::{KeyedState, calendar_span};
-use super::plan::{Plan, PlannedAggregate};
-use super::restriction::Restriction;
-use super::window::Entry;
-
-/// One shared window under one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct SharedKey {
-    /// Position of the aggregate in the plan.
-    pub aggregate: usize,
-    pub key: u64,
-}
-
-/// Whom a directory entry concerns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Party {
-    /// Logins from this address.
-    Address(IpAddr),
-    /// Transfers to the wallet with this symbol.
-    Wallet(u64),
-}
+pub use change::{Party, SharedChange, SharedKey};
+pub use directory::change_directory;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+pub use window::{RareParts, SharedWindow};
 
 /// So many changes of a window wait before they are applied to a copy of it.
 const UNREAD_MAX: usize = 8;
@@ -47,79 +31,6 @@ pub struct SharedRequest {
     pub windows: Vec<SharedKey>,
     pub parties: Vec<Party>,
 }
-
-/// A change to shared state, idempotent by the operation it comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum SharedChange {
-    Insert {
-        key: SharedKey,
-        entry: Entry,
-    },
-    Remove {
-        key: SharedKey,
-        entry: Entry,
-    },
-    /// The length of a run after an operation.
-    Run {
-        key: SharedKey,
-        length: u64,
-        last: Time,
-    },
-    /// The text behind a value that a `last` may have to show.
-    Text {
-        key: SharedKey,
-        symbol: u64,
-        text: Box<str>,
-    },
-    Place {
-        party: Party,
-        restriction: Box<Restriction>,
-    },
-    Lift {
-        party: Party,
-        restriction: Uuid,
-    },
-    /// A login from the address that was not refused, at this time: expired blocks may go.
-    Seen {
-        party: Party,
-        at: Time,
-    },
-}
-
-impl SharedChange {
-    /// Tells whether the change is one of the directory of blocks, not of a window.
-    #[must_use]
-    pub const fn is_of_directory(&self) -> bool {
-        matches!(self, Self::Place { .. } | Self::Lift { .. } | Self::Seen { .. })
-    }
-}
-
-/// A shared window's state.
-#[derive(Debug, Clone)]
-pub struct SharedWindow {
-    /// The newest entry's time in nanoseconds; the least `i64` before the first entry.
-    newest: i64,
-    pub state: KeyedState,
-    /// Shared between clones: reading a window clones it.
-    rare: Option<Arc<Rare>>,
-}
-
-/// What most shared windows have none of.
-#[derive(Debug, Clone, Default)]
-struct Rare {
-    /// Of a `streak`: length and last counted operation.
-    run: Option<(u64, Time)>,
-    /// The texts behind the symbols that a `last` may have to show.
-    texts: BTreeMap<u64, Box<str>>,
-    /// How many texts the last sweep left.
-    swept_texts: usize,
-}
-
-/// So many texts a window keeps before it looks for those that no entry needs any more.
-const TEXTS_UNSWEPT: usize = 16;
-
-/// The run of a window, and the texts behind its symbols.
-pub type RareParts = (Option<(u64, Time)>, Vec<(u64, Box<str>)>);
 
 /// Shared windows so near that asking for one costs less than fetching it in advance.
 pub trait NearWindows: Send + Sync {
@@ -168,28 +79,6 @@ pub struct SharedView {
     untold: HashMap<Party, SmallVec<[usize; 2]>, foldhash::fast::FixedState>,
     /// What these changes come to if the store holds nothing for the party, as for most.
     presumed: HashMap<Party, Vec<Restriction>, foldhash::fast::FixedState>,
-}
-
-impl SharedChange {
-    /// Returns the window that it changes.
-    #[must_use]
-    pub const fn window(&self) -> Option<SharedKey> {
-        match self {
-            Self::Insert { key, .. } | Self::Remove { key, .. } | Self::Run { key, .. } | Self::Text { key, .. } => {
-                Some(*key)
-            }
-            Self::Place { .. } | Self::Lift { .. } | Self::Seen { .. } => None,
-        }
-    }
-
-    /// Returns the party whose blocks it changes.
-    #[must_use]
-    pub const fn party(&self) -> Option<Party> {
-        match self {
-            Self::Place { party, .. } | Self::Lift { party, .. } | Self::Seen { party, .. } => Some(*party),
-            Self::Insert { .. } | Self::Remove { .. } | Self::Run { .. } | Self::Text { .. } => None,
-        }
-    }
 }
 
 impl SharedRequest {
@@ -359,149 +248,11 @@ impl SharedView {
     }
 }
 
-impl SharedWindow {
-    /// Makes the empty window of a key.
-    #[must_use]
-    pub fn new(plan: &Plan, key: SharedKey) -> Self {
-        let state = KeyedState::new(&plan.aggregates[key.aggregate]);
-        Self { newest: i64::MIN, state, rare: None }
-    }
-
-    /// Makes the window that these entries make up.
-    #[must_use]
-    pub fn of_entries(plan: &Plan, key: SharedKey, entries: Few) -> Self {
-        let mut window = Self::new(plan, key);
-        for entry in entries {
-            window.newest = window.newest.max(entry.at);
-            window.state.insert(&plan.aggregates[key.aggregate], entry);
-        }
-        window
-    }
-
-    /// Returns the entries of a window that is nothing more than they are.
-    #[must_use]
-    pub fn listed(&self) -> Option<Few> {
-        let KeyedState::Within(timeline) = &self.state else { return None };
-        let is_listed = self.rare.is_none() && timeline.newest() == Some(self.newest);
-        is_listed.then(|| timeline.iter().collect())
-    }
-
-    /// Returns the newest entry's time.
-    #[must_use]
-    pub fn newest(&self) -> Option<Time> {
-        (self.newest != i64::MIN).then(|| Time::from_nanos(self.newest))
-    }
-
-    /// Returns the length of a run and its last counted operation.
-    #[must_use]
-    pub fn run(&self) -> Option<(u64, Time)> {
-        self.rare.as_ref()?.run
-    }
-
-    /// Returns the text behind a symbol that a `last` gave.
-    #[must_use]
-    pub fn text(&self, symbol: u64) -> Option<&str> {
-        self.rare.as_ref()?.texts.get(&symbol).map(|text| &**text)
-    }
-
-    /// Returns the run and the texts: what [`Self::restore`] takes back.
-    #[must_use]
-    pub fn rare_parts(&self) -> RareParts {
-        let Some(rare) = &self.rare else { return RareParts::default() };
-        (rare.run, rare.texts.iter().map(|(symbol, text)| (*symbol, text.clone())).collect())
-    }
-
-    /// Puts a window back together.
-    #[must_use]
-    pub fn restore(newest: i64, state: KeyedState, (run, texts): RareParts) -> Self {
-        let rare = Rare { run, swept_texts: texts.len(), texts: texts.into_iter().collect() };
-        let rare = (rare.run.is_some() || !rare.texts.is_empty()).then(|| Arc::new(rare));
-        Self { newest, state, rare }
-    }
-
-    /// Applies a change of this window's key; changes of the directory are none of its business.
-    pub fn apply(&mut self, plan: &Plan, change: &SharedChange) {
-        match change {
-            SharedChange::Insert { key, entry } => {
-                let aggregate = &plan.aggregates[key.aggregate];
-                self.state.insert(aggregate, *entry);
-                self.newest = self.newest.max(entry.at);
-                self.state.evict(aggregate, Time::from_nanos(self.newest), plan.settings.lateness);
-            }
-            SharedChange::Remove { key, entry } => self.state.remove(&plan.aggregates[key.aggregate], *entry),
-            SharedChange::Run { length, last, .. } => {
-                Arc::make_mut(self.rare.get_or_insert_default()).run = Some((*length, *last));
-            }
-            SharedChange::Text { symbol, text, .. } => {
-                if self.text(*symbol).is_none() {
-                    Arc::make_mut(self.rare.get_or_insert_default()).texts.insert(*symbol, text.clone());
-                    self.sweep_texts(*symbol);
-                }
-            }
-            SharedChange::Place { .. } | SharedChange::Lift { .. } | SharedChange::Seen { .. } => {}
-        }
-    }
-}
-
-impl SharedWindow {
-    /// Lets texts go that no entry needs any more, at a cost that is constant per text: only after as many
-    /// came as were left, and as many as pay for the walk over the entries.
-    fn sweep_texts(&mut self, newest: u64) {
-        let Some(rare) = &mut self.rare else { return };
-        if rare.texts.len() < TEXTS_UNSWEPT + 2 * rare.swept_texts + self.state.len() / TEXTS_UNSWEPT {
-            return;
-        }
-        let needed: BTreeSet<u64> = self.state.values().map(i64::cast_unsigned).chain([newest]).collect();
-        let rare = Arc::make_mut(rare);
-        rare.texts.retain(|symbol, _| needed.contains(symbol));
-        rare.swept_texts = rare.texts.len();
-    }
-}
-
-/// Applies a change to a directory of blocks.
-pub fn change_directory<S: std::hash::BuildHasher>(
-    directory: &mut HashMap<Party, Vec<Restriction>, S>,
-    plan: &Plan,
-    change: &SharedChange,
-) {
-    match change {
-        SharedChange::Place { party, restriction } => {
-            let blocks = directory.entry(*party).or_default();
-            if !blocks.iter().any(|known| known.id == restriction.id) {
-                blocks.push(Restriction::clone(restriction));
-            }
-        }
-        SharedChange::Lift { party, restriction } => {
-            retain(directory, *party, |block| block.id != *restriction);
-        }
-        SharedChange::Seen { party, at } => {
-            retain(directory, *party, |block| !block.is_gone(*at, plan.settings.lateness));
-        }
-        SharedChange::Insert { .. }
-        | SharedChange::Remove { .. }
-        | SharedChange::Run { .. }
-        | SharedChange::Text { .. } => {}
-    }
-}
-
 /// Returns the oldest time at which an entry may have occurred that an operation at `at` reads.
 fn reaches_back_to(aggregate: &PlannedAggregate, at: Time) -> Time {
     match aggregate.definition.window {
         Window::Within(_) | Window::Quiet(_) => at.minus(aggregate.retention),
         Window::Today | Window::ThisMonth => calendar_span(aggregate, at).start,
-    }
-}
-
-fn retain<S: std::hash::BuildHasher>(
-    directory: &mut HashMap<Party, Vec<Restriction>, S>,
-    party: Party,
-    keep: impl FnMut(&Restriction) -> bool,
-) {
-    if let Some(blocks) = directory.get_mut(&party) {
-        blocks.retain(keep);
-        if blocks.is_empty() {
-            directory.remove(&party);
-        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! What is known of the operation being judged: each aggregate and each part of a condition is computed once.
 
+use crate::engine::plan::Plan;
+use crate::engine::value::AggregateValue;
 use crate::operation::OperationType;
 use crate::rules::program::AggregateId;
-
-use super::evaluate::AggregateValue;
-use super::plan::Plan;
 
 /// What was computed of one operation already.
 #[derive(Debug, Default)]

@@ -4,9 +4,8 @@
 //! Each distinct comparison in their conditions, and in the filters of the windows that the type enters, has a
 //! number; its answer is kept while the operation is judged.
 
+use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::rules::program::{Aggregate, Condition, Field, Number, Operand, Read, Scope, Stream, Symbol};
-
-use super::plan::PlannedAggregate;
 
 /// A condition over numbered parts.
 #[derive(Debug, Clone, PartialEq)]

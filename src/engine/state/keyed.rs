@@ -1,15 +1,13 @@
 //! The entries of one window under one key, in the structure that answers its aggregate fast.
-//! Serves long wallet logs ([`super::index`]) and the windows that wallets share ([`super::shared`]).
+//! Serves long wallet logs ([`crate::engine::index`]) and the windows that wallets share ([`crate::engine::shared`]).
 
-use std::collections::BTreeMap;
-
+use crate::engine::plan::aggregate::PlannedAggregate;
+use crate::engine::value::{AggregateValue, Ratio};
+use crate::engine::window::{CalendarCell, Chain, Entry, Measure, RangeFold, Shape, Timeline};
 use crate::operation::Time;
 use crate::operation::time::{Span, almaty_day, almaty_month};
 use crate::rules::program::{Function, Window};
-
-use super::evaluate::{AggregateValue, Ratio};
-use super::plan::PlannedAggregate;
-use super::window::{CalendarCell, Chain, Entry, Measure, RangeFold, Shape, Timeline};
+use std::collections::BTreeMap;
 
 /// Entries of one window under one key.
 #[derive(Debug, Clone)]

@@ -4,9 +4,8 @@
 //! operation is all that most wallets hold at a time; and the second, which would make most logs move, moves
 //! nothing.
 
+use crate::engine::state::wallet::row::Row;
 use crate::operation::Time;
-
-use super::Row;
 
 /// The longest row that the record itself has room for. Rows of the shipped rules are so long; longer ones
 /// all lie outside.

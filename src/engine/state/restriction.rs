@@ -1,13 +1,11 @@
 //! Restrictions and the operations that wait because of them.
 
-use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
 use crate::operation::Time;
 use crate::operation::decision::{Clauses, RestrictionTerms};
 use crate::rules::program::{Block, Lifters};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use uuid::Uuid;
 
 /// What a restriction of a wallet or an address does while it is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

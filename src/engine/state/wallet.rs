@@ -2,41 +2,33 @@
 //!
 //! The log is the truth of every owned window: a row says when an operation was, which windows it
 //! entered (the mask) and the words those windows compute with. Small logs are scanned; a log that
-//! grows gets an index beside it ([`super::index`]), which can always be made again from the rows.
+//! grows gets an index beside it ([`crate::engine::index`]), which can always be made again from the rows.
 
-use std::collections::{BTreeMap, HashSet};
+pub mod index;
+pub mod merge;
+pub mod row;
+pub mod runs;
 
-use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
-
+use crate::engine::plan::Plan;
+use crate::engine::plan::row_layout::{ROW_FLAGS, ROW_HEADER};
+use crate::engine::state::changes::Changes;
+use crate::engine::state::keyed::KeyedState;
+use crate::engine::state::layout::Translation;
+use crate::engine::state::restriction::{Restriction, Waiting};
+use crate::engine::state::wallet::index::{Depth, Index};
+use crate::engine::state::wallet::merge::merge;
+use crate::engine::state::wallet::row::FLAG_CANCELLED;
+use crate::engine::state::wallets::places::Places;
 use crate::operation::Time;
 use crate::rules::program::Function;
-
-use super::backfill::merge;
-use super::index::{Depth, Index};
-use super::keyed::KeyedState;
-use super::outcome::Changes;
-use super::places::Places;
-use super::plan::{Plan, PlannedAggregate, ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
-use super::restriction::{Restriction, Waiting};
-use super::stored::Translation;
-use super::stored::wallets::translate_rare;
+use compact_str::CompactString;
+pub use row::{FLAG_MATCH, Row, is_visible, key_of_row};
+use rows::Rows;
+pub use runs::{ChainStart, Run};
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, HashSet};
 
 mod rows;
-
-use rows::Rows;
-
-/// Flags in the low half of a row's flags word; the high half counts arrivals.
-pub const FLAG_MONEY: u64 = 1;
-/// The operation was refused: it is in no window, only its id is remembered.
-pub const FLAG_REFUSED: u64 = 2;
-/// The operation did not happen after all.
-pub const FLAG_CANCELLED: u64 = 4;
-/// The row is a match of an operation, not the operation.
-pub const FLAG_MATCH: u64 = 8;
-/// The match is a shadow rule's.
-pub const FLAG_SHADOW: u64 = 16;
 
 /// So many texts more than twice what the rows could need are kept before those that none needs go.
 const TEXTS_UNSWEPT: usize = 32;
@@ -50,108 +42,6 @@ const UNSWEPT_ROWS: usize = 32;
 
 /// Logs of more rows than this have a table of their operations' ids and the totals of days and months.
 const SHORT_ROWS_MAX: usize = if cfg!(debug_assertions) { 12 } else { 24 };
-
-/// A row of the log, read.
-#[derive(Debug, Clone, Copy)]
-pub struct Row<'a>(pub &'a [u64]);
-
-impl Row<'_> {
-    #[must_use]
-    pub const fn at(self) -> Time {
-        Time::from_nanos(self.0[ROW_AT].cast_signed())
-    }
-
-    #[must_use]
-    pub fn id(self) -> u128 {
-        u128::from(self.0[ROW_ID]) | u128::from(self.0[ROW_ID + 1]) << 64
-    }
-
-    #[must_use]
-    pub const fn content(self) -> u64 {
-        self.0[ROW_CONTENT]
-    }
-
-    #[must_use]
-    pub const fn has(self, flag: u64) -> bool {
-        self.0[ROW_FLAGS] & flag != 0
-    }
-
-    #[must_use]
-    pub const fn arrival(self) -> u32 {
-        (self.0[ROW_FLAGS] >> 32) as u32
-    }
-
-    /// Returns the sequence number of the operation's decision.
-    #[must_use]
-    pub const fn seq(self) -> u64 {
-        self.0[ROW_SEQ]
-    }
-
-    #[must_use]
-    pub const fn word(self, at: usize) -> u64 {
-        self.0[at]
-    }
-
-    /// Tells whether the row is in the window.
-    #[must_use]
-    pub const fn is_in(self, aggregate: usize) -> bool {
-        self.0[ROW_HEADER + aggregate / 64] >> (aggregate % 64) & 1 != 0
-    }
-
-    /// Returns the windows the row is in, one bit each.
-    #[must_use]
-    pub fn mask(&self, mask_words: usize) -> &[u64] {
-        &self.0[ROW_HEADER..ROW_HEADER + mask_words]
-    }
-
-    /// Lists the windows the row is in.
-    pub fn windows(self, mask_words: usize) -> impl Iterator<Item = usize> {
-        (0..mask_words).flat_map(move |word| {
-            let mut bits = self.0[ROW_HEADER + word];
-            std::iter::from_fn(move || {
-                if bits == 0 {
-                    return None;
-                }
-                let bit = bits.trailing_zeros();
-                bits &= bits - 1;
-                Some(word * 64 + bit as usize)
-            })
-        })
-    }
-}
-
-/// The length of a run of consecutive operations, for one `streak` and key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
-    pub aggregate: usize,
-    pub key: u64,
-    pub length: u64,
-    /// The newest operation that was counted.
-    pub last: Time,
-}
-
-/// What is remembered of a chain (`age`) whose rows have left the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChainStart {
-    pub aggregate: usize,
-    pub key: u64,
-    pub first: Time,
-    pub last: Time,
-}
-
-impl ChainStart {
-    /// Adds an operation at `at` to what is remembered; of two chains the later is kept.
-    #[must_use]
-    pub fn extended(known: Option<Self>, aggregate: usize, key: u64, at: Time, quiet: i64) -> Self {
-        match known {
-            Some(chain) if chain.first.since(at) > quiet => chain,
-            Some(chain) if at.since(chain.last) <= quiet => {
-                Self { first: chain.first.min(at), last: chain.last.max(at), ..chain }
-            }
-            Some(_) | None => Self { aggregate, key, first: at, last: at },
-        }
-    }
-}
 
 /// A time in nanoseconds, the least `i64` where there is none: half the size of an `Option`.
 #[derive(Debug, Clone, Copy)]
@@ -574,42 +464,10 @@ const fn hash_of(id: u128) -> u64 {
     id as u64
 }
 
-/// Tells whether an entry of this time still counts in the window's state.
-#[must_use]
-pub fn is_visible(plan: &Plan, window: usize, at: Time, newest: Option<Time>) -> bool {
-    newest.is_none_or(|newest| at >= newest.minus(plan.aggregates[window].retention))
-}
-
 fn is_needed(plan: &Plan, row: Row<'_>, newest: Time) -> bool {
     let at = row.at();
     let is_id = !row.has(FLAG_MATCH) && at >= newest.minus(plan.settings.duplicate_horizon);
     is_id || row.windows(plan.mask_words).any(|window| at >= newest.minus(plan.aggregates[window].retention))
-}
-
-/// Returns the key of a row in one window, as one word.
-#[inline]
-#[must_use]
-pub fn key_of_row(aggregate: &PlannedAggregate, row: Row<'_>) -> u64 {
-    key_word(aggregate.key_words.iter().map(|word| row.word(*word)))
-}
-
-/// Mixes the words of a key into one.
-#[must_use]
-pub fn key_word(words: impl Iterator<Item = u64>) -> u64 {
-    words.enumerate().fold(0, |mixed, (position, word)| with_key_word(mixed, position, word))
-}
-
-/// Adds the next word to a key.
-#[must_use]
-pub fn with_key_word(mixed: u64, position: usize, word: u64) -> u64 {
-    if position == 0 { word } else { mix(mixed, word) }
-}
-
-fn mix(left: u64, right: u64) -> u64 {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&left.to_le_bytes());
-    bytes[8..].copy_from_slice(&right.to_le_bytes());
-    xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 impl Rare {
@@ -623,7 +481,7 @@ impl Rare {
             && self.ids.is_none()
     }
 
-    fn apply(&mut self, changes: super::outcome::RareChanges, newest: Option<Time>, lateness: i64) {
+    fn apply(&mut self, changes: crate::engine::outcome::RareChanges, newest: Option<Time>, lateness: i64) {
         for run in changes.runs {
             self.runs.retain(|known| (known.aggregate, known.key) != (run.aggregate, run.key));
             if run.length > 0 {
@@ -673,4 +531,20 @@ impl Rare {
             + self.index.as_ref().map_or(0, Index::heap_bytes)
             + self.ids.as_ref().map_or(0, Places::heap_bytes)
     }
+}
+
+/// Brings runs and chains into the present layout; those that no rule asks for any more go.
+pub fn translate_rare(rare: &mut Rare, way: &Translation) {
+    if way.is_identity() {
+        return;
+    }
+    let runs = std::mem::take(&mut rare.runs);
+    let chains = std::mem::take(&mut rare.chains);
+    let moved = |aggregate: usize| way.window(aggregate);
+    rare.runs =
+        runs.into_iter().filter_map(|run| moved(run.aggregate).map(|aggregate| Run { aggregate, ..run })).collect();
+    rare.chains = chains
+        .into_iter()
+        .filter_map(|chain| moved(chain.aggregate).map(|aggregate| ChainStart { aggregate, ..chain }))
+        .collect();
 }

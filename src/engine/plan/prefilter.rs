@@ -3,10 +3,9 @@
 //! Most rules demand something that is cheap to see and mostly not there: a large amount, a failure, another
 //! client status. Such a demand is asked once for all rules that make it, and no is an answer for all of them.
 
+use crate::engine::plan::predicates::{Formula, Parts};
+use crate::engine::plan::rule::PlannedRule;
 use crate::rules::program::Inputs;
-
-use super::parts::{Formula, Parts};
-use super::plan::PlannedRule;
 
 /// Rules of one type that follow each other in the order of evaluation, as many as a word has bits.
 #[derive(Debug)]

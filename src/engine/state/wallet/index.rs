@@ -1,16 +1,15 @@
 //! The index beside a long wallet log: every window's entries in a structure that answers in
 //! O(log n). Derived: it can always be made again from the rows.
 
-use std::collections::{HashMap, hash_map};
-
-use smallvec::SmallVec;
-
+use crate::engine::plan::Plan;
+use crate::engine::plan::aggregate::PlannedAggregate;
+use crate::engine::state::keyed::KeyedState;
+use crate::engine::state::wallet::row::{FLAG_SHADOW, Row, key_of_row};
+use crate::engine::state::wallet::runs::ChainStart;
+use crate::engine::window::Entry;
 use crate::operation::Time;
-
-use super::keyed::KeyedState;
-use super::plan::{Plan, PlannedAggregate};
-use super::wallet::{ChainStart, FLAG_SHADOW, Row, key_of_row};
-use super::window::Entry;
+use smallvec::SmallVec;
+use std::collections::{HashMap, hash_map};
 
 type Keyed = HashMap<(usize, u64), KeyedState, foldhash::fast::FixedState>;
 

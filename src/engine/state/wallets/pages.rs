@@ -1,6 +1,6 @@
 //! Records in pieces of memory that never move: one more of them never makes the stream wait for the others.
 
-use super::places::Places;
+use crate::engine::state::wallets::places::Places;
 
 /// Records by position.
 #[derive(Debug)]

@@ -1,18 +1,19 @@
 //! All wallets of a shard, found by id. Many small tables and pages, so that none ever stalls the stream
 //! while it grows.
 
-use std::cell::Cell;
+pub mod pages;
+pub mod places;
 
-use smallvec::SmallVec;
-
+use crate::engine::plan::Plan;
+use crate::engine::state::groups::GROUPS;
+use crate::engine::state::idle::Rounds;
+use crate::engine::state::layout::Translation;
+use crate::engine::state::wallet::Wallet;
+use crate::engine::state::wallets::pages::Pages;
+use crate::engine::state::wallets::places::Places;
 use crate::operation::Time;
-
-use super::idle::Rounds;
-use super::pages::Pages;
-use super::places::Places;
-use super::plan::Plan;
-use super::stored::{GROUPS, Translation};
-use super::wallet::Wallet;
+use smallvec::SmallVec;
+use std::cell::Cell;
 
 /// A power of two: so many tables, each grows on its own.
 const TABLES: usize = 4_096;
@@ -112,7 +113,7 @@ impl Wallets {
 
     /// Drops wallets that have not acted since `before` and that nothing binds, some at a time. Those who come
     /// again begin anew.
-    pub(super) fn forget_idle(&mut self, plan: &Plan, before: Time) {
+    pub(crate) fn forget_idle(&mut self, plan: &Plan, before: Time) {
         if self.len() <= KEPT {
             return;
         }
@@ -168,9 +169,9 @@ impl Wallets {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::outcome::Changes;
-    use super::super::plan::Settings;
     use super::*;
+    use crate::engine::plan::Settings;
+    use crate::engine::state::changes::Changes;
     use crate::rules::program::{RuleSet, symbol_of_text};
 
     const HOUR: i64 = crate::operation::time::HOUR;

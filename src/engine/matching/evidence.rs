@@ -1,0 +1,81 @@
+//! What a fired rule read, rendered for the decision.
+
+use crate::engine::matching::evaluate::Facts;
+use crate::engine::matching::judge::Judge;
+use crate::engine::state::shared::change::SharedKey;
+use crate::engine::value::whole_of_word;
+use crate::engine::value::{AggregateValue, Ratio};
+use crate::operation::Time;
+use crate::operation::decision::EvidenceValue;
+use crate::rules::program::{Evidence, Operand, Scope, Type, country_of_symbol};
+
+/// Renders one value the condition read.
+pub fn show(judge: &mut Judge<'_, '_>, item: &Evidence) -> EvidenceValue {
+    match &item.what {
+        Operand::Field(_, field) => match (judge.field_text(field), item.value_type) {
+            (Some(text), _) => EvidenceValue::Text(text.into()),
+            (None, Type::Address) => match judge.operation.operation.ip {
+                Some(address) => EvidenceValue::Text(address.to_string().into()),
+                None => EvidenceValue::Missing,
+            },
+            (None, value_type) => {
+                judge.word(Scope::This, field).map_or(EvidenceValue::Missing, |word| show_word(judge, word, value_type))
+            }
+        },
+        Operand::Aggregate(id) => match judge.aggregate(*id) {
+            AggregateValue::Missing => EvidenceValue::Missing,
+            AggregateValue::Flag(value) => EvidenceValue::Bool(value),
+            AggregateValue::Number(number) => show_number(number, item.value_type),
+            AggregateValue::Word(word) => show_remembered(judge, *id, word, item.value_type),
+        },
+    }
+}
+
+fn show_word(judge: &Judge<'_, '_>, word: u64, value_type: Type) -> EvidenceValue {
+    match value_type {
+        Type::Bool => EvidenceValue::Bool(word != 0),
+        Type::Int | Type::Money | Type::Duration | Type::Time => show_number(whole_of_word(word), value_type),
+        Type::Country => EvidenceValue::Text(String::from_utf8_lossy(&country_of_symbol(word)).into()),
+        Type::Text | Type::Enum | Type::Address | Type::Clauses => {
+            judge.wallet.text(word).map_or(EvidenceValue::Missing, |text| EvidenceValue::Text(text.into()))
+        }
+    }
+}
+
+/// Shows a value that `last`, `min` or `max` brought back from an earlier operation.
+fn show_remembered(judge: &Judge<'_, '_>, id: usize, word: u64, value_type: Type) -> EvidenceValue {
+    let id = judge.plan.visible_to(id, judge.for_enforced);
+    let aggregate = &judge.plan.aggregates[id];
+    if aggregate.owned || !matches!(value_type, Type::Text | Type::Enum | Type::Address | Type::Clauses) {
+        return show_word(judge, word, value_type);
+    }
+    let key = judge.reading_key(aggregate).map(|key| SharedKey { aggregate: id, key });
+    let window = key.and_then(|key| judge.view.window(judge.plan, key));
+    let text = window.as_deref().and_then(|window| window.text(word));
+    text.map_or(EvidenceValue::Missing, |text| EvidenceValue::Text(text.into()))
+}
+
+fn show_number(number: Ratio, value_type: Type) -> EvidenceValue {
+    // An average is shown rounded; it was compared exactly.
+    let rounded = if number.denominator == 1 {
+        number.numerator
+    } else {
+        (2 * number.numerator + number.denominator).div_euclid(2 * number.denominator)
+    };
+    match value_type {
+        Type::Money => {
+            let mut text = String::new();
+            // Writing to a String cannot fail.
+            crate::operation::money::fmt_tiyn(rounded, &mut text).unwrap_or_default();
+            EvidenceValue::Text(text.into())
+        }
+        Type::Duration => EvidenceValue::Text(crate::operation::time::duration_text(rounded).into()),
+        Type::Time => {
+            let nanos = i64::try_from(rounded).unwrap_or(i64::MAX);
+            EvidenceValue::Text(Time::from_nanos(nanos).to_string().into())
+        }
+        Type::Bool | Type::Int | Type::Text | Type::Enum | Type::Country | Type::Address | Type::Clauses => {
+            EvidenceValue::Int(rounded)
+        }
+    }
+}

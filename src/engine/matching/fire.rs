@@ -1,0 +1,139 @@
+//! Evaluates the rules of an operation in order: what fires, and what was missing.
+
+use crate::engine::matching::evaluate::Facts;
+use crate::engine::matching::evidence::show;
+use crate::engine::matching::judge::{Fired, Judge};
+use crate::engine::plan::rule::PlannedRule;
+use crate::geo::Lookup;
+use crate::operation::OperationType;
+use crate::operation::decision::Match;
+use crate::rules::program::{Action, Field, Inputs, Operand, Rule, Scope};
+
+/// What firing the rules of one operation has come to.
+pub(crate) struct Firing {
+    matches: Vec<Match>,
+    /// Inputs that were missing.
+    degraded: Inputs,
+    /// Rules of one stage do not see each other's matches.
+    pending: Vec<Fired>,
+    stage: u32,
+    /// The operation is refused by what fired, or was from the beginning.
+    refused: bool,
+    lacking: Inputs,
+}
+
+/// Evaluates the rules in order; returns what fired and the inputs that were missing.
+pub(crate) fn fire_rules(judge: &mut Judge<'_, '_>, refused: bool) -> (Vec<Match>, Inputs) {
+    let met = judge.plan.of(judge.operation.operation.kind);
+    let lacking = may_be_missing(judge);
+    let (matches, pending, degraded) = (Vec::new(), Vec::new(), Inputs::default());
+    let mut firing = Firing { matches, degraded, pending, stage: 0, refused, lacking };
+    for group in &met.groups {
+        for number in group.candidates(lacking, |demand| judge.ask(demand)) {
+            firing.evaluate(judge, &met.rules[number]);
+        }
+    }
+    judge.fired.append(&mut firing.pending);
+    (firing.matches, firing.degraded)
+}
+
+impl Firing {
+    #[inline]
+    fn evaluate(&mut self, judge: &mut Judge<'_, '_>, planned: &PlannedRule) {
+        let at = judge.at();
+        if !planned.is_in_force(at) {
+            return;
+        }
+        if planned.stage != self.stage {
+            judge.fired.append(&mut self.pending);
+            self.stage = planned.stage;
+        }
+        // Refused logins are no attempts: no run rule looks at them.
+        if planned.reads_login_run && judge.operation.operation.kind == OperationType::Login && self.refused {
+            return;
+        }
+        judge.for_enforced = planned.is_enforced(at);
+        if planned.lacks_a_list {
+            self.degraded = self.degraded.union(Inputs::SHARED_STATE);
+        }
+        if planned.needs.meets(self.lacking) {
+            note_missing(judge, &judge.plan.rules.rules[planned.index], &mut self.degraded);
+        }
+        if judge.ask(&planned.when).unwrap_or(planned.fires_unknown) {
+            self.fire(judge, planned.index);
+        }
+    }
+
+    #[inline(never)]
+    fn fire(&mut self, judge: &mut Judge<'_, '_>, index: usize) {
+        let rule = &judge.plan.rules.rules[index];
+        let enforced = judge.for_enforced;
+        self.refused |= enforced && !rule.reads_login_run && rule.actions.contains(&Action::Refuse);
+        let evidence = rule.evidence.iter().map(|item| (item.name.as_str().into(), show(judge, item))).collect();
+        let (id, clauses) = (rule.id.clone(), rule.clauses.clone());
+        self.matches.push(Match { rule: id, clauses, enforced, evidence });
+        self.pending.push(Fired { rule: index, enforced });
+    }
+}
+
+/// Returns the inputs that a rule may lack on this operation.
+pub(crate) fn may_be_missing(judge: &Judge<'_, '_>) -> Inputs {
+    let facts = &judge.operation.facts;
+    let view = judge.view;
+    [
+        (Inputs::GEOIP_COUNTRY, facts.country == Lookup::DatabaseMissing),
+        (Inputs::GEOIP_ANONYMIZER, facts.anonymizer == Lookup::DatabaseMissing),
+        (Inputs::MRP, judge.mrp().is_none()),
+        (Inputs::SHARED_STATE, !view.available || view.complete_from.is_some()),
+    ]
+    .into_iter()
+    .filter(|(_, may_be)| *may_be)
+    .fold(Inputs::default(), |all, (input, _)| all.union(input))
+}
+
+/// Notes which inputs the rule needs on this operation and has not.
+pub(crate) fn note_missing(judge: &Judge<'_, '_>, rule: &Rule, degraded: &mut Inputs) {
+    let needs = rule.needs;
+    let facts = &judge.operation.facts;
+    let has_address = judge.operation.operation.ip.is_some();
+    // A field of this operation's own address needs an address; an aggregate's past ones do not.
+    let reads = |field: Field| rule.evidence.iter().any(|item| item.what == Operand::Field(Scope::This, field.clone()));
+    let country = facts.country == Lookup::DatabaseMissing && (has_address || !reads(Field::IpCountry));
+    let anonymizer = facts.anonymizer == Lookup::DatabaseMissing && (has_address || !reads(Field::IpIsAnonymizer));
+    for (input, is_missing) in [
+        (Inputs::GEOIP_COUNTRY, country),
+        (Inputs::GEOIP_ANONYMIZER, anonymizer),
+        (Inputs::MRP, judge.mrp().is_none()),
+        (Inputs::SHARED_STATE, is_shared_state_missing(judge, rule)),
+    ] {
+        if is_missing && needs.contains(input) {
+            *degraded = degraded.union(input);
+        }
+    }
+}
+
+/// Tells whether the store is away, or has lost a part of what the rule reads.
+pub(crate) fn is_shared_state_missing(judge: &Judge<'_, '_>, rule: &Rule) -> bool {
+    let (view, plan) = (judge.view, judge.plan);
+    if view.complete_from.is_none() {
+        return !view.available;
+    }
+    let is_part = |id: &usize| {
+        let aggregate = &plan.aggregates[*id];
+        !aggregate.owned && !view.is_complete(aggregate, judge.at())
+    };
+    !view.available || rule.aggregates.iter().any(is_part)
+}
+
+pub(crate) fn names_of(inputs: Inputs) -> Vec<&'static str> {
+    [
+        (Inputs::GEOIP_COUNTRY, "geoip.country"),
+        (Inputs::GEOIP_ANONYMIZER, "geoip.anonymizer"),
+        (Inputs::SHARED_STATE, "shared_state"),
+        (Inputs::MRP, "mrp"),
+    ]
+    .into_iter()
+    .filter(|(input, _)| inputs.contains(*input))
+    .map(|(_, name)| name)
+    .collect()
+}

@@ -1,0 +1,396 @@
+//! The operation being judged, as its rules see it: fields, and aggregates with this one included.
+
+use crate::engine::enrich::Enriched;
+use crate::engine::matching::evaluate;
+use crate::engine::matching::evaluate::Facts;
+use crate::engine::matching::memo::Memo;
+use crate::engine::plan::Plan;
+use crate::engine::plan::aggregate::PlannedAggregate;
+use crate::engine::plan::predicates::Formula;
+use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
+use crate::engine::state::shared::SharedView;
+use crate::engine::state::wallet::Wallet;
+use crate::engine::state::wallet::row::{Row, with_key_word};
+use crate::engine::value::AggregateValue;
+use crate::geo::Lookup;
+use crate::operation::time::Span;
+use crate::operation::{AttributeValue, Money, Time};
+use crate::rules::program::{
+    AggregateId, AttributeType, Field, Rule, Scope, Stream, symbol_of_country, symbol_of_text,
+};
+use smallvec::SmallVec;
+use std::net::IpAddr;
+
+/// A rule that fired on the operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Fired {
+    /// Position in the rule set.
+    pub rule: usize,
+    pub enforced: bool,
+}
+
+/// Everything a condition on one operation may read.
+pub struct Judge<'e, 'o> {
+    pub plan: &'e Plan,
+    pub operation: &'e Enriched<'o>,
+    pub wallet: &'e Wallet,
+    pub view: &'e SharedView,
+    /// The Almaty day of the operation.
+    pub day: Span,
+    /// The MRP of that day in tiyn.
+    pub mrp: Option<i64>,
+    pub is_blocked: bool,
+    pub is_monitored: bool,
+    /// Windows the operation enters if it is not refused, one bit each.
+    pub feeds: SmallVec<[u64; 2]>,
+    /// What fired so far.
+    pub fired: Vec<Fired>,
+    /// Whether the rule being evaluated is enforced: shadow matches are invisible to it.
+    pub for_enforced: bool,
+    /// Aggregates computed already.
+    pub memo: &'e mut Memo,
+}
+
+impl Judge<'_, '_> {
+    /// Finds the windows that the operation would enter.
+    pub fn find_feeds(&mut self) {
+        let plan = self.plan;
+        self.feeds = SmallVec::from_elem(0, plan.mask_words);
+        for feed in &plan.of(self.operation.operation.kind).feeds {
+            if feed.enters.as_ref().is_none_or(|formula| self.ask(formula) == Some(true)) {
+                self.feeds[feed.aggregate / 64] |= 1 << (feed.aggregate % 64);
+            }
+        }
+    }
+
+    /// Evaluates a formula over the parts of the operation's type.
+    #[inline]
+    pub fn ask(&mut self, formula: &Formula) -> Option<bool> {
+        if let Formula::Part(number) = formula { self.part(*number) } else { self.ask_of_many(formula) }
+    }
+
+    fn ask_of_many(&mut self, formula: &Formula) -> Option<bool> {
+        match formula {
+            Formula::Part(number) => self.part(*number),
+            Formula::Anew(condition) => evaluate::condition(self, condition),
+            Formula::Not(inner) => self.ask(inner).map(|value| !value),
+            Formula::All(inner) => evaluate::junction(inner, false, |formula| self.ask(formula)),
+            Formula::Any(inner) => evaluate::junction(inner, true, |formula| self.ask(formula)),
+        }
+    }
+
+    /// Answers the part with this number, once.
+    #[inline]
+    fn part(&mut self, number: usize) -> Option<bool> {
+        match self.memo.answer(number) {
+            Some(known) => known,
+            None => self.answer(number),
+        }
+    }
+
+    #[inline(never)]
+    fn answer(&mut self, number: usize) -> Option<bool> {
+        let plan = self.plan;
+        let value = evaluate::condition(self, plan.of(self.operation.operation.kind).parts.get(number));
+        self.memo.note_answer(number, value);
+        value
+    }
+
+    /// Tells whether the operation enters the window.
+    #[must_use]
+    pub fn feeds(&self, id: AggregateId) -> bool {
+        self.feeds[id / 64] >> (id % 64) & 1 != 0
+    }
+
+    /// Returns the key under which the judged operation reads the window.
+    #[must_use]
+    pub fn reading_key(&self, aggregate: &PlannedAggregate) -> Option<u64> {
+        self.key(aggregate.key_this.iter(), Scope::This)
+    }
+
+    /// Returns the key under which the operation enters the window.
+    #[must_use]
+    pub fn feeding_key(&self, aggregate: &PlannedAggregate) -> Option<u64> {
+        self.key(aggregate.key_past.iter(), Scope::Past)
+    }
+
+    fn key<'f>(&self, fields: impl Iterator<Item = &'f Field>, scope: Scope) -> Option<u64> {
+        let mut key = 0;
+        for (position, field) in fields.enumerate() {
+            key = with_key_word(key, position, self.word(scope, field)?);
+        }
+        Some(key)
+    }
+
+    /// Returns the value with which the operation enters the window.
+    #[must_use]
+    pub fn value(&self, aggregate: &PlannedAggregate) -> i64 {
+        let field = aggregate.definition.value.as_ref();
+        field.and_then(|field| self.word(Scope::Past, field)).map_or(1, u64::cast_signed)
+    }
+
+    /// Returns the text of a field, where it has one.
+    #[must_use]
+    pub fn field_text(&self, field: &Field) -> Option<&str> {
+        let operation = &self.operation.operation;
+        match field {
+            Field::OpId => Some(&operation.op_id),
+            Field::WalletId => Some(&operation.wallet_id),
+            Field::CounterpartyWalletId => operation.counterparty.wallet_id.as_deref(),
+            Field::CounterpartyAccount => operation.counterparty.account.as_deref(),
+            Field::CounterpartyPhone => operation.counterparty.phone.as_deref(),
+            Field::DeviceId => operation.device_id.as_deref(),
+            Field::RefOpId => operation.ref_op_id.as_deref(),
+            Field::Actor => operation.actor.as_deref(),
+            Field::Type => Some(operation.kind.name()),
+            Field::ClientStatus => operation.client_status.map(crate::operation::ClientStatus::name),
+            Field::CounterpartyKind => operation.counterparty.kind.map(crate::operation::CounterpartyKind::name),
+            Field::Outcome => operation.outcome.map(crate::operation::AttemptOutcome::name),
+            Field::Proof => operation.proof.map(crate::operation::Proof::name),
+            Field::Order => operation.order.map(crate::operation::Order::name),
+            Field::Source => operation.source.map(crate::operation::ReportSource::name),
+            Field::Currency => operation.kind.is_money().then_some("KZT"),
+            Field::Attribute(name, AttributeType::Text) => match self.attribute(name)? {
+                AttributeValue::Text(text) => Some(text),
+                AttributeValue::Number(_) | AttributeValue::Bool(_) => None,
+            },
+            Field::Attribute(..)
+            | Field::OccurredAt
+            | Field::Amount
+            | Field::Ip
+            | Field::IpCountry
+            | Field::IpIsAnonymizer
+            | Field::WalletIsBlocked
+            | Field::WalletIsMonitored
+            | Field::MatchRule
+            | Field::MatchMode
+            | Field::MatchClauses => None,
+        }
+    }
+
+    /// Returns the word of a field that is not there yet: few rules read one.
+    #[inline(never)]
+    fn computed_word(&self, field: &Field) -> Option<u64> {
+        match field {
+            Field::Attribute(name, wanted) => self.attribute_word(name, *wanted),
+            _ => self.field_text(field).map(symbol_of_text),
+        }
+    }
+
+    fn attribute(&self, name: &str) -> Option<&AttributeValue<'_>> {
+        self.operation.operation.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn attribute_word(&self, name: &str, wanted: AttributeType) -> Option<u64> {
+        match (self.attribute(name)?, wanted) {
+            (AttributeValue::Text(text), AttributeType::Text) => Some(symbol_of_text(text)),
+            (AttributeValue::Text(text), AttributeType::Money) => {
+                Money::parse(text).map(|money| money.tiyn().cast_unsigned())
+            }
+            (AttributeValue::Number(text), AttributeType::Int) => text.parse::<i64>().ok().map(i64::cast_unsigned),
+            (AttributeValue::Bool(value), AttributeType::Bool) => Some(u64::from(*value)),
+            (AttributeValue::Text(_) | AttributeValue::Number(_) | AttributeValue::Bool(_), _) => None,
+        }
+    }
+}
+
+fn known<T>(lookup: Lookup<T>) -> Option<T> {
+    match lookup {
+        Lookup::Known(value) => Some(value),
+        Lookup::Unknown | Lookup::DatabaseMissing => None,
+    }
+}
+
+impl Facts for Judge<'_, '_> {
+    fn word(&self, _scope: Scope, field: &Field) -> Option<u64> {
+        let enriched = self.operation;
+        let operation = &enriched.operation;
+        match field {
+            Field::Type => Some(u64::from(operation.kind.code())),
+            Field::OccurredAt => Some(operation.occurred_at.nanos().cast_unsigned()),
+            Field::WalletId => Some(enriched.wallet),
+            Field::ClientStatus => operation.client_status.map(|value| u64::from(value.code())),
+            Field::Amount => operation.amount.map(|money| money.tiyn().cast_unsigned()),
+            Field::CounterpartyKind => operation.counterparty.kind.map(|value| u64::from(value.code())),
+            Field::CounterpartyWalletId => enriched.counterparty,
+            Field::Ip => enriched.address,
+            Field::IpCountry => known(enriched.facts.country).map(symbol_of_country),
+            Field::IpIsAnonymizer => known(enriched.facts.anonymizer).map(u64::from),
+            Field::DeviceId => enriched.device,
+            Field::Outcome => operation.outcome.map(|value| u64::from(value.code())),
+            Field::Proof => operation.proof.map(|value| u64::from(value.code())),
+            Field::Order => operation.order.map(|value| u64::from(value.code())),
+            Field::Source => operation.source.map(|value| u64::from(value.code())),
+            Field::WalletIsBlocked => Some(u64::from(self.is_blocked)),
+            Field::WalletIsMonitored => Some(u64::from(self.is_monitored)),
+            Field::OpId
+            | Field::Currency
+            | Field::CounterpartyAccount
+            | Field::CounterpartyPhone
+            | Field::RefOpId
+            | Field::Actor
+            | Field::Attribute(..) => self.computed_word(field),
+            Field::MatchRule | Field::MatchMode | Field::MatchClauses => None,
+        }
+    }
+
+    fn text(&self, _scope: Scope, field: &Field) -> Option<&str> {
+        self.field_text(field)
+    }
+
+    fn address(&self, _scope: Scope) -> Option<IpAddr> {
+        self.operation.operation.ip
+    }
+
+    fn list_has_text(&self, list: usize, symbol: u64, text: &str) -> Option<bool> {
+        self.plan.list_has_text(list, symbol, text, self.at())
+    }
+
+    fn list_has_address(&self, list: usize, address: IpAddr) -> Option<bool> {
+        self.plan.rules.lists.get(list)?.has_address(address, self.at())
+    }
+
+    fn clauses_has(&self, _clause: &str) -> bool {
+        false
+    }
+
+    fn matched(&self, clause: &str) -> bool {
+        let bears = |rule: &Rule| rule.clauses.iter().any(|known| &**known == clause);
+        self.fired.iter().any(|fired| fired.enforced && bears(&self.plan.rules.rules[fired.rule]))
+    }
+
+    fn mrp(&self) -> Option<i64> {
+        self.mrp
+    }
+
+    fn aggregate(&mut self, id: AggregateId) -> AggregateValue {
+        let id = self.plan.visible_to(id, self.for_enforced);
+        if let Some(value) = self.memo.get(id) {
+            return value;
+        }
+        if self.plan.aggregates[id].definition.stream == Stream::Matches {
+            // Matches so far: another value at each stage, so never remembered.
+            return self.compute(id);
+        }
+        let value = self.compute(id);
+        self.memo.set(id, value);
+        value
+    }
+
+    fn at(&self) -> Time {
+        self.operation.operation.occurred_at
+    }
+}
+
+/// Reads a match of the judged operation inside `where`.
+pub(super) struct MatchFacts<'j, 'e, 'o> {
+    pub(super) judge: &'j Judge<'e, 'o>,
+    pub(super) rule: &'j Rule,
+    pub(super) fired: Fired,
+}
+
+/// Reads the judged operation on both sides of a `where`.
+pub(super) struct ThisAsPast<'j, 'e, 'o> {
+    pub(super) judge: &'j Judge<'e, 'o>,
+}
+
+/// Reads a row of the log as the past operation, the judged one as `this`.
+pub(super) struct PastRow<'j, 'e, 'o, 'r> {
+    pub(super) judge: &'j Judge<'e, 'o>,
+    pub(super) row: Row<'r>,
+}
+
+impl PastRow<'_, '_, '_, '_> {
+    fn column(&self, field: &Field) -> Option<u64> {
+        let plan = self.judge.plan;
+        let column = plan.columns.iter().position(|column| column == field)?;
+        Some(self.row.word(ROW_HEADER + plan.mask_words + column)).filter(|word| *word != MISSING)
+    }
+}
+
+/// Delegates to the judge all that the two inner readers share.
+macro_rules! delegate {
+    () => {
+        fn list_has_text(&self, list: usize, symbol: u64, text: &str) -> Option<bool> {
+            self.judge.list_has_text(list, symbol, text)
+        }
+        fn list_has_address(&self, list: usize, address: IpAddr) -> Option<bool> {
+            self.judge.list_has_address(list, address)
+        }
+        fn matched(&self, clause: &str) -> bool {
+            self.judge.matched(clause)
+        }
+        fn mrp(&self) -> Option<i64> {
+            self.judge.mrp()
+        }
+        fn aggregate(&mut self, _id: AggregateId) -> AggregateValue {
+            // Aggregates do not nest: the checker refuses one inside `where`.
+            AggregateValue::Missing
+        }
+        fn at(&self) -> Time {
+            self.judge.at()
+        }
+    };
+}
+
+impl Facts for ThisAsPast<'_, '_, '_> {
+    fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
+        self.judge.word(scope, field)
+    }
+    fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
+        self.judge.text(scope, field)
+    }
+    fn address(&self, scope: Scope) -> Option<IpAddr> {
+        self.judge.address(scope)
+    }
+    fn clauses_has(&self, clause: &str) -> bool {
+        self.judge.clauses_has(clause)
+    }
+    delegate!();
+}
+
+impl Facts for PastRow<'_, '_, '_, '_> {
+    fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
+        match (scope, field) {
+            (Scope::This, _) | (Scope::Past, Field::WalletId) => self.judge.word(scope, field),
+            (Scope::Past, Field::OccurredAt) => Some(self.row.at().nanos().cast_unsigned()),
+            (Scope::Past, _) => self.column(field),
+        }
+    }
+    fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
+        if scope == Scope::This { self.judge.text(scope, field) } else { None }
+    }
+    fn address(&self, scope: Scope) -> Option<IpAddr> {
+        if scope == Scope::This { self.judge.address(scope) } else { None }
+    }
+    fn clauses_has(&self, _clause: &str) -> bool {
+        false
+    }
+    delegate!();
+}
+
+impl Facts for MatchFacts<'_, '_, '_> {
+    fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
+        match field {
+            Field::MatchRule if scope == Scope::Past => Some(symbol_of_text(&self.rule.id)),
+            Field::MatchMode if scope == Scope::Past => Some(mode_symbol(self.fired.enforced)),
+            _ => self.judge.word(scope, field),
+        }
+    }
+    fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
+        if *field == Field::MatchRule { Some(&self.rule.id) } else { self.judge.text(scope, field) }
+    }
+    fn address(&self, scope: Scope) -> Option<IpAddr> {
+        self.judge.address(scope)
+    }
+    fn clauses_has(&self, clause: &str) -> bool {
+        self.rule.clauses.iter().any(|known| &**known == clause)
+    }
+    delegate!();
+}
+
+/// Returns the symbol of a match's mode.
+#[must_use]
+pub const fn mode_symbol(enforced: bool) -> u64 {
+    if enforced { 0 } else { 1 }
+}

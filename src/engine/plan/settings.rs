@@ -1,0 +1,36 @@
+//! The settings that decisions depend on besides the rules.
+
+use crate::engine::fault::Fault;
+use crate::operation::time::HOUR;
+
+/// The settings that decisions depend on besides the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How far an operation may be behind its wallet's newest one before it is `late`, in nanoseconds.
+    pub lateness: i64,
+    /// How long an operation id is remembered, in nanoseconds of event time.
+    pub duplicate_horizon: i64,
+    /// How many operations of one wallet may wait.
+    pub waiting_max: usize,
+    /// Only for tests that prove the tests; see [`crate::engine::fault`].
+    pub fault: Option<Fault>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lateness: 10 * crate::operation::time::MINUTE,
+            duplicate_horizon: 24 * HOUR,
+            waiting_max: 1_000,
+            fault: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Tells whether this engine is the wrong variant.
+    #[must_use]
+    pub fn has(&self, fault: Fault) -> bool {
+        cfg!(feature = "faults") && self.fault == Some(fault)
+    }
+}

@@ -1,0 +1,11 @@
+//! What the engine remembers: wallets' records, shared windows, restrictions, and the changes to them.
+
+pub mod changes;
+pub mod groups;
+pub mod idle;
+pub mod keyed;
+pub mod layout;
+pub mod restriction;
+pub mod shared;
+pub mod wallet;
+pub mod wallets;

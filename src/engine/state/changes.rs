@@ -1,0 +1,58 @@
+//! Changes to the acting wallet's record and to shared state.
+
+use crate::engine::state::restriction::{Restriction, Waiting};
+use crate::engine::state::shared::change::SharedChange;
+use crate::engine::state::wallet::runs::Run;
+use crate::operation::Time;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use uuid::Uuid;
+
+/// Changes to shared state: most operations enter two windows of one key.
+pub type SharedChanges = SmallVec<[SharedChange; 2]>;
+
+/// Changes to the acting wallet's record.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The operation's time, unless it was refused.
+    pub newest: Option<Time>,
+    /// New rows of the log, end to end.
+    pub rows: SmallVec<[u64; 16]>,
+    /// The operation that leaves every window.
+    pub cancelled: Option<u128>,
+    rare: Option<Box<RareChanges>>,
+}
+
+/// Changes to what most wallets have none of.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct RareChanges {
+    pub runs: Vec<Run>,
+    pub placed: Vec<Restriction>,
+    pub lifted: Vec<Uuid>,
+    /// Operations that no longer wait, by arrival.
+    pub no_longer_waiting: Vec<u64>,
+    /// Operations that wait for other reasons than before, whole.
+    pub waits_otherwise: Vec<Waiting>,
+    /// This operation waits.
+    pub starts_waiting: Option<Waiting>,
+    pub texts: Vec<(u64, Box<str>)>,
+}
+
+impl Changes {
+    /// Returns the changes of what most wallets have none of, to add to them.
+    pub fn rare(&mut self) -> &mut RareChanges {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Returns the changes of what most wallets have none of, where there are any.
+    #[must_use]
+    pub fn peek_rare(&self) -> Option<&RareChanges> {
+        self.rare.as_deref()
+    }
+
+    /// Takes the changes of what most wallets have none of.
+    #[must_use]
+    pub fn take_rare(&mut self) -> Option<Box<RareChanges>> {
+        self.rare.take()
+    }
+}
