@@ -4,8 +4,8 @@
 
 pub mod clock;
 pub mod failpoint;
-pub mod fault;
 pub mod files;
+pub mod fleet_mutant;
 pub mod folder_watch;
 pub mod folders;
 pub mod geo_files;

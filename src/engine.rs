@@ -9,9 +9,9 @@ pub mod backfill;
 mod context;
 pub mod decide;
 pub mod enrich;
-pub mod fault;
 mod lifecycle;
 pub mod matching;
+pub mod mutant;
 pub mod outcome;
 pub mod plan;
 pub mod state;
@@ -20,7 +20,7 @@ pub mod value;
 pub mod window;
 
 pub use state::{idle, keyed, restriction, shared, wallet, wallets};
-pub use wallets::{pages, places};
+pub use wallets::{position_table, slab};
 
 use std::sync::Arc;
 
@@ -30,13 +30,13 @@ use crate::operation::time::{Span, almaty_day};
 
 use context::Context;
 use enrich::Enriched;
-use matching::judge::Judge;
+use matching::evaluation::Evaluation;
 use matching::memo::Memo;
-use outcome::Step;
+use outcome::Disposition;
 use plan::Plan;
 use state::changes::Changes;
 use state::idle::StreamClock;
-use state::layout::Translation;
+use state::layout::LayoutMigration;
 use state::shared::{Party, SharedKey, SharedRequest, SharedView};
 use state::wallet::Wallet;
 use state::wallets::Wallets;
@@ -104,7 +104,7 @@ impl Engine {
     }
 
     /// Decides by other rules from now on. What the windows of both hold is kept.
-    pub fn switch(&mut self, plan: Arc<Plan>, way: &Translation) {
+    pub fn switch(&mut self, plan: Arc<Plan>, way: &LayoutMigration) {
         if !way.is_identity() {
             self.wallets.translate(&plan, way);
         }
@@ -117,9 +117,9 @@ impl Engine {
         let reads = &self.plan.of(operation.operation.kind).shared_reads;
         if !reads.is_empty() {
             let (view, mut memo) = (SharedView::default(), Memo::default());
-            let judge = self.plain_judge(operation, &view, &mut memo);
+            let evaluation = self.plain_evaluation(operation, &view, &mut memo);
             for id in reads {
-                let key = judge.reading_key(&self.plan.aggregates[*id]);
+                let key = evaluation.reading_key(&self.plan.aggregates[*id]);
                 request.windows.extend(key.map(|key| SharedKey { aggregate: *id, key }));
             }
         }
@@ -142,13 +142,13 @@ impl Engine {
         }
     }
 
-    fn plain_judge<'e, 'o>(
+    fn plain_evaluation<'e, 'o>(
         &'e self,
         operation: &'e Enriched<'o>,
         view: &'e SharedView,
         memo: &'e mut Memo,
-    ) -> Judge<'e, 'o> {
-        Judge {
+    ) -> Evaluation<'e, 'o> {
+        Evaluation {
             plan: &self.plan,
             operation,
             wallet: &self.nobody,
@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// Decides one operation; changes nothing but the sequence number.
-    pub fn decide(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Step {
+    pub fn decide(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Disposition {
         let at = operation.operation.occurred_at;
         if !self.day.contains(at) {
             self.day = day_of(&self.plan, at);
@@ -177,7 +177,7 @@ impl Engine {
         let context = Context { plan: &self.plan, wallet, view, day: self.day, mrp: self.mrp, seq };
         let step = decide::decide(&context, operation, &mut memo);
         self.memo = memo;
-        if matches!(step, Step::Decided(_)) {
+        if matches!(step, Disposition::Decided(_)) {
             self.seq = seq;
         }
         step
@@ -194,7 +194,7 @@ impl Engine {
 }
 
 fn day_of(plan: &Plan, at: Time) -> Span {
-    if plan.settings.has(fault::Fault::DayByUtc) {
+    if plan.settings.has(mutant::EngineMutant::DayByUtc) {
         let start = at.minus(at.nanos().rem_euclid(crate::operation::time::DAY));
         return Span { start, end: start.plus(crate::operation::time::DAY) };
     }

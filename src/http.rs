@@ -4,11 +4,11 @@
 //! document are all made of. Errors are problem details (RFC 9457).
 
 pub mod access;
+mod console_api;
 mod decisions;
 pub mod endpoints;
 mod openapi;
 mod operations;
-mod people;
 pub mod problem;
 mod rules;
 pub mod serve;
@@ -123,22 +123,22 @@ async fn wrong_method() -> Problem {
 
 fn handler_of(handler: Handler) -> MethodRouter<Shared> {
     match handler {
-        Handler::Session => get(people::session),
+        Handler::Session => get(console_api::session),
         Handler::PostOperations => post(operations::post),
         Handler::Operation => get(operations::operation),
         Handler::Decisions => get(decisions::list),
         Handler::Decision => get(decisions::one),
         Handler::Rejected => get(decisions::rejected),
-        Handler::Wallet => get(people::wallet),
-        Handler::Restrictions => get(people::restrictions),
-        Handler::SupportEvent => post(people::support_event),
+        Handler::Wallet => get(console_api::wallet),
+        Handler::Restrictions => get(console_api::restrictions),
+        Handler::SupportEvent => post(console_api::support_event),
         Handler::Rules => get(rules::list),
         Handler::Rule => get(rules::one),
         Handler::Reload => post(rules::reload),
         Handler::Rollback => post(rules::rollback),
-        Handler::Metrics => get(people::metrics),
-        Handler::Health => get(people::health),
-        Handler::Ready => get(people::ready),
+        Handler::Metrics => get(console_api::metrics),
+        Handler::Health => get(console_api::health),
+        Handler::Ready => get(console_api::ready),
         Handler::OpenApi => get(openapi::show),
     }
 }

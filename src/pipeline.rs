@@ -12,11 +12,11 @@ use thiserror::Error;
 
 use crate::engine::Engine;
 use crate::engine::enrich::{AddressFacts, Enriched};
-use crate::engine::outcome::Step;
+use crate::engine::outcome::Disposition;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
 use crate::engine::stored::Journal;
-use crate::engine::wallets::Approached;
+use crate::engine::wallets::PrefetchKey;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
@@ -25,7 +25,7 @@ use crate::operation::partition::Home;
 use crate::rules::program::Inputs;
 
 /// How many records are understood and decided together while they lie in the processor's caches.
-const TOGETHER: usize = 64;
+const SUB_BATCH: usize = 64;
 
 /// State that wallets share, behind whatever keeps it.
 pub trait SharedStore {
@@ -179,7 +179,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             stages: Stages::default(),
         };
         let mut view = SharedView::of_batch(records.len());
-        let fetched_together = if self.store.is_near() { TOGETHER } else { records.len().max(1) };
+        let fetched_together = if self.store.is_near() { SUB_BATCH } else { records.len().max(1) };
         // Memory of a batch is taken once: giving it back and taking it again costs more than it looks.
         let mut operations = Vec::with_capacity(fetched_together.min(records.len()));
         let mut request = SharedRequest::default();
@@ -200,7 +200,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             request.keep_unknown(&view);
             self.store.fetch(self.engine.plan(), &request, &mut view);
             decided.stages.fetch += lap(&mut watch);
-            for near in operations.chunks(TOGETHER) {
+            for near in operations.chunks(SUB_BATCH) {
                 self.decide_some(near, &mut view, &mut decided, journal.as_deref_mut());
             }
             decided.stages.decide += lap(&mut watch);
@@ -216,11 +216,11 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         decided: &mut Decided,
         mut journal: Option<&mut Journal>,
     ) {
-        let approached = |operation: &Enriched<'_>| Approached { wallet: operation.wallet, operation: operation.id };
-        let wallets: SmallVec<[Approached; TOGETHER]> = operations.iter().flatten().map(approached).collect();
-        self.engine.wallets().approach(&wallets);
+        let key_of = |operation: &Enriched<'_>| PrefetchKey { wallet: operation.wallet, operation: operation.id };
+        let wallets: SmallVec<[PrefetchKey; SUB_BATCH]> = operations.iter().flatten().map(key_of).collect();
+        self.engine.wallets().prefetch(&wallets);
         if let Some(near) = &view.near {
-            near.approach(&self.engine.near_keys(operations.iter().flatten()));
+            near.prefetch(&self.engine.near_keys(operations.iter().flatten()));
         }
         for operation in operations {
             let answer = match operation {
@@ -264,9 +264,9 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
 
     fn decide_one(&mut self, operation: &Enriched<'_>, view: &mut SharedView, journal: Option<&mut Journal>) -> Answer {
         match self.engine.decide(operation, view) {
-            Step::Duplicate { seq } => Answer::Duplicate { seq },
-            Step::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
-            Step::Decided(mut outcome) => {
+            Disposition::Duplicate { seq } => Answer::Duplicate { seq },
+            Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
+            Disposition::Decided(mut outcome) => {
                 for change in outcome.shared {
                     view.apply(self.engine.plan(), change);
                 }

@@ -6,8 +6,8 @@
 //!
 //! Knows nothing of HTTP, of configuration files or of folders.
 
+pub mod active_restrictions;
 pub mod backfill;
-pub mod book;
 pub mod checkpoint;
 pub mod kafka;
 pub mod recovery;
@@ -32,7 +32,7 @@ use crate::operation::decode::Rejection;
 use crate::pipeline::Limits;
 use crate::rules::program::RuleSet;
 
-use book::Book;
+use active_restrictions::ActiveRestrictions;
 use kafka::{FleetObserver, FleetSettings, OnHang};
 use rule_stats::RuleStats;
 use views::WalletView;
@@ -184,7 +184,7 @@ impl Job {
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) rules: RwLock<RulesInUse>,
-    pub(crate) book: RwLock<Book>,
+    pub(crate) book: RwLock<ActiveRestrictions>,
     pub(crate) rule_stats: RwLock<RuleStats>,
     pub(crate) figures: RwLock<Figures>,
 }
@@ -278,7 +278,7 @@ impl Service {
                 previous: None,
                 refused: None,
             }),
-            book: RwLock::new(Book::of(&recovered.engine, &recovered.shared)),
+            book: RwLock::new(ActiveRestrictions::of(&recovered.engine, &recovered.shared)),
             rule_stats: RwLock::new(recovered.rule_stats.clone()),
             figures: RwLock::new(Figures::default()),
         });
@@ -310,7 +310,7 @@ impl Service {
         let plan = Arc::new(Plan::new(Arc::clone(&rules), settings.engine));
         let shown = Arc::new(Shown {
             rules: RwLock::new(RulesInUse { plan, loaded_at: now, previous: None, refused: None }),
-            book: RwLock::new(Book::default()),
+            book: RwLock::new(ActiveRestrictions::default()),
             rule_stats: RwLock::new(RuleStats::default()),
             figures: RwLock::new(Figures::default()),
         });
@@ -402,7 +402,7 @@ impl Service {
     }
 
     /// Looks at the active restrictions.
-    pub fn with_book<T>(&self, look: impl FnOnce(&Book) -> T) -> T {
+    pub fn with_book<T>(&self, look: impl FnOnce(&ActiveRestrictions) -> T) -> T {
         look(&read(&self.shown.book))
     }
 

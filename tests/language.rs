@@ -199,7 +199,7 @@ fn the_texts_of_a_wallet_leave_with_its_operations() {
         }
     }
     let wallet = pipeline.engine.wallets().iter().next().expect("the wallet");
-    let texts = wallet.rare().map_or(0, |rare| rare.texts.len());
+    let texts = wallet.cold().map_or(0, |cold| cold.texts.len());
     assert!((1..1_000).contains(&texts), "{texts} texts are kept");
 }
 

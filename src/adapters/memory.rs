@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use crate::engine::plan::Plan;
 use crate::engine::restriction::Restriction;
 use crate::engine::shared::{Party, SharedChange, SharedRequest, SharedView, change_directory};
-use crate::engine::stored::Translation;
+use crate::engine::stored::LayoutMigration;
 use crate::engine::stored::windows::{WindowGroup, WindowsWriter, group_of_party};
 use crate::pipeline::{SharedStore, SharedStoreError};
 
@@ -68,7 +68,7 @@ impl MemoryStore {
     }
 
     /// Brings the windows into the layout of other rules; those no rule asks for any more go.
-    pub fn translate(&self, way: &Translation) {
+    pub fn translate(&self, way: &LayoutMigration) {
         self.windows.translate(way);
     }
 }

@@ -90,9 +90,9 @@ impl Backfill {
         let plan = engine.plan();
         let (view, mut memo) = (SharedView::default(), Memo::default());
         memo.start(plan, operation.operation.kind);
-        let mut judge = engine.plain_judge(operation, &view, &mut memo);
-        judge.find_feeds();
-        let fed: Vec<usize> = self.windows.iter().copied().filter(|id| judge.feeds(*id)).collect();
+        let mut evaluation = engine.plain_evaluation(operation, &view, &mut memo);
+        evaluation.find_feeds();
+        let fed: Vec<usize> = self.windows.iter().copied().filter(|id| evaluation.feeds(*id)).collect();
         if fed.is_empty() {
             return;
         }
@@ -103,13 +103,14 @@ impl Backfill {
         row[ROW_FLAGS] = if operation.operation.kind.is_money() { FLAG_MONEY } else { 0 };
         row[ROW_SEQ] = seq;
         for (column, field) in plan.columns.iter().enumerate() {
-            row[ROW_HEADER + plan.mask_words + column] = word_of_column(plan, column, judge.word(Scope::Past, field));
+            row[ROW_HEADER + plan.mask_words + column] =
+                word_of_column(plan, column, evaluation.word(Scope::Past, field));
         }
         for id in fed {
             row[ROW_HEADER + id / 64] |= 1 << (id % 64);
             let aggregate = &plan.aggregates[id];
-            let Some(key) = judge.feeding_key(aggregate).filter(|_| !aggregate.owned) else { continue };
-            let (at, value) = (operation.operation.occurred_at.nanos(), judge.value(aggregate));
+            let Some(key) = evaluation.feeding_key(aggregate).filter(|_| !aggregate.owned) else { continue };
+            let (at, value) = (operation.operation.occurred_at.nanos(), evaluation.value(aggregate));
             let entry = Entry { at, op: operation.shared_op(), value };
             self.shared.push(SharedChange::Insert { key: SharedKey { aggregate: id, key }, entry });
         }

@@ -9,11 +9,11 @@ use crate::engine::enrich::Enriched;
 use crate::engine::lifecycle::Lifecycle;
 use crate::engine::lifecycle::in_force::InForce;
 use crate::engine::lifecycle::in_force::find_restrictions;
+use crate::engine::matching::evaluation::Evaluation;
 use crate::engine::matching::fire::{fire_rules, names_of};
-use crate::engine::matching::judge::Judge;
 use crate::engine::matching::memo::Memo;
 use crate::engine::matching::record::record;
-use crate::engine::outcome::{Outcome, Step};
+use crate::engine::outcome::{Disposition, Outcome};
 use crate::engine::plan::Plan;
 use crate::engine::state::changes::{Changes, SharedChanges};
 use crate::engine::state::restriction::RestrictionKind;
@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 
 /// Decides an operation; `memo` is scratch space.
 #[must_use]
-pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -> Step {
+pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -> Disposition {
     let (plan, wallet) = (context.plan, context.wallet);
     let operation = &enriched.operation;
     if let Some(step) = find_duplicate(plan, wallet, enriched) {
@@ -32,7 +32,7 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
     }
     let in_force = find_restrictions(context, enriched);
     memo.start(plan, operation.kind);
-    let mut judge = Judge {
+    let mut evaluation = Evaluation {
         plan,
         operation: enriched,
         wallet,
@@ -46,20 +46,20 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         for_enforced: false,
         memo,
     };
-    judge.find_feeds();
-    let (mut matches, degraded) = fire_rules(&mut judge, !in_force.refusing.is_empty());
+    evaluation.find_feeds();
+    let (mut matches, degraded) = fire_rules(&mut evaluation, !in_force.refusing.is_empty());
 
-    let is_plain = judge.fired.is_empty() && in_force.refusing.is_empty() && in_force.holding.is_empty();
+    let is_plain = evaluation.fired.is_empty() && in_force.refusing.is_empty() && in_force.holding.is_empty();
     let (verdict, commands, mut changes, mut shared) = if is_plain && !has_effects(operation.kind) {
         (Verdict::Allow, Vec::new(), Changes::default(), SharedChanges::new())
     } else {
-        live(context, &mut judge, &in_force, &mut matches)
+        effects(context, &mut evaluation, &in_force, &mut matches)
     };
 
     matches.sort_by(|a, b| a.rule.cmp(&b.rule));
     let newest = wallet.newest();
     let late = newest.is_some_and(|newest| operation.occurred_at < newest.minus(plan.settings.lateness));
-    record(&judge, (verdict, context.seq), &mut changes, &mut shared);
+    record(&evaluation, (verdict, context.seq), &mut changes, &mut shared);
     let decision = Decision {
         decision_id: decision_id(&operation.wallet_id, &operation.op_id),
         op_id: (*operation.op_id).into(),
@@ -73,22 +73,22 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         degraded: names_of(degraded),
         ruleset: plan.ruleset.clone(),
     };
-    Step::Decided(Outcome { decision: Box::new(decision), changes, shared })
+    Disposition::Decided(Outcome { decision: Box::new(decision), changes, shared })
 }
 
 /// Lets what fired and what is in force have their effects.
-fn live<'e>(
+fn effects<'e>(
     context: &Context<'e>,
-    judge: &mut Judge<'_, '_>,
+    evaluation: &mut Evaluation<'_, '_>,
     in_force: &InForce<'e>,
     matches: &mut Vec<Match>,
 ) -> (Verdict, Vec<Command>, Changes, SharedChanges) {
-    let mut lifecycle = Lifecycle::new(context, judge.operation, in_force);
-    lifecycle.place(judge);
+    let mut lifecycle = Lifecycle::new(context, evaluation.operation, in_force);
+    lifecycle.place(evaluation);
     let verdict = lifecycle.verdict(matches);
     lifecycle.command_operation(verdict);
     lifecycle.carry_out(verdict);
-    lifecycle.report(judge);
+    lifecycle.report(evaluation);
     let (commands, changes, shared) = lifecycle.finish();
     (verdict, commands, changes, shared)
 }
@@ -105,11 +105,15 @@ const fn has_effects(kind: OperationType) -> bool {
     )
 }
 
-fn find_duplicate(plan: &Plan, wallet: &Wallet, enriched: &Enriched<'_>) -> Option<Step> {
+fn find_duplicate(plan: &Plan, wallet: &Wallet, enriched: &Enriched<'_>) -> Option<Disposition> {
     let row = wallet.find(plan, enriched.id)?;
     let horizon = plan.settings.duplicate_horizon;
     if wallet.newest().is_some_and(|newest| row.at() < newest.minus(horizon)) {
         return None;
     }
-    Some(if row.content() == enriched.content { Step::Duplicate { seq: row.seq() } } else { Step::Conflict })
+    Some(if row.content() == enriched.content {
+        Disposition::Duplicate { seq: row.seq() }
+    } else {
+        Disposition::Conflict
+    })
 }

@@ -5,10 +5,10 @@ pub(super) mod in_force;
 
 use crate::engine::context::Context;
 use crate::engine::enrich::{Enriched, shared_op};
-use crate::engine::fault::Fault;
 use crate::engine::lifecycle::in_force::{InForce, applies};
 use crate::engine::matching::evaluate;
-use crate::engine::matching::judge::Judge;
+use crate::engine::matching::evaluation::Evaluation;
+use crate::engine::mutant::EngineMutant;
 use crate::engine::state::changes::{Changes, SharedChanges};
 use crate::engine::state::restriction::{Cause, PinChallenge, Restriction, RestrictionKind, Waiting, terms};
 use crate::engine::state::shared::change::{Party, SharedChange, SharedKey};
@@ -93,12 +93,12 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     /// Takes in what the enforced matches ask for.
-    pub(super) fn place(&mut self, judge: &mut Judge<'_, '_>) {
-        for fired in &judge.fired {
+    pub(super) fn place(&mut self, evaluation: &mut Evaluation<'_, '_>) {
+        for fired in &evaluation.fired {
             if !fired.enforced {
                 continue;
             }
-            let rule = &judge.plan.rules.rules[fired.rule];
+            let rule = &evaluation.plan.rules.rules[fired.rule];
             for action in &rule.actions {
                 self.take_in(rule, action);
             }
@@ -142,7 +142,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         }
     }
 
-    /// Places a restriction unless one of the same rule, kind and subject lasts as long already.
+    /// PositionTable a restriction unless one of the same rule, kind and subject lasts as long already.
     fn place_restriction(&mut self, rule: &Rule, kind: RestrictionKind, until: Option<Time>, lifted_by: Lifters) {
         let operation = &self.operation.operation;
         let (subject, party) = match kind {
@@ -304,7 +304,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             let restriction = ask.restriction.map_or(Uuid::nil(), |terms| terms.id);
             Cause { restriction, rule: ask.bearer.0, clauses: ask.bearer.1, own: ask.own }
         };
-        self.changes.rare().starts_waiting = Some(Waiting {
+        self.changes.cold().starts_waiting = Some(Waiting {
             op_id: (*self.operation.operation.op_id).into(),
             id: self.operation.id,
             arrival: self.context.wallet.arrivals(),
@@ -333,7 +333,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             OperationType::WalletUnblockRequested => self.lift(Lifter::Client, "client", false),
             OperationType::IpUnblockRequested => self.lift_address(),
             OperationType::Pin => self.answer_challenge(),
-            OperationType::Cancelled => self.take_back(),
+            OperationType::Cancelled => self.cancel_operation(),
             OperationType::Transfer
             | OperationType::Payment
             | OperationType::CashOut
@@ -388,7 +388,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         let context = self.context;
         let wallet = Subject::Wallet((*self.operation.operation.wallet_id).into());
         for restriction in &self.in_force.wallet {
-            if !restriction.lifted_by.contains(lifter) && !context.plan.settings.has(Fault::LiftTooMuch) {
+            if !restriction.lifted_by.contains(lifter) && !context.plan.settings.has(EngineMutant::LiftTooMuch) {
                 continue;
             }
             let bearer = (restriction.rule.clone(), restriction.clauses.clone());
@@ -406,7 +406,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         let mut left = Vec::new();
         for mut waiting in std::mem::take(self.waiting_mut()) {
             match self.clear_causes(&mut waiting, lifter, reason) {
-                Some(bearer) if cancels || waiting.is_free() => self.let_go(&waiting, &bearer, cancels),
+                Some(bearer) if cancels || waiting.is_free() => self.release_or_cancel(&waiting, &bearer, cancels),
                 Some(_) | None => left.push(waiting),
             }
         }
@@ -434,14 +434,14 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
 
     /// Releases a waiting operation, or cancels it: by the owner's order, or because a block of the
     /// wallet's debits is in force.
-    fn let_go(&mut self, waiting: &Waiting, bearer: &Bearer, cancels: bool) {
+    fn release_or_cancel(&mut self, waiting: &Waiting, bearer: &Bearer, cancels: bool) {
         let kind = if cancels || self.debits_are_blocked() { CommandKind::Cancel } else { CommandKind::Release };
         let subject = Subject::Operation(waiting.op_id.clone(), waiting.arrival);
         self.command(kind, bearer, subject, None, Detail::Nothing);
     }
 
     fn debits_are_blocked(&self) -> bool {
-        if self.context.plan.settings.has(Fault::ReleaseDespiteBlock) {
+        if self.context.plan.settings.has(EngineMutant::ReleaseDespiteBlock) {
             return false;
         }
         let at = self.at();
@@ -483,7 +483,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         let waiting = self.waiting_mut().remove(position);
         let first = pins.into_iter().min_by(|a, b| a.rule.cmp(&b.rule));
         if let Some(PinChallenge { rule, clauses }) = first {
-            self.let_go(&waiting, &(rule, clauses), false);
+            self.release_or_cancel(&waiting, &(rule, clauses), false);
         }
     }
 
@@ -492,9 +492,9 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     /// An operation that did not happen after all leaves every window, and its own hold with it.
-    fn take_back(&mut self) {
+    fn cancel_operation(&mut self) {
         let context = self.context;
-        if context.plan.settings.has(Fault::CancelIgnored) {
+        if context.plan.settings.has(EngineMutant::CancelIgnored) {
             return;
         }
         let Some(ref_op_id) = self.operation.operation.ref_op_id.as_deref() else { return };
@@ -527,15 +527,15 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     /// Reports at every match of an enforced rule that reports.
-    pub(super) fn report(&mut self, judge: &mut Judge<'_, '_>) {
-        let plan = judge.plan;
-        judge.for_enforced = true;
-        for position in 0..judge.fired.len() {
-            let fired = judge.fired[position];
+    pub(super) fn report(&mut self, evaluation: &mut Evaluation<'_, '_>) {
+        let plan = evaluation.plan;
+        evaluation.for_enforced = true;
+        for position in 0..evaluation.fired.len() {
+            let fired = evaluation.fired[position];
             let rule = &plan.rules.rules[fired.rule];
             for action in rule.actions.iter().filter(|_| fired.enforced) {
                 let Action::Report { to, when } = action else { continue };
-                let applies = when.as_ref().is_none_or(|when| evaluate::condition(judge, when) == Some(true));
+                let applies = when.as_ref().is_none_or(|when| evaluate::condition(evaluation, when) == Some(true));
                 if applies {
                     let operation = &self.operation.operation;
                     let subject = if operation.kind.is_money() {
@@ -554,18 +554,18 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     pub(super) fn finish(mut self) -> (Vec<Command>, Changes, SharedChanges) {
         sort_commands(&mut self.commands);
         if !self.placed.is_empty() {
-            self.changes.rare().placed = self.placed;
+            self.changes.cold().placed = self.placed;
         }
         if !self.lifted.is_empty() {
-            self.changes.rare().lifted = self.lifted;
+            self.changes.cold().lifted = self.lifted;
         }
         if let Some(after) = self.waiting {
-            let rare = self.changes.rare();
+            let cold = self.changes.cold();
             for before in self.context.wallet.waiting() {
                 // Both are in the order of arrival.
                 match after.binary_search_by_key(&before.arrival, |waiting| waiting.arrival) {
-                    Err(_) => rare.no_longer_waiting.push(before.arrival),
-                    Ok(position) if after[position] != *before => rare.waits_otherwise.push(after[position].clone()),
+                    Err(_) => cold.no_longer_waiting.push(before.arrival),
+                    Ok(position) if after[position] != *before => cold.waits_otherwise.push(after[position].clone()),
                     Ok(_) => {}
                 }
             }

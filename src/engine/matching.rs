@@ -2,8 +2,8 @@
 
 mod aggregates;
 pub mod evaluate;
+pub mod evaluation;
 pub mod evidence;
 pub mod fire;
-pub mod judge;
 pub mod memo;
 pub mod record;

@@ -6,12 +6,12 @@
 use crate::engine::state::changes::Changes;
 use crate::operation::decision::Decision;
 
-pub use crate::engine::state::changes::{RareChanges, SharedChanges};
+pub use crate::engine::state::changes::{ColdChanges, SharedChanges};
 
 /// What became of one record's operation.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly every step is a decision; a box would cost each of them")]
-pub enum Step {
+pub enum Disposition {
     Decided(Outcome),
     /// The operation was decided before, with the same content; its decision has this sequence number.
     Duplicate {

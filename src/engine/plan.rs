@@ -1,7 +1,7 @@
 //! A rule set laid out for the engine: which rules and windows an operation of each type meets, and
 //! what a wallet's log keeps of an operation for them. Knows no wallet and no operation.
 
-use row_layout::{Layout, columns_of};
+use row_layout::{RowLayout, columns_of};
 use wrong::with_fault;
 
 pub mod aggregate;
@@ -13,8 +13,8 @@ pub mod settings;
 mod wrong;
 
 use crate::engine::plan::aggregate::past_fields;
-use crate::engine::plan::predicates::{Formula, Parts};
-use crate::engine::plan::prefilter::Group;
+use crate::engine::plan::predicates::{Expr, Predicates};
+use crate::engine::plan::prefilter::RuleBlock;
 use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
 use crate::engine::plan::rule::ALWAYS;
 use crate::operation::{OperationType, Time};
@@ -57,7 +57,7 @@ pub struct Plan {
 pub struct Feed {
     pub aggregate: AggregateId,
     /// Which of them do, unless all of them.
-    pub enters: Option<Formula>,
+    pub enters: Option<Expr>,
 }
 
 /// What operations of one type meet.
@@ -68,9 +68,9 @@ pub struct TypePlan {
     /// Aggregates whose stream holds the type.
     pub feeds: Vec<Feed>,
     /// What the rules and feeds ask of an operation.
-    pub parts: Parts,
+    pub parts: Predicates,
     /// The rules again, by what tells of many of them that they do not fire.
-    pub groups: Vec<Group>,
+    pub groups: Vec<RuleBlock>,
     /// Shared aggregates that some rule of the type reads.
     pub shared_reads: Vec<AggregateId>,
     /// The fields that alone are keys of these.
@@ -83,7 +83,7 @@ impl Plan {
     /// Lays out a rule set.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, settings: Settings) -> Self {
-        let rules = if settings.fault.is_some() { Arc::new(with_fault(&rules, settings)) } else { rules };
+        let rules = if settings.mutant.is_some() { Arc::new(with_fault(&rules, settings)) } else { rules };
         let mut definitions: Vec<(Aggregate, bool)> =
             rules.aggregates.iter().map(|aggregate| (aggregate.clone(), false)).collect();
         let mut twins = vec![None; definitions.len()];
@@ -96,7 +96,7 @@ impl Plan {
         }
         let columns = columns_of(definitions.iter().map(|(definition, _)| definition));
         let mask_words = definitions.len().div_ceil(64).max(1);
-        let layout = Layout { columns: &columns, mask_words };
+        let layout = RowLayout { columns: &columns, mask_words };
         let mut aggregates: Vec<_> = definitions
             .into_iter()
             .map(|(definition, enforced)| layout.place(definition, enforced, settings))
@@ -207,9 +207,9 @@ fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationTy
         }
     }
     let asks = asks_of(rules, aggregates, &met, &feeds);
-    let mut parts = Parts::default();
+    let mut parts = Predicates::default();
     let rules: Vec<_> = met.iter().map(|index| PlannedRule::of(rules, *index, &mut parts)).collect();
-    let groups = Group::all_of(&rules, &parts);
+    let groups = RuleBlock::all_of(&rules, &parts);
     let feed = |id: AggregateId| Feed { aggregate: id, enters: parts.take_entry(&aggregates[id]) };
     let feeds = feeds.into_iter().map(feed).collect();
     TypePlan { rules, feeds, parts, groups, shared_reads, near_reads, asks }

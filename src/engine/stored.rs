@@ -5,7 +5,7 @@
 //! are written, a group of wallets or of shared windows at a time ([`wallets`], [`windows`]); together
 //! with the journals after it, a group can always be made again.
 //!
-//! Rows and windows are laid out for one rule set. Everything written names its [`Layout`], and is
+//! Rows and windows are laid out for one rule set. Everything written names its [`StateLayout`], and is
 //! brought into the present one when it is read.
 
 use crate::engine::plan::Plan;
@@ -16,8 +16,8 @@ pub mod wallets;
 pub mod windows;
 mod words;
 
-pub use crate::engine::state::groups::{GROUPS, group_of};
-pub use crate::engine::state::layout::{Layout, Translation};
+pub use crate::engine::state::groups::{GROUPS, wallet_group};
+pub use crate::engine::state::layout::{LayoutMigration, StateLayout};
 pub use wallets::{Journal, JournalReader};
 pub use words::{Reader, Writer};
 
@@ -40,15 +40,15 @@ pub enum StoredError {
 /// The layouts a store knows, and the way from each to the present one.
 #[derive(Debug)]
 pub struct Layouts {
-    present: Layout,
-    ways: HashMap<u64, Translation>,
+    present: StateLayout,
+    ways: HashMap<u64, LayoutMigration>,
 }
 
 impl Layouts {
     /// Starts with the present plan's layout.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let present = Layout::of(plan);
+        let present = StateLayout::of(plan);
         let mut layouts = Self { ways: HashMap::new(), present };
         let same = layouts.present.clone();
         layouts.add(&same);
@@ -56,13 +56,13 @@ impl Layouts {
     }
 
     /// Adds a layout of the past.
-    pub fn add(&mut self, layout: &Layout) {
-        self.ways.insert(layout.id(), Translation::between(layout, &self.present));
+    pub fn add(&mut self, layout: &StateLayout) {
+        self.ways.insert(layout.id(), LayoutMigration::between(layout, &self.present));
     }
 
     /// Returns the present layout.
     #[must_use]
-    pub const fn present(&self) -> &Layout {
+    pub const fn present(&self) -> &StateLayout {
         &self.present
     }
 
@@ -70,12 +70,12 @@ impl Layouts {
     ///
     /// # Errors
     /// The layout is not known.
-    pub fn from(&self, id: u64) -> Result<&Translation, StoredError> {
+    pub fn from(&self, id: u64) -> Result<&LayoutMigration, StoredError> {
         self.ways.get(&id).ok_or(StoredError::UnknownLayout(id))
     }
 }
 
-impl Layout {
+impl StateLayout {
     /// Returns the hash that names the layout.
     #[must_use]
     pub fn id(&self) -> u64 {

@@ -1,5 +1,8 @@
 //! The values that aggregates and numbers have.
 
+/// Kleene truth: none is unknown, because something that was read is missing.
+pub type Truth = Option<bool>;
+
 /// An exact number; the denominator is positive, and 1 unless `/` or `avg` made the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ratio {

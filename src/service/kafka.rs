@@ -6,8 +6,8 @@
 //! from more processes. Whatever was decided by a transaction that failed is dropped with its shard: the
 //! state is read again from the topic ([`restore`]).
 
+mod outbox;
 mod outgoing;
-mod owed;
 mod restore;
 mod shard;
 pub mod verify;

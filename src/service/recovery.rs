@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::adapters::fault::Fault;
+use crate::adapters::fleet_mutant::FleetMutant;
 use crate::adapters::memory::MemoryStore;
 use crate::adapters::store::block::{first_arrival, fold, unfold};
 use crate::adapters::store::{Position, Store, StoreError, Stream};
@@ -11,8 +11,8 @@ use crate::engine::Engine;
 use crate::engine::plan::{Plan, Settings};
 use crate::engine::shared::SharedChange;
 use crate::engine::stored::windows::{decode_group, group_of_key, group_of_party};
-use crate::engine::stored::{GROUPS, JournalReader, Layout, Layouts, StoredError, wallets};
-use crate::engine::wallets::group_of;
+use crate::engine::stored::{GROUPS, JournalReader, Layouts, StateLayout, StoredError, wallets};
+use crate::engine::wallets::wallet_group;
 use crate::operation::Time;
 use crate::rules::program::{RuleSet, Window, symbol_of_text};
 
@@ -129,7 +129,7 @@ pub fn recover_state(
     let plan = Plan::new(rules, settings);
     let mut layouts = Layouts::new(&plan);
     for (id, bytes) in source.layouts()? {
-        let layout = Layout::decode(&bytes).map_err(|source| record("layout", id, source))?;
+        let layout = StateLayout::decode(&bytes).map_err(|source| record("layout", id, source))?;
         layouts.add(&layout);
     }
     let (mut engine, shared) = (Engine::new(Arc::new(plan)), MemoryStore::default());
@@ -138,7 +138,8 @@ pub fn recover_state(
     let newest = engine.wallets().iter().filter_map(crate::engine::wallet::Wallet::newest).max();
     let young = young_windows(source, engine.plan(), newest)?;
     let plan = Plan::new(Arc::clone(&engine.plan().rules), settings).with_young_windows(&young);
-    engine.switch(Arc::new(plan), &crate::engine::stored::Translation::between(layouts.present(), layouts.present()));
+    engine
+        .switch(Arc::new(plan), &crate::engine::stored::LayoutMigration::between(layouts.present(), layouts.present()));
     Ok(Recovered { engine, shared, position, rule_stats: RuleStats::default(), newest, journal_bytes, young })
 }
 
@@ -189,7 +190,8 @@ fn restore(
         Ok(())
     })?;
     let written = wallets_after.iter().chain(&windows_after);
-    let oldest = if Fault::OverlapDropped.is_made() { written.max() } else { written.min() }.copied().unwrap_or(0);
+    let oldest =
+        if FleetMutant::OverlapDropped.is_made() { written.max() } else { written.min() }.copied().unwrap_or(0);
     let (mut journal_bytes, mut last) = (0, oldest);
     source.each_journal(oldest, &mut |batch, bytes| {
         let failed = |source| record("journal", batch, source);
@@ -202,7 +204,7 @@ fn restore(
         let mut reader = JournalReader::new(&raw, layouts).map_err(failed)?;
         while let Some((id, mut changes)) = reader.next_wallet().map_err(failed)? {
             let symbol = symbol_of_text(id);
-            if batch > wallets_after[group_of(symbol)] {
+            if batch > wallets_after[wallet_group(symbol)] {
                 engine.wallets_mut().get_or_insert(symbol, id).apply(&plan, &mut changes);
             }
         }

@@ -10,7 +10,7 @@ use crate::operation::Time;
 use crate::operation::money::fmt_tiyn;
 use crate::rules::program::{Field, Function, Operand, Window};
 
-use super::book::{Entry, entry, own_holds};
+use super::active_restrictions::{Entry, entry, own_holds};
 
 /// So many of the newest decisions are shown.
 const DECISIONS_SHOWN: usize = 50;

@@ -16,7 +16,7 @@ use crate::adapters::store::block::{BlockWriter, fold};
 use crate::adapters::store::{Commit, Position, Store, StoreError, Stream};
 use crate::engine::plan::Plan;
 use crate::engine::shared::{Party, SharedChange};
-use crate::engine::stored::{Journal, Layout, Translation};
+use crate::engine::stored::{Journal, LayoutMigration, StateLayout};
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
@@ -69,7 +69,7 @@ pub(crate) struct Worker {
     noted_stats_seq: u64,
     newest: Option<Time>,
     young: Vec<(u64, Time)>,
-    layout: Layout,
+    layout: StateLayout,
     layout_id: u64,
     /// The present layout and rules still have to be written.
     notes_rules: bool,
@@ -109,7 +109,7 @@ impl Worker {
         outlets: Outlets,
     ) -> Self {
         let Recovered { engine, shared, position, rule_stats, newest, journal_bytes, young } = recovered;
-        let layout = Layout::of(engine.plan());
+        let layout = StateLayout::of(engine.plan());
         Self {
             store,
             pipeline: Pipeline { engine, geo, store: shared, limits: settings.limits },
@@ -195,8 +195,8 @@ impl Worker {
         let previous = Arc::clone(&engine.plan().rules);
         let plan = Plan::new(Arc::clone(rules), self.settings.engine);
         self.young = young_after(&plan, &before, self.newest);
-        let layout = Layout::of(&plan);
-        let way = Translation::between(&self.layout, &layout);
+        let layout = StateLayout::of(&plan);
+        let way = LayoutMigration::between(&self.layout, &layout);
         engine.switch(Arc::new(plan), &way);
         if !way.is_identity() {
             self.pipeline.store.translate(&way);
@@ -206,7 +206,7 @@ impl Worker {
         self.young.retain(|(state, _)| !filled.contains(state));
         let plan = Plan::new(Arc::clone(rules), self.settings.engine).with_young_windows(&self.young);
         let plan = Arc::new(plan);
-        self.pipeline.engine.switch(Arc::clone(&plan), &Translation::between(&self.layout, &self.layout));
+        self.pipeline.engine.switch(Arc::clone(&plan), &LayoutMigration::between(&self.layout, &self.layout));
         self.notes_rules = true;
         let mut shown = write(&self.outlets.shown.rules);
         // The same rules again are no set to go back to.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use kuzet::engine::Engine;
 use kuzet::engine::enrich::{AddressFacts, Enriched};
-use kuzet::engine::outcome::{Outcome, Step};
+use kuzet::engine::outcome::{Disposition, Outcome};
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::engine::restriction::{Restriction, RestrictionKind};
 use kuzet::engine::shared::{Party, SharedChange, SharedKey, SharedRequest, SharedView, SharedWindow};
@@ -172,7 +172,7 @@ impl<'l> Derivation<'l> {
         let mut best = None;
         for windows in self.fits(&enriched, &blocks, &witness) {
             match self.decide(&enriched, &blocks, &windows) {
-                Step::Decided(outcome) => {
+                Disposition::Decided(outcome) => {
                     let mut bytes = Vec::new();
                     outcome.decision.encode(&mut bytes);
                     let is_same = decision == Some(bytes.as_slice());
@@ -183,7 +183,7 @@ impl<'l> Derivation<'l> {
                         break;
                     }
                 }
-                Step::Duplicate { .. } | Step::Conflict => return Ok(None),
+                Disposition::Duplicate { .. } | Disposition::Conflict => return Ok(None),
             }
         }
         let Some((bytes, mut outcome)) = best else { return Ok(None) };
@@ -203,8 +203,8 @@ impl<'l> Derivation<'l> {
             .filter_map(|(id, value)| Some((*keys.get(id)?, value - own.get(id).copied().unwrap_or(0))))
             .collect();
         match self.decide(enriched, &blocks, &windows) {
-            Step::Decided(Outcome { decision, .. }) => decision.matches.iter().any(|found| &*found.rule == rule),
-            Step::Duplicate { .. } | Step::Conflict => false,
+            Disposition::Decided(Outcome { decision, .. }) => decision.matches.iter().any(|found| &*found.rule == rule),
+            Disposition::Duplicate { .. } | Disposition::Conflict => false,
         }
     }
 
@@ -216,7 +216,12 @@ impl<'l> Derivation<'l> {
         self.lens
     }
 
-    fn decide(&mut self, enriched: &Enriched<'_>, blocks: &[Restriction], windows: &[(SharedKey, i128)]) -> Step {
+    fn decide(
+        &mut self,
+        enriched: &Enriched<'_>,
+        blocks: &[Restriction],
+        windows: &[(SharedKey, i128)],
+    ) -> Disposition {
         let plan = Arc::clone(&self.lens.plan);
         let mut view = SharedView::default();
         view.available = true;
@@ -238,7 +243,7 @@ impl<'l> Derivation<'l> {
     /// Returns what the operation itself adds to shared windows that it reads.
     fn own_parts(&mut self, enriched: &Enriched<'_>, blocks: &[Restriction]) -> Seen {
         let keys = self.keys(enriched);
-        let Step::Decided(outcome) = self.decide(enriched, blocks, &[]) else { return Seen::default() };
+        let Disposition::Decided(outcome) = self.decide(enriched, blocks, &[]) else { return Seen::default() };
         let part = |change: &SharedChange| match change {
             SharedChange::Insert { key, entry } if keys.get(&key.aggregate) == Some(key) => {
                 Some((key.aggregate, part_of(&self.lens.plan, key.aggregate, *entry)))

@@ -9,7 +9,7 @@ use kuzet::adapters::memory::MemoryStore;
 use kuzet::app;
 use kuzet::engine::Engine;
 use kuzet::engine::enrich::AddressFacts;
-use kuzet::engine::fault::Fault;
+use kuzet::engine::mutant::EngineMutant;
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
 use kuzet::geo::Lookup;
@@ -76,10 +76,10 @@ impl SharedStore for Distant {
 /// variant to run, one of `naive::FAULTS`.
 pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
     let fault = fault.map(|name| {
-        let known = Fault::ALL.iter().find(|(known, _)| *known == name);
+        let known = EngineMutant::ALL.iter().find(|(known, _)| *known == name);
         known.unwrap_or_else(|| panic!("the engine has no wrong variant {name}")).1
     });
-    let plan = Plan::new(Arc::new(rules()), Settings { fault, ..Settings::default() });
+    let plan = Plan::new(Arc::new(rules()), Settings { mutant: fault, ..Settings::default() });
     // By turns near and far: the answers must not tell.
     if lines.len().is_multiple_of(2) {
         run(plan, geo, MemoryStore::default(), lines)

@@ -10,7 +10,7 @@ use kuzet::adapters::store::block::fold;
 use kuzet::adapters::store::{Commit, Position, Store};
 use kuzet::app;
 use kuzet::engine::plan::{Plan, Settings};
-use kuzet::engine::stored::{Journal, Layout, Translation};
+use kuzet::engine::stored::{Journal, LayoutMigration, StateLayout};
 use kuzet::operation::Time;
 use kuzet::pipeline::{Answer, Limits, Pipeline, Record};
 use kuzet::rules::program::RuleSet;
@@ -74,7 +74,7 @@ fn decide(
     let mut journal = Journal::default();
     let decided = pipeline.decide_with(&records, Some(&mut journal));
     pipeline.committed(&decided).expect("a store in memory takes every change");
-    let layout = Layout::of(pipeline.engine.plan());
+    let layout = StateLayout::of(pipeline.engine.plan());
     position.batch += 1;
     position.seq = pipeline.engine.seq();
     let mut commit = Commit {
@@ -120,7 +120,7 @@ fn switch_rules(pipeline: &mut Running<'_>) {
     let present = pipeline.engine.plan();
     let has_extra = present.rules.rules.iter().any(|rule| &*rule.id == "aaa-extra");
     let next = Plan::new(Arc::new(if has_extra { rules() } else { with_extra_rule() }), Settings::default());
-    let way = Translation::between(&Layout::of(present), &Layout::of(&next));
+    let way = LayoutMigration::between(&StateLayout::of(present), &StateLayout::of(&next));
     assert!(!way.is_identity());
     pipeline.engine.switch(Arc::new(next), &way);
     pipeline.store.translate(&way);

@@ -22,7 +22,7 @@ const STAMP_BYTES: usize = 8;
 const PAGE: usize = 777;
 
 pub(crate) const SETTINGS: Settings =
-    Settings { lateness: 600_000_000_000, duplicate_horizon: 366 * DAY, waiting_max: 1_000, fault: None };
+    Settings { lateness: 600_000_000_000, duplicate_horizon: 366 * DAY, waiting_max: 1_000, mutant: None };
 
 pub(crate) fn rules() -> RuleSet {
     app::load_rules(&folder("rules")).expect("the shipped rules")

@@ -129,7 +129,7 @@ impl KafkaSettings {
 
 impl KafkaSettings {
     /// Returns the group's metadata as one who is no member has it, without a generation: a mistake, see
-    /// [`Fault::GenerationSkipped`](crate::adapters::fault::Fault).
+    /// [`FleetMutant::GenerationSkipped`](crate::adapters::fleet_mutant::FleetMutant).
     ///
     /// # Errors
     /// A setting is wrong.

@@ -13,7 +13,7 @@ use rdkafka::message::Message as _;
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::adapters::fault::Fault;
+use crate::adapters::fleet_mutant::FleetMutant;
 
 use super::client::{Said, is_passing};
 use super::{Failure, KafkaSettings};
@@ -156,7 +156,7 @@ impl Member {
             // Offsets that an open transaction holds are waited for too.
             .set(
                 "isolation.level",
-                if Fault::OpenTransactionsIgnored.is_made() { "read_uncommitted" } else { "read_committed" },
+                if FleetMutant::OpenTransactionsIgnored.is_made() { "read_uncommitted" } else { "read_committed" },
             )
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
@@ -279,7 +279,7 @@ impl Member {
         mut each: impl FnMut(Incoming),
     ) -> Result<bool, Failure> {
         let begun = Instant::now();
-        for (partition, offset) in offsets.iter().filter(|_| !Fault::SeekSkipped.is_made()) {
+        for (partition, offset) in offsets.iter().filter(|_| !FleetMutant::SeekSkipped.is_made()) {
             loop {
                 let mut list = TopicPartitionList::new();
                 let added = list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset));

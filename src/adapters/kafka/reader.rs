@@ -9,7 +9,7 @@ use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::adapters::failpoint;
-use crate::adapters::fault::Fault;
+use crate::adapters::fleet_mutant::FleetMutant;
 
 use super::client::{Isolation, Said, ask, is_passing};
 use super::state::{StateImage, StateKey};
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long no record may come while some are missing: a leader may have to be elected meanwhile.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How long one question may take.
-const QUESTION: Duration = Duration::from_secs(10);
+const OFFSET_QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Mostly the first question of a client: a broker that refuses it answers nothing.
 const FIRST_QUESTION: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
@@ -89,7 +89,7 @@ impl<'s> Reader<'s> {
 
     fn marks(&self, consumer: &BaseConsumer<Said>, topic: &str, partition: i32) -> Result<(i64, i64), Failure> {
         let what = format!("ask for the offsets of {topic}");
-        ask(consumer, &what, PATIENCE, || consumer.fetch_watermarks(topic, partition, QUESTION))
+        ask(consumer, &what, PATIENCE, || consumer.fetch_watermarks(topic, partition, OFFSET_QUERY_TIMEOUT))
     }
 
     /// Reads what these shards left behind, after every transaction that is open now has ended. A shard that
@@ -109,7 +109,7 @@ impl<'s> Reader<'s> {
         failpoint::reached("restore-offsets");
         let partitions = self.partitions(&topics.state)?.min(self.partitions(&topics.decisions)?);
         let there: Vec<i32> = shards.iter().copied().filter(|shard| *shard < partitions).collect();
-        if !Fault::OpenTransactionsIgnored.is_made() {
+        if !FleetMutant::OpenTransactionsIgnored.is_made() {
             for topic in [&topics.state, &topics.decisions] {
                 self.wait_until_stable(topic, &there)?;
             }
@@ -186,8 +186,9 @@ impl<'s> Reader<'s> {
             for shard in found.keys() {
                 list.add_partition(&self.settings.topics.operations, *shard);
             }
-            let consumer = if Fault::OpenTransactionsIgnored.is_made() { &self.uncommitted } else { &self.committed };
-            let answer = consumer.committed_offsets(list, QUESTION)?;
+            let consumer =
+                if FleetMutant::OpenTransactionsIgnored.is_made() { &self.uncommitted } else { &self.committed };
+            let answer = consumer.committed_offsets(list, OFFSET_QUERY_TIMEOUT)?;
             answer.elements().iter().try_for_each(|element| element.error())?;
             Ok(answer)
         };
@@ -254,7 +255,8 @@ impl<'s> Reader<'s> {
         }
         let what = format!("read {topic}");
         let is_state = topic == self.settings.topics.state;
-        let consumer = if is_state && Fault::StateUncommitted.is_made() { &self.uncommitted } else { &self.committed };
+        let consumer =
+            if is_state && FleetMutant::StateUncommitted.is_made() { &self.uncommitted } else { &self.committed };
         let mut list = TopicPartitionList::new();
         for (partition, offset) in offsets {
             let added = list.add_partition_offset(topic, *partition, Offset::Offset(*offset));

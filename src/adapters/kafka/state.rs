@@ -29,7 +29,7 @@ const HEADER: usize = 1 + 8 + 4 + 4;
 pub enum StateKey {
     Meta,
     Note(String),
-    Layout(u64),
+    StateLayout(u64),
     Journal(u64),
     Wallets(u32),
     Windows(u32),
@@ -42,7 +42,7 @@ impl StateKey {
         match self {
             Self::Meta => format!("meta:{part}"),
             Self::Note(name) => format!("note:{name}:{part}"),
-            Self::Layout(id) => format!("layout:{id:016x}:{part}"),
+            Self::StateLayout(id) => format!("layout:{id:016x}:{part}"),
             Self::Journal(batch) => format!("journal:{batch}:{part}"),
             Self::Wallets(group) => format!("wallets:{group}:{part}"),
             Self::Windows(group) => format!("windows:{group}:{part}"),
@@ -57,7 +57,7 @@ impl StateKey {
         let key = match kind {
             "meta" if name.is_empty() => Self::Meta,
             "note" => Self::Note(name.to_owned()),
-            "layout" => Self::Layout(u64::from_str_radix(name, 16).ok()?),
+            "layout" => Self::StateLayout(u64::from_str_radix(name, 16).ok()?),
             "journal" => Self::Journal(name.parse().ok()?),
             "wallets" => Self::Wallets(name.parse().ok()?),
             "windows" => Self::Windows(name.parse().ok()?),
@@ -295,7 +295,7 @@ mod tests {
             StateKey::Meta,
             StateKey::Note("rules".into()),
             StateKey::Note("with:colon".into()),
-            StateKey::Layout(0xfeed),
+            StateKey::StateLayout(0xfeed),
             StateKey::Journal(17),
             StateKey::Wallets(255),
             StateKey::Windows(0),

@@ -12,7 +12,7 @@ use super::{Failure, KafkaSettings};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long one question may take.
-const QUESTION: Duration = Duration::from_secs(2);
+const OFFSET_QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 /// What kuzet writes is at most [`super::state::PART_BYTES_MAX`] long, with a key, headers and a batch around it.
 const MESSAGE_BYTES_MIN: u32 = 1_000_000;
 
@@ -84,7 +84,7 @@ fn wait<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
 /// Asks for all brokers and topics, by a client that hears why it is refused.
 fn metadata(settings: &KafkaSettings) -> Result<Metadata, Failure> {
     let consumer = settings.asking(Isolation::Committed)?;
-    ask(&consumer, "ask for the topics", PATIENCE, || consumer.fetch_metadata(None, QUESTION))
+    ask(&consumer, "ask for the topics", PATIENCE, || consumer.fetch_metadata(None, OFFSET_QUERY_TIMEOUT))
 }
 
 fn options() -> AdminOptions {

@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use smallvec::SmallVec;
 
 use crate::engine::idle::{Rounds, StreamClock};
-use crate::engine::pages::Pages;
-use crate::engine::places::Places;
 use crate::engine::plan::Plan;
-use crate::engine::shared::{Few, Found, NearWindows, SharedChange, SharedKey, SharedWindow};
+use crate::engine::position_table::PositionTable;
+use crate::engine::shared::{EntryList, LocalWindows, SharedChange, SharedKey, SharedWindow, StoredWindow};
+use crate::engine::slab::Slab;
 use crate::engine::stored::windows::{WindowsWriter, group_of_key};
-use crate::engine::stored::{GROUPS, Translation};
+use crate::engine::stored::{GROUPS, LayoutMigration};
 use crate::engine::window::Entry;
 use crate::operation::Time;
 
@@ -61,15 +61,15 @@ struct Slot {
 #[derive(Debug)]
 struct Slots {
     /// By the groups that stores write.
-    groups: Vec<Places>,
-    pages: Pages<Slot>,
+    groups: Vec<PositionTable>,
+    pages: Slab<Slot>,
     hasher: foldhash::fast::RandomState,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        let groups = (0..GROUPS).map(|_| Places::default()).collect();
-        Self { groups, pages: Pages::default(), hasher: foldhash::fast::RandomState::default() }
+        let groups = (0..GROUPS).map(|_| PositionTable::default()).collect();
+        Self { groups, pages: Slab::default(), hasher: foldhash::fast::RandomState::default() }
     }
 }
 
@@ -199,7 +199,7 @@ impl Windows {
     }
 
     /// Brings the windows into the layout of other rules; those no rule asks for any more go.
-    pub(super) fn translate(&self, way: &Translation) {
+    pub(super) fn translate(&self, way: &LayoutMigration) {
         let mut groups = self.groups();
         for group in 0..GROUPS {
             groups.slots.retain(group, |held| {
@@ -217,7 +217,7 @@ impl Windows {
     /// Estimates the bytes of the windows.
     pub(super) fn bytes(&self) -> usize {
         let slots = &self.groups().slots;
-        let tables: usize = slots.groups.iter().map(Places::heap_bytes).sum();
+        let tables: usize = slots.groups.iter().map(PositionTable::heap_bytes).sum();
         tables + slots.pages.heap_bytes() + slots.pages.iter().map(|slot| slot.held.heap_bytes()).sum::<usize>()
     }
 }
@@ -234,23 +234,23 @@ impl Groups {
     }
 }
 
-impl NearWindows for Windows {
-    fn find(&self, key: SharedKey) -> Option<Found> {
+impl LocalWindows for Windows {
+    fn find(&self, key: SharedKey) -> Option<StoredWindow> {
         let groups = self.groups();
         match groups.slots.find(key.key)? {
             Held::Listed(list) => {
-                let mut few = Few::new();
+                let mut few = EntryList::new();
                 list.iter().filter(|listed| listed.is_of(key)).for_each(|listed| insert(&mut few, listed.entry));
-                (!few.is_empty()).then_some(Found::Few(few))
+                (!few.is_empty()).then_some(StoredWindow::EntryList(few))
             }
             Held::Whole(windows) => {
                 let window = windows.iter().find(|(aggregate, _)| *aggregate == key.aggregate);
-                window.map(|(_, window)| Found::Whole(window.clone()))
+                window.map(|(_, window)| StoredWindow::Whole(window.clone()))
             }
         }
     }
 
-    fn approach(&self, keys: &[u64]) {
+    fn prefetch(&self, keys: &[u64]) {
         self.groups().slots.touch(keys.iter().copied());
     }
 }
@@ -262,7 +262,7 @@ impl Listed {
 }
 
 /// Adds an entry in the order of time, unless it is there.
-fn insert(few: &mut Few, entry: Entry) {
+fn insert(few: &mut EntryList, entry: Entry) {
     if let Err(position) = few.binary_search_by_key(&(entry.at, entry.op), |held| (held.at, held.op)) {
         few.insert(position, entry);
     }
@@ -324,7 +324,7 @@ impl Held {
         *self.window_mut(plan, key) = window;
     }
 
-    fn translate(&mut self, way: &Translation) {
+    fn translate(&mut self, way: &LayoutMigration) {
         match self {
             Self::Listed(list) => list.retain_mut(|listed| {
                 let other = way.window(listed.aggregate as usize).and_then(|other| u32::try_from(other).ok());

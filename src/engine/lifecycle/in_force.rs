@@ -2,7 +2,7 @@
 
 use crate::engine::context::Context;
 use crate::engine::enrich::Enriched;
-use crate::engine::fault::Fault;
+use crate::engine::mutant::EngineMutant;
 use crate::engine::state::restriction::{Restriction, RestrictionKind};
 use crate::engine::state::shared::change::Party;
 use crate::operation::OperationType;
@@ -25,7 +25,7 @@ pub(crate) fn find_restrictions<'e>(context: &Context<'e>, enriched: &Enriched<'
     let at = operation.occurred_at;
     let mut in_force = InForce::default();
     for restriction in context.wallet.restrictions() {
-        let at_end = context.plan.settings.has(Fault::EndInstantBlocked) && restriction.until == Some(at);
+        let at_end = context.plan.settings.has(EngineMutant::EndInstantBlocked) && restriction.until == Some(at);
         if !restriction.covers(at) && !at_end {
             continue;
         }

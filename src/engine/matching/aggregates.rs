@@ -3,14 +3,14 @@
 
 use smallvec::SmallVec;
 
-use crate::engine::fault::Fault;
 use crate::engine::matching::evaluate::{self, Facts};
-use crate::engine::matching::judge::{Fired, Judge, MatchFacts, PastRow, ThisAsPast};
+use crate::engine::matching::evaluation::{Evaluation, Fired, MatchFacts, PastRow, ThisAsPast};
+use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::PlannedAggregate;
 use crate::engine::state::keyed::{
     KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total,
 };
-use crate::engine::state::shared::{Seen, SharedKey};
+use crate::engine::state::shared::{SharedKey, WindowRead};
 use crate::engine::state::wallet::index::{entry, is_visible_match};
 use crate::engine::state::wallet::row::{FLAG_CANCELLED, Row, is_visible, key_of_row};
 use crate::engine::state::wallet::runs::ChainStart;
@@ -22,7 +22,7 @@ use crate::rules::program::{AggregateId, Field, Function, Scope, Stream, Window}
 
 type Gathered = SmallVec<[Entry; 32]>;
 
-impl Judge<'_, '_> {
+impl Evaluation<'_, '_> {
     /// Returns the operation's own value where it counts in its own window.
     fn this_value(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Option<i64> {
         let counts = !aggregate.definition.excluding_this
@@ -38,7 +38,7 @@ impl Judge<'_, '_> {
             .definition
             .residual
             .as_ref()
-            .is_none_or(|residual| evaluate::condition(&mut ThisAsPast { judge: self }, residual) == Some(true))
+            .is_none_or(|residual| evaluate::condition(&mut ThisAsPast { evaluation: self }, residual) == Some(true))
     }
 
     pub(super) fn compute(&mut self, id: AggregateId) -> AggregateValue {
@@ -63,7 +63,7 @@ impl Judge<'_, '_> {
         this: Option<i64>,
     ) -> AggregateValue {
         let is_newest = self.wallet.newest().is_none_or(|newest| self.at() >= newest);
-        if self.plan.settings.has(Fault::LateJudgedAlone) && !is_newest {
+        if self.plan.settings.has(EngineMutant::LateJudgedAlone) && !is_newest {
             return self.of_state(aggregate, None, None, this);
         }
         if let Some(index) = self.wallet.index().filter(|index| index.covers(aggregate)) {
@@ -111,8 +111,8 @@ impl Judge<'_, '_> {
             return AggregateValue::Missing;
         }
         match self.view.look(self.plan, SharedKey { aggregate: id, key }) {
-            Some(Seen::Few(entries)) => self.of_entries(id, aggregate, key, &entries, this),
-            Some(Seen::Whole(window)) => self.of_state(aggregate, Some(&window.state), window.newest(), this),
+            Some(WindowRead::EntryList(entries)) => self.of_entries(id, aggregate, key, &entries, this),
+            Some(WindowRead::Whole(window)) => self.of_state(aggregate, Some(&window.state), window.newest(), this),
             None => self.of_state(aggregate, None, None, this),
         }
     }
@@ -242,7 +242,8 @@ impl Judge<'_, '_> {
 
     fn residual_holds(&self, aggregate: &PlannedAggregate, row: Row<'_>) -> bool {
         aggregate.definition.residual.as_ref().is_none_or(|residual| {
-            !row.has(FLAG_CANCELLED) && evaluate::condition(&mut PastRow { judge: self, row }, residual) == Some(true)
+            !row.has(FLAG_CANCELLED)
+                && evaluate::condition(&mut PastRow { evaluation: self, row }, residual) == Some(true)
         })
     }
 
@@ -332,8 +333,9 @@ impl Judge<'_, '_> {
         }
         let key = self.feeding_key(aggregate)?;
         let filter = aggregate.definition.filter.as_ref();
-        let satisfied = filter.is_none_or(|f| evaluate::condition(&mut ThisAsPast { judge: self }, f) == Some(true));
-        let survives = self.plan.settings.has(Fault::StreakSurvivesSuccess);
+        let satisfied =
+            filter.is_none_or(|f| evaluate::condition(&mut ThisAsPast { evaluation: self }, f) == Some(true));
+        let survives = self.plan.settings.has(EngineMutant::StreakSurvivesSuccess);
         let before = if satisfied || survives { self.run_before(id, aggregate, key) } else { 0 };
         Some((key, before + u64::from(satisfied)))
     }
@@ -391,7 +393,7 @@ impl Judge<'_, '_> {
         if aggregate.enforced_only && !fired.enforced {
             return None;
         }
-        let mut facts = MatchFacts { judge: self, rule: &self.plan.rules.rules[fired.rule], fired };
+        let mut facts = MatchFacts { evaluation: self, rule: &self.plan.rules.rules[fired.rule], fired };
         if let Some(filter) = &aggregate.definition.filter
             && evaluate::condition(&mut facts, filter) != Some(true)
         {
@@ -407,6 +409,6 @@ impl Judge<'_, '_> {
     /// Returns a word of a match for a column of the log.
     #[must_use]
     pub fn match_word(&self, fired: Fired, field: &Field) -> Option<u64> {
-        MatchFacts { judge: self, rule: &self.plan.rules.rules[fired.rule], fired }.word(Scope::Past, field)
+        MatchFacts { evaluation: self, rule: &self.plan.rules.rules[fired.rule], fired }.word(Scope::Past, field)
     }
 }

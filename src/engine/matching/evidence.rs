@@ -1,7 +1,7 @@
 //! What a fired rule read, rendered for the decision.
 
 use crate::engine::matching::evaluate::Facts;
-use crate::engine::matching::judge::Judge;
+use crate::engine::matching::evaluation::Evaluation;
 use crate::engine::state::shared::change::SharedKey;
 use crate::engine::value::whole_of_word;
 use crate::engine::value::{AggregateValue, Ratio};
@@ -10,47 +10,47 @@ use crate::operation::decision::EvidenceValue;
 use crate::rules::program::{Evidence, Operand, Scope, Type, country_of_symbol};
 
 /// Renders one value the condition read.
-pub fn show(judge: &mut Judge<'_, '_>, item: &Evidence) -> EvidenceValue {
+pub fn show(evaluation: &mut Evaluation<'_, '_>, item: &Evidence) -> EvidenceValue {
     match &item.what {
-        Operand::Field(_, field) => match (judge.field_text(field), item.value_type) {
+        Operand::Field(_, field) => match (evaluation.field_text(field), item.value_type) {
             (Some(text), _) => EvidenceValue::Text(text.into()),
-            (None, Type::Address) => match judge.operation.operation.ip {
+            (None, Type::Address) => match evaluation.operation.operation.ip {
                 Some(address) => EvidenceValue::Text(address.to_string().into()),
                 None => EvidenceValue::Missing,
             },
-            (None, value_type) => {
-                judge.word(Scope::This, field).map_or(EvidenceValue::Missing, |word| show_word(judge, word, value_type))
-            }
+            (None, value_type) => evaluation
+                .word(Scope::This, field)
+                .map_or(EvidenceValue::Missing, |word| show_word(evaluation, word, value_type)),
         },
-        Operand::Aggregate(id) => match judge.aggregate(*id) {
+        Operand::Aggregate(id) => match evaluation.aggregate(*id) {
             AggregateValue::Missing => EvidenceValue::Missing,
             AggregateValue::Flag(value) => EvidenceValue::Bool(value),
             AggregateValue::Number(number) => show_number(number, item.value_type),
-            AggregateValue::Word(word) => show_remembered(judge, *id, word, item.value_type),
+            AggregateValue::Word(word) => show_remembered(evaluation, *id, word, item.value_type),
         },
     }
 }
 
-fn show_word(judge: &Judge<'_, '_>, word: u64, value_type: Type) -> EvidenceValue {
+fn show_word(evaluation: &Evaluation<'_, '_>, word: u64, value_type: Type) -> EvidenceValue {
     match value_type {
         Type::Bool => EvidenceValue::Bool(word != 0),
         Type::Int | Type::Money | Type::Duration | Type::Time => show_number(whole_of_word(word), value_type),
         Type::Country => EvidenceValue::Text(String::from_utf8_lossy(&country_of_symbol(word)).into()),
         Type::Text | Type::Enum | Type::Address | Type::Clauses => {
-            judge.wallet.text(word).map_or(EvidenceValue::Missing, |text| EvidenceValue::Text(text.into()))
+            evaluation.wallet.text(word).map_or(EvidenceValue::Missing, |text| EvidenceValue::Text(text.into()))
         }
     }
 }
 
 /// Shows a value that `last`, `min` or `max` brought back from an earlier operation.
-fn show_remembered(judge: &Judge<'_, '_>, id: usize, word: u64, value_type: Type) -> EvidenceValue {
-    let id = judge.plan.visible_to(id, judge.for_enforced);
-    let aggregate = &judge.plan.aggregates[id];
+fn show_remembered(evaluation: &Evaluation<'_, '_>, id: usize, word: u64, value_type: Type) -> EvidenceValue {
+    let id = evaluation.plan.visible_to(id, evaluation.for_enforced);
+    let aggregate = &evaluation.plan.aggregates[id];
     if aggregate.owned || !matches!(value_type, Type::Text | Type::Enum | Type::Address | Type::Clauses) {
-        return show_word(judge, word, value_type);
+        return show_word(evaluation, word, value_type);
     }
-    let key = judge.reading_key(aggregate).map(|key| SharedKey { aggregate: id, key });
-    let window = key.and_then(|key| judge.view.window(judge.plan, key));
+    let key = evaluation.reading_key(aggregate).map(|key| SharedKey { aggregate: id, key });
+    let window = key.and_then(|key| evaluation.view.window(evaluation.plan, key));
     let text = window.as_deref().and_then(|window| window.text(word));
     text.map_or(EvidenceValue::Missing, |text| EvidenceValue::Text(text.into()))
 }

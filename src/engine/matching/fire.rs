@@ -1,8 +1,8 @@
 //! Evaluates the rules of an operation in order: what fires, and what was missing.
 
 use crate::engine::matching::evaluate::Facts;
+use crate::engine::matching::evaluation::{Evaluation, Fired};
 use crate::engine::matching::evidence::show;
-use crate::engine::matching::judge::{Fired, Judge};
 use crate::engine::plan::rule::PlannedRule;
 use crate::geo::Lookup;
 use crate::operation::OperationType;
@@ -23,53 +23,53 @@ pub(crate) struct Firing {
 }
 
 /// Evaluates the rules in order; returns what fired and the inputs that were missing.
-pub(crate) fn fire_rules(judge: &mut Judge<'_, '_>, refused: bool) -> (Vec<Match>, Inputs) {
-    let met = judge.plan.of(judge.operation.operation.kind);
-    let lacking = may_be_missing(judge);
+pub(crate) fn fire_rules(evaluation: &mut Evaluation<'_, '_>, refused: bool) -> (Vec<Match>, Inputs) {
+    let met = evaluation.plan.of(evaluation.operation.operation.kind);
+    let lacking = may_be_missing(evaluation);
     let (matches, pending, degraded) = (Vec::new(), Vec::new(), Inputs::default());
     let mut firing = Firing { matches, degraded, pending, stage: 0, refused, lacking };
     for group in &met.groups {
-        for number in group.candidates(lacking, |demand| judge.ask(demand)) {
-            firing.evaluate(judge, &met.rules[number]);
+        for number in group.candidates(lacking, |demand| evaluation.ask(demand)) {
+            firing.evaluate(evaluation, &met.rules[number]);
         }
     }
-    judge.fired.append(&mut firing.pending);
+    evaluation.fired.append(&mut firing.pending);
     (firing.matches, firing.degraded)
 }
 
 impl Firing {
     #[inline]
-    fn evaluate(&mut self, judge: &mut Judge<'_, '_>, planned: &PlannedRule) {
-        let at = judge.at();
+    fn evaluate(&mut self, evaluation: &mut Evaluation<'_, '_>, planned: &PlannedRule) {
+        let at = evaluation.at();
         if !planned.is_in_force(at) {
             return;
         }
         if planned.stage != self.stage {
-            judge.fired.append(&mut self.pending);
+            evaluation.fired.append(&mut self.pending);
             self.stage = planned.stage;
         }
         // Refused logins are no attempts: no run rule looks at them.
-        if planned.reads_login_run && judge.operation.operation.kind == OperationType::Login && self.refused {
+        if planned.reads_login_run && evaluation.operation.operation.kind == OperationType::Login && self.refused {
             return;
         }
-        judge.for_enforced = planned.is_enforced(at);
+        evaluation.for_enforced = planned.is_enforced(at);
         if planned.lacks_a_list {
             self.degraded = self.degraded.union(Inputs::SHARED_STATE);
         }
         if planned.needs.meets(self.lacking) {
-            note_missing(judge, &judge.plan.rules.rules[planned.index], &mut self.degraded);
+            note_missing(evaluation, &evaluation.plan.rules.rules[planned.index], &mut self.degraded);
         }
-        if judge.ask(&planned.when).unwrap_or(planned.fires_unknown) {
-            self.fire(judge, planned.index);
+        if evaluation.ask(&planned.when).unwrap_or(planned.fires_unknown) {
+            self.fire(evaluation, planned.index);
         }
     }
 
     #[inline(never)]
-    fn fire(&mut self, judge: &mut Judge<'_, '_>, index: usize) {
-        let rule = &judge.plan.rules.rules[index];
-        let enforced = judge.for_enforced;
+    fn fire(&mut self, evaluation: &mut Evaluation<'_, '_>, index: usize) {
+        let rule = &evaluation.plan.rules.rules[index];
+        let enforced = evaluation.for_enforced;
         self.refused |= enforced && !rule.reads_login_run && rule.actions.contains(&Action::Refuse);
-        let evidence = rule.evidence.iter().map(|item| (item.name.as_str().into(), show(judge, item))).collect();
+        let evidence = rule.evidence.iter().map(|item| (item.name.as_str().into(), show(evaluation, item))).collect();
         let (id, clauses) = (rule.id.clone(), rule.clauses.clone());
         self.matches.push(Match { rule: id, clauses, enforced, evidence });
         self.pending.push(Fired { rule: index, enforced });
@@ -77,13 +77,13 @@ impl Firing {
 }
 
 /// Returns the inputs that a rule may lack on this operation.
-pub(crate) fn may_be_missing(judge: &Judge<'_, '_>) -> Inputs {
-    let facts = &judge.operation.facts;
-    let view = judge.view;
+pub(crate) fn may_be_missing(evaluation: &Evaluation<'_, '_>) -> Inputs {
+    let facts = &evaluation.operation.facts;
+    let view = evaluation.view;
     [
         (Inputs::GEOIP_COUNTRY, facts.country == Lookup::DatabaseMissing),
         (Inputs::GEOIP_ANONYMIZER, facts.anonymizer == Lookup::DatabaseMissing),
-        (Inputs::MRP, judge.mrp().is_none()),
+        (Inputs::MRP, evaluation.mrp().is_none()),
         (Inputs::SHARED_STATE, !view.available || view.complete_from.is_some()),
     ]
     .into_iter()
@@ -92,10 +92,10 @@ pub(crate) fn may_be_missing(judge: &Judge<'_, '_>) -> Inputs {
 }
 
 /// Notes which inputs the rule needs on this operation and has not.
-pub(crate) fn note_missing(judge: &Judge<'_, '_>, rule: &Rule, degraded: &mut Inputs) {
+pub(crate) fn note_missing(evaluation: &Evaluation<'_, '_>, rule: &Rule, degraded: &mut Inputs) {
     let needs = rule.needs;
-    let facts = &judge.operation.facts;
-    let has_address = judge.operation.operation.ip.is_some();
+    let facts = &evaluation.operation.facts;
+    let has_address = evaluation.operation.operation.ip.is_some();
     // A field of this operation's own address needs an address; an aggregate's past ones do not.
     let reads = |field: Field| rule.evidence.iter().any(|item| item.what == Operand::Field(Scope::This, field.clone()));
     let country = facts.country == Lookup::DatabaseMissing && (has_address || !reads(Field::IpCountry));
@@ -103,8 +103,8 @@ pub(crate) fn note_missing(judge: &Judge<'_, '_>, rule: &Rule, degraded: &mut In
     for (input, is_missing) in [
         (Inputs::GEOIP_COUNTRY, country),
         (Inputs::GEOIP_ANONYMIZER, anonymizer),
-        (Inputs::MRP, judge.mrp().is_none()),
-        (Inputs::SHARED_STATE, is_shared_state_missing(judge, rule)),
+        (Inputs::MRP, evaluation.mrp().is_none()),
+        (Inputs::SHARED_STATE, is_shared_state_missing(evaluation, rule)),
     ] {
         if is_missing && needs.contains(input) {
             *degraded = degraded.union(input);
@@ -113,14 +113,14 @@ pub(crate) fn note_missing(judge: &Judge<'_, '_>, rule: &Rule, degraded: &mut In
 }
 
 /// Tells whether the store is away, or has lost a part of what the rule reads.
-pub(crate) fn is_shared_state_missing(judge: &Judge<'_, '_>, rule: &Rule) -> bool {
-    let (view, plan) = (judge.view, judge.plan);
+pub(crate) fn is_shared_state_missing(evaluation: &Evaluation<'_, '_>, rule: &Rule) -> bool {
+    let (view, plan) = (evaluation.view, evaluation.plan);
     if view.complete_from.is_none() {
         return !view.available;
     }
     let is_part = |id: &usize| {
         let aggregate = &plan.aggregates[*id];
-        !aggregate.owned && !view.is_complete(aggregate, judge.at())
+        !aggregate.owned && !view.is_complete(aggregate, evaluation.at())
     };
     !view.available || rule.aggregates.iter().any(is_part)
 }

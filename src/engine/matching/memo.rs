@@ -1,7 +1,7 @@
-//! What is known of the operation being judged: each aggregate and each part of a condition is computed once.
+//! What is known of the operation being evaluated: each aggregate and each part of a condition is computed once.
 
 use crate::engine::plan::Plan;
-use crate::engine::value::AggregateValue;
+use crate::engine::value::{AggregateValue, Truth};
 use crate::operation::OperationType;
 use crate::rules::program::AggregateId;
 
@@ -11,7 +11,7 @@ pub struct Memo {
     operation: u64,
     values: Vec<(u64, AggregateValue)>,
     /// Of the parts of the conditions; none where they were not asked yet.
-    answers: Vec<Option<Option<bool>>>,
+    answers: Vec<Option<Truth>>,
 }
 
 impl Memo {
@@ -38,12 +38,12 @@ impl Memo {
     /// Returns what was answered to the part with this number.
     #[must_use]
     #[inline]
-    pub fn answer(&self, number: usize) -> Option<Option<bool>> {
+    pub fn answer(&self, number: usize) -> Option<Truth> {
         self.answers[number]
     }
 
     /// Notes the answer to a part.
-    pub fn note_answer(&mut self, number: usize, answer: Option<bool>) {
+    pub fn note_answer(&mut self, number: usize, answer: Truth) {
         self.answers[number] = Some(answer);
     }
 }

@@ -1,8 +1,8 @@
 //! Writes a decided operation into the changes: its row, its matches' rows, runs and shared windows.
 
-use crate::engine::fault::Fault;
 use crate::engine::matching::evaluate::Facts;
-use crate::engine::matching::judge::Judge;
+use crate::engine::matching::evaluation::Evaluation;
+use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::Plan;
 use crate::engine::plan::row_layout::{ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use crate::engine::state::changes::{Changes, SharedChanges};
@@ -17,40 +17,40 @@ use smallvec::SmallVec;
 
 /// Writes the operation into the changes: its row, its matches' rows, its runs, the shared windows.
 pub(crate) fn record(
-    judge: &Judge<'_, '_>,
+    evaluation: &Evaluation<'_, '_>,
     (verdict, seq): (Verdict, u64),
     changes: &mut Changes,
     shared: &mut SharedChanges,
 ) {
-    let plan = judge.plan;
-    let operation = &judge.operation.operation;
-    let refused = verdict == Verdict::Refuse && !plan.settings.has(Fault::RefusedCounted);
+    let plan = evaluation.plan;
+    let operation = &evaluation.operation.operation;
+    let refused = verdict == Verdict::Refuse && !plan.settings.has(EngineMutant::RefusedCounted);
     let mut flags = if operation.kind.is_money() { FLAG_MONEY } else { 0 };
     if refused {
         flags |= FLAG_REFUSED;
     } else {
         changes.newest = Some(operation.occurred_at);
     }
-    let row = start_row(judge, changes, flags, seq);
+    let row = start_row(evaluation, changes, flags, seq);
     if refused {
         return;
     }
     let columns = &mut changes.rows[row + ROW_HEADER + plan.mask_words..];
     for (column, (field, word)) in plan.columns.iter().zip(columns).enumerate() {
-        *word = word_of_column(plan, column, judge.word(Scope::Past, field));
+        *word = word_of_column(plan, column, evaluation.word(Scope::Past, field));
     }
     if let (OperationType::Login, Some(address)) = (operation.kind, operation.ip) {
         let party = Party::Address(address);
-        if !judge.view.blocks(party).is_empty() {
+        if !evaluation.view.blocks(party).is_empty() {
             shared.push(SharedChange::Seen { party, at: operation.occurred_at });
         }
     }
     for feed in &plan.of(operation.kind).feeds {
-        if judge.feeds(feed.aggregate) {
-            enter(judge, feed.aggregate, row, changes, shared);
+        if evaluation.feeds(feed.aggregate) {
+            enter(evaluation, feed.aggregate, row, changes, shared);
         }
     }
-    record_matches(judge, changes, seq);
+    record_matches(evaluation, changes, seq);
 }
 
 /// Returns what a column of a row holds, be the value missing or not.
@@ -59,16 +59,16 @@ pub(crate) fn word_of_column(plan: &Plan, column: usize, word: Option<u64>) -> u
 }
 
 /// Starts a row of the log and returns where it begins.
-pub(crate) fn start_row(judge: &Judge<'_, '_>, changes: &mut Changes, flags: u64, seq: u64) -> usize {
+pub(crate) fn start_row(evaluation: &Evaluation<'_, '_>, changes: &mut Changes, flags: u64, seq: u64) -> usize {
     let mut header = [0; ROW_HEADER];
-    header[ROW_AT] = judge.at().nanos().cast_unsigned();
-    [header[ROW_ID], header[ROW_ID + 1]] = halves_of(judge.operation.id);
-    header[ROW_CONTENT] = judge.operation.content;
+    header[ROW_AT] = evaluation.at().nanos().cast_unsigned();
+    [header[ROW_ID], header[ROW_ID + 1]] = halves_of(evaluation.operation.id);
+    header[ROW_CONTENT] = evaluation.operation.content;
     header[ROW_FLAGS] = flags;
     header[ROW_SEQ] = seq;
     let start = changes.rows.len();
     changes.rows.extend_from_slice(&header);
-    changes.rows.resize(start + judge.plan.stride(), 0);
+    changes.rows.resize(start + evaluation.plan.stride(), 0);
     start
 }
 
@@ -79,19 +79,25 @@ pub(crate) const fn halves_of(id: u128) -> [u64; 2] {
 }
 
 /// Enters the operation into one window.
-pub(crate) fn enter(judge: &Judge<'_, '_>, id: usize, row: usize, changes: &mut Changes, shared: &mut SharedChanges) {
-    let plan = judge.plan;
+pub(crate) fn enter(
+    evaluation: &Evaluation<'_, '_>,
+    id: usize,
+    row: usize,
+    changes: &mut Changes,
+    shared: &mut SharedChanges,
+) {
+    let plan = evaluation.plan;
     let aggregate = &plan.aggregates[id];
-    let at = judge.at();
-    let Some(key) = judge.feeding_key(aggregate) else { return };
+    let at = evaluation.at();
+    let Some(key) = evaluation.feeding_key(aggregate) else { return };
     let shared_key = SharedKey { aggregate: id, key };
     if aggregate.is_run() {
-        if let Some((key, length)) = judge.run_after(id, aggregate) {
+        if let Some((key, length)) = evaluation.run_after(id, aggregate) {
             // A late attempt does not make the run look older than its newest attempt.
-            let last = judge.run_last(id, aggregate, key).filter(|_| length > 1).map_or(at, |last| last.max(at));
+            let last = evaluation.run_last(id, aggregate, key).filter(|_| length > 1).map_or(at, |last| last.max(at));
             if aggregate.owned {
-                changes.rare().runs.push(Run { aggregate: id, key, length, last });
-            } else if judge.view.available || length == 0 {
+                changes.cold().runs.push(Run { aggregate: id, key, length, last });
+            } else if evaluation.view.available || length == 0 {
                 // While the store is away, the length before is not known; an end is one whatever it was.
                 shared.push(SharedChange::Run { key: shared_key, length, last });
             }
@@ -100,60 +106,60 @@ pub(crate) fn enter(judge: &Judge<'_, '_>, id: usize, row: usize, changes: &mut 
     }
     let is_left = |newest: Option<Time>| newest.is_none_or(|newest| at >= newest.minus(aggregate.retention));
     if aggregate.owned {
-        if !is_left(judge.wallet.newest()) {
+        if !is_left(evaluation.wallet.newest()) {
             return;
         }
     } else {
-        let entry = Entry { at: at.nanos(), op: judge.operation.shared_op(), value: judge.value(aggregate) };
+        let entry = Entry { at: at.nanos(), op: evaluation.operation.shared_op(), value: evaluation.value(aggregate) };
         shared.push(SharedChange::Insert { key: shared_key, entry });
     }
     changes.rows[row + ROW_HEADER + id / 64] |= 1 << (id % 64);
     if aggregate.definition.function == Function::Last
         && let Some(field) = &aggregate.definition.value
-        && let Some(symbol) = judge.word(Scope::Past, field)
+        && let Some(symbol) = evaluation.word(Scope::Past, field)
     {
-        remember_text(judge, (id, shared_key), (field, symbol), changes, shared);
+        remember_text(evaluation, (id, shared_key), (field, symbol), changes, shared);
     }
 }
 
 /// Keeps the text behind a symbol that evidence may have to show.
 pub(crate) fn remember_text(
-    judge: &Judge<'_, '_>,
+    evaluation: &Evaluation<'_, '_>,
     (id, key): (usize, SharedKey),
     (field, symbol): (&Field, u64),
     changes: &mut Changes,
     shared: &mut SharedChanges,
 ) {
     let text: Option<Box<str>> = match field {
-        Field::Ip => judge.operation.operation.ip.map(|address| address.to_string().into()),
-        _ => judge.field_text(field).map(Into::into),
+        Field::Ip => evaluation.operation.operation.ip.map(|address| address.to_string().into()),
+        _ => evaluation.field_text(field).map(Into::into),
     };
     let Some(text) = text else { return };
-    if judge.plan.aggregates[id].owned {
-        changes.rare().texts.push((symbol, text));
+    if evaluation.plan.aggregates[id].owned {
+        changes.cold().texts.push((symbol, text));
     } else {
         shared.push(SharedChange::Text { key, symbol, text });
     }
 }
 
 /// Writes a row for each match that enters a window over matches.
-pub(crate) fn record_matches(judge: &Judge<'_, '_>, changes: &mut Changes, seq: u64) {
-    let plan = judge.plan;
-    for fired in &judge.fired {
+pub(crate) fn record_matches(evaluation: &Evaluation<'_, '_>, changes: &mut Changes, seq: u64) {
+    let plan = evaluation.plan;
+    for fired in &evaluation.fired {
         let entered: SmallVec<[usize; 4]> =
-            plan.match_feeds.iter().copied().filter(|id| judge.match_value(*id, *fired).is_some()).collect();
+            plan.match_feeds.iter().copied().filter(|id| evaluation.match_value(*id, *fired).is_some()).collect();
         if entered.is_empty() {
             continue;
         }
         let flags = FLAG_MATCH | if fired.enforced { 0 } else { FLAG_SHADOW };
-        let row = start_row(judge, changes, flags, seq);
+        let row = start_row(evaluation, changes, flags, seq);
         for id in entered {
             debug_assert_eq!(plan.aggregates[id].definition.stream, Stream::Matches);
             changes.rows[row + ROW_HEADER + id / 64] |= 1 << (id % 64);
         }
         for (column, field) in plan.columns.iter().enumerate() {
             changes.rows[row + ROW_HEADER + plan.mask_words + column] =
-                word_of_column(plan, column, judge.match_word(*fired, field));
+                word_of_column(plan, column, evaluation.match_word(*fired, field));
         }
     }
 }

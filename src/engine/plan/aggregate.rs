@@ -49,7 +49,7 @@ impl PlannedAggregate {
         is_total && self.whole.is_some() && matches!(self.definition.window, Window::Today | Window::ThisMonth)
     }
 
-    /// Tells whether a log of middle length counts the aggregate's rows by their keys. Few rules read an age, and
+    /// Tells whether a log of middle length counts the aggregate's rows by their keys. EntryList rules read an age, and
     /// mostly all rows of a wallet have the one key of it.
     #[must_use]
     pub fn is_counted_by_key(&self) -> bool {

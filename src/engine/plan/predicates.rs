@@ -9,23 +9,23 @@ use crate::rules::program::{Aggregate, Condition, Field, Number, Operand, Read, 
 
 /// A condition over numbered parts.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Formula {
-    /// The part with this number, see [`Parts`].
-    Part(usize),
+pub enum Expr {
+    /// The part with this number, see [`Predicates`].
+    Predicate(usize),
     /// Reads matches, of which there are more from stage to stage: asked each time.
-    Anew(Box<Condition>),
-    Not(Box<Formula>),
+    Uncached(Box<Condition>),
+    Not(Box<Expr>),
     /// Kleene `and`; the cheapest first.
-    All(Box<[Formula]>),
+    All(Box<[Expr]>),
     /// Kleene `or`; the cheapest first.
-    Any(Box<[Formula]>),
+    Any(Box<[Expr]>),
 }
 
 /// The distinct parts of the conditions that operations of one type meet.
 #[derive(Debug, Default)]
-pub struct Parts(Vec<Condition>);
+pub struct Predicates(Vec<Condition>);
 
-impl Parts {
+impl Predicates {
     /// Returns how many there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -40,34 +40,34 @@ impl Parts {
 
     /// Tells whether the answer comes from the operation alone, not from the log or a shared window.
     #[must_use]
-    pub fn is_cheap(&self, formula: &Formula) -> bool {
+    pub fn is_cheap(&self, formula: &Expr) -> bool {
         match formula {
-            Formula::Part(number) => cost(&self.0[*number]) < AGGREGATE_COST,
-            Formula::Anew(_) => false,
-            Formula::Not(inner) => self.is_cheap(inner),
-            Formula::All(inner) | Formula::Any(inner) => inner.iter().all(|formula| self.is_cheap(formula)),
+            Expr::Predicate(number) => cost(&self.0[*number]) < AGGREGATE_COST,
+            Expr::Uncached(_) => false,
+            Expr::Not(inner) => self.is_cheap(inner),
+            Expr::All(inner) | Expr::Any(inner) => inner.iter().all(|formula| self.is_cheap(formula)),
         }
     }
 
     /// Takes a condition apart.
-    pub fn take_apart(&mut self, condition: &Condition, aggregates: &[Aggregate]) -> Formula {
+    pub fn take_apart(&mut self, condition: &Condition, aggregates: &[Aggregate]) -> Expr {
         match condition {
-            Condition::Not(inner) => Formula::Not(Box::new(self.take_apart(inner, aggregates))),
+            Condition::Not(inner) => Expr::Not(Box::new(self.take_apart(inner, aggregates))),
             // Alone it is the same without `and` or `or`.
             Condition::All(parts) | Condition::Any(parts) if let [only] = &parts[..] => {
                 self.take_apart(only, aggregates)
             }
-            Condition::All(parts) => Formula::All(self.take_all(parts, aggregates)),
-            Condition::Any(parts) => Formula::Any(self.take_all(parts, aggregates)),
-            part if reads_matches(part, aggregates) => Formula::Anew(Box::new(part.clone())),
-            part => Formula::Part(self.number_of(part)),
+            Condition::All(parts) => Expr::All(self.take_all(parts, aggregates)),
+            Condition::Any(parts) => Expr::Any(self.take_all(parts, aggregates)),
+            part if reads_matches(part, aggregates) => Expr::Uncached(Box::new(part.clone())),
+            part => Expr::Predicate(self.number_of(part)),
         }
     }
 
     /// Puts the parts of an `and` or `or` in the order of what they cost: mostly one part decides, and which one
     /// is asked first changes no answer, an unknown one included. Those that read aggregates stay in the order of
     /// the text: its author knows which of them decides more often.
-    fn take_all(&mut self, conditions: &[Condition], aggregates: &[Aggregate]) -> Box<[Formula]> {
+    fn take_all(&mut self, conditions: &[Condition], aggregates: &[Aggregate]) -> Box<[Expr]> {
         let mut sorted: Vec<&Condition> = conditions.iter().collect();
         sorted.sort_by_key(|part| cost(part).min(AGGREGATE_COST));
         sorted.into_iter().map(|part| self.take_apart(part, aggregates)).collect()
@@ -75,7 +75,7 @@ impl Parts {
 
     /// Says which operations enter a window: those that its filter holds for, and that have a value and a key.
     /// None where all of them do.
-    pub fn take_entry(&mut self, aggregate: &PlannedAggregate) -> Option<Formula> {
+    pub fn take_entry(&mut self, aggregate: &PlannedAggregate) -> Option<Expr> {
         let present =
             |field: &Field| Condition::Missing { what: Operand::Field(Scope::This, field.clone()), negated: true };
         let definition = &aggregate.definition;

@@ -3,18 +3,19 @@
 //! Most rules demand something that is cheap to see and mostly not there: a large amount, a failure, another
 //! client status. Such a demand is asked once for all rules that make it, and no is an answer for all of them.
 
-use crate::engine::plan::predicates::{Formula, Parts};
+use crate::engine::plan::predicates::{Expr, Predicates};
 use crate::engine::plan::rule::PlannedRule;
+use crate::engine::value::Truth;
 use crate::rules::program::Inputs;
 
 /// Rules of one type that follow each other in the order of evaluation, as many as a word has bits.
 #[derive(Debug)]
-pub struct Group {
+pub struct RuleBlock {
     /// The position of the first one.
     first: usize,
     /// All of them, one bit each.
     all: u64,
-    guards: Vec<Guard>,
+    required: Vec<RequiredPredicate>,
     /// The rules that read an input, by its bit: they are asked where it is missing, so that this is told.
     readers: [u64; u8::BITS as usize],
     /// The rules that read a list nobody has read yet.
@@ -23,45 +24,45 @@ pub struct Group {
 
 /// A demand of some rules.
 #[derive(Debug)]
-struct Guard {
-    demand: Formula,
+struct RequiredPredicate {
+    demand: Expr,
     /// The rules that do not fire where it does not hold.
     when_not: u64,
     /// The rules that do not fire where it is unknown.
     when_unknown: u64,
 }
 
-impl Group {
+impl RuleBlock {
     /// Puts rules together and finds what they demand.
     #[must_use]
-    pub fn all_of(rules: &[PlannedRule], parts: &Parts) -> Vec<Self> {
+    pub fn all_of(rules: &[PlannedRule], parts: &Predicates) -> Vec<Self> {
         let size = u64::BITS as usize;
         rules.chunks(size).enumerate().map(|(number, rules)| Self::of(number * size, rules, parts)).collect()
     }
 
-    fn of(first: usize, rules: &[PlannedRule], parts: &Parts) -> Self {
-        let mut guards: Vec<Guard> = Vec::new();
+    fn of(first: usize, rules: &[PlannedRule], parts: &Predicates) -> Self {
+        let mut required: Vec<RequiredPredicate> = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
             let bit = 1 << number;
             let when_unknown = if rule.fires_unknown { 0 } else { bit };
             for demand in demands_of(&rule.when).iter().filter(|demand| parts.is_cheap(demand)) {
-                match guards.iter_mut().find(|known| known.demand == *demand) {
+                match required.iter_mut().find(|known| known.demand == *demand) {
                     Some(known) => {
                         known.when_not |= bit;
                         known.when_unknown |= when_unknown;
                     }
-                    None => guards.push(Guard { demand: demand.clone(), when_not: bit, when_unknown }),
+                    None => required.push(RequiredPredicate { demand: demand.clone(), when_not: bit, when_unknown }),
                 }
             }
         }
-        guards.sort_by_key(|guard| std::cmp::Reverse(guard.when_not.count_ones()));
+        required.sort_by_key(|predicate| std::cmp::Reverse(predicate.when_not.count_ones()));
         let those = |wanted: &dyn Fn(&PlannedRule) -> bool| {
             rules.iter().enumerate().filter(|(_, rule)| wanted(rule)).fold(0, |bits, (number, _)| bits | 1 << number)
         };
         Self {
             first,
             all: those(&|_| true),
-            guards,
+            required,
             readers: std::array::from_fn(|bit| those(&|rule| rule.needs.meets(Inputs(1 << bit)))),
             without_list: those(&|rule| rule.lacks_a_list),
         }
@@ -69,14 +70,14 @@ impl Group {
 
     /// Lists the positions of the rules that may fire, and of those to ask all the same. Asks what they demand.
     #[inline]
-    pub fn candidates(&self, lacking: Inputs, mut ask: impl FnMut(&Formula) -> Option<bool>) -> Candidates {
+    pub fn candidates(&self, lacking: Inputs, mut ask: impl FnMut(&Expr) -> Truth) -> Candidates {
         let mut left = self.all;
-        for guard in &self.guards {
-            if guard.when_not & left != 0 {
-                match ask(&guard.demand) {
+        for predicate in &self.required {
+            if predicate.when_not & left != 0 {
+                match ask(&predicate.demand) {
                     Some(true) => {}
-                    Some(false) => left &= !guard.when_not,
-                    None => left &= !guard.when_unknown,
+                    Some(false) => left &= !predicate.when_not,
+                    None => left &= !predicate.when_unknown,
                 }
             }
         }
@@ -108,9 +109,9 @@ impl Iterator for Candidates {
 }
 
 /// Lists what has to hold for the formula to hold.
-fn demands_of(formula: &Formula) -> &[Formula] {
+fn demands_of(formula: &Expr) -> &[Expr] {
     match formula {
-        Formula::All(inner) => inner,
+        Expr::All(inner) => inner,
         other => std::slice::from_ref(other),
     }
 }

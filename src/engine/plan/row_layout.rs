@@ -54,12 +54,12 @@ pub(crate) const fn header_word(field: &Field) -> Option<usize> {
     }
 }
 
-pub(crate) struct Layout<'a> {
+pub(crate) struct RowLayout<'a> {
     pub(crate) columns: &'a [Field],
     pub(crate) mask_words: usize,
 }
 
-impl Layout<'_> {
+impl RowLayout<'_> {
     pub(crate) fn word(&self, field: &Field) -> usize {
         let column = self.columns.iter().position(|column| column == field);
         column.map_or_else(|| header_word(field).unwrap_or(ROW_AT), |at| ROW_HEADER + self.mask_words + at)

@@ -1,6 +1,6 @@
 //! What evaluating a rule reads of it.
 
-use crate::engine::plan::predicates::{Formula, Parts};
+use crate::engine::plan::predicates::{Expr, Predicates};
 use crate::operation::Time;
 use crate::rules::program::{Inputs, Mode, OnMissing, RuleSet};
 
@@ -21,7 +21,7 @@ pub struct PlannedRule {
     pub(crate) until: Time,
     /// From when it acts: never where it only watches.
     pub(crate) enforced_from: Time,
-    pub when: Formula,
+    pub when: Expr,
 }
 
 /// An instant before all others, and one after them.
@@ -30,7 +30,7 @@ pub(crate) const ALWAYS: Time = Time::from_nanos(i64::MIN);
 pub(crate) const NEVER: Time = Time::from_nanos(i64::MAX);
 
 impl PlannedRule {
-    pub(crate) fn of(rules: &RuleSet, index: usize, parts: &mut Parts) -> Self {
+    pub(crate) fn of(rules: &RuleSet, index: usize, parts: &mut Predicates) -> Self {
         let rule = &rules.rules[index];
         Self {
             index,

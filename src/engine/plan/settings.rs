@@ -1,6 +1,6 @@
 //! The settings that decisions depend on besides the rules.
 
-use crate::engine::fault::Fault;
+use crate::engine::mutant::EngineMutant;
 use crate::operation::time::HOUR;
 
 /// The settings that decisions depend on besides the rules.
@@ -12,8 +12,8 @@ pub struct Settings {
     pub duplicate_horizon: i64,
     /// How many operations of one wallet may wait.
     pub waiting_max: usize,
-    /// Only for tests that prove the tests; see [`crate::engine::fault`].
-    pub fault: Option<Fault>,
+    /// Only for tests that prove the tests; see [`crate::engine::mutant`].
+    pub mutant: Option<EngineMutant>,
 }
 
 impl Default for Settings {
@@ -22,7 +22,7 @@ impl Default for Settings {
             lateness: 10 * crate::operation::time::MINUTE,
             duplicate_horizon: 24 * HOUR,
             waiting_max: 1_000,
-            fault: None,
+            mutant: None,
         }
     }
 }
@@ -30,7 +30,7 @@ impl Default for Settings {
 impl Settings {
     /// Tells whether this engine is the wrong variant.
     #[must_use]
-    pub fn has(&self, fault: Fault) -> bool {
-        cfg!(feature = "faults") && self.fault == Some(fault)
+    pub fn has(&self, mutant: EngineMutant) -> bool {
+        cfg!(feature = "faults") && self.mutant == Some(mutant)
     }
 }

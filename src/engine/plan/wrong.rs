@@ -1,20 +1,20 @@
 //! Wrong variants that are wrong in the rules themselves.
 
-use crate::engine::fault::Fault;
+use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::settings::Settings;
 use crate::rules::program::{Comparison, Condition, RuleSet, Window};
 
 /// Makes the wrong variants that are wrong in the rules themselves.
 pub(crate) fn with_fault(rules: &RuleSet, settings: Settings) -> RuleSet {
     let mut rules = rules.clone();
-    if settings.has(Fault::OpenWindow) {
+    if settings.has(EngineMutant::OpenWindow) {
         for aggregate in &mut rules.aggregates {
             if let Window::Within(length) = &mut aggregate.window {
                 *length -= 1;
             }
         }
     }
-    if settings.has(Fault::StrictBecomesInclusive) {
+    if settings.has(EngineMutant::StrictBecomesInclusive) {
         rules.rules.iter_mut().for_each(|rule| make_inclusive(&mut rule.when));
     }
     rules

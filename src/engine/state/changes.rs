@@ -20,12 +20,12 @@ pub struct Changes {
     pub rows: SmallVec<[u64; 16]>,
     /// The operation that leaves every window.
     pub cancelled: Option<u128>,
-    rare: Option<Box<RareChanges>>,
+    cold: Option<Box<ColdChanges>>,
 }
 
 /// Changes to what most wallets have none of.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct RareChanges {
+pub struct ColdChanges {
     pub runs: Vec<Run>,
     pub placed: Vec<Restriction>,
     pub lifted: Vec<Uuid>,
@@ -40,19 +40,19 @@ pub struct RareChanges {
 
 impl Changes {
     /// Returns the changes of what most wallets have none of, to add to them.
-    pub fn rare(&mut self) -> &mut RareChanges {
-        self.rare.get_or_insert_default()
+    pub fn cold(&mut self) -> &mut ColdChanges {
+        self.cold.get_or_insert_default()
     }
 
     /// Returns the changes of what most wallets have none of, where there are any.
     #[must_use]
-    pub fn peek_rare(&self) -> Option<&RareChanges> {
-        self.rare.as_deref()
+    pub fn peek_cold(&self) -> Option<&ColdChanges> {
+        self.cold.as_deref()
     }
 
     /// Takes the changes of what most wallets have none of.
     #[must_use]
-    pub fn take_rare(&mut self) -> Option<Box<RareChanges>> {
-        self.rare.take()
+    pub fn take_cold(&mut self) -> Option<Box<ColdChanges>> {
+        self.cold.take()
     }
 }

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 /// How rows and windows are laid out for a rule set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layout {
+pub struct StateLayout {
     /// What each window computes, by its bit in a row's mask.
     state_ids: Vec<u64>,
     columns: Vec<Field>,
     mask_words: usize,
 }
 
-impl Layout {
+impl StateLayout {
     /// Returns the layout of a plan.
     #[must_use]
     pub fn of(plan: &Plan) -> Self {
@@ -38,7 +38,7 @@ impl Layout {
 
 /// Brings what was laid out for one rule set into the layout of another.
 #[derive(Debug, Clone)]
-pub struct Translation {
+pub struct LayoutMigration {
     from_stride: usize,
     from_mask_words: usize,
     to_stride: usize,
@@ -50,10 +50,10 @@ pub struct Translation {
     is_identity: bool,
 }
 
-impl Translation {
+impl LayoutMigration {
     /// Compares two layouts.
     #[must_use]
-    pub fn between(from: &Layout, to: &Layout) -> Self {
+    pub fn between(from: &StateLayout, to: &StateLayout) -> Self {
         let place = |id: &u64| to.state_ids.iter().position(|other| other == id);
         let column = |field: &Field| from.columns.iter().position(|other| other == field);
         Self {

@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-pub use window::{RareParts, SharedWindow};
+pub use window::{ColdParts, SharedWindow};
 
 /// So many changes of a window wait before they are applied to a copy of it.
 const UNREAD_MAX: usize = 8;
@@ -33,28 +33,28 @@ pub struct SharedRequest {
 }
 
 /// Shared windows so near that asking for one costs less than fetching it in advance.
-pub trait NearWindows: Send + Sync {
+pub trait LocalWindows: Send + Sync {
     /// Returns what a committed window holds; long ones are cloned in constant time.
-    fn find(&self, key: SharedKey) -> Option<Found>;
+    fn find(&self, key: SharedKey) -> Option<StoredWindow>;
     /// Brings what these key values have near: it will be asked for soon.
-    fn approach(&self, keys: &[u64]);
+    fn prefetch(&self, keys: &[u64]);
 }
 
 /// Entries in ascending order of (at, op).
-pub type Few = SmallVec<[Entry; 4]>;
+pub type EntryList = SmallVec<[Entry; 4]>;
 
 /// What a near window holds.
 #[derive(Debug)]
-pub enum Found {
+pub enum StoredWindow {
     /// All entries of a window that [`PlannedAggregate::is_listed`].
-    Few(Few),
+    EntryList(EntryList),
     Whole(SharedWindow),
 }
 
 /// A window as the batch sees it.
 #[derive(Debug)]
-pub enum Seen<'v> {
-    Few(Few),
+pub enum WindowRead<'v> {
+    EntryList(EntryList),
     Whole(Cow<'v, SharedWindow>),
 }
 
@@ -62,7 +62,7 @@ pub enum Seen<'v> {
 #[derive(Default)]
 pub struct SharedView {
     /// Asked for windows that were not fetched.
-    pub near: Option<Arc<dyn NearWindows>>,
+    pub near: Option<Arc<dyn LocalWindows>>,
     windows: HashMap<SharedKey, SharedWindow, foldhash::fast::FixedState>,
     directory: HashMap<Party, Vec<Restriction>, foldhash::fast::FixedState>,
     /// False while the store is away: what needs it is missing.
@@ -151,34 +151,34 @@ impl SharedView {
     #[must_use]
     pub fn window(&self, plan: &Plan, key: SharedKey) -> Option<Cow<'_, SharedWindow>> {
         Some(match self.look(plan, key)? {
-            Seen::Whole(window) => window,
-            Seen::Few(entries) => Cow::Owned(SharedWindow::of_entries(plan, key, entries)),
+            WindowRead::Whole(window) => window,
+            WindowRead::EntryList(entries) => Cow::Owned(SharedWindow::of_entries(plan, key, entries)),
         })
     }
 
     /// Returns a window like [`Self::window`], as plain entries where it is no more than that.
     #[must_use]
-    pub fn look(&self, plan: &Plan, key: SharedKey) -> Option<Seen<'_>> {
+    pub fn look(&self, plan: &Plan, key: SharedKey) -> Option<WindowRead<'_>> {
         if !self.windows.is_empty()
             && let Some(window) = self.windows.get(&key)
         {
-            return Some(Seen::Whole(Cow::Borrowed(window)));
+            return Some(WindowRead::Whole(Cow::Borrowed(window)));
         }
         let stored = self.near.as_ref().and_then(|near| near.find(key));
         let mut unread = self.unread_of(key).peekable();
         if unread.peek().is_none() {
             return stored.map(|stored| match stored {
-                Found::Few(entries) => Seen::Few(entries),
-                Found::Whole(window) => Seen::Whole(Cow::Owned(window)),
+                StoredWindow::EntryList(entries) => WindowRead::EntryList(entries),
+                StoredWindow::Whole(window) => WindowRead::Whole(Cow::Owned(window)),
             });
         }
         let mut window = match stored {
-            Some(Found::Whole(window)) => window,
-            Some(Found::Few(entries)) => SharedWindow::of_entries(plan, key, entries),
+            Some(StoredWindow::Whole(window)) => window,
+            Some(StoredWindow::EntryList(entries)) => SharedWindow::of_entries(plan, key, entries),
             None => SharedWindow::new(plan, key),
         };
         unread.for_each(|change| window.apply(plan, change));
-        Some(Seen::Whole(Cow::Owned(window)))
+        Some(WindowRead::Whole(Cow::Owned(window)))
     }
 
     /// Lists the changes of a window that was not read yet.

@@ -13,12 +13,12 @@ use crate::engine::plan::Plan;
 use crate::engine::plan::row_layout::{ROW_FLAGS, ROW_HEADER};
 use crate::engine::state::changes::Changes;
 use crate::engine::state::keyed::KeyedState;
-use crate::engine::state::layout::Translation;
+use crate::engine::state::layout::LayoutMigration;
 use crate::engine::state::restriction::{Restriction, Waiting};
 use crate::engine::state::wallet::index::{Depth, Index};
 use crate::engine::state::wallet::merge::merge;
 use crate::engine::state::wallet::row::FLAG_CANCELLED;
-use crate::engine::state::wallets::places::Places;
+use crate::engine::state::wallets::position_table::PositionTable;
 use crate::operation::Time;
 use crate::rules::program::Function;
 use compact_str::CompactString;
@@ -65,12 +65,12 @@ pub struct Wallet {
     swept_rows: u32,
     /// As many as a row can tell: see [`Row::arrival`].
     arrivals: u32,
-    rare: Option<Box<Rare>>,
+    cold: Option<Box<ColdState>>,
 }
 
 /// What most wallets have none of.
 #[derive(Debug, Default)]
-pub struct Rare {
+pub struct ColdState {
     pub runs: Vec<Run>,
     pub chains: Vec<ChainStart>,
     pub restrictions: Vec<Restriction>,
@@ -79,7 +79,7 @@ pub struct Rare {
     pub texts: BTreeMap<u64, Box<str>>,
     pub index: Option<Index>,
     /// Arrivals by the hashes of operation ids, beside a long log.
-    pub ids: Option<Places>,
+    pub ids: Option<PositionTable>,
 }
 
 impl Wallet {
@@ -98,7 +98,7 @@ impl Wallet {
     /// Tells whether nothing that the record holds can matter to an operation after `before`.
     #[must_use]
     pub fn is_idle(&self, plan: &Plan, before: Time) -> bool {
-        let is_free = self.rare.as_ref().is_none_or(|rare| rare.restrictions.is_empty() && rare.waiting.is_empty());
+        let is_free = self.cold.as_ref().is_none_or(|cold| cold.restrictions.is_empty() && cold.waiting.is_empty());
         // A refused operation leaves its id, and does not make the wallet newer.
         is_free && self.newest().is_none_or(|newest| newest < before) && self.rows(plan).all(|row| row.at() < before)
     }
@@ -136,22 +136,22 @@ impl Wallet {
     /// Reads a word of each part of the record itself, to have it near.
     #[must_use]
     pub fn touch(&self) -> u64 {
-        let is_rare = u64::from(self.rare.is_some());
-        self.rows.touch() ^ is_rare ^ u64::from(self.id.as_bytes().first().copied().unwrap_or(0))
+        let is_cold = u64::from(self.cold.is_some());
+        self.rows.touch() ^ is_cold ^ u64::from(self.id.as_bytes().first().copied().unwrap_or(0))
     }
 
     /// Reads a word of each part outside the record, to have it near.
     #[must_use]
-    pub fn touch_farther(&self, id: u128) -> u64 {
-        let rare = self.rare.as_ref();
-        let ids = rare.and_then(|rare| rare.ids.as_ref()).map_or(0, |ids| ids.touch(hash_of(id)));
+    pub fn prefetch_cold(&self, id: u128) -> u64 {
+        let cold = self.cold.as_ref();
+        let ids = cold.and_then(|cold| cold.ids.as_ref()).map_or(0, |ids| ids.touch(hash_of(id)));
         self.rows.touch_far() ^ u64::from(ids) ^ self.index().map_or(0, Index::touch)
     }
 
     /// Finds the operation with this id, the latest arrival if there are several.
     #[must_use]
     pub fn find(&self, plan: &Plan, id: u128) -> Option<Row<'_>> {
-        if let Some(ids) = self.rare.as_ref().and_then(|rare| rare.ids.as_ref()) {
+        if let Some(ids) = self.cold.as_ref().and_then(|cold| cold.ids.as_ref()) {
             let mut latest = None;
             ids.each(hash_of(id), |arrival| {
                 let row = self.row_of_arrival(plan, arrival).filter(|row| row.id() == id);
@@ -179,37 +179,37 @@ impl Wallet {
     /// Returns the index beside a long log.
     #[must_use]
     pub fn index(&self) -> Option<&Index> {
-        self.rare.as_ref()?.index.as_ref()
+        self.cold.as_ref()?.index.as_ref()
     }
 
     /// Returns the restrictions that have not left the record.
     #[must_use]
     pub fn restrictions(&self) -> &[Restriction] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.restrictions)
+        self.cold.as_ref().map_or(&[], |cold| &cold.restrictions)
     }
 
     /// Returns the waiting operations in order of arrival.
     #[must_use]
     pub fn waiting(&self) -> &[Waiting] {
-        self.rare.as_ref().map_or(&[], |rare| &rare.waiting)
+        self.cold.as_ref().map_or(&[], |cold| &cold.waiting)
     }
 
     /// Returns the run of this `streak` and key.
     #[must_use]
     pub fn run(&self, aggregate: usize, key: u64) -> Option<Run> {
-        self.rare.as_ref()?.runs.iter().find(|run| run.aggregate == aggregate && run.key == key).copied()
+        self.cold.as_ref()?.runs.iter().find(|run| run.aggregate == aggregate && run.key == key).copied()
     }
 
     /// Returns what is remembered of the chain of this `age` and key before the log's rows.
     #[must_use]
     pub fn chain(&self, aggregate: usize, key: u64) -> Option<ChainStart> {
-        self.rare.as_ref()?.chains.iter().find(|chain| chain.aggregate == aggregate && chain.key == key).copied()
+        self.cold.as_ref()?.chains.iter().find(|chain| chain.aggregate == aggregate && chain.key == key).copied()
     }
 
     /// Returns the text behind a symbol that a `last` gave.
     #[must_use]
     pub fn text(&self, symbol: u64) -> Option<&str> {
-        self.rare.as_ref()?.texts.get(&symbol).map(|text| &**text)
+        self.cold.as_ref()?.texts.get(&symbol).map(|text| &**text)
     }
 
     /// Returns the words of the log's rows, in two pieces.
@@ -220,16 +220,16 @@ impl Wallet {
 
     /// Returns what most wallets have none of.
     #[must_use]
-    pub fn rare(&self) -> Option<&Rare> {
-        self.rare.as_deref()
+    pub fn cold(&self) -> Option<&ColdState> {
+        self.cold.as_deref()
     }
 
     /// Puts a record back together; the index beside a long log is made again.
-    pub fn restore(&mut self, plan: &Plan, newest: Option<Time>, arrivals: u64, rows: Vec<u64>, rare: Rare) {
+    pub fn restore(&mut self, plan: &Plan, newest: Option<Time>, arrivals: u64, rows: Vec<u64>, cold: ColdState) {
         self.newest = newest.map_or_else(Newest::default, |newest| Newest(newest.nanos()));
         self.rows = Rows::of(rows, plan.stride());
         self.arrivals = u32::try_from(arrivals & u64::from(u32::MAX)).unwrap_or(0);
-        self.rare = (!rare.is_empty()).then(|| Box::new(rare));
+        self.cold = (!cold.is_empty()).then(|| Box::new(cold));
         self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
         self.build_aids(plan);
     }
@@ -237,19 +237,19 @@ impl Wallet {
     /// Puts rows of the past into the log, in the order of their decisions.
     pub fn backfill(&mut self, plan: &Plan, past: &[Vec<u64>]) {
         let rows = merge(plan, &self.rows.to_words(), past, self.arrivals());
-        let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
-        (rare.index, rare.ids) = (None, None);
-        self.restore(plan, self.newest(), self.arrivals(), rows, rare);
+        let mut cold = self.cold.take().map_or_else(ColdState::default, |cold| *cold);
+        (cold.index, cold.ids) = (None, None);
+        self.restore(plan, self.newest(), self.arrivals(), rows, cold);
     }
 
     /// Brings the record into the layout of other rules.
-    pub fn translate(&mut self, plan: &Plan, way: &Translation) {
+    pub fn translate(&mut self, plan: &Plan, way: &LayoutMigration) {
         let mut rows = Vec::new();
         self.rows.parts().into_iter().for_each(|part| way.rows(part, &mut rows));
-        let mut rare = self.rare.take().map_or_else(Rare::default, |rare| *rare);
-        (rare.index, rare.ids) = (None, None);
-        translate_rare(&mut rare, way);
-        self.restore(plan, self.newest(), self.arrivals(), rows, rare);
+        let mut cold = self.cold.take().map_or_else(ColdState::default, |cold| *cold);
+        (cold.index, cold.ids) = (None, None);
+        migrate_cold(&mut cold, way);
+        self.restore(plan, self.newest(), self.arrivals(), rows, cold);
     }
 
     /// Makes the changes of a committed outcome count.
@@ -257,11 +257,11 @@ impl Wallet {
         if let Some(id) = changes.cancelled {
             self.cancel(plan, id);
         }
-        let rare_changes = changes.take_rare();
-        if rare_changes.is_some() || self.rare.is_some() {
+        let cold_changes = changes.take_cold();
+        if cold_changes.is_some() || self.cold.is_some() {
             let newest = changes.newest.or(self.newest());
-            let rare = self.rare.get_or_insert_with(Box::default);
-            rare.apply(*rare_changes.unwrap_or_default(), newest, plan.settings.lateness);
+            let cold = self.cold.get_or_insert_with(Box::default);
+            cold.apply(*cold_changes.unwrap_or_default(), newest, plan.settings.lateness);
         }
         if let Some(newest) = changes.newest {
             self.newest.0 = self.newest.0.max(newest.nanos());
@@ -271,8 +271,8 @@ impl Wallet {
         }
         self.sweep(plan);
         self.sweep_texts(plan);
-        if self.rare.as_ref().is_some_and(|rare| rare.is_empty()) {
-            self.rare = None;
+        if self.cold.as_ref().is_some_and(|cold| cold.is_empty()) {
+            self.cold = None;
         }
     }
 
@@ -281,7 +281,7 @@ impl Wallet {
         let row = self.rows.push(row);
         row[ROW_FLAGS] |= u64::from(self.arrivals) << 32;
         let row = Row(row);
-        if let Some(Rare { ids: Some(ids), index, chains, .. }) = self.rare.as_deref_mut() {
+        if let Some(ColdState { ids: Some(ids), index, chains, .. }) = self.cold.as_deref_mut() {
             if !row.has(FLAG_MATCH) {
                 ids.insert(hash_of(row.id()), self.arrivals);
             }
@@ -299,7 +299,7 @@ impl Wallet {
         if count <= SHORT_ROWS_MAX {
             return;
         }
-        if self.rare.as_ref().is_none_or(|rare| rare.ids.is_none()) {
+        if self.cold.as_ref().is_none_or(|cold| cold.ids.is_none()) {
             self.build_ids(plan);
         }
         let depth = if count > SCANNED_ROWS_MAX { Depth::All } else { Depth::Totals };
@@ -311,14 +311,14 @@ impl Wallet {
     }
 
     fn build_ids(&mut self, plan: &Plan) {
-        let mut ids = Places::default();
+        let mut ids = PositionTable::default();
         self.rows(plan).filter(|row| !row.has(FLAG_MATCH)).for_each(|row| ids.insert(hash_of(row.id()), row.arrival()));
-        self.rare.get_or_insert_with(Box::default).ids = Some(ids);
+        self.cold.get_or_insert_with(Box::default).ids = Some(ids);
     }
 
     fn build_index(&mut self, plan: &Plan, depth: Depth) {
         let mut index = Index::new(depth);
-        let chains = self.rare.as_ref().map_or(&[][..], |rare| &rare.chains);
+        let chains = self.cold.as_ref().map_or(&[][..], |cold| &cold.chains);
         // Nothing leaves before everything is in: what goes links what stays to a chain's beginning.
         for row in self.rows(plan) {
             index.insert(plan, row, None, chains);
@@ -326,7 +326,7 @@ impl Wallet {
         if let Some(newest) = self.newest() {
             index.evict(plan, newest);
         }
-        self.rare.get_or_insert_with(Box::default).index = Some(index);
+        self.cold.get_or_insert_with(Box::default).index = Some(index);
     }
 
     /// Takes an operation out of every window that still holds it.
@@ -339,7 +339,7 @@ impl Wallet {
             let read = Row(row);
             let leaves: Vec<usize> =
                 read.windows(plan.mask_words).filter(|window| is_visible(plan, *window, read.at(), newest)).collect();
-            if let Some(index) = self.rare.as_mut().and_then(|rare| rare.index.as_mut()) {
+            if let Some(index) = self.cold.as_mut().and_then(|cold| cold.index.as_mut()) {
                 leaves.iter().for_each(|window| index.remove(plan, *window, read));
             }
             for window in leaves {
@@ -358,7 +358,7 @@ impl Wallet {
             if is_needed(plan, front, newest) {
                 break;
             }
-            forget(plan, &mut self.rare, front, self.rows.iter(stride).skip(1), newest);
+            forget(plan, &mut self.cold, front, self.rows.iter(stride).skip(1), newest);
             self.rows.pop_front(stride);
         }
         if self.row_count(plan) > 2 * self.swept_rows as usize + UNSWEPT_ROWS {
@@ -366,23 +366,23 @@ impl Wallet {
         } else {
             self.rows.shrink();
         }
-        if let Some(rare) = &mut self.rare {
+        if let Some(cold) = &mut self.cold {
             let count = self.rows.count(stride);
             let is_short = count < SHORT_ROWS_MAX / 2;
-            rare.index.take_if(|index| is_short || count < SCANNED_ROWS_MAX / 2 && index.is_deep());
-            rare.ids.take_if(|_| is_short);
+            cold.index.take_if(|index| is_short || count < SCANNED_ROWS_MAX / 2 && index.is_deep());
+            cold.ids.take_if(|_| is_short);
         }
     }
 
     /// Lets texts go that no row needs any more, when there are more than rows could need.
     fn sweep_texts(&mut self, plan: &Plan) {
-        let Some(rare) = &mut self.rare else { return };
-        if rare.texts.len() > TEXTS_UNSWEPT
-            && rare.texts.len() > TEXTS_UNSWEPT + 2 * self.rows.count(plan.stride()) * plan.columns.len()
+        let Some(cold) = &mut self.cold else { return };
+        if cold.texts.len() > TEXTS_UNSWEPT
+            && cold.texts.len() > TEXTS_UNSWEPT + 2 * self.rows.count(plan.stride()) * plan.columns.len()
         {
             let words: HashSet<u64, foldhash::fast::FixedState> =
                 self.rows.parts().into_iter().flatten().copied().collect();
-            rare.texts.retain(|symbol, _| words.contains(symbol));
+            cold.texts.retain(|symbol, _| words.contains(symbol));
         }
     }
 
@@ -401,7 +401,7 @@ impl Wallet {
         // A chain grows from its oldest end, whatever the order of arrival.
         dropped.sort_by_key(|row| row.at());
         for row in dropped {
-            forget(plan, &mut self.rare, row, kept.chunks_exact(stride).map(Row), newest);
+            forget(plan, &mut self.cold, row, kept.chunks_exact(stride).map(Row), newest);
         }
         self.rows = Rows::of(kept, stride);
         self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
@@ -412,23 +412,23 @@ impl Wallet {
     pub fn heap_bytes(&self) -> usize {
         self.id.capacity().saturating_sub(size_of::<CompactString>())
             + self.rows.heap_bytes()
-            + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
+            + self.cold.as_ref().map_or(0, |cold| cold.heap_bytes())
     }
 }
 
 /// Lets one row go: out of the index, and its chains remember it. `others` are the rows still there.
 fn forget<'r>(
     plan: &Plan,
-    rare: &mut Option<Box<Rare>>,
+    cold: &mut Option<Box<ColdState>>,
     row: Row<'_>,
     others: impl Iterator<Item = Row<'r>> + Clone,
     newest: Time,
 ) {
-    if let Some(rare) = rare {
-        if let Some(index) = &mut rare.index {
+    if let Some(cold) = cold {
+        if let Some(index) = &mut cold.index {
             index.forget(plan, row, newest);
         }
-        if let Some(ids) = &mut rare.ids {
+        if let Some(ids) = &mut cold.ids {
             ids.remove(hash_of(row.id()), row.arrival());
         }
     }
@@ -438,11 +438,11 @@ fn forget<'r>(
             continue;
         }
         let key = key_of_row(aggregate, row);
-        let rare = rare.get_or_insert_with(Box::default);
-        if let Some(index) = rare.index.as_ref().filter(|index| index.covers(aggregate)) {
+        let cold = cold.get_or_insert_with(Box::default);
+        if let Some(index) = cold.index.as_ref().filter(|index| index.covers(aggregate)) {
             // The index folds by time, whatever the order of arrival.
             let folded = index.window(plan, window, key).and_then(KeyedState::folded);
-            rare.remember_chain(window, key, folded);
+            cold.remember_chain(window, key, folded);
             continue;
         }
         let quiet = aggregate.retention - plan.settings.lateness;
@@ -454,7 +454,7 @@ fn forget<'r>(
             .collect();
         times.sort_unstable();
         times.push(row.at());
-        times.into_iter().for_each(|at| rare.extend_chain(window, key, at, quiet));
+        times.into_iter().for_each(|at| cold.extend_chain(window, key, at, quiet));
     }
 }
 
@@ -470,7 +470,7 @@ fn is_needed(plan: &Plan, row: Row<'_>, newest: Time) -> bool {
     is_id || row.windows(plan.mask_words).any(|window| at >= newest.minus(plan.aggregates[window].retention))
 }
 
-impl Rare {
+impl ColdState {
     fn is_empty(&self) -> bool {
         self.runs.is_empty()
             && self.chains.is_empty()
@@ -481,7 +481,7 @@ impl Rare {
             && self.ids.is_none()
     }
 
-    fn apply(&mut self, changes: crate::engine::outcome::RareChanges, newest: Option<Time>, lateness: i64) {
+    fn apply(&mut self, changes: crate::engine::outcome::ColdChanges, newest: Option<Time>, lateness: i64) {
         for run in changes.runs {
             self.runs.retain(|known| (known.aggregate, known.key) != (run.aggregate, run.key));
             if run.length > 0 {
@@ -529,21 +529,21 @@ impl Rare {
             + self.restrictions.capacity() * size_of::<Restriction>()
             + self.waiting.capacity() * size_of::<Waiting>()
             + self.index.as_ref().map_or(0, Index::heap_bytes)
-            + self.ids.as_ref().map_or(0, Places::heap_bytes)
+            + self.ids.as_ref().map_or(0, PositionTable::heap_bytes)
     }
 }
 
 /// Brings runs and chains into the present layout; those that no rule asks for any more go.
-pub fn translate_rare(rare: &mut Rare, way: &Translation) {
+pub fn migrate_cold(cold: &mut ColdState, way: &LayoutMigration) {
     if way.is_identity() {
         return;
     }
-    let runs = std::mem::take(&mut rare.runs);
-    let chains = std::mem::take(&mut rare.chains);
+    let runs = std::mem::take(&mut cold.runs);
+    let chains = std::mem::take(&mut cold.chains);
     let moved = |aggregate: usize| way.window(aggregate);
-    rare.runs =
+    cold.runs =
         runs.into_iter().filter_map(|run| moved(run.aggregate).map(|aggregate| Run { aggregate, ..run })).collect();
-    rare.chains = chains
+    cold.chains = chains
         .into_iter()
         .filter_map(|chain| moved(chain.aggregate).map(|aggregate| ChainStart { aggregate, ..chain }))
         .collect();

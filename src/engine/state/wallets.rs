@@ -1,16 +1,16 @@
 //! All wallets of a shard, found by id. Many small tables and pages, so that none ever stalls the stream
 //! while it grows.
 
-pub mod pages;
-pub mod places;
+pub mod position_table;
+pub mod slab;
 
 use crate::engine::plan::Plan;
 use crate::engine::state::groups::GROUPS;
 use crate::engine::state::idle::Rounds;
-use crate::engine::state::layout::Translation;
+use crate::engine::state::layout::LayoutMigration;
 use crate::engine::state::wallet::Wallet;
-use crate::engine::state::wallets::pages::Pages;
-use crate::engine::state::wallets::places::Places;
+use crate::engine::state::wallets::position_table::PositionTable;
+use crate::engine::state::wallets::slab::Slab;
 use crate::operation::Time;
 use smallvec::SmallVec;
 use std::cell::Cell;
@@ -24,12 +24,12 @@ const KEPT: usize = if cfg!(test) { 64 } else { 65_536 };
 /// How many tables are looked through at a time for wallets to forget.
 const SWEPT_TABLES: usize = if cfg!(test) { TABLES } else { 2 };
 
-/// How many records are approached together without taking memory for it.
+/// How many records are key_of together without taking memory for it.
 const APPROACHED: usize = 64;
 
 /// An operation whose wallet's record is brought near.
 #[derive(Debug, Clone, Copy)]
-pub struct Approached {
+pub struct PrefetchKey {
     /// The wallet's symbol.
     pub wallet: u64,
     /// The hash of the operation's id.
@@ -40,8 +40,8 @@ pub struct Approached {
 #[derive(Debug)]
 pub struct Wallets {
     /// Where each wallet lies in `pages`, by its symbol.
-    tables: Vec<Places>,
-    pages: Pages<Wallet>,
+    tables: Vec<PositionTable>,
+    pages: Slab<Wallet>,
     /// Where the last wallet was found: deciding reads it, applying writes it.
     recent: Cell<Option<(u64, u32)>>,
     /// In which tables to look for wallets to forget.
@@ -51,8 +51,8 @@ pub struct Wallets {
 impl Default for Wallets {
     fn default() -> Self {
         Self {
-            tables: (0..TABLES).map(|_| Places::default()).collect(),
-            pages: Pages::default(),
+            tables: (0..TABLES).map(|_| PositionTable::default()).collect(),
+            pages: Slab::default(),
             recent: Cell::new(None),
             rounds: Rounds::new(TABLES / SWEPT_TABLES),
         }
@@ -65,7 +65,7 @@ fn table_of(symbol: u64) -> usize {
 
 /// Returns the group of the wallet with this symbol.
 #[must_use]
-pub fn group_of(symbol: u64) -> usize {
+pub fn wallet_group(symbol: u64) -> usize {
     table_of(symbol) / (TABLES / GROUPS)
 }
 
@@ -86,16 +86,16 @@ impl Wallets {
     /// Brings the records of wallets that are about to act near. One after another each would be
     /// waited for; here the waits overlap. A wallet that is not known, or another one with the same
     /// symbol, costs nothing but the time.
-    pub fn approach(&self, operations: &[Approached]) {
+    pub fn prefetch(&self, operations: &[PrefetchKey]) {
         let table = |symbol: u64| &self.tables[table_of(symbol)];
-        let places = operations.iter().fold(0, |all, Approached { wallet, .. }| all ^ table(*wallet).touch(*wallet));
-        let near = |Approached { wallet, operation }: &Approached| {
+        let places = operations.iter().fold(0, |all, PrefetchKey { wallet, .. }| all ^ table(*wallet).touch(*wallet));
+        let near = |PrefetchKey { wallet, operation }: &PrefetchKey| {
             let position = table(*wallet).find(*wallet, |_| true)?;
             Some((self.pages.get(position), *operation))
         };
         let wallets: SmallVec<[(&Wallet, u128); APPROACHED]> = operations.iter().filter_map(near).collect();
         let records = wallets.iter().fold(0, |all, (wallet, _)| all ^ wallet.touch());
-        let farther = wallets.iter().fold(0, |all, (wallet, operation)| all ^ wallet.touch_farther(*operation));
+        let farther = wallets.iter().fold(0, |all, (wallet, operation)| all ^ wallet.prefetch_cold(*operation));
         std::hint::black_box((places, records, farther));
     }
 
@@ -136,12 +136,12 @@ impl Wallets {
     }
 
     fn of_tables(&self, first: usize, count: usize) -> impl Iterator<Item = &Wallet> + Clone {
-        let places = self.tables.iter().skip(first).take(count).flat_map(Places::iter);
+        let places = self.tables.iter().skip(first).take(count).flat_map(PositionTable::iter);
         places.map(|position| self.pages.get(position))
     }
 
     /// Brings every record into the layout of other rules.
-    pub fn translate(&mut self, plan: &Plan, way: &Translation) {
+    pub fn translate(&mut self, plan: &Plan, way: &LayoutMigration) {
         self.pages.iter_mut().for_each(|wallet| wallet.translate(plan, way));
     }
 
@@ -160,7 +160,7 @@ impl Wallets {
     /// Estimates the bytes of all records and tables.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let tables: usize = self.tables.iter().map(Places::heap_bytes).sum();
+        let tables: usize = self.tables.iter().map(PositionTable::heap_bytes).sum();
         tables + self.pages.heap_bytes() + self.pages.iter().map(Wallet::heap_bytes).sum::<usize>()
     }
 }

@@ -1,11 +1,11 @@
 //! Wallet records as bytes, whole and as the changes of a batch.
 
 use crate::engine::plan::Plan;
-use crate::engine::state::changes::{Changes, RareChanges};
-use crate::engine::state::layout::Translation;
+use crate::engine::state::changes::{Changes, ColdChanges};
+use crate::engine::state::layout::LayoutMigration;
 use crate::engine::state::shared::change::SharedChange;
 use crate::engine::state::wallet::Wallet;
-use crate::engine::state::wallet::{Rare, translate_rare};
+use crate::engine::state::wallet::{ColdState, migrate_cold};
 use crate::engine::state::wallets::Wallets;
 use crate::engine::stored::words::{Reader, Writer};
 use crate::engine::stored::{Layouts, StoredError};
@@ -31,9 +31,9 @@ impl Journal {
         if let Some(id) = changes.cancelled {
             out.value(&id);
         }
-        out.flag(changes.peek_rare().is_some());
-        if let Some(rare) = changes.peek_rare() {
-            out.value(rare);
+        out.flag(changes.peek_cold().is_some());
+        if let Some(cold) = changes.peek_cold() {
+            out.value(cold);
         }
     }
 
@@ -54,7 +54,7 @@ impl Journal {
 #[derive(Debug)]
 pub struct JournalReader<'a> {
     reader: Reader<'a>,
-    way: &'a Translation,
+    way: &'a LayoutMigration,
     /// Changes to shared state; those of windows that the rules no longer have are left out.
     pub shared: Vec<SharedChange>,
     left: usize,
@@ -90,15 +90,15 @@ impl<'a> JournalReader<'a> {
             changes.cancelled = Some(reader.value()?);
         }
         if reader.flag()? {
-            let mut rare: RareChanges = reader.value()?;
-            rare.runs.retain_mut(|run| match self.way.window(run.aggregate) {
+            let mut cold: ColdChanges = reader.value()?;
+            cold.runs.retain_mut(|run| match self.way.window(run.aggregate) {
                 Some(window) => {
                     run.aggregate = window;
                     true
                 }
                 None => false,
             });
-            *changes.rare() = rare;
+            *changes.cold() = cold;
         }
         Ok(Some((id, changes)))
     }
@@ -110,7 +110,7 @@ fn newest(word: u64) -> Option<Time> {
 }
 
 /// Brings a change of shared state into the present layout.
-fn translate_shared(mut change: SharedChange, way: &Translation) -> Option<SharedChange> {
+fn translate_shared(mut change: SharedChange, way: &LayoutMigration) -> Option<SharedChange> {
     match &mut change {
         SharedChange::Insert { key, .. }
         | SharedChange::Remove { key, .. }
@@ -138,9 +138,9 @@ fn encode_wallet(wallet: &Wallet, out: &mut Writer) {
     out.word(wallet.newest().map_or(i64::MIN, Time::nanos).cast_unsigned());
     out.word(wallet.arrivals());
     out.pieces(wallet.words());
-    match wallet.rare() {
+    match wallet.cold() {
         None => out.flag(false),
-        Some(Rare { runs, chains, restrictions, waiting, texts, index: _, ids: _ }) => {
+        Some(ColdState { runs, chains, restrictions, waiting, texts, index: _, ids: _ }) => {
             out.flag(true);
             out.value(runs);
             out.value(chains);
@@ -164,9 +164,9 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts, wallets: &mut 
         let stored = reader.words()?;
         let mut rows = Vec::with_capacity(stored.len());
         way.rows(&stored, &mut rows);
-        let mut rare = Rare::default();
+        let mut cold = ColdState::default();
         if reader.flag()? {
-            rare = Rare {
+            cold = ColdState {
                 runs: reader.value()?,
                 chains: reader.value()?,
                 restrictions: reader.value()?,
@@ -175,9 +175,9 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts, wallets: &mut 
                 index: None,
                 ids: None,
             };
-            translate_rare(&mut rare, way);
+            migrate_cold(&mut cold, way);
         }
-        wallets.get_or_insert(symbol_of_text(id), id).restore(plan, newest, arrivals, rows, rare);
+        wallets.get_or_insert(symbol_of_text(id), id).restore(plan, newest, arrivals, rows, cold);
     }
     if reader.is_at_end() { Ok(()) } else { Err(StoredError::Damaged(bytes.len())) }
 }

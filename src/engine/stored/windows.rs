@@ -1,6 +1,6 @@
 //! Shared windows and the directory of blocks as bytes.
 
-use super::group_of;
+use super::wallet_group;
 use crate::engine::plan::Plan;
 use crate::engine::state::keyed::{KeyedState, measure};
 use crate::engine::state::restriction::Restriction;
@@ -29,15 +29,15 @@ pub struct WindowGroup {
 /// Returns the group of a shared window: by its key alone, whatever the rules' layout.
 #[must_use]
 pub fn group_of_key(key: SharedKey) -> usize {
-    group_of(key.key)
+    wallet_group(key.key)
 }
 
 /// Returns the group of a party.
 #[must_use]
 pub fn group_of_party(party: Party) -> usize {
     match party {
-        Party::Wallet(symbol) => group_of(symbol),
-        Party::Address(address) => group_of(crate::rules::program::symbol_of_address(address)),
+        Party::Wallet(symbol) => wallet_group(symbol),
+        Party::Address(address) => wallet_group(crate::rules::program::symbol_of_address(address)),
     }
 }
 
@@ -71,7 +71,7 @@ impl WindowsWriter {
                 }
             }
         }
-        body.value(&window.rare_parts());
+        body.value(&window.cold_parts());
         let out = &mut self.windows;
         out.count(key.aggregate);
         out.word(key.key);

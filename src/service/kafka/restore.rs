@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::adapters::fault::Fault;
+use crate::adapters::fleet_mutant::FleetMutant;
 use crate::adapters::kafka::reader::Left;
 use crate::adapters::kafka::state::{BadState, Meta, StateImage, StateKey};
 use crate::adapters::store::block::unfold;
 use crate::adapters::store::{Position, StoreError};
 use crate::engine::plan::Settings;
 use crate::engine::shared::SharedChange;
-use crate::engine::stored::{JournalReader, Layout, Layouts};
+use crate::engine::stored::{JournalReader, Layouts, StateLayout};
 use crate::rules::program::RuleSet;
 
 use super::super::recovery::{NOTE_RULE_STATS, Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
@@ -29,7 +29,7 @@ impl StateSource for StateImage {
     fn layouts(&self) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         let mut layouts = Vec::new();
         for key in self.keys() {
-            if let StateKey::Layout(id) = key
+            if let StateKey::StateLayout(id) = key
                 && let Some((_, bytes)) = self.value(key).map_err(unreadable)?
             {
                 layouts.push((*id, bytes));
@@ -125,7 +125,7 @@ pub(super) fn check(left: &Left, partitions: i32) -> Result<(Meta, i64), Halt> {
     if meta.partitions != partitions {
         return Err(Halt::Partitions { found: partitions, stored: meta.partitions });
     }
-    if Fault::ChecksSkipped.is_made() {
+    if FleetMutant::ChecksSkipped.is_made() {
         let next = meta.next_offset;
         return Ok((meta, next));
     }
@@ -158,7 +158,7 @@ fn owed(
     let mut layouts = Layouts::new(recovered.engine.plan());
     for (id, bytes) in state.layouts()? {
         let layout =
-            Layout::decode(&bytes).map_err(|source| StoreError::Record { what: "layout", number: id, source })?;
+            StateLayout::decode(&bytes).map_err(|source| StoreError::Record { what: "layout", number: id, source })?;
         layouts.add(&layout);
     }
     let mut owed = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::adapters::fault::Fault;
+use crate::adapters::fleet_mutant::FleetMutant;
 use crate::adapters::kafka::consumer::Incoming;
 use crate::adapters::kafka::state::{Meta, StateKey, StateKeys, StateRecord};
 use crate::adapters::memory::{BlocksOnly, MemoryStore};
@@ -14,7 +14,7 @@ use crate::adapters::store::{Commit, Position};
 use crate::engine::Engine;
 use crate::engine::plan::{Plan, Settings};
 use crate::engine::shared::{Party, SharedChange};
-use crate::engine::stored::{Journal, Layout, Translation};
+use crate::engine::stored::{Journal, LayoutMigration, StateLayout};
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::time::DAY;
@@ -55,7 +55,7 @@ pub(super) struct Shard {
     notes_lifts: bool,
     /// How many partitions the operations have.
     pub(super) partitions: i32,
-    layout: Layout,
+    layout: StateLayout,
     layout_id: u64,
     /// The present layout and rules still have to be written.
     notes_rules: bool,
@@ -164,7 +164,7 @@ impl Shard {
             noted_stats_seq,
             owed: _,
         } = restored;
-        let layout = Layout::of(engine.plan());
+        let layout = StateLayout::of(engine.plan());
         let own = Arc::new(own);
         let store = shared.unwrap_or_else(|| Arc::new(BlocksOnly(Arc::clone(&own))));
         Self {
@@ -173,7 +173,7 @@ impl Shard {
             own,
             position: Position {
                 batch: meta.batch,
-                seq: if Fault::SequenceNotRestored.is_made() { 0 } else { meta.seq },
+                seq: if FleetMutant::SequenceNotRestored.is_made() { 0 } else { meta.seq },
                 rejected: meta.rejected,
             },
             next_offset,
@@ -213,7 +213,7 @@ impl Shard {
             // Without a value there is no JSON either.
             .map(|record| Record { bytes: record.value.as_deref().unwrap_or_default(), arrived_at: arrived(record) })
             .collect();
-        let before = Fault::StaleMeta.is_made().then(|| self.meta());
+        let before = FleetMutant::StaleMeta.is_made().then(|| self.meta());
         let mut journal = Journal::default();
         let decided = self.pipeline.decide_with(&of_batch, Some(&mut journal));
         drop(of_batch);
@@ -283,7 +283,7 @@ impl Shard {
         self.checkpoint.add_to(&mut commit, &self.pipeline.engine, &self.own, self.layout_id);
         let (mut out, batch) = (Vec::new(), self.position.batch);
         if self.notes_rules {
-            self.keys.put(&StateKey::Layout(self.layout_id), batch, &self.layout.encode(), &mut out);
+            self.keys.put(&StateKey::StateLayout(self.layout_id), batch, &self.layout.encode(), &mut out);
             let note = rules_note(self.pipeline.engine.plan(), &self.young);
             self.keys.put(&StateKey::Note(NOTE_RULES.to_owned()), batch, &note, &mut out);
             self.notes_rules = false;
@@ -313,11 +313,11 @@ impl Shard {
             self.keys.put(&StateKey::Windows(*group), batch, bytes, &mut out);
         }
         self.forget = match commit.forget_journals {
-            Some(_) if Fault::RoundForgotten.is_made() => batch,
+            Some(_) if FleetMutant::RoundForgotten.is_made() => batch,
             forget => forget.unwrap_or(self.forget),
         };
         // What the shared store may still lack is in the journals.
-        let forget = if Fault::JournalsForgotten.is_made() { batch - 1 } else { self.forget };
+        let forget = if FleetMutant::JournalsForgotten.is_made() { batch - 1 } else { self.forget };
         self.keys.forget_journals(forget.min(self.acknowledged_batch), &mut out);
         out
     }
@@ -366,8 +366,8 @@ impl Shard {
         let before = RulesNote::of(engine.plan(), std::mem::take(&mut self.young));
         let plan = Plan::new(Arc::clone(rules), settings);
         self.young = young_after(&plan, &before, self.newest);
-        let layout = Layout::of(&plan);
-        let way = Translation::between(&self.layout, &layout);
+        let layout = StateLayout::of(&plan);
+        let way = LayoutMigration::between(&self.layout, &layout);
         engine.switch(Arc::new(plan.with_young_windows(&self.young)), &way);
         (self.layout_id, self.layout) = (layout.id(), layout);
         self.notes_rules = true;

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tracing::{debug, error, info, warn};
 
 use crate::adapters::failpoint;
-use crate::adapters::fault::Fault;
+use crate::adapters::fleet_mutant::FleetMutant;
 use crate::adapters::kafka::consumer::{Change, Incoming, Member, Polled};
 use crate::adapters::kafka::producer::{Outgoing, Transactions};
 use crate::adapters::kafka::reader::Reader;
@@ -31,7 +31,7 @@ use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::super::views::WalletView;
 use super::super::{Job, Shown, Unavailable, write};
-use super::owed::Ledger;
+use super::outbox::Outbox;
 use super::restore::Halt;
 use super::shard::{Shard, ShardBatch};
 use super::watchdog::Watchdog;
@@ -45,7 +45,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// How long partitions may take until their records come.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 /// How long the question for a first offset may take.
-const QUESTION: Duration = Duration::from_secs(10);
+const OFFSET_QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// So often within [`FENCED_WITHIN`] another process may take the name over before this one ends.
 const FENCED_MAX: usize = 3;
 const FENCED_WITHIN: Duration = Duration::from_secs(60);
@@ -65,7 +65,7 @@ pub(crate) struct FleetWorker {
     settings: FleetSettings,
     rules: Arc<RuleSet>,
     geo: Arc<Geo>,
-    ledger: Ledger,
+    ledger: Outbox,
     outlets: FleetOutlets,
     watchdog: Watchdog,
     member: Member,
@@ -109,7 +109,7 @@ impl FleetWorker {
         watchdog: Watchdog,
     ) -> Result<Self, Failure> {
         let member = Member::join(&settings.kafka)?;
-        let ledger = Ledger::new(settings.redis.clone(), settings.pending_changes_max)
+        let ledger = Outbox::new(settings.redis.clone(), settings.pending_changes_max)
             .map_err(|error| Failure::Setting { name: "of Redis".to_owned(), reason: error.to_string() })?;
         let source = format!("/kuzet/{}", settings.kafka.group);
         Ok(Self {
@@ -228,7 +228,7 @@ impl FleetWorker {
         self.outlets.trouble.send_replace(Some(self.member.explain(trouble.clone())));
         // Its outcome may be open: only a new session tells.
         self.session = None;
-        if !Fault::StateKept.is_made() {
+        if !FleetMutant::StateKept.is_made() {
             self.shards.clear();
         }
         self.started.clear();
@@ -320,7 +320,7 @@ impl FleetWorker {
                         self.assigned.remove(&partition);
                         self.started.remove(&partition);
                         self.halted.remove(&partition);
-                        is_changed |= !Fault::ShardKept.is_made() && self.shards.remove(&partition).is_some();
+                        is_changed |= !FleetMutant::ShardKept.is_made() && self.shards.remove(&partition).is_some();
                         self.gaps.remove(&partition);
                         self.count -= self.collected.remove(&partition).map_or(0, |records| records.len());
                     }
@@ -427,7 +427,7 @@ impl FleetWorker {
     /// marker of a transaction; retention moves the first offset beyond it.
     fn look_into_gaps(&mut self) -> Result<(), Failure> {
         for (number, expected) in std::mem::take(&mut self.gaps) {
-            let low = self.member.low_watermark(number, QUESTION)?;
+            let low = self.member.low_watermark(number, OFFSET_QUERY_TIMEOUT)?;
             if low > expected {
                 self.halt(number, Halt::Lost { next: expected, low });
             }
@@ -448,7 +448,7 @@ impl FleetWorker {
             }
         }
         failpoint::reached("decided");
-        if Fault::SharedBeforeCommit.is_made() {
+        if FleetMutant::SharedBeforeCommit.is_made() {
             batches.iter().for_each(|batch| self.owe(batch));
             self.settle();
         }
@@ -457,7 +457,7 @@ impl FleetWorker {
         self.outlets.observer.transaction(Ended::Committed);
         let committed_in = begun.elapsed();
         failpoint::reached("committed");
-        if !Fault::SharedBeforeCommit.is_made() {
+        if !FleetMutant::SharedBeforeCommit.is_made() {
             batches.iter().for_each(|batch| self.owe(batch));
         }
         failpoint::reached("owed");
@@ -469,9 +469,9 @@ impl FleetWorker {
         Ok(())
     }
 
-    /// The mistake of which [`Fault::CommitRepeated`] tells; otherwise the failure is one.
+    /// The mistake of which [`FleetMutant::CommitRepeated`] tells; otherwise the failure is one.
     fn commit_again(&mut self, failure: Failure, batches: &[ShardBatch]) -> Result<(), Failure> {
-        if !Fault::CommitRepeated.is_made() || !failure.is_unknown() {
+        if !FleetMutant::CommitRepeated.is_made() || !failure.is_unknown() {
             return Err(failure);
         }
         warn!(error = %failure, "the commit is made again");
@@ -488,7 +488,7 @@ impl FleetWorker {
         };
         let topics = &self.settings.kafka.topics;
         let offsets: Vec<(i32, i64)> = batches.iter().map(|batch| (batch.shard, batch.next_offset)).collect();
-        if Fault::OffsetsBefore.is_made() {
+        if FleetMutant::OffsetsBefore.is_made() {
             self.member.commit_outside(&offsets)?;
         }
         self.watchdog.watch("begin a transaction", || session.begin())?;
@@ -517,7 +517,7 @@ impl FleetWorker {
         self.watchdog.watch("deliver a transaction", || session.drain())?;
         failpoint::reached("drained");
         self.watchdog.watch("commit a transaction", || session.commit())?;
-        if Fault::OffsetsAfter.is_made() {
+        if FleetMutant::OffsetsAfter.is_made() {
             failpoint::reached("committed");
             self.member.commit_outside(&offsets)?;
         }
@@ -525,10 +525,10 @@ impl FleetWorker {
     }
 
     fn send_offsets(&self, session: &Transactions, offsets: &[(i32, i64)]) -> Result<(), Failure> {
-        if Fault::OffsetsAfter.is_made() || Fault::OffsetsBefore.is_made() {
+        if FleetMutant::OffsetsAfter.is_made() || FleetMutant::OffsetsBefore.is_made() {
             return Ok(());
         }
-        let group = if Fault::GenerationSkipped.is_made() {
+        let group = if FleetMutant::GenerationSkipped.is_made() {
             self.settings.kafka.group_of_nobody()?
         } else {
             self.member.group()?

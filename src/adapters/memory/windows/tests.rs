@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::engine::plan::Settings;
 use crate::engine::stored::windows::decode_group;
-use crate::engine::stored::{Layout, Layouts};
+use crate::engine::stored::{Layouts, StateLayout};
 use crate::operation::time::HOUR;
 use crate::rules::{self, SourceFile};
 
@@ -46,7 +46,7 @@ fn answers(plan: &Plan, key: SharedKey, window: Option<&SharedWindow>) -> Vec<St
     let aggregate = &plan.aggregates[key.aggregate];
     let mut answers: Vec<String> =
         at.map(|at| format!("{:?}", window.state.evaluate(aggregate, at, Some(1)))).collect();
-    answers.push(format!("{:?} {:?}", window.newest(), window.rare_parts()));
+    answers.push(format!("{:?} {:?}", window.newest(), window.cold_parts()));
     answers
 }
 
@@ -65,7 +65,7 @@ proptest! {
                 naive.entry(key).or_insert_with(|| SharedWindow::new(&plan, key)).apply(&plan, change);
             }
         }
-        let layout = Layout::of(&plan);
+        let layout = StateLayout::of(&plan);
         let mut layouts = Layouts::new(&plan);
         layouts.add(&layout);
         let again = Windows::default();
@@ -80,9 +80,9 @@ proptest! {
                 let key = SharedKey { aggregate, key };
                 let expected = answers(&plan, key, naive.get(&key));
                 for held in [&windows, &again] {
-                    let found = match NearWindows::find(held, key) {
-                        Some(Found::Few(entries)) => Some(SharedWindow::of_entries(&plan, key, entries)),
-                        Some(Found::Whole(window)) => Some(window),
+                    let found = match LocalWindows::find(held, key) {
+                        Some(StoredWindow::EntryList(entries)) => Some(SharedWindow::of_entries(&plan, key, entries)),
+                        Some(StoredWindow::Whole(window)) => Some(window),
                         None => None,
                     };
                     let is_empty = |answers: &[String]| answers.is_empty();

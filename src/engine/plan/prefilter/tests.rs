@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::engine::enrich::{AddressFacts, Enriched};
 use crate::engine::matching::evaluate;
 use crate::engine::matching::memo::Memo;
-use crate::engine::outcome::Step;
+use crate::engine::outcome::Disposition;
 use crate::engine::shared::SharedView;
 use crate::engine::tests::{plan, rule};
 use crate::operation::OperationType;
@@ -68,8 +68,8 @@ fn the_rules_that_fire_are_those_whose_conditions_hold() {
     let mut random = Random(7);
     let sources: Vec<SourceFile> = (0..RULES).map(|number| random.rule(number)).collect();
     let plan = plan(&sources);
-    let guards: usize = plan.of(OperationType::Transfer).groups.iter().map(|group| group.guards.len()).sum();
-    assert!(guards > 10, "{guards} guards");
+    let required: usize = plan.of(OperationType::Transfer).groups.iter().map(|group| group.required.len()).sum();
+    assert!(required > 10, "{required} required");
     let mut engine = Engine::new(Arc::clone(&plan));
     let view = SharedView::default();
     let (mut fired_often, mut unknown) = (0, 0);
@@ -80,17 +80,17 @@ fn the_rules_that_fire_are_those_whose_conditions_hold() {
         for (planned, rule) in plan.of(OperationType::Transfer).rules.iter().map(|p| (p, &plan.rules.rules[p.index])) {
             let mut memo = Memo::default();
             memo.start(&plan, OperationType::Transfer);
-            let mut judge = engine.plain_judge(&operation, &view, &mut memo);
+            let mut evaluation = engine.plain_evaluation(&operation, &view, &mut memo);
             let wallet = engine.wallets.get(operation.wallet, &operation.operation.wallet_id);
-            judge.wallet = wallet.unwrap_or(&engine.nobody);
-            judge.find_feeds();
-            let holds = evaluate::condition(&mut judge, &rule.when);
+            evaluation.wallet = wallet.unwrap_or(&engine.nobody);
+            evaluation.find_feeds();
+            let holds = evaluate::condition(&mut evaluation, &rule.when);
             unknown += usize::from(holds.is_none());
             if holds.unwrap_or(planned.fires_unknown) {
                 expected.push(Arc::clone(&rule.id));
             }
         }
-        let Step::Decided(mut outcome) = engine.decide(&operation, &view) else { panic!("{line} is decided") };
+        let Disposition::Decided(mut outcome) = engine.decide(&operation, &view) else { panic!("{line} is decided") };
         engine.apply(&operation, &mut outcome.changes);
         let fired: Vec<Arc<str>> = outcome.decision.matches.iter().map(|one| Arc::clone(&one.rule)).collect();
         assert_eq!(fired, expected, "{line}");

@@ -24,7 +24,7 @@ fn the_texts_of_a_window_leave_with_its_entries() {
     }
     let held: Vec<u64> = shared.state.values().map(i64::cast_unsigned).collect();
     assert!(held.iter().all(|symbol| shared.text(*symbol).is_some()), "every entry has its text");
-    let (_, texts) = shared.rare_parts();
+    let (_, texts) = shared.cold_parts();
     assert!(texts.len() <= 2 * held.len() + held.len() / 8 + 32, "{} texts for {} entries", texts.len(), held.len());
     assert!(texts.len() < 10_000, "texts leave: {}", texts.len());
     for (clone, symbol) in clones {

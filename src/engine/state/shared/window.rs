@@ -2,7 +2,7 @@
 
 use crate::engine::plan::Plan;
 use crate::engine::state::keyed::KeyedState;
-use crate::engine::state::shared::Few;
+use crate::engine::state::shared::EntryList;
 use crate::engine::state::shared::change::{SharedChange, SharedKey};
 use crate::operation::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +15,12 @@ pub struct SharedWindow {
     newest: i64,
     pub state: KeyedState,
     /// Shared between clones: reading a window clones it.
-    rare: Option<Arc<Rare>>,
+    cold: Option<Arc<ColdState>>,
 }
 
 /// What most shared windows have none of.
 #[derive(Debug, Clone, Default)]
-struct Rare {
+struct ColdState {
     /// Of a `streak`: length and last counted operation.
     run: Option<(u64, Time)>,
     /// The texts behind the symbols that a `last` may have to show.
@@ -33,19 +33,19 @@ struct Rare {
 const TEXTS_UNSWEPT: usize = 16;
 
 /// The run of a window, and the texts behind its symbols.
-pub type RareParts = (Option<(u64, Time)>, Vec<(u64, Box<str>)>);
+pub type ColdParts = (Option<(u64, Time)>, Vec<(u64, Box<str>)>);
 
 impl SharedWindow {
     /// Makes the empty window of a key.
     #[must_use]
     pub fn new(plan: &Plan, key: SharedKey) -> Self {
         let state = KeyedState::new(&plan.aggregates[key.aggregate]);
-        Self { newest: i64::MIN, state, rare: None }
+        Self { newest: i64::MIN, state, cold: None }
     }
 
     /// Makes the window that these entries make up.
     #[must_use]
-    pub fn of_entries(plan: &Plan, key: SharedKey, entries: Few) -> Self {
+    pub fn of_entries(plan: &Plan, key: SharedKey, entries: EntryList) -> Self {
         let mut window = Self::new(plan, key);
         for entry in entries {
             window.newest = window.newest.max(entry.at);
@@ -56,9 +56,9 @@ impl SharedWindow {
 
     /// Returns the entries of a window that is nothing more than they are.
     #[must_use]
-    pub fn listed(&self) -> Option<Few> {
+    pub fn listed(&self) -> Option<EntryList> {
         let KeyedState::Within(timeline) = &self.state else { return None };
-        let is_listed = self.rare.is_none() && timeline.newest() == Some(self.newest);
+        let is_listed = self.cold.is_none() && timeline.newest() == Some(self.newest);
         is_listed.then(|| timeline.iter().collect())
     }
 
@@ -71,28 +71,28 @@ impl SharedWindow {
     /// Returns the length of a run and its last counted operation.
     #[must_use]
     pub fn run(&self) -> Option<(u64, Time)> {
-        self.rare.as_ref()?.run
+        self.cold.as_ref()?.run
     }
 
     /// Returns the text behind a symbol that a `last` gave.
     #[must_use]
     pub fn text(&self, symbol: u64) -> Option<&str> {
-        self.rare.as_ref()?.texts.get(&symbol).map(|text| &**text)
+        self.cold.as_ref()?.texts.get(&symbol).map(|text| &**text)
     }
 
     /// Returns the run and the texts: what [`Self::restore`] takes back.
     #[must_use]
-    pub fn rare_parts(&self) -> RareParts {
-        let Some(rare) = &self.rare else { return RareParts::default() };
-        (rare.run, rare.texts.iter().map(|(symbol, text)| (*symbol, text.clone())).collect())
+    pub fn cold_parts(&self) -> ColdParts {
+        let Some(cold) = &self.cold else { return ColdParts::default() };
+        (cold.run, cold.texts.iter().map(|(symbol, text)| (*symbol, text.clone())).collect())
     }
 
     /// Puts a window back together.
     #[must_use]
-    pub fn restore(newest: i64, state: KeyedState, (run, texts): RareParts) -> Self {
-        let rare = Rare { run, swept_texts: texts.len(), texts: texts.into_iter().collect() };
-        let rare = (rare.run.is_some() || !rare.texts.is_empty()).then(|| Arc::new(rare));
-        Self { newest, state, rare }
+    pub fn restore(newest: i64, state: KeyedState, (run, texts): ColdParts) -> Self {
+        let cold = ColdState { run, swept_texts: texts.len(), texts: texts.into_iter().collect() };
+        let cold = (cold.run.is_some() || !cold.texts.is_empty()).then(|| Arc::new(cold));
+        Self { newest, state, cold }
     }
 
     /// Applies a change of this window's key; changes of the directory are none of its business.
@@ -106,11 +106,11 @@ impl SharedWindow {
             }
             SharedChange::Remove { key, entry } => self.state.remove(&plan.aggregates[key.aggregate], *entry),
             SharedChange::Run { length, last, .. } => {
-                Arc::make_mut(self.rare.get_or_insert_default()).run = Some((*length, *last));
+                Arc::make_mut(self.cold.get_or_insert_default()).run = Some((*length, *last));
             }
             SharedChange::Text { symbol, text, .. } => {
                 if self.text(*symbol).is_none() {
-                    Arc::make_mut(self.rare.get_or_insert_default()).texts.insert(*symbol, text.clone());
+                    Arc::make_mut(self.cold.get_or_insert_default()).texts.insert(*symbol, text.clone());
                     self.sweep_texts(*symbol);
                 }
             }
@@ -123,13 +123,13 @@ impl SharedWindow {
     /// Lets texts go that no entry needs any more, at a cost that is constant per text: only after as many
     /// came as were left, and as many as pay for the walk over the entries.
     fn sweep_texts(&mut self, newest: u64) {
-        let Some(rare) = &mut self.rare else { return };
-        if rare.texts.len() < TEXTS_UNSWEPT + 2 * rare.swept_texts + self.state.len() / TEXTS_UNSWEPT {
+        let Some(cold) = &mut self.cold else { return };
+        if cold.texts.len() < TEXTS_UNSWEPT + 2 * cold.swept_texts + self.state.len() / TEXTS_UNSWEPT {
             return;
         }
         let needed: BTreeSet<u64> = self.state.values().map(i64::cast_unsigned).chain([newest]).collect();
-        let rare = Arc::make_mut(rare);
-        rare.texts.retain(|symbol, _| needed.contains(symbol));
-        rare.swept_texts = rare.texts.len();
+        let cold = Arc::make_mut(cold);
+        cold.texts.retain(|symbol, _| needed.contains(symbol));
+        cold.swept_texts = cold.texts.len();
     }
 }

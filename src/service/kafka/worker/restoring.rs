@@ -18,7 +18,7 @@ use crate::pipeline::Limits;
 
 /// So often what a shard left behind is looked at while it does not fit together, with this long in between.
 const LOOKS_MAX: u32 = 5;
-const DOUBT: Duration = Duration::from_secs(1);
+const RECHECK_DELAY: Duration = Duration::from_secs(1);
 
 impl FleetWorker {
     /// Restores these shards.
@@ -130,11 +130,11 @@ impl FleetWorker {
                 return Ok(Some((all, records)));
             }
             open = doubts.keys().copied().collect();
-            if self.has_change_within(DOUBT) {
+            if self.has_change_within(RECHECK_DELAY) {
                 return Ok(None);
             }
         }
-        Err(Failure::Silent { what: "read shards that stand still".to_owned(), waited: LOOKS_MAX * DOUBT })
+        Err(Failure::Silent { what: "read shards that stand still".to_owned(), waited: LOOKS_MAX * RECHECK_DELAY })
     }
 
     /// Lets the group tell within this time whether partitions change hands.

@@ -9,7 +9,7 @@ use crate::rules::program::symbol_of_text;
 
 use super::super::shard::{Shard, ShardBatch};
 use super::{FIGURES_EVERY, FleetWorker, SIZES_EVERY, decision_of};
-use crate::service::book::Book;
+use crate::service::active_restrictions::ActiveRestrictions;
 use crate::service::rule_stats::RuleStats;
 use crate::service::worker::CommittedBatch;
 use crate::service::{read, write};
@@ -44,7 +44,7 @@ impl FleetWorker {
 
     /// Makes the book of all restrictions anew, what rules matched, and what is shown of rules and times.
     pub(super) fn show_book(&self) {
-        let (mut book, mut stats) = (Book::default(), RuleStats::default());
+        let (mut book, mut stats) = (ActiveRestrictions::default(), RuleStats::default());
         for shard in self.shards.values() {
             book.add_wallets(&shard.pipeline.engine);
             stats.merge(&shard.stats);

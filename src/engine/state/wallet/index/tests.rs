@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::enrich::{AddressFacts, Enriched};
-use crate::engine::outcome::Step;
+use crate::engine::outcome::Disposition;
 use crate::engine::shared::SharedView;
 use crate::engine::tests::{plan, rule};
 use crate::engine::wallet::key_of_row;
@@ -45,7 +45,7 @@ fn the_counts_by_key_are_those_of_the_rows() {
             )
         };
         let operation = Enriched::new(decode(line.as_bytes()).expect("the line is accepted"), AddressFacts::NOT_ASKED);
-        let Step::Decided(mut outcome) = engine.decide(&operation, &view) else { panic!("{line} is decided") };
+        let Disposition::Decided(mut outcome) = engine.decide(&operation, &view) else { panic!("{line} is decided") };
         engine.apply(&operation, &mut outcome.changes);
 
         let plan = Arc::clone(engine.plan());

@@ -9,14 +9,14 @@ use super::slots::{Extent, Slots};
 /// Two stairs: the values as they are, and turned over (`!value` falls as the value rises).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Extremes {
-    least: Stairs,
-    greatest: Stairs,
+    least: MonotonicDeque,
+    greatest: MonotonicDeque,
 }
 
 /// The entries with no lesser or equal value after them: in order of time, their values rise. The first of
 /// them in a stretch that ends with the last entry is its least.
 #[derive(Debug, Clone, Default)]
-struct Stairs(VecDeque<Step>);
+struct MonotonicDeque(VecDeque<Step>);
 
 #[derive(Debug, Clone, Copy)]
 struct Step {
@@ -60,7 +60,7 @@ impl Extremes {
     }
 }
 
-impl Stairs {
+impl MonotonicDeque {
     fn push(&mut self, step: Step) {
         while self.0.back().is_some_and(|last| last.value >= step.value) {
             self.0.pop_back();

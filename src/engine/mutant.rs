@@ -4,7 +4,7 @@
 
 /// One deliberate mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum EngineMutant {
     /// `elapsed < W` counts instead of `elapsed ≤ W`.
     OpenWindow,
     /// Days by UTC instead of Almaty.
@@ -27,7 +27,7 @@ pub enum Fault {
     ReleaseDespiteBlock,
 }
 
-impl Fault {
+impl EngineMutant {
     /// Every variant with its name in the tests.
     pub const ALL: [(&'static str, Self); 10] = [
         ("open-window", Self::OpenWindow),

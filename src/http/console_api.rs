@@ -13,7 +13,7 @@ use crate::adapters::store::Stream;
 use crate::engine::restriction::Waiting;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::Lifter;
-use crate::service::book::Entry;
+use crate::service::active_restrictions::Entry;
 
 use super::access::Caller;
 use super::decisions::{Parameters, duration, known, limit, push_with_seq};

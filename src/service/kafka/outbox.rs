@@ -18,7 +18,7 @@ use super::shard::{Shard, Shared};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The shared part of one committed batch.
-struct Debt {
+struct PendingBatch {
     shard: i32,
     batch: u64,
     /// The changes name windows by their place in this plan.
@@ -27,19 +27,19 @@ struct Debt {
     updates: Vec<DirectoryUpdate>,
 }
 
-impl Debt {
+impl PendingBatch {
     fn size(&self) -> usize {
         self.changes.len() + self.updates.len()
     }
 }
 
 /// The shared store, and what it is owed in the order of commits.
-pub(super) struct Ledger {
+pub(super) struct Outbox {
     settings: Option<RedisSettings>,
     redis: Option<Arc<RedisStore>>,
     /// The token that the present store was made with or has told since.
     token: Option<String>,
-    debts: VecDeque<Debt>,
+    pending: VecDeque<PendingBatch>,
     /// How many changes and updates are owed.
     count: usize,
     /// More is not kept.
@@ -52,7 +52,7 @@ pub(super) struct Ledger {
     looked_at: Option<Instant>,
 }
 
-impl Ledger {
+impl Outbox {
     /// Makes a ledger for a server, or for none. `max` is how many changes are kept at most for a server that
     /// is away.
     ///
@@ -66,7 +66,7 @@ impl Ledger {
             settings,
             redis: None,
             token: None,
-            debts: VecDeque::new(),
+            pending: VecDeque::new(),
             count: 0,
             max,
             has_forgotten: false,
@@ -117,12 +117,12 @@ impl Ledger {
         if let Some(redis) = &self.redis {
             redis.learn(&plan, &changes);
         }
-        self.push(Debt { shard: shard.number, batch, plan, changes, updates });
+        self.push(PendingBatch { shard: shard.number, batch, plan, changes, updates });
     }
 
-    fn push(&mut self, debt: Debt) {
-        self.count += debt.size();
-        self.debts.push_back(debt);
+    fn push(&mut self, batch: PendingBatch) {
+        self.count += batch.size();
+        self.pending.push_back(batch);
         if self.count > self.max {
             self.forget();
         }
@@ -132,10 +132,10 @@ impl Ledger {
     /// writes again. Liftings it does not know; they are kept for gateways.
     fn forget(&mut self) {
         let before = self.count;
-        for debt in &mut self.debts {
-            debt.changes = Vec::new();
-            debt.updates.retain(|update| update.change == Change::Lifted);
-            debt.updates.shrink_to_fit();
+        for batch in &mut self.pending {
+            batch.changes = Vec::new();
+            batch.updates.retain(|update| update.change == Change::Lifted);
+            batch.updates.shrink_to_fit();
         }
         self.recount();
         // Nobody may take the server for whole before the rebuild, nor another process after this one.
@@ -147,8 +147,8 @@ impl Ledger {
     }
 
     fn recount(&mut self) {
-        self.debts.retain(|debt| debt.size() > 0);
-        self.count = self.debts.iter().map(Debt::size).sum();
+        self.pending.retain(|batch| batch.size() > 0);
+        self.count = self.pending.iter().map(PendingBatch::size).sum();
     }
 
     /// Takes a shard's own blocks in, for as long as the server does not tell more.
@@ -163,24 +163,24 @@ impl Ledger {
 
     /// Forgets what is owed of shards that are not this process's any more: whoever restores them repeats it.
     pub(super) fn keep(&mut self, is_ours: impl Fn(i32) -> bool) {
-        self.debts.retain(|debt| is_ours(debt.shard));
+        self.pending.retain(|batch| is_ours(batch.shard));
         self.recount();
     }
 
     /// Returns the last batch of a shard whose changes need not be kept: the store has taken them with all
     /// before them, or they were given up.
     pub(super) fn acknowledged(&self, shard: &Shard) -> u64 {
-        self.before_first(shard, |debt| !debt.changes.is_empty())
+        self.before_first(shard, |batch| !batch.changes.is_empty())
     }
 
     /// Returns the last batch of a shard whose updates gateways can read, with all before them.
     pub(super) fn published(&self, shard: &Shard) -> u64 {
-        self.before_first(shard, |debt| !debt.updates.is_empty())
+        self.before_first(shard, |batch| !batch.updates.is_empty())
     }
 
-    fn before_first(&self, shard: &Shard, is_open: impl Fn(&Debt) -> bool) -> u64 {
-        let first = self.debts.iter().find(|debt| debt.shard == shard.number && is_open(debt));
-        first.map_or(shard.position.batch, |debt| debt.batch - 1)
+    fn before_first(&self, shard: &Shard, is_open: impl Fn(&PendingBatch) -> bool) -> u64 {
+        let first = self.pending.iter().find(|batch| batch.shard == shard.number && is_open(batch));
+        first.map_or(shard.position.batch, |batch| batch.batch - 1)
     }
 
     /// Returns how many changes are owed, and how many calls failed so far.
@@ -199,7 +199,7 @@ impl Ledger {
         let Some(redis) = self.redis.clone() else { return };
         if let Err(error) = self.give(&redis, shards) {
             if !self.is_behind {
-                warn!(%error, owed = self.debts.len(), "the shared store does not take changes; they are kept");
+                warn!(%error, owed = self.pending.len(), "the shared store does not take changes; they are kept");
             }
             self.is_behind = true;
         } else if self.is_behind {
@@ -246,11 +246,11 @@ impl Ledger {
 
     /// Gives what is owed, in the order of commits.
     fn pay(&mut self, redis: &RedisStore) -> Result<(), SharedStoreError> {
-        while let Some(debt) = self.debts.front() {
-            redis.apply(&debt.plan, &debt.changes)?;
-            redis.publish(&debt.updates)?;
-            self.count -= debt.size();
-            self.debts.pop_front();
+        while let Some(batch) = self.pending.front() {
+            redis.apply(&batch.plan, &batch.changes)?;
+            redis.publish(&batch.updates)?;
+            self.count -= batch.size();
+            self.pending.pop_front();
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! Where records lie, by a hash of what they are of.
 //!
 //! Records are many and looked up once an operation: each look is a wait for memory. Here it is one wait, as a
-//! slot is found where its hash says or just behind it, and [`Places::touch`] lets the waits of many overlap.
+//! slot is found where its hash says or just behind it, and [`PositionTable::touch`] lets the waits of many overlap.
 
 /// The least number of slots; a power of two.
 const SLOTS_MIN: usize = 8;
 
 /// A table of positions. It knows neither the records nor their keys: whoever asks compares.
 #[derive(Debug, Default)]
-pub struct Places {
+pub struct PositionTable {
     /// A power of two of slots, or none.
     slots: Vec<Slot>,
     used: usize,
@@ -33,7 +33,7 @@ const fn tag_of(hash: u64) -> u32 {
     hash as u32
 }
 
-impl Places {
+impl PositionTable {
     /// Returns how many positions are held.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -174,7 +174,7 @@ mod tests {
         /// Hashes that meet are told apart, and what is taken out hides nothing behind it.
         #[test]
         fn places_are_those_of_a_map(steps in proptest::collection::vec((0..24_u64, 0..4_u8), 0..400)) {
-            let mut places = Places::default();
+            let mut places = PositionTable::default();
             let mut plain: BTreeMap<u64, u32> = BTreeMap::new();
             // Three keys for each hash, and hashes that begin at few slots.
             let hash = |key: u64| key / 3 * 4;

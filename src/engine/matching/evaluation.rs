@@ -6,7 +6,7 @@ use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::memo::Memo;
 use crate::engine::plan::Plan;
 use crate::engine::plan::aggregate::PlannedAggregate;
-use crate::engine::plan::predicates::Formula;
+use crate::engine::plan::predicates::Expr;
 use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
@@ -30,7 +30,7 @@ pub struct Fired {
 }
 
 /// Everything a condition on one operation may read.
-pub struct Judge<'e, 'o> {
+pub struct Evaluation<'e, 'o> {
     pub plan: &'e Plan,
     pub operation: &'e Enriched<'o>,
     pub wallet: &'e Wallet,
@@ -51,7 +51,7 @@ pub struct Judge<'e, 'o> {
     pub memo: &'e mut Memo,
 }
 
-impl Judge<'_, '_> {
+impl Evaluation<'_, '_> {
     /// Finds the windows that the operation would enter.
     pub fn find_feeds(&mut self) {
         let plan = self.plan;
@@ -65,17 +65,17 @@ impl Judge<'_, '_> {
 
     /// Evaluates a formula over the parts of the operation's type.
     #[inline]
-    pub fn ask(&mut self, formula: &Formula) -> Option<bool> {
-        if let Formula::Part(number) = formula { self.part(*number) } else { self.ask_of_many(formula) }
+    pub fn ask(&mut self, formula: &Expr) -> Option<bool> {
+        if let Expr::Predicate(number) = formula { self.part(*number) } else { self.ask_of_many(formula) }
     }
 
-    fn ask_of_many(&mut self, formula: &Formula) -> Option<bool> {
+    fn ask_of_many(&mut self, formula: &Expr) -> Option<bool> {
         match formula {
-            Formula::Part(number) => self.part(*number),
-            Formula::Anew(condition) => evaluate::condition(self, condition),
-            Formula::Not(inner) => self.ask(inner).map(|value| !value),
-            Formula::All(inner) => evaluate::junction(inner, false, |formula| self.ask(formula)),
-            Formula::Any(inner) => evaluate::junction(inner, true, |formula| self.ask(formula)),
+            Expr::Predicate(number) => self.part(*number),
+            Expr::Uncached(condition) => evaluate::condition(self, condition),
+            Expr::Not(inner) => self.ask(inner).map(|value| !value),
+            Expr::All(inner) => evaluate::junction(inner, false, |formula| self.ask(formula)),
+            Expr::Any(inner) => evaluate::junction(inner, true, |formula| self.ask(formula)),
         }
     }
 
@@ -201,7 +201,7 @@ fn known<T>(lookup: Lookup<T>) -> Option<T> {
     }
 }
 
-impl Facts for Judge<'_, '_> {
+impl Facts for Evaluation<'_, '_> {
     fn word(&self, _scope: Scope, field: &Field) -> Option<u64> {
         let enriched = self.operation;
         let operation = &enriched.operation;
@@ -284,25 +284,25 @@ impl Facts for Judge<'_, '_> {
 
 /// Reads a match of the judged operation inside `where`.
 pub(super) struct MatchFacts<'j, 'e, 'o> {
-    pub(super) judge: &'j Judge<'e, 'o>,
+    pub(super) evaluation: &'j Evaluation<'e, 'o>,
     pub(super) rule: &'j Rule,
     pub(super) fired: Fired,
 }
 
 /// Reads the judged operation on both sides of a `where`.
 pub(super) struct ThisAsPast<'j, 'e, 'o> {
-    pub(super) judge: &'j Judge<'e, 'o>,
+    pub(super) evaluation: &'j Evaluation<'e, 'o>,
 }
 
 /// Reads a row of the log as the past operation, the judged one as `this`.
 pub(super) struct PastRow<'j, 'e, 'o, 'r> {
-    pub(super) judge: &'j Judge<'e, 'o>,
+    pub(super) evaluation: &'j Evaluation<'e, 'o>,
     pub(super) row: Row<'r>,
 }
 
 impl PastRow<'_, '_, '_, '_> {
     fn column(&self, field: &Field) -> Option<u64> {
-        let plan = self.judge.plan;
+        let plan = self.evaluation.plan;
         let column = plan.columns.iter().position(|column| column == field)?;
         Some(self.row.word(ROW_HEADER + plan.mask_words + column)).filter(|word| *word != MISSING)
     }
@@ -312,39 +312,39 @@ impl PastRow<'_, '_, '_, '_> {
 macro_rules! delegate {
     () => {
         fn list_has_text(&self, list: usize, symbol: u64, text: &str) -> Option<bool> {
-            self.judge.list_has_text(list, symbol, text)
+            self.evaluation.list_has_text(list, symbol, text)
         }
         fn list_has_address(&self, list: usize, address: IpAddr) -> Option<bool> {
-            self.judge.list_has_address(list, address)
+            self.evaluation.list_has_address(list, address)
         }
         fn matched(&self, clause: &str) -> bool {
-            self.judge.matched(clause)
+            self.evaluation.matched(clause)
         }
         fn mrp(&self) -> Option<i64> {
-            self.judge.mrp()
+            self.evaluation.mrp()
         }
         fn aggregate(&mut self, _id: AggregateId) -> AggregateValue {
             // Aggregates do not nest: the checker refuses one inside `where`.
             AggregateValue::Missing
         }
         fn at(&self) -> Time {
-            self.judge.at()
+            self.evaluation.at()
         }
     };
 }
 
 impl Facts for ThisAsPast<'_, '_, '_> {
     fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
-        self.judge.word(scope, field)
+        self.evaluation.word(scope, field)
     }
     fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
-        self.judge.text(scope, field)
+        self.evaluation.text(scope, field)
     }
     fn address(&self, scope: Scope) -> Option<IpAddr> {
-        self.judge.address(scope)
+        self.evaluation.address(scope)
     }
     fn clauses_has(&self, clause: &str) -> bool {
-        self.judge.clauses_has(clause)
+        self.evaluation.clauses_has(clause)
     }
     delegate!();
 }
@@ -352,16 +352,16 @@ impl Facts for ThisAsPast<'_, '_, '_> {
 impl Facts for PastRow<'_, '_, '_, '_> {
     fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
         match (scope, field) {
-            (Scope::This, _) | (Scope::Past, Field::WalletId) => self.judge.word(scope, field),
+            (Scope::This, _) | (Scope::Past, Field::WalletId) => self.evaluation.word(scope, field),
             (Scope::Past, Field::OccurredAt) => Some(self.row.at().nanos().cast_unsigned()),
             (Scope::Past, _) => self.column(field),
         }
     }
     fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
-        if scope == Scope::This { self.judge.text(scope, field) } else { None }
+        if scope == Scope::This { self.evaluation.text(scope, field) } else { None }
     }
     fn address(&self, scope: Scope) -> Option<IpAddr> {
-        if scope == Scope::This { self.judge.address(scope) } else { None }
+        if scope == Scope::This { self.evaluation.address(scope) } else { None }
     }
     fn clauses_has(&self, _clause: &str) -> bool {
         false
@@ -374,14 +374,14 @@ impl Facts for MatchFacts<'_, '_, '_> {
         match field {
             Field::MatchRule if scope == Scope::Past => Some(symbol_of_text(&self.rule.id)),
             Field::MatchMode if scope == Scope::Past => Some(mode_symbol(self.fired.enforced)),
-            _ => self.judge.word(scope, field),
+            _ => self.evaluation.word(scope, field),
         }
     }
     fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
-        if *field == Field::MatchRule { Some(&self.rule.id) } else { self.judge.text(scope, field) }
+        if *field == Field::MatchRule { Some(&self.rule.id) } else { self.evaluation.text(scope, field) }
     }
     fn address(&self, scope: Scope) -> Option<IpAddr> {
-        self.judge.address(scope)
+        self.evaluation.address(scope)
     }
     fn clauses_has(&self, clause: &str) -> bool {
         self.rule.clauses.iter().any(|known| &**known == clause)

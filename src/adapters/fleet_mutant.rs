@@ -4,7 +4,7 @@
 
 /// One deliberate mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum FleetMutant {
     /// After a failed transaction shards go on with what they decided in it.
     StateKept,
     /// After a failed transaction records come from where the consumer stood.
@@ -39,7 +39,7 @@ pub enum Fault {
     ChecksSkipped,
 }
 
-impl Fault {
+impl FleetMutant {
     /// Every variant with its name in the tests.
     pub const ALL: [(&'static str, Self); 16] = [
         ("state-kept", Self::StateKept),
@@ -66,7 +66,7 @@ impl Fault {
     pub fn is_made(self) -> bool {
         use std::sync::OnceLock;
 
-        static ASKED: OnceLock<Option<Fault>> = OnceLock::new();
+        static ASKED: OnceLock<Option<FleetMutant>> = OnceLock::new();
         let asked = ASKED.get_or_init(|| {
             #[expect(clippy::disallowed_methods, reason = "only a test's build reads this")]
             let name = std::env::var("KUZET_TEST_FAULT").ok()?;

@@ -41,7 +41,7 @@ type Place = (Time, Uuid);
 
 /// The active restrictions.
 #[derive(Debug, Default)]
-pub struct Book {
+pub struct ActiveRestrictions {
     entries: BTreeMap<Place, Entry>,
     by_wallet: HashMap<Arc<str>, Vec<Place>>,
     of_addresses: Vec<Place>,
@@ -49,7 +49,7 @@ pub struct Book {
     waiting_of: HashMap<Arc<str>, Time>,
 }
 
-impl Book {
+impl ActiveRestrictions {
     /// Makes the book of everything there is.
     #[must_use]
     pub fn of(engine: &Engine, shared: &MemoryStore) -> Self {

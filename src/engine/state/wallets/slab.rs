@@ -1,26 +1,26 @@
 //! Records in pieces of memory that never move: one more of them never makes the stream wait for the others.
 
-use crate::engine::state::wallets::places::Places;
+use crate::engine::state::wallets::position_table::PositionTable;
 
 /// Records by position.
 #[derive(Debug)]
-pub struct Pages<T> {
+pub struct Slab<T> {
     pages: Vec<Vec<T>>,
     /// Positions of records that were given up, for those that come.
     free: Vec<u32>,
 }
 
-impl<T> Default for Pages<T> {
+impl<T> Default for Slab<T> {
     fn default() -> Self {
         Self { pages: Vec::new(), free: Vec::new() }
     }
 }
 
-impl<T: Default> Pages<T> {
+impl<T: Default> Slab<T> {
     /// So many records lie in one piece: no more than what allocators hand out whole.
     const PAGE: usize = 32 * 1024 / size_of::<T>();
 
-    /// Returns the record at a position that [`Pages::add`] gave.
+    /// Returns the record at a position that [`Slab::add`] gave.
     #[must_use]
     pub fn get(&self, position: u32) -> &T {
         &self.pages[position as usize / Self::PAGE][position as usize % Self::PAGE]
@@ -47,7 +47,7 @@ impl<T: Default> Pages<T> {
     }
 
     /// Keeps those of the records at these places that `keep` says.
-    pub fn retain(&mut self, places: &mut Places, mut keep: impl FnMut(&mut T) -> bool) {
+    pub fn retain(&mut self, places: &mut PositionTable, mut keep: impl FnMut(&mut T) -> bool) {
         places.retain(|position| {
             let record = self.get_mut(position);
             let is_kept = keep(record);
@@ -64,7 +64,7 @@ impl<T: Default> Pages<T> {
         self.pages.iter().flatten()
     }
 
-    /// Lists the records like [`Pages::iter`], to change them.
+    /// Lists the records like [`Slab::iter`], to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.pages.iter_mut().flatten()
     }
@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn records_stay_where_they_are_and_their_room_is_used_again() {
-        let (mut pages, mut places) = (Pages::<u64>::default(), Places::default());
-        let count = 3 * u32::try_from(Pages::<u64>::PAGE).expect("few") / 2;
+        let (mut pages, mut places) = (Slab::<u64>::default(), PositionTable::default());
+        let count = 3 * u32::try_from(Slab::<u64>::PAGE).expect("few") / 2;
         for number in 0..u64::from(count) {
             places.insert(number, pages.add(number));
         }
