@@ -2,7 +2,6 @@
 
 pub mod fleet;
 pub mod redis_lists;
-pub mod rule_tests;
 pub mod serve;
 
 use std::sync::Arc;

@@ -13,7 +13,6 @@ pub mod problem;
 mod rules;
 pub mod serve;
 mod statics;
-mod why;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@
 //! Dependencies point one way: `main → cli → app → adapters → pipeline → engine → rules → operation`.
 
 pub mod adapters;
+pub mod analysis;
 pub mod app;
 pub mod cli;
 pub mod config;

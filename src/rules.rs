@@ -11,14 +11,13 @@ mod canonical;
 mod check;
 mod data;
 pub mod diagnostic;
-pub mod explain;
 mod fields;
 mod keys;
 mod parse;
 pub mod program;
 mod rule_file;
 mod stage;
-mod syntax;
+pub(crate) mod syntax;
 pub mod test_file;
 #[cfg(test)]
 mod tests;
@@ -34,6 +33,7 @@ use check::World;
 use diagnostic::{Code, Findings};
 use program::{ListOrigin, MrpTable, RuleSet};
 use rule_file::RuleFile;
+pub(crate) use rule_file::condition_of;
 
 /// Most rules in one set.
 pub const RULES_MAX: usize = 500;

@@ -15,6 +15,8 @@ const LAYERS: &[&[&str]] = &[
     &["http"],
     &["service", "schema"],
     &["config", "metrics", "console"],
+    // People's questions about rules and decisions, over the one decision path.
+    &["analysis"],
     &["adapters"],
     &["pipeline"],
     &["engine"],

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::adapters::folders;
-use crate::app::{self, rule_tests};
+use crate::analysis::rule_tests;
+use crate::app;
 use crate::cli::exit;
 use crate::cli::test::rule_of_tests;
 use crate::rules::diagnostic::render;

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use chrono::DateTime;
 use chrono_tz::Asia::Almaty;
 use clap::Args;
-use serde::Deserialize;
 
 use super::LogFormat;
 use super::exit::{self, UsageError};
@@ -16,6 +15,7 @@ use super::serve::start_logging;
 use crate::adapters::clock;
 use crate::app::serve::{Running, ServeError};
 use crate::config::{self, Config};
+use crate::operation::decision::read::DecisionRecord;
 use crate::operation::time::DAY;
 use crate::service::{ItemAnswer, Service};
 use crate::simulate::{Parameters, Simulation};
@@ -54,29 +54,6 @@ pub struct DemoArguments {
 
 /// So many operations go to the service together while nobody watches.
 const TOGETHER: usize = 1_000;
-
-/// As much of a decision as a line shows.
-#[derive(Deserialize)]
-struct Shown {
-    wallet_id: String,
-    #[serde(rename = "type")]
-    kind: String,
-    occurred_at: String,
-    verdict: String,
-    matches: Vec<ShownMatch>,
-    commands: Vec<ShownCommand>,
-}
-
-#[derive(Deserialize)]
-struct ShownMatch {
-    rule: String,
-    mode: String,
-}
-
-#[derive(Deserialize)]
-struct ShownCommand {
-    command: String,
-}
 
 /// What was decided so far.
 #[derive(Debug, Default)]
@@ -194,7 +171,7 @@ impl Feed {
                 return;
             }
             let mut lines = String::new();
-            let mut show = |shown: &Shown| lines.push_str(&line(shown, self.is_colour));
+            let mut show = |shown: &DecisionRecord<'_>| lines.push_str(&line(shown, self.is_colour));
             let decided = self.decide(records, tally, &mut show).await;
             // Whoever closed the output has seen enough.
             if decided.is_err() || out.write_all(lines.as_bytes()).and_then(|()| out.flush()).is_err() {
@@ -207,14 +184,14 @@ impl Feed {
         &self,
         records: Vec<Vec<u8>>,
         tally: &mut Tally,
-        show: &mut impl FnMut(&Shown),
+        show: &mut impl FnMut(&DecisionRecord<'_>),
     ) -> anyhow::Result<()> {
         let answers = self.service.submit(records, clock::now()).await?;
         for item in &answers.items {
             match item {
                 ItemAnswer::Decided(seq) => {
                     let decision = answers.decision(*seq).unwrap_or_default();
-                    let shown: Shown = serde_json::from_slice(decision).context("failed to read a decision")?;
+                    let shown = DecisionRecord::decode(decision).context("failed to read a decision")?;
                     tally.add(&shown);
                     show(&shown);
                 }
@@ -238,7 +215,7 @@ fn draw(simulation: &mut Simulation, count: usize) -> Vec<Vec<u8>> {
     records
 }
 
-fn line(shown: &Shown, is_colour: bool) -> String {
+fn line(shown: &DecisionRecord<'_>, is_colour: bool) -> String {
     let (start, end) = match (is_colour, &*shown.verdict) {
         (false, _) => ("", ""),
         (true, "allow") => ("\u{1b}[2m", "\u{1b}[0m"),
@@ -248,8 +225,7 @@ fn line(shown: &Shown, is_colour: bool) -> String {
     };
     let at = DateTime::parse_from_rfc3339(&shown.occurred_at).map(|at| at.with_timezone(&Almaty).format("%H:%M:%S"));
     let at = at.map(|at| at.to_string()).unwrap_or_default();
-    let rules: Vec<&str> =
-        shown.matches.iter().filter(|found| found.mode == "enforce").map(|found| &*found.rule).collect();
+    let rules: Vec<&str> = shown.enforced_rules().collect();
     let commands: Vec<&str> = shown.commands.iter().map(|command| &*command.command).collect();
     let (rules, commands) = (rules.join(", "), commands.join(", "));
     let text =
@@ -258,13 +234,13 @@ fn line(shown: &Shown, is_colour: bool) -> String {
 }
 
 impl Tally {
-    fn add(&mut self, shown: &Shown) {
-        *self.verdicts.entry(shown.verdict.clone()).or_default() += 1;
+    fn add(&mut self, shown: &DecisionRecord<'_>) {
+        *self.verdicts.entry(shown.verdict.to_string()).or_default() += 1;
         for found in &shown.matches {
-            *self.rules.entry(found.rule.clone()).or_default() += 1;
+            *self.rules.entry(found.rule.to_string()).or_default() += 1;
         }
         for command in &shown.commands {
-            *self.commands.entry(command.command.clone()).or_default() += 1;
+            *self.commands.entry(command.command.to_string()).or_default() += 1;
         }
     }
 

@@ -7,8 +7,8 @@ use clap::Args;
 
 use super::exit;
 use crate::adapters::folders;
+use crate::analysis::rule_tests::{self, Outcome};
 use crate::app;
-use crate::app::rule_tests::{self, Outcome};
 use crate::rules::program::RuleSet;
 use crate::rules::test_file::{self, TestFile};
 use crate::rules::{self, Diagnostic, SourceFile};

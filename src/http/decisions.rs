@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::adapters::store::Stream;
+use crate::analysis::explain;
 
 use super::operations::{missing, number, stored};
 use super::problem::Problem;
-use super::{Shared, blocking, json, why};
+use super::{Shared, blocking, json};
 
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
@@ -177,7 +178,7 @@ pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> R
     };
     let operation = stored(&api, seq).await?;
     let rules = api.service.rules();
-    let why = why::explain(&rules.plan.rules, &decision);
+    let why = explain::explain(&rules.plan.rules, &decision);
     let mut out = Vec::with_capacity(decision.len() + 1_024);
     push_with_seq(&mut out, seq, decision.strip_suffix(b"}").unwrap_or(&decision));
     out.extend_from_slice(b",\"operation\":");

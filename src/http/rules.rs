@@ -4,8 +4,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use crate::analysis::explain::localized;
 use crate::engine::plan::Plan;
-use crate::rules::program::{Localized, Rule};
+use crate::rules::program::Rule;
 use crate::service::rule_stats::RuleStats;
 use crate::service::{RulesInUse, RulesRefused};
 
@@ -41,10 +42,6 @@ pub(super) async fn one(State(api): State<Shared>, Path(id): Path<String>) -> Re
     value["notes"] = rule.notes.clone().into();
     value["owner"] = rule.owner.clone().into();
     Ok(json_of(&value))
-}
-
-pub(super) fn localized(text: &Localized) -> Value {
-    json!({"kk": text.kk, "ru": text.ru, "en": text.en})
 }
 
 fn shown(

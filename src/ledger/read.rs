@@ -2,10 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use uuid::Uuid;
-
+use crate::operation::decision::read::{CommandRecord, DecisionRecord, SubjectRecord};
 use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::{OperationType, Time};
 
@@ -70,75 +67,12 @@ pub(super) enum Detail {
     Reason(Lifters),
 }
 
-#[derive(Deserialize)]
-struct RawDecision<'a> {
-    decision_id: Uuid,
-    #[serde(borrow)]
-    op_id: Cow<'a, str>,
-    #[serde(borrow)]
-    wallet_id: Cow<'a, str>,
-    #[serde(borrow, rename = "type")]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    occurred_at: Cow<'a, str>,
-    #[serde(borrow)]
-    verdict: Cow<'a, str>,
-    #[serde(borrow)]
-    matches: Vec<RawMatch<'a>>,
-    #[serde(borrow)]
-    commands: Vec<RawCommand<'a>>,
-    late: bool,
-    #[serde(borrow)]
-    ruleset: Cow<'a, str>,
-    seq: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct RawMatch<'a> {
-    #[serde(borrow)]
-    rule: Cow<'a, str>,
-    #[serde(borrow)]
-    mode: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-struct RawCommand<'a> {
-    #[serde(borrow)]
-    command: Cow<'a, str>,
-    command_id: Uuid,
-    #[serde(borrow)]
-    rule: Cow<'a, str>,
-    #[serde(borrow)]
-    subject: RawSubject<'a>,
-    restriction_id: Option<Uuid>,
-    #[serde(borrow)]
-    until: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    lifted_by: Option<Vec<Cow<'a, str>>>,
-    #[serde(borrow)]
-    challenge: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    direction: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    reason: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    to: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RawSubject<'a> {
-    Operation(#[serde(borrow)] Cow<'a, str>),
-    Wallet(#[serde(borrow)] Cow<'a, str>),
-    Ip(IgnoredAny),
-}
-
 /// Reads a decision.
 ///
 /// # Errors
 /// One sentence about what is not as the contract says.
 pub(super) fn decision(bytes: &[u8]) -> Result<Decision<'_>, String> {
-    let raw: RawDecision<'_> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let raw = DecisionRecord::decode(bytes).map_err(|error| error.to_string())?;
     let kind = OperationType::from_name(&raw.kind).ok_or_else(|| unknown("type", &raw.kind))?;
     let verdict = Verdict::from_name(&raw.verdict).ok_or_else(|| unknown("verdict", &raw.verdict))?;
     let mut enforced = Vec::new();
@@ -164,13 +98,13 @@ pub(super) fn decision(bytes: &[u8]) -> Result<Decision<'_>, String> {
     })
 }
 
-fn command(raw: RawCommand<'_>) -> Result<Command<'_>, String> {
+fn command(raw: CommandRecord<'_>) -> Result<Command<'_>, String> {
     let kind = CommandKind::from_name(&raw.command).ok_or_else(|| unknown("command", &raw.command))?;
     let missing = |what: &str| format!("a {} without {what}", kind.name());
     let subject = match raw.subject {
-        RawSubject::Operation(id) => Subject::Operation(id),
-        RawSubject::Wallet(id) => Subject::Wallet(id),
-        RawSubject::Ip(_) => Subject::Ip,
+        SubjectRecord::Operation(id) => Subject::Operation(id),
+        SubjectRecord::Wallet(id) => Subject::Wallet(id),
+        SubjectRecord::Ip(_) => Subject::Ip,
     };
     let detail = match kind {
         CommandKind::Challenge => match &*raw.challenge.ok_or_else(|| missing("challenge"))? {

@@ -1,5 +1,7 @@
 //! What the ledger gets back: one decision for every accepted operation, and the commands in it.
 
+pub mod read;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 

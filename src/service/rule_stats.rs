@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::adapters::store::{Store, StoreError, Stream};
 use crate::operation::Time;
 use crate::operation::decision::Decision;
+use crate::operation::decision::read::DecisionRecord;
 use crate::operation::time::HOUR;
 
 use super::recovery::NOTE_RULE_STATS;
@@ -69,18 +70,6 @@ impl RuleHits {
     }
 }
 
-/// As much of a stored decision as counting needs.
-#[derive(Deserialize)]
-struct Counted {
-    occurred_at: String,
-    matches: Vec<CountedMatch>,
-}
-
-#[derive(Deserialize)]
-struct CountedMatch {
-    rule: String,
-}
-
 impl RuleStats {
     /// Counts a decision.
     pub fn add(&mut self, seq: u64, decision: &Decision) {
@@ -133,10 +122,10 @@ impl RuleStats {
     pub fn add_stored(&mut self, seq: u64, decision: &[u8]) {
         self.seq = seq;
         self.decisions += 1;
-        let Ok(counted) = serde_json::from_slice::<Counted>(decision) else { return };
+        let Ok(counted) = DecisionRecord::decode(decision) else { return };
         let Ok(at) = Time::parse_rfc3339(&counted.occurred_at) else { return };
         for found in counted.matches {
-            self.rules.entry(found.rule).or_default().add(seq, at);
+            self.rules.entry(found.rule.into_owned()).or_default().add(seq, at);
         }
     }
 
@@ -149,14 +138,21 @@ impl RuleStats {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn stats(matches: &[(u64, i64)]) -> RuleStats {
         let mut stats = RuleStats::default();
         for (seq, hour) in matches {
             let at = Time::from_nanos(hour * HOUR);
-            let text = format!("{{\"occurred_at\":\"{at}\",\"matches\":[{{\"rule\":\"r\"}}]}}");
-            stats.add_stored(*seq, text.as_bytes());
+            let matched = json!({"rule": "r", "clauses": [], "mode": "enforce", "evidence": {}});
+            let decision = json!({
+                "decision_id": uuid::Uuid::nil(), "op_id": "o", "wallet_id": "w", "type": "transfer",
+                "occurred_at": at.to_string(), "verdict": "allow", "matches": [matched], "commands": [],
+                "late": false, "degraded": [], "ruleset": "b1946ac92492",
+            });
+            stats.add_stored(*seq, decision.to_string().as_bytes());
         }
         stats
     }

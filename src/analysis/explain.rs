@@ -1,43 +1,29 @@
 //! Why a decision was made: every part of what matched, with its values.
 
-use serde::Deserialize;
+mod parts;
+
 use serde_json::{Map, Value, json};
 
 use crate::operation::Time;
+use crate::operation::decision::read::{DecisionRecord, MatchRecord};
 use crate::operation::money::fmt_tiyn;
-use crate::rules::explain;
-use crate::rules::program::{MrpTable, RuleSet};
-
-use super::rules::localized;
-
-#[derive(Deserialize)]
-struct Decided {
-    matches: Vec<Matched>,
-    ruleset: String,
-    occurred_at: String,
-}
-
-#[derive(Deserialize)]
-struct Matched {
-    rule: String,
-    clauses: Vec<String>,
-    mode: String,
-    evidence: Map<String, Value>,
-}
+use crate::rules::program::{Localized, MrpTable, RuleSet};
 
 /// Takes a stored decision's matches apart by the rules in use. `is_current` tells whether the rule has
 /// been changed since: then the text is not the one that matched.
-pub(super) fn explain(rules: &RuleSet, decision: &[u8]) -> Vec<Value> {
-    let Ok(decided) = serde_json::from_slice::<Decided>(decision) else { return Vec::new() };
+#[must_use]
+pub fn explain(rules: &RuleSet, decision: &[u8]) -> Vec<Value> {
+    let Ok(decided) = DecisionRecord::decode(decision) else { return Vec::new() };
     let is_same_set = decided.ruleset == rules.hash;
     let at = Time::parse_rfc3339(&decided.occurred_at).ok();
     decided.matches.iter().map(|matched| explain_match(rules, (is_same_set, at), matched)).collect()
 }
 
-fn explain_match(rules: &RuleSet, (is_current, at): (bool, Option<Time>), matched: &Matched) -> Value {
+fn explain_match(rules: &RuleSet, (is_current, at): (bool, Option<Time>), matched: &MatchRecord<'_>) -> Value {
+    let evidence = matched.evidence();
     let rule = rules.rules.iter().find(|rule| *rule.id == *matched.rule);
     let conditions: Vec<Value> = rule.map_or_else(Vec::new, |rule| {
-        explain::parts(&rule.source).iter().map(|part| condition(part, &matched.evidence, (&rules.mrp, at))).collect()
+        parts::parts(&rule.source).iter().map(|part| condition(part, &evidence, (&rules.mrp, at))).collect()
     });
     let when: Vec<&str> = conditions.iter().filter_map(|condition| condition["text"].as_str()).collect();
     json!({
@@ -47,12 +33,18 @@ fn explain_match(rules: &RuleSet, (is_current, at): (bool, Option<Time>), matche
         "title": rule.map_or(Value::Null, |rule| localized(&rule.title)),
         "is_current": is_current,
         "when": when.join(" and "),
-        "evidence": matched.evidence,
+        "evidence": evidence,
         "conditions": conditions,
     })
 }
 
-fn condition(part: &explain::Part, evidence: &Map<String, Value>, (mrp, at): (&MrpTable, Option<Time>)) -> Value {
+/// A text in the three languages, as JSON.
+#[must_use]
+pub fn localized(text: &Localized) -> Value {
+    json!({"kk": text.kk, "ru": text.ru, "en": text.en})
+}
+
+fn condition(part: &parts::Part, evidence: &Map<String, Value>, (mrp, at): (&MrpTable, Option<Time>)) -> Value {
     let values: Map<String, Value> =
         part.reads.iter().filter_map(|name| evidence.get(name).map(|value| (name.clone(), value.clone()))).collect();
     // The rule fired, so each part held, unless a value was missing and the rule fires then.

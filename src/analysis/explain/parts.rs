@@ -1,13 +1,13 @@
 //! A condition taken apart for people: what each part says, what it reads, and what would have to be
 //! different for it not to hold.
 
-use super::program::Comparison;
-use super::rule_file::condition_of;
-use super::syntax::{Expression, ExpressionKind};
+use crate::rules::condition_of;
+use crate::rules::program::Comparison;
+use crate::rules::syntax::{Expression, ExpressionKind};
 
 /// One part of a condition; where a rule fires, every part holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub(super) struct Part {
     /// As it was written, in one line.
     pub text: String,
     /// What would have to hold instead.
@@ -19,7 +19,7 @@ pub struct Part {
 /// Takes the condition of a rule's text apart at its outermost `and`. A text that is no rule, or a rule
 /// without a condition, has no parts.
 #[must_use]
-pub fn parts(rule_text: &str) -> Vec<Part> {
+pub(super) fn parts(rule_text: &str) -> Vec<Part> {
     let Some(expression) = condition_of(rule_text) else { return Vec::new() };
     let mut parts = Vec::new();
     split(&expression, rule_text, &mut parts);

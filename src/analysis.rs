@@ -1,0 +1,8 @@
+//! Answers people's questions about rules and decisions: rule tests, why a decision was made, a digest.
+//!
+//! All of it runs over the one decision path of [`crate::pipeline`]. The command line and HTTP only read
+//! arguments and show what is answered here; files, requests and configuration are not known here.
+
+pub mod digest;
+pub mod explain;
+pub mod rule_tests;
