@@ -111,7 +111,7 @@ fn measure(cluster: &Cluster, sizes: Sizes, partitions: i32, linger_ms: u64, has
     };
     instance.signal("TERM");
     assert!(instance.wait(Duration::from_secs(30)).success(), "kuzet ends");
-    let commit = "kuzet_stage_seconds";
+    let commit = "kuzet_stage_duration_seconds";
     let of_commit = |found: &probe::Metrics, suffix: &str| found.labelled(&format!("{commit}_{suffix}"), "commit");
     let commits = of_commit(&after, "count") - of_commit(&before, "count");
     Line {

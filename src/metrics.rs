@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
@@ -27,6 +28,12 @@ pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 pub const STAGES: &[&str] = &["decode", "enrich", "fetch", "decide", "commit", "end_to_end"];
 /// Inputs that decisions name in `degraded`.
 pub const INPUTS: &[&str] = &["geoip.country", "geoip.anonymizer", "shared_state", "mrp"];
+/// Metrics that had another name in the last release, and are shown under both in this one.
+const FORMER_NAMES: &[(&str, &str)] = &[
+    ("kuzet_late_total", "kuzet_operations_late_total"),
+    ("kuzet_degraded_total", "kuzet_decisions_degraded_total"),
+    ("kuzet_stage_seconds", "kuzet_stage_duration_seconds"),
+];
 /// What restrictions in force are counted by.
 pub const RESTRICTION_KINDS: &[&str] = &["monitor", "block", "hold"];
 /// How a transaction can end.
@@ -238,9 +245,21 @@ impl Metrics {
     /// Renders all metrics.
     #[must_use]
     pub fn text(&self) -> String {
+        let mut families = self.registry.gather();
+        let former: Vec<_> = families.iter().filter_map(under_former_name).collect();
+        families.extend(former);
         // Fails only for a family without a metric, which the registry leaves out.
-        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+        TextEncoder::new().encode_to_string(&families).unwrap_or_default()
     }
+}
+
+/// Copies a family to the name it had before, for dashboards and alerts that still ask for that.
+fn under_former_name(family: &MetricFamily) -> Option<MetricFamily> {
+    let (former, name) = FORMER_NAMES.iter().find(|(_, name)| *name == family.name())?;
+    let mut copy = family.clone();
+    copy.set_name((*former).to_owned());
+    copy.set_help(format!("Deprecated, goes with the next release: use {name}"));
+    Some(copy)
 }
 
 /// Sets a gauge to a count; what does not fit is shown as the most that does.

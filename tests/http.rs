@@ -369,8 +369,8 @@ fn metrics_are_as_prometheus_likes_them() {
         "kuzet_commands_total{command=\"hold\"} 1",
         "kuzet_restrictions_active{kind=\"hold\"} 1",
         "kuzet_matches_total{mode=\"enforce\",rule=\"transfer-over-100k\"} 1",
-        "kuzet_stage_seconds_count{stage=\"commit\"} 2",
-        "kuzet_stage_seconds_count{stage=\"end_to_end\"} 2",
+        "kuzet_stage_duration_seconds_count{stage=\"commit\"} 2",
+        "kuzet_stage_duration_seconds_count{stage=\"end_to_end\"} 2",
         "kuzet_ready 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

@@ -112,14 +112,14 @@ impl Metrics {
                 "How long the oldest operation that is held has waited; 0 when none is",
             )),
             duplicates: to.counter("kuzet_duplicates_total", "Operations that came again and got their first decision"),
-            late: to.counter("kuzet_late_total", "Operations later than the allowed lateness"),
+            late: to.counter("kuzet_operations_late_total", "Operations later than the allowed lateness"),
             unknown_fields: to.counter("kuzet_unknown_fields_total", "Top-level fields the contract does not know"),
             degraded: to.counters(
-                "kuzet_degraded_total",
+                "kuzet_decisions_degraded_total",
                 "Decisions made without an input that a rule reads, by input",
                 &["input"],
             ),
-            stage_seconds: to.times("kuzet_stage_seconds", "Time a stage took, by stage", "stage"),
+            stage_seconds: to.times("kuzet_stage_duration_seconds", "Time a stage took, by stage", "stage"),
             batch_operations: to.add(Histogram::with_opts(
                 HistogramOpts::new("kuzet_batch_operations", "Operations of a batch").buckets(OPERATIONS.to_vec()),
             )),

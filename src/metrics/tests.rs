@@ -18,12 +18,12 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_build_info", "gauge", &["version"]),
     ("kuzet_commands_total", "counter", &["command"]),
     ("kuzet_decisions_total", "counter", &["verdict"]),
-    ("kuzet_degraded_total", "counter", &["input"]),
+    ("kuzet_decisions_degraded_total", "counter", &["input"]),
     ("kuzet_duplicates_total", "counter", &[]),
     ("kuzet_geo_database_build_timestamp_seconds", "gauge", &["database"]),
     ("kuzet_http_request_seconds", "histogram", &["endpoint"]),
     ("kuzet_http_requests_total", "counter", &["endpoint", "status"]),
-    ("kuzet_late_total", "counter", &[]),
+    ("kuzet_operations_late_total", "counter", &[]),
     ("kuzet_matches_total", "counter", &["mode", "rule"]),
     ("kuzet_oldest_waiting_operation_seconds", "gauge", &[]),
     ("kuzet_operations_total", "counter", &["type"]),
@@ -40,7 +40,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_shared_store_errors_total", "counter", &[]),
     ("kuzet_shared_windows", "gauge", &[]),
     ("kuzet_sse_subscribers", "gauge", &[]),
-    ("kuzet_stage_seconds", "histogram", &["stage"]),
+    ("kuzet_stage_duration_seconds", "histogram", &["stage"]),
     ("kuzet_start_time_seconds", "gauge", &[]),
     ("kuzet_state_bytes", "gauge", &[]),
     ("kuzet_state_wallets", "gauge", &[]),
@@ -48,6 +48,10 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_store_free_bytes", "gauge", &[]),
     ("kuzet_transactions_total", "counter", &["result"]),
     ("kuzet_unknown_fields_total", "counter", &[]),
+    // Former names.
+    ("kuzet_degraded_total", "counter", &["input"]),
+    ("kuzet_late_total", "counter", &[]),
+    ("kuzet_stage_seconds", "histogram", &["stage"]),
 ];
 
 fn decision() -> Decision {
@@ -122,6 +126,22 @@ fn every_metric_has_help_type_and_labels() {
 }
 
 #[test]
+fn former_names_show_the_same_and_say_what_to_use() {
+    let text = used().text();
+    for (former, name) in FORMER_NAMES {
+        assert!(
+            text.contains(&format!("# HELP {former} Deprecated, goes with the next release: use {name}\n")),
+            "{text}"
+        );
+    }
+    assert_eq!(value(&text, "kuzet_late_total").as_deref(), Some("1"));
+    let count = "_count{stage=\"fetch\"}";
+    let of = |name: &str| value(&text, &format!("{name}{count}"));
+    assert_eq!(of("kuzet_stage_seconds"), of("kuzet_stage_duration_seconds"));
+    assert!(of("kuzet_stage_seconds").is_some());
+}
+
+#[test]
 fn names_follow_the_conventions() {
     for (name, kind, _) in EXPECTED {
         assert_eq!(*kind == "counter", name.ends_with("_total"), "{name}");
@@ -162,9 +182,9 @@ fn known_words_begin_at_0() {
         "kuzet_decisions_total{verdict=\"refuse\"}",
         "kuzet_commands_total{command=\"report\"}",
         "kuzet_restrictions_active{kind=\"block\"}",
-        "kuzet_degraded_total{input=\"shared_state\"}",
+        "kuzet_decisions_degraded_total{input=\"shared_state\"}",
         "kuzet_rule_reloads_total{result=\"refused\"}",
-        "kuzet_stage_seconds_count{stage=\"commit\"}",
+        "kuzet_stage_duration_seconds_count{stage=\"commit\"}",
         "kuzet_ready",
     ] {
         check(&metrics, series, Some("0"));
@@ -184,10 +204,10 @@ fn a_decision_is_counted_by_all_it_says() {
         ("kuzet_matches_total{mode=\"enforce\",rule=\"equal-transfers-in-hour\"}", "1"),
         ("kuzet_matches_total{mode=\"shadow\",rule=\"equal-transfers-in-hour\"}", "1"),
         ("kuzet_commands_total{command=\"hold\"}", "1"),
-        ("kuzet_late_total", "1"),
-        ("kuzet_degraded_total{input=\"mrp\"}", "1"),
+        ("kuzet_operations_late_total", "1"),
+        ("kuzet_decisions_degraded_total{input=\"mrp\"}", "1"),
         ("kuzet_rejected_total{code=\"too_large\"}", "1"),
-        ("kuzet_stage_seconds_bucket{stage=\"fetch\",le=\"0.003\"}", "1"),
+        ("kuzet_stage_duration_seconds_bucket{stage=\"fetch\",le=\"0.003\"}", "1"),
         ("kuzet_batch_operations_bucket{le=\"64\"}", "0"),
         ("kuzet_batch_operations_bucket{le=\"128\"}", "1"),
         ("kuzet_http_requests_total{endpoint=\"/v1/wallets/{wallet_id}\",status=\"404\"}", "1"),
