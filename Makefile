@@ -94,7 +94,7 @@ KILLS := 1000
 SEED := 1
 soak: tools
 	@export KUZET_SOAK_KILLS=$(KILLS) KUZET_SOAK_CUTS=$(KILLS) KUZET_SOAK_SEED=$(SEED)
-	cargo test $(LOCKED) --test soak -- --nocapture --test-threads 1
+	cargo test $(LOCKED) --test serve soak:: -- --nocapture --test-threads 1
 
 # A fleet's failure runs at length, then every deliberate mistake, which they must find: about an hour.
 # `make test` runs the same with smaller counts. KAFKA_KILLS and the others change one count.
@@ -110,7 +110,7 @@ soak-kafka:
 	export KUZET_SOAK_KAFKA_KILLS=$(KAFKA_KILLS) KUZET_SOAK_KAFKA_STOPS=$(KAFKA_STOPS)
 	export KUZET_SOAK_KAFKA_REBALANCES=$(KAFKA_REBALANCES) KUZET_SOAK_KAFKA_BROKER_KILLS=$(KAFKA_BROKER_KILLS)
 	export KUZET_SOAK_KAFKA_SILENCES=$(KAFKA_SILENCES) KUZET_SOAK_KAFKA_REDIS_LOSSES=$(KAFKA_REDIS_LOSSES)
-	cargo test $(LOCKED) --test kafka_faults -- --nocapture --test-threads 1
+	cargo test $(LOCKED) --test external kafka_faults:: -- --nocapture --test-threads 1
 
 # The service at work: the console's address first, then decisions as they fall; Ctrl-C ends with a summary.
 demo: tools
@@ -166,7 +166,7 @@ lint: tools
 FUZZ_SECONDS := 300
 SCHEMATHESIS_VERSION := 4.32.5
 fuzz: tools
-	@KUZET_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test $(LOCKED) --test fuzz -- --nocapture
+	@KUZET_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test $(LOCKED) --test serve fuzz:: -- --nocapture
 	venv=target/tools/schemathesis
 	[ -x $$venv/bin/schemathesis ] || { python3 -m venv $$venv; $$venv/bin/pip install -q schemathesis==$(SCHEMATHESIS_VERSION); }
 	cargo build $(LOCKED)
@@ -191,7 +191,7 @@ load: tools
 OPERATIONS := 1000000
 e2e-kafka:
 	@$(MAKE) --no-print-directory tools FOR_TESTS=1
-	KUZET_E2E_OPERATIONS=$(OPERATIONS) cargo test $(LOCKED) --release --test kafka_e2e -- --nocapture --test-threads 1
+	KUZET_E2E_OPERATIONS=$(OPERATIONS) cargo test $(LOCKED) --release --test external kafka_e2e:: -- --nocapture --test-threads 1
 
 # Everything runs on this machine and shares its processors; the table says how busy it was.
 bench-kafka:

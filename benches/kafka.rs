@@ -8,19 +8,21 @@
 #![expect(clippy::print_stdout, reason = "the tables are the point of the run")]
 #![expect(clippy::cast_precision_loss, reason = "figures are shown in three digits")]
 
-#[path = "../tests/kafka/cluster.rs"]
+#[path = "../tests/support/cluster.rs"]
 #[expect(dead_code, reason = "failures of brokers are of interest to tests")]
 mod cluster;
-#[path = "../tests/kafka/fleet.rs"]
+#[path = "../tests/support/command.rs"]
+mod command;
+#[path = "../tests/support/fleet.rs"]
 #[expect(dead_code, reason = "what must be decided is of interest to tests")]
 mod fleet;
-#[path = "../tests/kafka/http.rs"]
+#[path = "../tests/support/http.rs"]
 mod http;
 #[path = "kafka/probe.rs"]
 mod probe;
 #[path = "kafka/recovery.rs"]
 mod recovery;
-#[path = "../tests/redis/server.rs"]
+#[path = "../tests/support/server.rs"]
 #[expect(dead_code, reason = "failures of Redis are of interest to tests")]
 mod server;
 

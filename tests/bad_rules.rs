@@ -1,6 +1,6 @@
 //! Each bad file in `tests/bad_rules/` is refused with exactly the text beside it (`NAME.txt`).
 //!
-//! `KUZET_BLESS=1 cargo test --test bad_rules` writes the texts anew; read the difference before
+//! `KUZET_BLESS=1 cargo test --test pure bad_rules::` writes the texts anew; read the difference before
 //! committing it. `NAME.yaml` is a rule, `NAME.mrp.yaml`, `NAME.lists.yaml` and `NAME.csv` are data,
 //! `NAME.test.yaml` is a test file.
 
@@ -79,7 +79,7 @@ fn fixtures() -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn each_bad_file_gives_its_text() {
-    let bless = std::env::var_os("KUZET_BLESS").is_some();
+    let bless = crate::environment::text("KUZET_BLESS").is_some();
     let mut wrong = Vec::new();
     for (name, bytes) in fixtures() {
         let files = set_around(&name, &bytes);

@@ -1,9 +1,9 @@
 //! Runs the binary as a person does.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 fn kuzet(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+    let mut command = crate::command::kuzet();
     command.args(arguments).stdin(Stdio::null()).output().expect("the binary has been built")
 }
 
@@ -98,7 +98,7 @@ fn version_is_told() {
 fn a_reader_that_goes_away_is_no_fault() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
-    let output = Command::new(env!("CARGO_BIN_EXE_kuzet")).arg("--help").stdout(writer).output().expect("built");
+    let output = crate::command::kuzet().arg("--help").stdout(writer).output().expect("built");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stderr), "kuzet: output closed by its reader\n");
 }

@@ -4,7 +4,7 @@ use kuzet::operation::partition::Partitioner;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use kuzet::config::{Code, Config, LogFormat, LogLevel, Role, Source, TokenHash, load, parse};
@@ -373,11 +373,8 @@ fn anything_at_all_is_answered() {
 
 /// Runs kuzet in a folder without variables of its own; returns the exit code, standard output and error.
 fn kuzet(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KUZET_")) {
-        command.env_remove(name);
-    }
-    let output = command.current_dir(folder).args(arguments).stdin(Stdio::null()).output().expect("kuzet runs");
+    let output =
+        crate::command::kuzet().current_dir(folder).args(arguments).stdin(Stdio::null()).output().expect("kuzet runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }

@@ -2,7 +2,7 @@
 //!
 //! A line of `tests/rejections/*.jsonl` holds a record (`record`, or its bytes as `raw` or `base64`,
 //! filled up with spaces to `pad_to`) and the exact error. After a change of wording,
-//! `cargo test --test decode -- --ignored rewrite` rewrites the messages for review.
+//! `cargo test --test pure decode:: -- --ignored rewrite` rewrites the messages for review.
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const STREAMS: [&str; 7] = ["minsapay", "simulated", "dense-1", "dense-2", "dense-3", "dense-4", "dense-5"];
 
@@ -36,7 +35,7 @@ fn replay(stream: &str, rules: &Path, folder: &Path) -> Vec<u8> {
     };
     let (out, rejected) = (folder.join("decisions.jsonl"), folder.join("rejected.jsonl"));
     let geoip = Path::new(env!("CARGO_MANIFEST_DIR")).join("geoip");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+    let mut command = crate::command::kuzet();
     command.arg("replay").arg(operations).arg("--rules").arg(rules).arg("--geoip").arg(geoip);
     let output = command.arg("--out").arg(&out).arg("--rejected").arg(&rejected).output().expect("kuzet starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -61,7 +60,6 @@ fn first_difference(expected: &[u8], found: &[u8]) -> Option<String> {
     Some(format!("{differing} lines differ, first line {}\n- {expected}\n+ {found}", at + 1))
 }
 
-#[expect(clippy::disallowed_methods, reason = "whether decisions are stored anew is asked for from outside")]
 fn check(set: &str, further_rules: bool) {
     let folder = tempfile::tempdir().expect("a folder");
     let rules = folder.path().join("rules");
@@ -69,7 +67,7 @@ fn check(set: &str, further_rules: bool) {
     if further_rules {
         copy_folder(&data("differential/more"), &rules.join("more"));
     }
-    let store = std::env::var("KUZET_STORE_DECISIONS").is_ok();
+    let store = crate::environment::text("KUZET_STORE_DECISIONS").is_some();
     let mut complaints = Vec::new();
     for stream in STREAMS {
         let found = replay(stream, &rules, folder.path());

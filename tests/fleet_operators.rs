@@ -2,66 +2,41 @@
 //! the commands for topics, HTTP, reloads, Kafka away, retention, other versions and other partition counts.
 #![expect(clippy::print_stdout, reason = "seeds and times belong in the test's output")]
 
-#[path = "fleet_operators/away.rs"]
 mod away;
-#[path = "http/client.rs"]
-mod client;
-#[path = "kafka/cluster.rs"]
-#[expect(dead_code, reason = "several brokers are of interest to other tests")]
-mod cluster;
-#[path = "kafka/fleet.rs"]
-#[expect(dead_code, reason = "failpoints are of interest to other tests")]
-mod fleet;
-#[path = "fleet_operators/halts.rs"]
 mod halts;
-#[path = "fleet_operators/http.rs"]
 mod http;
-#[path = "kafka/kcat.rs"]
-#[expect(dead_code, reason = "only committed records count here")]
-mod kcat;
-#[path = "fleet_operators/lists.rs"]
 mod lists;
-#[path = "fleet_operators/panels.rs"]
 mod panels;
-#[path = "fleet_operators/partitioner.rs"]
 mod partitioner;
-#[path = "fleet_operators/reload.rs"]
 mod reload;
-#[path = "fleet_operators/secure.rs"]
 mod secure;
-#[path = "redis/server.rs"]
-#[expect(dead_code, reason = "a server that hangs is of interest to other tests")]
-mod server;
-#[path = "fleet_operators/topics.rs"]
 mod topics;
-#[path = "fleet_operators/upgrade.rs"]
 mod upgrade;
 
+use crate::client;
+use crate::kcat;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use cluster::Cluster;
-use fleet::Instance;
+use crate::cluster::Cluster;
+use crate::command;
+use crate::fleet::{self, Instance};
+use crate::turn::{self, Shared};
 use serde_json::Value;
 
-/// One cluster for the tests that do not harm it.
-fn shared() -> MutexGuard<'static, Cluster> {
-    static CLUSTER: OnceLock<Mutex<Cluster>> = OnceLock::new();
-    let cluster = CLUSTER.get_or_init(|| Mutex::new(Cluster::start(1)));
-    cluster.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whose turn it is: that of all modules below.
+const MODULE: &str = module_path!();
+
+/// The broker of these tests, which take turns.
+fn shared() -> Shared {
+    turn::shared(MODULE, &[])
 }
 
 /// Runs kuzet; returns its exit code, what it printed, and what it complained of.
 fn kuzet(arguments: &[&str], config: &Path) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KUZET_")) {
-        command.env_remove(name);
-    }
-    let output = command.args(arguments).arg("--config").arg(config).output().expect("kuzet runs");
+    let output = command::kuzet().args(arguments).arg("--config").arg(config).output().expect("kuzet runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().expect("an exit code"), text(&output.stdout), text(&output.stderr))
 }

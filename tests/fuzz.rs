@@ -4,32 +4,22 @@
 //! `KUZET_FUZZ_SECONDS` seconds where that is set (`make fuzz`).
 #![expect(clippy::print_stdout, reason = "seeds and counts belong in the test's output")]
 
-#[path = "http/client.rs"]
-#[expect(dead_code, reason = "these tests need the raw part only")]
-mod client;
-#[path = "support/random.rs"]
-mod random;
-
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use client::{raw, request};
+use crate::client::{raw, request};
+use crate::environment::number;
+use crate::random::Random;
 use kuzet::app::serve::Running;
 use kuzet::config;
 use kuzet::operation::decode;
-use random::Random;
 
 impl Random {
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the size and the seed of a test run are chosen from outside")]
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
 struct Server {

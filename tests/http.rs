@@ -1,15 +1,12 @@
 //! The service over the wire: what is answered, to whom, and what is refused how.
 
-#[path = "http/client.rs"]
-mod client;
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 
-use client::{Answer, ask, get, post, raw, request};
+use crate::client::{Answer, ask, get, post, raw, request};
 use kuzet::app::serve::Running;
 use kuzet::config;
 use kuzet::http::endpoints::{ENDPOINTS, SUPPORT_EVENTS};

@@ -1,37 +1,22 @@
 //! `kuzet serve` with operations from a real Kafka: every operation is decided once, whatever ends a process.
 #![expect(clippy::print_stdout, reason = "seeds and times belong in the test's output")]
 
-#[path = "kafka/cluster.rs"]
-#[expect(dead_code, reason = "brokers are of interest to other tests")]
-mod cluster;
-#[path = "kafka/fleet.rs"]
-#[expect(dead_code, reason = "a process that is halted is of interest to other tests")]
-mod fleet;
-#[path = "kafka/kcat.rs"]
-#[expect(dead_code, reason = "only committed records count here")]
-mod kcat;
-
-#[path = "redis/server.rs"]
-#[expect(dead_code, reason = "a server that hangs is of interest to other tests")]
-mod server;
-
+use crate::command::kuzet;
+use crate::kcat;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
-use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-use cluster::Cluster;
-use fleet::{Instance, Topics};
-use server::Server;
+use crate::cluster::Cluster;
+use crate::fleet::{self, Instance, Topics};
+use crate::server::Server;
+use crate::turn::{self, Shared};
 
 const SEED: u64 = 23;
 
-/// One cluster for all tests.
-fn shared() -> MutexGuard<'static, Cluster> {
-    static CLUSTER: OnceLock<Mutex<Cluster>> = OnceLock::new();
-    let cluster = CLUSTER.get_or_init(|| Mutex::new(Cluster::start(1)));
-    cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+/// The broker of these tests, which take turns.
+fn shared() -> Shared {
+    turn::shared(module_path!(), &[])
 }
 
 /// Holds the visible decisions against those expected, byte for byte, and lets `kuzet ledger-check` look.
@@ -51,7 +36,7 @@ fn check(cluster: &Cluster, topics: &Topics, expected: &BTreeMap<i32, Vec<Vec<u8
             assert_eq!(record.header("kuzet-shard"), Some(format!("{partition}").as_str()));
         }
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_kuzet"))
+    let output = kuzet()
         .args(["ledger-check", "--brokers", &cluster.bootstrap(), "--topic", &topics.name("decisions")])
         .output()
         .expect("kuzet runs");
@@ -200,10 +185,8 @@ fn redis_goes_and_comes_back() {
     println!("without Redis: {without} decisions");
     instance.signal("TERM");
     assert!(instance.wait(Duration::from_secs(20)).success());
-    let output = Command::new(env!("CARGO_BIN_EXE_kuzet"))
-        .args(["kafka", "verify", "--config", &config.display().to_string()])
-        .output()
-        .expect("kuzet runs");
+    let output =
+        kuzet().args(["kafka", "verify", "--config", &config.display().to_string()]).output().expect("kuzet runs");
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && out.matches("lag 0").count() == 4, "{out}");
     assert_eq!(out.matches(", sound").count(), 4, "{out}");

@@ -1,16 +1,11 @@
 //! The bench itself: a real Kafka keeps the promises that other tests stand on.
 #![expect(clippy::print_stdout, reason = "times, memory and the words of errors belong in the test's output")]
 
-#[path = "kafka/cluster.rs"]
-#[expect(dead_code, reason = "retention is of interest to other tests")]
-mod cluster;
-#[path = "kafka/kcat.rs"]
-mod kcat;
-
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use crate::kcat;
 use std::time::{Duration, Instant};
 
-use cluster::Cluster;
+use crate::cluster::Cluster;
+use crate::turn::{self, Shared};
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -21,11 +16,9 @@ use rdkafka::{Offset, TopicPartitionList};
 /// Beyond what a broker that is killed or paused costs.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// One cluster for the tests that do not harm it.
-fn shared() -> MutexGuard<'static, Cluster> {
-    static CLUSTER: OnceLock<Mutex<Cluster>> = OnceLock::new();
-    let cluster = CLUSTER.get_or_init(|| Mutex::new(Cluster::start(1)));
-    cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+/// The broker of these tests, which take turns.
+fn shared() -> Shared {
+    turn::shared(module_path!(), &[])
 }
 
 fn transactional(cluster: &Cluster, id: &str, timeout_ms: u32) -> BaseProducer {
@@ -246,6 +239,7 @@ fn kcat_gives_every_byte_back() {
 
 #[test]
 fn three_brokers_survive_one_at_a_time() {
+    let _turn = turn::take(module_path!());
     let begun = Instant::now();
     let mut cluster = Cluster::start(3);
     println!("three brokers after {:?}", begun.elapsed());
@@ -283,6 +277,7 @@ fn three_brokers_survive_one_at_a_time() {
 /// A cluster that cannot start shows why.
 #[test]
 fn a_cluster_that_cannot_start_shows_its_log() {
+    let _turn = turn::take(module_path!());
     let started = std::panic::catch_unwind(|| drop(Cluster::start_with(1, &[("num.io.threads", "none")])));
     let payload = started.expect_err("no cluster starts with this");
     let text = payload.downcast_ref::<String>().expect("a text");

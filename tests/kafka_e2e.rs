@@ -3,32 +3,14 @@
 //! `KUZET_E2E_OPERATIONS` (30,000) says how many operations are decided; `make e2e-kafka` decides a million.
 #![expect(clippy::print_stdout, reason = "counts and seeds belong in the test's output")]
 
-#[path = "e2e/bounds.rs"]
 mod bounds;
-#[path = "e2e/check.rs"]
 mod check;
-#[path = "kafka/cluster.rs"]
-#[expect(dead_code, reason = "brokers are of interest to other tests")]
-mod cluster;
-#[path = "e2e/crossing.rs"]
 mod crossing;
-#[path = "e2e/derive.rs"]
 mod derive;
-#[path = "kafka/fleet.rs"]
-#[expect(dead_code, reason = "kills are of interest to other tests")]
-mod fleet;
-#[path = "kafka/http.rs"]
-mod http;
-#[path = "e2e/plant.rs"]
 mod plant;
-#[path = "support/random.rs"]
-mod random;
-#[path = "e2e/run.rs"]
 mod run;
-#[path = "redis/server.rs"]
-#[expect(dead_code, reason = "a server that hangs is of interest to other tests")]
-mod server;
 
+use crate::fleet;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -5,58 +5,37 @@
 //! own, a steady load, and the judge of `check.rs`.
 #![expect(clippy::print_stdout, reason = "seeds, counts and histograms belong in the test's output")]
 
-#[path = "kafka_faults/check.rs"]
 mod check;
-#[path = "kafka/cluster.rs"]
-#[expect(dead_code, reason = "some of what brokers do is of interest to other tests")]
-mod cluster;
-#[path = "kafka/fleet.rs"]
-#[expect(dead_code, reason = "other tests wait in other ways")]
-mod fleet;
-#[path = "kafka/kcat.rs"]
-#[expect(dead_code, reason = "only committed records count here")]
-mod kcat;
-#[path = "support/random.rs"]
-mod random;
-#[path = "kafka_faults/runs.rs"]
 mod runs;
-#[path = "kafka_faults/seeded.rs"]
 mod seeded;
-#[path = "redis/server.rs"]
-#[expect(dead_code, reason = "a server that hangs is of interest to other tests")]
-mod server;
-#[path = "kafka_faults/shared.rs"]
 mod shared;
-#[path = "kafka_faults/stand.rs"]
 mod stand;
-#[path = "kafka_faults/tamper.rs"]
 mod tamper;
 
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use crate::fleet;
+use crate::server;
 use std::time::{Duration, Instant};
 
+use crate::cluster::Cluster;
+use crate::environment::{number, text};
+use crate::turn::{self, Shared};
 use check::{Finding, shown};
-use cluster::Cluster;
 use runs::Histogram;
 use stand::{Settings, Stand};
 
-/// One cluster of one broker for all tests, which take turns.
-fn cluster() -> MutexGuard<'static, Cluster> {
-    static CLUSTER: OnceLock<Mutex<Cluster>> = OnceLock::new();
+/// The broker of these tests, which take turns.
+fn cluster() -> Shared {
     // On a busy machine a broker that is alone must not be taken for dead by itself.
-    let patient = [("broker.session.timeout.ms", "60000")];
-    let cluster = CLUSTER.get_or_init(|| Mutex::new(Cluster::start_with(1, &patient)));
-    cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    turn::shared(module_path!(), &[("broker.session.timeout.ms", "60000")])
 }
 
 /// How often something is done: what the variable says, or as often as every run of the tests has time for.
-#[expect(clippy::disallowed_methods, reason = "the variables of `make soak-kafka`")]
 fn times(variable: &str, short: usize) -> usize {
-    std::env::var(variable).map_or(short, |text| text.parse().expect("a number"))
+    number(variable).map_or(short, |times| usize::try_from(times).expect("a number that fits"))
 }
 
 fn seed() -> u64 {
-    times("KUZET_SOAK_SEED", 1) as u64
+    number("KUZET_SOAK_SEED").unwrap_or(1)
 }
 
 /// Prints what was done, and judges.
@@ -104,14 +83,12 @@ fn joins_and_leaves_lose_nothing() {
 
 #[test]
 fn broker_kills_lose_nothing() {
-    // Not at the same time as the others: the machine has two processors.
-    let (turn, begun) = (cluster(), Instant::now());
+    let (_turn, begun) = (turn::take(module_path!()), Instant::now());
     let mut cluster = Cluster::start(3);
     let mut stand = Stand::new(&cluster, "brokers", seed() + 3, Settings::default());
     stand.begin_load(&cluster);
     let done = runs::broker_kills(&stand, &mut cluster, seed(), times("KUZET_SOAK_KAFKA_BROKER_KILLS", 3));
     conclude("kill -9 of brokers", begun, &mut stand, &cluster, done);
-    drop(turn);
 }
 
 #[test]
@@ -186,8 +163,7 @@ fn processes_of_one_name_are_told() {
 fn mistakes_are_found() {
     let cluster = cluster();
     let few = ["state-kept", "stale-meta", "generation-skipped"];
-    #[expect(clippy::disallowed_methods, reason = "the variables of `make soak-kafka`")]
-    let asked = std::env::var("KUZET_SOAK_KAFKA_FAULTS").unwrap_or_default();
+    let asked = text("KUZET_SOAK_KAFKA_FAULTS").unwrap_or_default();
     let is_chosen = |name: &str| match asked.as_str() {
         "" => few.contains(&name),
         "all" => true,

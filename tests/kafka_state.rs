@@ -1,23 +1,14 @@
 //! What a fleet writes to `kuzet.state` on a real Kafka with its default limits: a wallet with many live entries.
 #![expect(clippy::print_stdout, reason = "bytes belong in the test's output")]
 
-#[path = "kafka/cluster.rs"]
-#[expect(dead_code, reason = "brokers are of interest to other tests")]
-mod cluster;
-#[path = "kafka/fleet.rs"]
-#[expect(dead_code, reason = "kills at steps are of interest to other tests")]
-mod fleet;
-#[path = "kafka/http.rs"]
-mod http;
-#[path = "support/random.rs"]
-mod random;
-
+use crate::http;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use cluster::Cluster;
-use fleet::{Instance, Topics};
-use random::Random;
+use crate::cluster::Cluster;
+use crate::fleet::{self, Instance, Topics};
+use crate::random::Random;
+use crate::turn;
 
 const SEED: u64 = 5;
 /// Live entries of the wallet in the end.
@@ -94,6 +85,7 @@ fn bytes(records: &[Written]) -> Bytes {
 #[test]
 fn bytes_of_an_operation_do_not_grow_with_the_entries_of_its_wallet() {
     println!("seed {SEED}");
+    let _turn = turn::take(module_path!());
     let cluster = Cluster::start(1);
     let topics = Topics::create(&cluster, "state", 1);
     let folder = tempfile::tempdir().expect("a folder");

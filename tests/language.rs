@@ -10,10 +10,7 @@ use kuzet::pipeline::{Answer, Pipeline, Record};
 use kuzet::rules::{self, SourceFile};
 use serde_json::{Value, json};
 
-#[path = "language/naive.rs"]
 mod naive;
-#[path = "support/random.rs"]
-mod random;
 
 const MRP: &str = "mrp:\n  - {from: 2020-01-01, value: 2651 KZT}\n  - {from: 2026-01-01, value: 4325 KZT}\n";
 const LISTS: &str = "lists:\n  blocked_nets: {type: cidr, file: nets.csv}\n  shops: {type: text, file: shops.csv}\n";

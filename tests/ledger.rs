@@ -1,41 +1,28 @@
 //! What a ledger is given to prove the stream of decisions and to follow it, on a real Kafka.
 #![expect(clippy::print_stdout, reason = "seeds belong in the test's output")]
 
-#[path = "ledger/books.rs"]
 mod books;
-#[path = "kafka/cluster.rs"]
-#[expect(dead_code, reason = "nothing is killed here")]
-mod cluster;
-#[path = "support/decide.rs"]
-mod decide;
-#[path = "kafka/decided.rs"]
-mod decided;
-#[path = "ledger/faults.rs"]
 mod faults;
-#[path = "kafka/kcat.rs"]
-#[expect(dead_code, reason = "only committed records count here")]
-mod kcat;
 
+use crate::command::kuzet;
+use crate::kcat;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use crate::decided::{self, Decided};
+use crate::turn::{self, Shared};
 use books::{Books, Subscriber};
-use cluster::Cluster;
-use decided::Decided;
 use kuzet::operation::Time;
 use kuzet::simulate::{Parameters, Simulation};
 use rdkafka::producer::Producer as _;
 
 const SEED: u64 = 11;
 
-/// One cluster for all tests.
-fn shared() -> MutexGuard<'static, Cluster> {
-    static CLUSTER: OnceLock<Mutex<Cluster>> = OnceLock::new();
-    let cluster = CLUSTER.get_or_init(|| Mutex::new(Cluster::start(1)));
-    cluster.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+/// The broker of these tests, which take turns.
+fn shared() -> Shared {
+    turn::shared(module_path!(), &[])
 }
 
 /// Decisions on simulated operations, a fifth of them parts of fraud.
@@ -51,7 +38,7 @@ fn simulated(operations: u64, shards: i32) -> Vec<Decided> {
 
 /// Runs `kuzet ledger-check`; returns the exit code, standard output and standard error.
 fn check(arguments: &[&str], input: &[u8]) -> (Option<i32>, String, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kuzet"))
+    let mut child = kuzet()
         .arg("ledger-check")
         .args(arguments)
         .stdin(Stdio::piped())

@@ -3,14 +3,13 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 const GOOD: &str = r#"{"op_id":"op-1","type":"payment","occurred_at":"2026-11-22T10:15:00+05:00","wallet_id":"W1","client_status":"identified","amount":"150.00","counterparty":{"kind":"merchant"}}"#;
 
 /// Runs kuzet in a folder; returns the exit code, standard output and standard error.
 fn kuzet(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_kuzet")).current_dir(folder).args(arguments).output().expect("kuzet runs");
+    let output = crate::command::kuzet().current_dir(folder).args(arguments).output().expect("kuzet runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
@@ -125,7 +124,7 @@ fn a_full_disk() {
 fn a_reader_that_went_away() {
     let text: String = (0..20_000).map(|n| format!("{}\n", GOOD.replace("op-1", &format!("op-{n}")))).collect();
     let folder = folder_with(&[("ops.jsonl", text.as_bytes())]);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kuzet"))
+    let mut child = crate::command::kuzet()
         .current_dir(folder.path())
         .args(["replay", "ops.jsonl"])
         .stdout(Stdio::piped())

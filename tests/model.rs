@@ -3,29 +3,19 @@
 //! `KUZET_MODEL_STREAMS` sets the number of streams (default 1,000), `KUZET_SEED` the first seed (default 1).
 #![expect(clippy::print_stdout, reason = "seeds and the table of rules belong in the test's output")]
 
-#[path = "model/adapter.rs"]
 mod adapter;
-#[path = "model/boundaries.rs"]
 mod boundaries;
-#[path = "model/calendar.rs"]
 mod calendar;
-#[path = "model/compare.rs"]
 mod compare;
-#[path = "model/durable.rs"]
 mod durable;
-#[path = "model/ledger.rs"]
 mod ledger;
-#[path = "model/naive.rs"]
 mod naive;
-#[path = "model/op.rs"]
 mod op;
-#[path = "support/random.rs"]
-mod random;
-#[path = "model/standin.rs"]
 mod standin;
-#[path = "model/streams.rs"]
 mod streams;
 
+use crate::environment::number;
+use crate::random;
 use compare::{Engine, EngineAnswer};
 use naive::{RULES, SEEN, Tally};
 use std::collections::BTreeSet;
@@ -39,17 +29,9 @@ const SHUFFLES: u64 = 300;
 /// Streams that go through a store.
 const DURABLE_STREAMS: u64 = 200;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the size and the seed of a test run are chosen from outside; there is no configuration here"
-)]
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
-}
-
 fn seeds() -> std::ops::Range<u64> {
-    let first = number("KUZET_SEED", 1);
-    first..first + number("KUZET_MODEL_STREAMS", 1_000)
+    let first = number("KUZET_SEED").unwrap_or(1);
+    first..first + number("KUZET_MODEL_STREAMS").unwrap_or(1_000)
 }
 
 /// Prints how often each rule fired and was met exactly on its boundary; neither may be never.
@@ -91,7 +73,7 @@ fn agree(engine: Engine, seeds: std::ops::Range<u64>) {
 
 #[test]
 fn comparison_accepts_the_model_behind_json() {
-    let first = number("KUZET_SEED", 1);
+    let first = number("KUZET_SEED").unwrap_or(1);
     agree(standin::run, first..first + 300);
 }
 
@@ -104,7 +86,7 @@ fn engine_agrees_with_the_model() {
 #[test]
 fn durable_engine_agrees_with_the_model() {
     let geo = streams::geo();
-    let first = number("KUZET_SEED", 1);
+    let first = number("KUZET_SEED").unwrap_or(1);
     let seeds = first..first + DURABLE_STREAMS;
     println!("seeds {seeds:?}");
     for seed in seeds {
@@ -119,7 +101,7 @@ fn durable_engine_agrees_with_the_model() {
 /// A wrong engine must part from the model within a few streams.
 fn catch(engine: Engine, fault: &str) {
     let geo = streams::geo();
-    let first = number("KUZET_SEED", 1);
+    let first = number("KUZET_SEED").unwrap_or(1);
     for seed in first..first + FAULT_STREAMS {
         let stream = streams::stream(seed, LENGTH);
         let (mismatch, _) = compare::compare(engine, &stream, &geo, Some(fault));
@@ -179,7 +161,7 @@ fn flagged(answers: &[EngineAnswer]) -> BTreeSet<(String, String)> {
 
 fn shuffles_flag_the_same_wallets(engine: Engine) {
     let geo = streams::geo();
-    let first = number("KUZET_SEED", 1);
+    let first = number("KUZET_SEED").unwrap_or(1);
     println!("seeds {first}..{}", first + SHUFFLES);
     let mut seen = BTreeSet::new();
     for seed in first..first + SHUFFLES {

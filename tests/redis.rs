@@ -16,20 +16,13 @@ use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
 use kuzet::pipeline::{Answer, Limits, Pipeline, Record, SharedStore};
 use kuzet::simulate::{DEFAULT_START, Parameters, Simulation};
 
-#[path = "redis/changes.rs"]
 mod changes;
-#[path = "redis/faults.rs"]
 mod faults;
-#[path = "redis/gateway.rs"]
 mod gateway;
-#[path = "support/random.rs"]
-mod random;
-#[path = "redis/server.rs"]
-mod server;
 
+use crate::random::Random;
+use crate::server::Server;
 use changes::{Changes, answers, blocks, keys, parties};
-use random::Random;
-use server::Server;
 
 /// A store whose server holds the state of a caller that has decided nothing yet.
 fn fresh(server: &Server, plan: &Plan) -> RedisStore {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ fn plain_text() -> Vec<u8> {
 /// Replays a file, or standard input when `stdin` is given; returns decisions and rejected records.
 fn replay(input: &Path, stdin: Option<&[u8]>, folder: &Path) -> (Vec<u8>, Vec<u8>, Output) {
     let (out, rejected) = (folder.join("decisions.jsonl"), folder.join("rejected.jsonl"));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kuzet"))
+    let mut child = crate::command::kuzet()
         .arg("replay")
         .arg(input)
         .args(["--out".as_ref(), out.as_os_str(), "--rejected".as_ref(), rejected.as_os_str()])

@@ -1,9 +1,7 @@
 //! The simulator: repeatable, in the order of time, within the contract, labelled for every rule.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "support/decide.rs"]
-mod decide;
-
+use crate::decide;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;

@@ -4,25 +4,14 @@
 //! `KUZET_SOAK_SEED`, which is printed.
 #![expect(clippy::print_stdout, reason = "figures and seeds are the result of these tests")]
 
-#[path = "soak/clock.rs"]
 mod clock;
-#[path = "soak/damage.rs"]
 mod damage;
-#[path = "soak/disk.rs"]
 mod disk;
-#[path = "soak/http.rs"]
 mod http;
-#[path = "soak/power.rs"]
 mod power;
-#[path = "soak/private.rs"]
 mod private;
-#[path = "soak/process.rs"]
 mod process;
-#[path = "support/random.rs"]
-mod random;
-#[path = "soak/traffic.rs"]
 mod traffic;
-#[path = "soak/truth.rs"]
 mod truth;
 
 use std::collections::{BTreeMap, HashMap};
@@ -33,13 +22,15 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::command;
+use crate::environment::number;
 use kuzet::adapters::store::Store;
 use kuzet::simulate::Simulation;
 use serde_json::value::RawValue;
 
+use crate::random::Random;
 use http::Client;
 use process::{Log, Moment, Phase, Served};
-use random::Random;
 use traffic::Customer;
 
 const CLIENTS: u64 = 4;
@@ -47,15 +38,8 @@ const CLIENTS: u64 = 4;
 const KILLS_OF_A_STORE: u64 = 50;
 const SIGKILL: i32 = 9;
 
-/// Reads a number that the caller of the tests may set.
-fn set_by_caller(name: &str, default: u64) -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "a test has no configuration file")]
-    let value = std::env::var(name);
-    value.map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
-}
-
 pub(crate) fn seed() -> u64 {
-    set_by_caller("KUZET_SOAK_SEED", 1)
+    number("KUZET_SOAK_SEED").unwrap_or(1)
 }
 
 /// Where the kills fell, by the last line that the worker wrote before it was dead:
@@ -80,7 +64,7 @@ struct Histogram {
 
 #[test]
 fn kill_minus_nine() {
-    let (kills, seed) = (set_by_caller("KUZET_SOAK_KILLS", 50), seed());
+    let (kills, seed) = (number("KUZET_SOAK_KILLS").unwrap_or(50), seed());
     println!("kill_minus_nine: {kills} kills, KUZET_SOAK_SEED={seed}");
     let begun = Instant::now();
     let mut histogram = Histogram::default();
@@ -289,7 +273,7 @@ fn a_file_that_cannot_grow() {
     let binary = env!("CARGO_BIN_EXE_kuzet");
     let script = format!("ulimit -S -f 6144; trap '' XFSZ; exec '{binary}' serve");
     command.arg("-c").arg(script).current_dir(folder.path());
-    process::without_ours(&mut command);
+    command::without_ours(&mut command);
     let served = Served::start_as(command, None);
     let address = served.ready().expect("it starts");
     let mut customers: Vec<Customer> = (0..CLIENTS).map(|number| Customer::new(seed() ^ number)).collect();

@@ -103,7 +103,7 @@ fn unpacked() -> tempfile::TempDir {
 
 #[test]
 fn a_store_of_version_1_goes_on() {
-    if std::env::var_os("KUZET_WRITE_FIXTURE").is_some() {
+    if crate::environment::text("KUZET_WRITE_FIXTURE").is_some() {
         write_fixture();
     }
     let folder = unpacked();

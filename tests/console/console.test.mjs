@@ -1,4 +1,4 @@
-// The console in a real browser, against a running service. `cargo test --test console` sets all this up.
+// The console in a real browser, against a running service. `cargo test --test external console::` sets all this up.
 //
 //   KUZET_URL              address of the service, http://127.0.0.1:8480
 //   KUZET_RULES            folder of its rules, which it does not watch; the test changes and restores it

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::{add_settings, address, end, replace, top_up, values, wait_until_ready, wait_until_unready};
 use crate::client;
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
-use crate::{add_settings, address, end, replace, top_up, values, wait_until_ready, wait_until_unready};
+use crate::turn;
 
 /// An orchestrator kills what has not ended ten seconds after SIGTERM.
 const END_MAX: Duration = Duration::from_secs(10);
@@ -17,6 +18,7 @@ fn batch(name: &str, count: usize) -> Vec<Vec<u8>> {
 
 #[test]
 fn kafka_goes_and_comes_back() {
+    let _turn = turn::take(super::MODULE);
     // Its own cluster: others would miss theirs.
     let mut cluster = Cluster::start(1);
     let topics = Topics::create(&cluster, "away", 3);

@@ -4,10 +4,10 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
+use super::http::{metric, wallet_of_each};
+use super::{address, end, kuzet, shared, top_up, values, wait_for, wait_until_ready, wait_until_unready};
 use crate::cluster::{Cluster, block_on};
 use crate::fleet::{self, Instance, Topics};
-use crate::http::{metric, wallet_of_each};
-use crate::{address, end, kuzet, shared, top_up, values, wait_for, wait_until_ready, wait_until_unready};
 
 /// Decides some operations of each of two shards, and ends.
 fn decide_some(cluster: &Cluster, topics: &Topics, instance: &mut Instance, name: &str) {

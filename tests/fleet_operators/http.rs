@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
+use super::{end, shared, top_up, values, wait_for, wait_until_ready};
 use crate::client;
 use crate::fleet::{self, Instance, Topics};
-use crate::{end, shared, top_up, values, wait_for, wait_until_ready};
 
 /// Returns a metric's value, of the sample whose labels are these.
 pub(crate) fn metric(address: SocketAddr, sample: &str) -> Option<f64> {

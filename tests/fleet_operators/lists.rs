@@ -1,16 +1,17 @@
 //! Lists whose values are sets in Redis.
 
+use crate::command;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
+use super::{end, kuzet, replace, shared, values, wait_for, wait_until_ready};
+use crate::client;
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
 use crate::server::Server;
-use crate::{client, end, kuzet, replace, shared, values, wait_for, wait_until_ready};
 
 const RULE: &str = "rule: flagged-phone
 clauses: [\"7.15\"]
@@ -36,7 +37,7 @@ fn rules(folder: &Path, list: &str) -> std::path::PathBuf {
 }
 
 fn check(rules: &Path) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kuzet")).arg("check").arg(rules).output().expect("kuzet runs");
+    let output = command::kuzet().arg("check").arg(rules).output().expect("kuzet runs");
     (output.status.code().expect("a code"), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -46,7 +47,7 @@ fn rule_set(address: SocketAddr) -> String {
 
 /// Has an operation of a wallet decided; returns how many matches there are, and what was missing.
 fn decide(cluster: &Cluster, topics: &Topics, instance: &Instance, op_id: &str, wallet: &str) -> (usize, Value, Value) {
-    fleet::send(cluster, topics, &[crate::top_up(op_id, wallet).into_bytes()]);
+    fleet::send(cluster, topics, &[super::top_up(op_id, wallet).into_bytes()]);
     let decision = wait_for(instance, "no decision", || {
         let found = values(cluster, &topics.name("decisions"));
         found.into_iter().find(|(_, decision)| decision["op_id"] == op_id).map(|(_, decision)| decision)

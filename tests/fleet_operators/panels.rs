@@ -5,11 +5,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use super::{end, replace, shared, wait_until_ready};
 use crate::client;
 use crate::cluster::{Cluster, free_ports};
 use crate::fleet::{self, Instance, Topics};
 use crate::server::Server;
-use crate::{end, replace, shared, wait_until_ready};
 
 const SEED: u64 = 37;
 /// Between two portions of the load.

@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::{add_settings, end, shared, top_up, values};
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
-use crate::{add_settings, end, kcat, shared, top_up, values};
+use crate::kcat;
 
 const WALLETS: usize = 40;
 

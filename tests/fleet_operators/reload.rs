@@ -7,9 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::{end, replace, shared, top_up, wait_for, wait_until_ready};
 use crate::client;
 use crate::fleet::{self, Instance, Topics};
-use crate::{end, replace, shared, top_up, wait_for, wait_until_ready};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A rule with a window that no shipped rule has.

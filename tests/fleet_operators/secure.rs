@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::{end, kuzet, replace, top_up, values, wait_until_ready, wait_until_unready};
 use crate::cluster::{Cluster, free_ports};
 use crate::fleet::{self, Instance, Topics};
-use crate::{end, kuzet, replace, top_up, values, wait_until_ready, wait_until_unready};
+use crate::{command, turn};
 
 const PASSWORD: &str = "correct-horse-7731";
 const WRONG: &str = "wrong-horse-4242";
@@ -113,6 +114,7 @@ const MUTUAL: &str = "security.protocol=SSL\nssl.ca.location={keys}/ca.pem\nssl.
 
 #[test]
 fn guarded_brokers_let_kuzet_in_and_refusals_say_where_to_look() {
+    let _turn = turn::take(super::MODULE);
     let guarded = Guarded::start();
     lets_in(&guarded, "scram", guarded.scram, &scram(PASSWORD, "ca"));
     lets_in(&guarded, "mutual", guarded.mutual, MUTUAL);
@@ -155,7 +157,7 @@ fn lets_in(guarded: &Guarded, prefix: &str, port: u16, properties: &str) {
     let (code, out, err) = kuzet(&["kafka", "verify"], &config);
     assert!(code == 0 && out.matches(", sound").count() == 2, "{out}{err}");
     let file = config.with_file_name("client.properties");
-    let checked = Command::new(env!("CARGO_BIN_EXE_kuzet"))
+    let checked = command::kuzet()
         .args(["ledger-check", "--brokers", &format!("127.0.0.1:{port}"), "--topic", &topics.name("decisions")])
         .arg("--command-config")
         .arg(file)

@@ -7,9 +7,9 @@ use std::path::Path;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 
+use super::{add_settings, end, kuzet, replace, shared, top_up, values};
 use crate::cluster::{Cluster, block_on};
 use crate::fleet::{self, Instance, Topics};
-use crate::{add_settings, end, kuzet, replace, shared, top_up, values};
 
 /// Returns a topic's settings as Kafka has them.
 fn settings_of(cluster: &Cluster, topic: &str) -> BTreeMap<String, String> {

@@ -13,9 +13,10 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::{Value, json};
 
+use super::{end, replace, shared};
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
-use crate::{end, kcat, replace, shared};
+use crate::kcat;
 
 /// Left for the program that reads the fixture.
 const NEXT: usize = 150;
@@ -80,7 +81,7 @@ fn write_fixture(cluster: &Cluster) {
 #[test]
 fn a_state_of_version_1_goes_on() {
     let cluster = shared();
-    if std::env::var_os("KUZET_WRITE_FIXTURE").is_some() {
+    if crate::environment::text("KUZET_WRITE_FIXTURE").is_some() {
         write_fixture(&cluster);
     }
     let topics = Topics::create(&cluster, "version-1", 1);

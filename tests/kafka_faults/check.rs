@@ -1,9 +1,9 @@
 //! The judge of every run: what `kcat`, which is not ours, reads of the topic of decisions as a
 //! `read_committed` consumer, held against what engines of their own decide for each partition.
 
+use crate::command::kuzet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::process::Command;
 
 use serde_json::Value;
 
@@ -145,7 +145,7 @@ fn numbers(found: &Decisions) -> Vec<Finding> {
 }
 
 fn ledger(cluster: &Cluster, topics: &Topics) -> Option<Finding> {
-    let output = Command::new(env!("CARGO_BIN_EXE_kuzet"))
+    let output = kuzet()
         .args(["ledger-check", "--brokers", &cluster.bootstrap(), "--topic", &topics.name("decisions")])
         .output()
         .expect("kuzet runs");

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-use crate::check::Finding;
+use super::check::Finding;
+use super::stand::{PACE, PATIENCE, Stand};
 use crate::cluster::Cluster;
 use crate::fleet::Instance;
 use crate::random::Random;
-use crate::stand::{PACE, PATIENCE, Stand};
 
 /// Every step from a new session to records that come.
 pub(crate) const RECOVERY: [&str; 8] = [

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::check::Kind::{Different, Doubled, Halted, Lost, NotHalted, Sequence, Uncommitted};
-use crate::check::{self, Finding, Kind, finding};
+use super::check::Kind::{Different, Doubled, Halted, Lost, NotHalted, Sequence, Uncommitted};
+use super::check::{self, Finding, Kind, finding};
+use super::runs::{self, Wake};
+use super::shared::judge_directory;
+use super::stand::{Settings, Stand};
+use super::tamper::tamper;
 use crate::cluster::Cluster;
 use crate::fleet;
 use crate::random::Random;
-use crate::runs::{self, Wake};
 use crate::server::Server;
-use crate::shared::judge_directory;
-use crate::stand::{Settings, Stand};
-use crate::tamper::tamper;
 
 /// What brings a mistake to light.
 #[derive(Debug, Clone, Copy)]

@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use kuzet::operation::Time;
 use serde_json::Value;
 
-use crate::check::{self, Decisions, Finding, Kind, finding, json, value};
+use super::check::{self, Decisions, Finding, Kind, finding, json, value};
+use super::runs::{Histogram, count};
+use super::stand::Stand;
 use crate::cluster::Cluster;
 use crate::random::Random;
-use crate::runs::{Histogram, count};
 use crate::server::Server;
-use crate::stand::Stand;
 
 /// The rules that read the shared store: one judges logins, the other debits.
 const RULES: [&str; 2] = ["mule-in-and-out", "one-device-many-wallets"];

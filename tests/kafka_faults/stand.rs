@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
 use rdkafka::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 
-use crate::check::{self, Finding, IsSame, Kind, finding};
+use super::check::{self, Finding, IsSame, Kind, finding};
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
 

@@ -1,9 +1,9 @@
 //! What does not fit together halts its shard, and no other: somebody wrote a decision by hand, or moved the
 //! group's offset.
 
+use crate::command::kuzet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -11,9 +11,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::check::{Finding, Kind, finding, visible};
+use super::check::{Finding, Kind, finding, visible};
+use super::stand::{PACE, PATIENCE, Progress, Stand};
 use crate::cluster::Cluster;
-use crate::stand::{PACE, PATIENCE, Progress, Stand};
 
 /// Writes one more decision of a shard, as nobody should.
 fn forge_decision(stand: &Stand, cluster: &Cluster, shard: i32) {
@@ -116,11 +116,8 @@ pub(crate) fn tamper(stand: &mut Stand, cluster: &Cluster) -> Result<Vec<Finding
     let halted: Vec<&str> = metrics.lines().filter(|line| line.contains("shard_halted")).collect();
     demand(is_counted(&metrics), format!("metrics say {halted:?}"));
     drop(instance);
-    let output = Command::new(env!("CARGO_BIN_EXE_kuzet"))
-        .args(["kafka", "verify", "--config"])
-        .arg(stand.config(cluster, "b"))
-        .output()
-        .expect("kuzet runs");
+    let output =
+        kuzet().args(["kafka", "verify", "--config"]).arg(stand.config(cluster, "b")).output().expect("kuzet runs");
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = |shard: i32| out.lines().find(|line| line.starts_with(&format!("shard {shard}:"))).unwrap_or_default();
     let is_told = output.status.code() == Some(1)

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::random::Random;
 use super::{NOON, SECOND, decide, payment, pipeline, rule};
+use crate::random::Random;
 use kuzet::operation::Time;
 
 const LATENESS: i64 = 600;

@@ -1,8 +1,8 @@
 //! The fourteen boundary cases of section 7, asked of the naive model itself.
 
-use crate::naive::{Answer, Decided, GeoMap, Naive};
-use crate::op::{DAY, HOUR, Kind, MINUTE, MS, Op, SECOND, Time, read_time};
-use crate::streams::geo;
+use super::naive::{Answer, Decided, GeoMap, Naive};
+use super::op::{DAY, HOUR, Kind, MINUTE, MS, Op, SECOND, Time, read_time};
+use super::streams::geo;
 
 const W: &str = "77010000001";
 const OTHER: &str = "77010000002";
@@ -310,7 +310,7 @@ fn case_14_any_order_of_arrival() {
         let mut case = Case::new(&geo);
         for (n, &time) in times.iter().enumerate() {
             let decided = case.send(transfer(500_000, time));
-            let fires = decided.matches.iter().any(|(rule, _)| rule == crate::naive::EQUAL);
+            let fires = decided.matches.iter().any(|(rule, _)| rule == super::naive::EQUAL);
             assert_eq!(fires, n == 10, "seed {seed}, arrival {n}");
         }
     }

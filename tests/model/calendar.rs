@@ -1,6 +1,6 @@
 //! Almaty's calendar and the monthly calculation index, written out by hand.
 
-use crate::op::{DAY, HOUR, Time};
+use super::op::{DAY, HOUR, Time};
 use chrono::{DateTime, Months, NaiveDate};
 
 /// 2024-02-29T18:00Z: the clocks went from UTC+6 to UTC+5.

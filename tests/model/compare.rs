@@ -1,8 +1,8 @@
 //! Runs an engine and the model over the same stream and says where they part.
 
-use crate::naive::{Answer, COMMANDS, Command, Decided, GeoMap, Naive, Tally};
-use crate::op::{Op, read_time};
-use crate::streams::Stream;
+use super::naive::{Answer, COMMANDS, Command, Decided, GeoMap, Naive, Tally};
+use super::op::{Op, read_time};
+use super::streams::Stream;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;

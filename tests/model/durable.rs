@@ -1,10 +1,8 @@
 //! The engine over a durable store that is closed and opened again and again, at other rules in between:
 //! whatever was committed must be all there is to know.
 
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use kuzet::adapters::folders::Folder;
 use kuzet::adapters::memory::MemoryStore;
 use kuzet::adapters::store::block::fold;
 use kuzet::adapters::store::{Commit, Position, Store};
@@ -18,9 +16,9 @@ use kuzet::rules::{SourceFile, render_text};
 use kuzet::service::checkpoint::Checkpoint;
 use kuzet::service::recovery::{Recovered, recover_state};
 
-use crate::adapter::{Addresses, answer, rules};
-use crate::compare::EngineAnswer;
-use crate::naive::GeoMap;
+use super::adapter::{Addresses, answer, rules};
+use super::compare::EngineAnswer;
+use super::naive::GeoMap;
 
 /// So small that every stream goes through several rounds of writing the state again.
 const JOURNAL_BYTES_MIN: u64 = 2_000;
@@ -104,12 +102,11 @@ then:
 fn with_extra_rule() -> RuleSet {
     static RULES: OnceLock<RuleSet> = OnceLock::new();
     let load = || {
-        let folder = Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"));
-        let mut sources = app::rule_sources(&folder).expect("the shipped rules");
+        let mut sources = app::rule_sources(&super::adapter::known_rules()).expect("the rules load");
         sources.push(SourceFile { path: "aaa-extra.yaml".into(), bytes: EXTRA.as_bytes().to_vec() });
         let compiled = kuzet::rules::compile(&sources);
         let mut rules = compiled.unwrap_or_else(|found| panic!("{}", render_text(&found, &sources))).rule_set;
-        rules.lists = crate::adapter::rules().lists;
+        rules.lists = super::adapter::rules().lists;
         rules
     };
     RULES.get_or_init(load).clone()

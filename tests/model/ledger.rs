@@ -5,8 +5,9 @@ use kuzet::ledger::{Checker, Finding, Totals};
 
 use std::collections::HashSet;
 
-use crate::compare::EngineAnswer;
-use crate::{LENGTH, adapter, number, streams};
+use super::compare::EngineAnswer;
+use super::{LENGTH, adapter, streams};
+use crate::environment::number;
 
 /// Checks what the engine says to a stream. `None` for a stream that sends an operation again after the
 /// duplicate horizon: it is decided again under the same ids, which the check tells, rightly.
@@ -32,8 +33,8 @@ fn check(seed: u64, fault: Option<&str>) -> Option<(Vec<Finding>, Totals, Vec<St
 
 #[test]
 fn what_the_engine_says_passes() {
-    let first = number("KUZET_SEED", 1);
-    let seeds = first..first + number("KUZET_MODEL_STREAMS", 1_000);
+    let first = number("KUZET_SEED").unwrap_or(1);
+    let seeds = first..first + number("KUZET_MODEL_STREAMS").unwrap_or(1_000);
     println!("seeds {seeds:?}");
     let mut commands = [0; 9];
     let (mut streams, mut checked) = (0, 0);
@@ -56,8 +57,8 @@ fn what_the_engine_says_passes() {
 }
 
 fn finds(fault: &str, code: &str) {
-    let first = number("KUZET_SEED", 1);
-    for seed in first..first + crate::FAULT_STREAMS {
+    let first = number("KUZET_SEED").unwrap_or(1);
+    for seed in first..first + super::FAULT_STREAMS {
         let found = check(seed, Some(fault)).map(|(found, ..)| found).unwrap_or_default();
         if let Some(finding) = found.first() {
             println!("{fault}: seed {seed}: {finding}");
@@ -65,7 +66,7 @@ fn finds(fault: &str, code: &str) {
             return;
         }
     }
-    panic!("{fault}: not found in {} streams from seed {first}", crate::FAULT_STREAMS);
+    panic!("{fault}: not found in {} streams from seed {first}", super::FAULT_STREAMS);
 }
 
 #[test]

@@ -14,8 +14,8 @@
 //! - a transfer to oneself is a transfer into one's own wallet;
 //! - on a debit before the first row of the MRP table every status needs the table.
 
-use crate::calendar;
-use crate::op::{DAY, HOUR, Kind, MINUTE, Op, Time};
+use super::calendar;
+use super::op::{DAY, HOUR, Kind, MINUTE, Op, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const LATENESS: Time = 10 * MINUTE;

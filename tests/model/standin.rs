@@ -1,9 +1,9 @@
 //! A stand-in for the engine: the naive model again, behind the engine's JSON. It tests the comparison
 //! itself, and that the streams are dense enough for each fault to show.
 
-use crate::compare::EngineAnswer;
-use crate::naive::{Answer, COMMANDS, Command, Decided, FAULTS, GeoMap, Naive};
-use crate::op::{Op, write_time};
+use super::compare::EngineAnswer;
+use super::naive::{Answer, COMMANDS, Command, Decided, FAULTS, GeoMap, Naive};
+use super::op::{Op, write_time};
 use serde_json::{Map, Value, json};
 
 pub(crate) fn run(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {

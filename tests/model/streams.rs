@@ -1,8 +1,8 @@
 //! Dense random streams: few wallets, times and amounts on the boundaries, and a scenario for each rule.
 
-use crate::calendar;
-use crate::naive::{FLAGGED_ACCOUNTS, FLAGGED_PHONES, FLAGGED_WALLETS, GeoMap, GeoRecord};
-use crate::op::{DAY, HOUR, Kind, MINUTE, MS, Op, SECOND, Time, read_time};
+use super::calendar;
+use super::naive::{FLAGGED_ACCOUNTS, FLAGGED_PHONES, FLAGGED_WALLETS, GeoMap, GeoRecord};
+use super::op::{DAY, HOUR, Kind, MINUTE, MS, Op, SECOND, Time, read_time};
 use crate::random::Random;
 
 const KZT: i64 = 100;

@@ -16,9 +16,9 @@ use kuzet::rules::program::{Block, Lifters};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::changes::{self, Changes, START, blocks, parties};
+use super::changes::{self, Changes, START, blocks, parties};
+use super::{assert_same, compare, fetch, fresh, fresh_by, pipeline};
 use crate::server::{Server, free_port};
-use crate::{assert_same, compare, fetch, fresh, fresh_by, pipeline};
 
 /// Tries until it succeeds: a store that has just failed does not ask again so soon.
 fn in_time<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {

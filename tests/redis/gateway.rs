@@ -11,9 +11,9 @@ use kuzet::operation::time::HOUR;
 use kuzet::pipeline::{Answer, Record};
 use uuid::Uuid;
 
+use super::{pipeline, shipped_plan, simulated};
 use crate::random::Random;
 use crate::server::Server;
-use crate::{pipeline, shipped_plan, simulated};
 
 fn update(id: u128, (shard, seq): (u32, u64), change: Shown) -> DirectoryUpdate {
     DirectoryUpdate { whom: Restricted::Wallet("W1".into()), restriction: Uuid::from_u128(id), shard, seq, change }

@@ -6,9 +6,9 @@ use kuzet::operation::time::{DAY, HOUR};
 use kuzet::service::{Retention, ServiceSettings};
 
 use super::disk::{CACHE_BYTES, Disk, Local, NOW, settings};
-use super::random::Random;
 use super::traffic::{Customer, lines, simulation};
 use super::{seed, truth};
+use crate::random::Random;
 
 /// Serves batches with these arrivals; returns the disk and the client.
 fn serve(arrivals: &[Time], settings: ServiceSettings) -> (Disk, Customer) {

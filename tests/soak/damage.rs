@@ -21,9 +21,10 @@ use kuzet::adapters::store::{Position, Store, Stream};
 
 use super::disk::{CACHE_BYTES, Disk, Local, NOW, settings};
 use super::process;
-use super::random::Random;
+use super::seed;
 use super::traffic::{lines, simulation};
-use super::{seed, set_by_caller};
+use crate::environment::number;
+use crate::random::Random;
 
 const BATCHES: u64 = 40;
 const BATCH: usize = 30;
@@ -169,11 +170,16 @@ fn used(bytes: &[u8]) -> usize {
 #[test]
 fn damage_never_makes_a_wrong_decision() {
     let whole = whole();
-    let tries = set_by_caller("KUZET_SOAK_DAMAGES", 40);
-    let hook = std::panic::take_hook();
+    let tries = number("KUZET_SOAK_DAMAGES").unwrap_or(40);
+    let usual = Arc::new(std::panic::take_hook());
     let places: Arc<Mutex<BTreeMap<String, u64>>> = Arc::default();
-    let counted = Arc::clone(&places);
+    let (counted, other_tests) = (Arc::clone(&places), Arc::clone(&usual));
+    let own = std::thread::current().name().unwrap_or_default().to_owned();
     std::panic::set_hook(Box::new(move |info| {
+        // Tests have threads of their names; what fails beside this one is told as ever.
+        if std::thread::current().name().is_some_and(|name| name.contains("::") && name != own) {
+            return other_tests(info);
+        }
         let place = info.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
         let thread = std::thread::current().name().unwrap_or_default().to_owned();
         let place = format!("{} in {thread}", place.rsplit("/redb-").next().unwrap_or(&place));
@@ -199,7 +205,7 @@ fn damage_never_makes_a_wrong_decision() {
             }
         }
     }
-    std::panic::set_hook(hook);
+    std::panic::set_hook(Box::new(move |info| usual(info)));
     println!("damage: {} bytes, used {}, KUZET_SOAK_SEED={}", whole.closed.len(), used(&whole.closed), seed());
     for ((state, name), fates) in &fates {
         println!("damage: {state}, {name}: {fates:?}");

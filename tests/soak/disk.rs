@@ -13,9 +13,9 @@ use kuzet::service::{
 };
 use kuzet::simulate::DEFAULT_START;
 
-use super::random::Random;
 use super::traffic::{Customer, lines, simulation};
 use super::truth;
+use crate::random::Random;
 
 pub(crate) const CACHE_BYTES: usize = 4 << 20;
 /// After everything that is simulated.

@@ -9,16 +9,17 @@ use std::collections::HashMap;
 use kuzet::adapters::store::Store;
 
 use super::disk::{CACHE_BYTES, Disk, Local, NOW, settings};
-use super::random::Random;
 use super::traffic::{Customer, lines, simulation};
-use super::{seed, set_by_caller, truth};
+use super::{seed, truth};
+use crate::environment::number;
+use crate::random::Random;
 
 /// Cuts of one disk.
 const CUTS_OF_A_DISK: u64 = 10;
 
 #[test]
 fn power_cuts() {
-    let (cuts, seed) = (set_by_caller("KUZET_SOAK_CUTS", 100), seed());
+    let (cuts, seed) = (number("KUZET_SOAK_CUTS").unwrap_or(100), seed());
     let (mut while_opening, mut unanswered, mut decided, mut rewritten) = (0, 0, 0, 0);
     for number in 0..cuts.div_ceil(CUTS_OF_A_DISK) {
         let mut random = Random(seed ^ (number << 32));

@@ -64,19 +64,9 @@ pub(crate) fn configure(folder: &Path, log_format: &str) {
 
 /// The command that serves in a folder.
 pub(crate) fn serve(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
+    let mut command = crate::command::kuzet();
     command.arg("serve").current_dir(folder);
-    without_ours(&mut command);
     command
-}
-
-/// kuzet refuses variables that it does not know; those of these tests are ours.
-pub(crate) fn without_ours(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("KUZET_") {
-            command.env_remove(name);
-        }
-    }
 }
 
 impl Served {

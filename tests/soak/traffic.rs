@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::http::Client;
-use super::random::Random;
+use crate::random::Random;
 
 /// A day-to-day traffic in which every rule fires.
 pub(crate) fn simulation(seed: u64, operations: u64) -> Simulation {

@@ -2,8 +2,8 @@
 
 use kuzet::operation::Time;
 
-use crate::check::Found;
-use crate::derive::holds;
+use super::check::Found;
+use super::derive::holds;
 
 /// One way to spoil the decisions; returns false where they have nothing to spoil.
 type Plant = fn(&mut Found) -> bool;

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::check::{Found, Sent};
+use super::check::{Found, Sent};
 use crate::cluster::Cluster;
+use crate::command::kuzet;
+use crate::environment::number;
 use crate::fleet::{self, Instance, Topics};
 use crate::http::get;
 use crate::server::Server;
+use crate::turn;
 
 /// How many operations are decided where nobody asks for another number.
 const OPERATIONS: u64 = 30_000;
@@ -19,18 +22,8 @@ const OPERATIONS: u64 = 30_000;
 const WAVE_PATIENCE: Duration = Duration::from_secs(600);
 const PACE: Duration = Duration::from_millis(20);
 
-#[expect(clippy::disallowed_methods, reason = "the size of a test is no configuration")]
 pub(crate) fn operations_asked() -> u64 {
-    let asked = std::env::var("KUZET_E2E_OPERATIONS").ok();
-    asked.map_or(OPERATIONS, |text| text.parse().expect("KUZET_E2E_OPERATIONS is a number"))
-}
-
-fn kuzet() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KUZET_")) {
-        command.env_remove(name);
-    }
-    command
+    number("KUZET_E2E_OPERATIONS").unwrap_or(OPERATIONS)
 }
 
 /// Decides records with `kuzet replay`, in their order; returns the decisions.
@@ -58,6 +51,7 @@ pub(crate) fn replay(folder: &Path, records: &[Vec<u8>]) -> Vec<Vec<u8>> {
 /// Decides records with two processes, wave by wave; returns what `kcat` sees of it. The second process joins
 /// while the first works, so that partitions change hands.
 pub(crate) fn decide(folder: &Path, sent: &[Sent<'_>], partitions: i32, waves: usize) -> Found {
+    let _turn = turn::take(module_path!());
     let cluster = Cluster::start(1);
     let redis = Server::start();
     let topics = Topics::create(&cluster, "e2e", partitions);

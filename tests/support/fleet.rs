@@ -20,6 +20,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::cluster::Cluster;
+use crate::command;
 
 pub(crate) const WAIT: Duration = Duration::from_secs(120);
 const PACE: Duration = Duration::from_millis(20);
@@ -100,11 +101,7 @@ impl Instance {
         let log = config.with_extension("log");
         let log_begins_at = fs::metadata(&log).map_or(0, |found| usize::try_from(found.len()).expect("a small log"));
         let err = File::options().create(true).append(true).open(&log).expect("a log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kuzet"));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KUZET_")) {
-            command.env_remove(name);
-        }
-        let child = command
+        let child = command::kuzet()
             .envs(variables.iter().copied())
             .args(["serve", "--config"])
             .arg(config)

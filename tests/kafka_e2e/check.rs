@@ -14,8 +14,8 @@ use kuzet::engine::window::Entry;
 use kuzet::rules::program::{AggregateId, Function};
 use serde_json::Value;
 
-use crate::bounds::{Bounds, Site};
-use crate::derive::{Again, Derivation, Lens, Seen, Witness, holds, is_of, party_of};
+use super::bounds::{Bounds, Site};
+use super::derive::{Again, Derivation, Lens, Seen, Witness, holds, is_of, party_of};
 
 /// How many errors are told in words.
 const TOLD_MAX: usize = 12;

@@ -1,0 +1,15 @@
+//! Tests that run the commands of `kuzet`, which need no server.
+//!
+//! `cargo test --test commands replay::` runs those of one module.
+
+#[path = "support/command.rs"]
+mod command;
+#[path = "support/environment.rs"]
+#[expect(dead_code, reason = "no number is asked for here")]
+mod environment;
+
+mod cli;
+mod config;
+mod differential;
+mod messages;
+mod replay;

@@ -1,0 +1,20 @@
+//! Tests that need nothing but the library: no process, no socket, no server.
+//!
+//! `cargo test --test pure model::` runs those of one module.
+
+#[path = "support/decide.rs"]
+mod decide;
+#[path = "support/environment.rs"]
+mod environment;
+#[path = "support/random.rs"]
+mod random;
+
+mod bad_rules;
+mod decode;
+mod geo;
+mod language;
+mod model;
+mod schema;
+mod shipped_rules;
+mod simulate;
+mod tidy;

@@ -1,0 +1,18 @@
+//! Tests of what `kuzet serve` runs over its own store: in this process and as a process that is killed.
+//!
+//! `cargo test --test serve soak::` runs those of one module.
+
+#[path = "support/client.rs"]
+mod client;
+#[path = "support/command.rs"]
+mod command;
+#[path = "support/environment.rs"]
+mod environment;
+#[path = "support/random.rs"]
+mod random;
+
+mod fuzz;
+mod http;
+mod service;
+mod soak;
+mod upgrade;
