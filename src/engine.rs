@@ -18,6 +18,7 @@ pub mod state;
 pub mod stored;
 pub mod value;
 pub mod window;
+mod window_mask;
 
 pub use state::{idle, keyed, restriction, shared, wallet, wallets};
 pub use wallets::{position_table, slab};

@@ -15,6 +15,7 @@ use crate::engine::state::shared::SharedView;
 use crate::engine::state::shared::change::{SharedChange, SharedKey};
 use crate::engine::state::wallet::row::FLAG_MONEY;
 use crate::engine::window::Entry;
+use crate::engine::window_mask;
 use crate::operation::content::id_hash;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{Field, Function, Scope, Stream, Window};
@@ -107,7 +108,7 @@ impl Backfill {
                 word_of_column(plan, column, evaluation.word(Scope::Past, field));
         }
         for id in fed {
-            row[ROW_HEADER + id / 64] |= 1 << (id % 64);
+            window_mask::insert(&mut row[ROW_HEADER..], id);
             let aggregate = &plan.aggregates[id];
             let Some(key) = evaluation.feeding_key(aggregate).filter(|_| !aggregate.owned) else { continue };
             let (at, value) = (operation.operation.occurred_at.nanos(), evaluation.value(aggregate));

@@ -76,7 +76,7 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
     Disposition::Decided(Outcome { decision: Box::new(decision), changes, shared })
 }
 
-/// Lets what fired and what is in force have their effects.
+/// Turns fired rules and active restrictions into verdict, commands and changes.
 fn effects<'e>(
     context: &Context<'e>,
     evaluation: &mut Evaluation<'_, '_>,

@@ -1,4 +1,4 @@
-//! What the engine's state looks like as bytes: for stores, and for nothing else.
+//! The engine's state as bytes, for stores.
 //!
 //! A committed batch is written as a [`Journal`]: what it changed, not what the changed records hold, so
 //! that the bytes of an operation do not grow with its wallet. From time to time the records themselves

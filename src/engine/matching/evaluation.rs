@@ -12,6 +12,7 @@ use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
 use crate::engine::state::wallet::row::{Row, with_key_word};
 use crate::engine::value::AggregateValue;
+use crate::engine::window_mask;
 use crate::geo::Lookup;
 use crate::operation::time::Span;
 use crate::operation::{AttributeValue, Money, Time};
@@ -58,7 +59,7 @@ impl Evaluation<'_, '_> {
         self.feeds = SmallVec::from_elem(0, plan.mask_words);
         for feed in &plan.of(self.operation.operation.kind).feeds {
             if feed.enters.as_ref().is_none_or(|formula| self.ask(formula) == Some(true)) {
-                self.feeds[feed.aggregate / 64] |= 1 << (feed.aggregate % 64);
+                window_mask::insert(&mut self.feeds, feed.aggregate);
             }
         }
     }
@@ -99,7 +100,7 @@ impl Evaluation<'_, '_> {
     /// Tells whether the operation enters the window.
     #[must_use]
     pub fn feeds(&self, id: AggregateId) -> bool {
-        self.feeds[id / 64] >> (id % 64) & 1 != 0
+        window_mask::contains(&self.feeds, id)
     }
 
     /// Returns the key under which the judged operation reads the window.

@@ -10,6 +10,7 @@ use crate::engine::state::shared::change::{Party, SharedChange, SharedKey};
 use crate::engine::state::wallet::row::{FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED, FLAG_SHADOW};
 use crate::engine::state::wallet::runs::Run;
 use crate::engine::window::Entry;
+use crate::engine::window_mask;
 use crate::operation::decision::Verdict;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{Field, Function, Scope, Stream};
@@ -113,7 +114,7 @@ pub(crate) fn enter(
         let entry = Entry { at: at.nanos(), op: evaluation.operation.shared_op(), value: evaluation.value(aggregate) };
         shared.push(SharedChange::Insert { key: shared_key, entry });
     }
-    changes.rows[row + ROW_HEADER + id / 64] |= 1 << (id % 64);
+    window_mask::insert(&mut changes.rows[row + ROW_HEADER..], id);
     if aggregate.definition.function == Function::Last
         && let Some(field) = &aggregate.definition.value
         && let Some(symbol) = evaluation.word(Scope::Past, field)
@@ -155,7 +156,7 @@ pub(crate) fn record_matches(evaluation: &Evaluation<'_, '_>, changes: &mut Chan
         let row = start_row(evaluation, changes, flags, seq);
         for id in entered {
             debug_assert_eq!(plan.aggregates[id].definition.stream, Stream::Matches);
-            changes.rows[row + ROW_HEADER + id / 64] |= 1 << (id % 64);
+            window_mask::insert(&mut changes.rows[row + ROW_HEADER..], id);
         }
         for (column, field) in plan.columns.iter().enumerate() {
             changes.rows[row + ROW_HEADER + plan.mask_words + column] =

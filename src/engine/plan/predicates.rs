@@ -1,18 +1,18 @@
-//! Conditions taken apart: what several rules ask of an operation is asked once.
+//! Common subexpressions of rules: a predicate that several rules contain is evaluated once an operation.
 //!
 //! Rules of one operation type have much in common: who the counterparty is, the lists, the client's status.
-//! Each distinct comparison in their conditions, and in the filters of the windows that the type enters, has a
-//! number; its answer is kept while the operation is judged.
+//! Each distinct comparison in their conditions, and in the filters of the windows that the type enters, is a
+//! numbered predicate; its result is kept while the operation is evaluated.
 
 use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::rules::program::{Aggregate, Condition, Field, Number, Operand, Read, Scope, Stream, Symbol};
 
-/// A condition over numbered parts.
+/// A condition over numbered predicates.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expr {
-    /// The part with this number, see [`Predicates`].
+    /// The predicate with this number, see [`Predicates`].
     Predicate(usize),
-    /// Reads matches, of which there are more from stage to stage: asked each time.
+    /// Reads matches, of which there are more from stage to stage: never cached.
     Uncached(Box<Condition>),
     Not(Box<Expr>),
     /// Kleene `and`; the cheapest first.
@@ -21,7 +21,7 @@ pub enum Expr {
     Any(Box<[Expr]>),
 }
 
-/// The distinct parts of the conditions that operations of one type meet.
+/// The distinct predicates of the conditions that operations of one type meet.
 #[derive(Debug, Default)]
 pub struct Predicates(Vec<Condition>);
 
@@ -32,7 +32,7 @@ impl Predicates {
         self.0.len()
     }
 
-    /// Returns the part with this number.
+    /// Returns the predicate with this number.
     #[must_use]
     pub fn get(&self, number: usize) -> &Condition {
         &self.0[number]

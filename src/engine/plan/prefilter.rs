@@ -1,7 +1,7 @@
-//! Which rules of a type an operation has to be asked about one by one.
+//! Rules out most rules of a type before they are evaluated one by one.
 //!
-//! Most rules demand something that is cheap to see and mostly not there: a large amount, a failure, another
-//! client status. Such a demand is asked once for all rules that make it, and no is an answer for all of them.
+//! Most rules require a predicate that is cheap and mostly false: a large amount, a failure, another client
+//! status. It is evaluated once for all rules that require it; where it is false none of them fires.
 
 use crate::engine::plan::predicates::{Expr, Predicates};
 use crate::engine::plan::rule::PlannedRule;
@@ -22,7 +22,7 @@ pub struct RuleBlock {
     without_list: u64,
 }
 
-/// A demand of some rules.
+/// A predicate that some rules require.
 #[derive(Debug)]
 struct RequiredPredicate {
     demand: Expr,

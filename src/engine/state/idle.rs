@@ -1,7 +1,7 @@
-//! What time has passed for a whole stream of operations, so that what nobody will read any more can go.
+//! Stream time, and the eviction of keys that are no longer used.
 //!
-//! Windows let go by their own key's newest operation. A key that never comes again would keep what it has for
-//! ever: when the stream as a whole has left it behind by more than any window's length, it is forgotten.
+//! Eviction runs only when a key gets a new entry; unused keys would leak. They are removed here once stream
+//! time has passed their newest operation by more than the longest window and the lateness.
 
 use crate::operation::Time;
 

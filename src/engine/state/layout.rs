@@ -2,6 +2,7 @@
 
 use crate::engine::plan::Plan;
 use crate::engine::plan::row_layout::ROW_HEADER;
+use crate::engine::window_mask;
 use crate::rules::program::Field;
 use serde::{Deserialize, Serialize};
 
@@ -89,9 +90,9 @@ impl LayoutMigration {
             let mut new = vec![0; self.to_stride];
             new[..ROW_HEADER].copy_from_slice(&row[..ROW_HEADER]);
             for (old, window) in self.windows.iter().enumerate() {
-                let is_in = row[ROW_HEADER + old / 64] >> (old % 64) & 1 != 0;
+                let is_in = window_mask::contains(&row[ROW_HEADER..], old);
                 if let Some(window) = window.filter(|_| is_in) {
-                    new[ROW_HEADER + window / 64] |= 1 << (window % 64);
+                    window_mask::insert(&mut new[ROW_HEADER..], window);
                 }
             }
             for (at, column) in self.columns.iter().enumerate() {

@@ -19,6 +19,7 @@ use crate::engine::state::wallet::index::{Depth, Index};
 use crate::engine::state::wallet::merge::merge;
 use crate::engine::state::wallet::row::FLAG_CANCELLED;
 use crate::engine::state::wallets::position_table::PositionTable;
+use crate::engine::window_mask;
 use crate::operation::Time;
 use crate::rules::program::Function;
 use compact_str::CompactString;
@@ -343,7 +344,7 @@ impl Wallet {
                 leaves.iter().for_each(|window| index.remove(plan, *window, read));
             }
             for window in leaves {
-                row[ROW_HEADER + window / 64] &= !(1 << (window % 64));
+                window_mask::remove(&mut row[ROW_HEADER..], window);
             }
             row[ROW_FLAGS] |= FLAG_CANCELLED;
         }

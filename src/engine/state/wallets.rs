@@ -1,5 +1,5 @@
-//! All wallets of a shard, found by id. Many small tables and pages, so that none ever stalls the stream
-//! while it grows.
+//! All wallets of a shard, found by id. Many small tables and fixed pages, so that growth
+//! never copies more than one small table.
 
 pub mod position_table;
 pub mod slab;

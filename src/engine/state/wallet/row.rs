@@ -3,6 +3,7 @@
 use crate::engine::plan::Plan;
 use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::engine::plan::row_layout::{ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
+use crate::engine::window_mask;
 use crate::operation::Time;
 
 /// Flags in the low half of a row's flags word; the high half counts arrivals.
@@ -64,7 +65,7 @@ impl Row<'_> {
     /// Tells whether the row is in the window.
     #[must_use]
     pub const fn is_in(self, aggregate: usize) -> bool {
-        self.0[ROW_HEADER + aggregate / 64] >> (aggregate % 64) & 1 != 0
+        window_mask::contains(self.0, ROW_HEADER * u64::BITS as usize + aggregate)
     }
 
     /// Returns the windows the row is in, one bit each.

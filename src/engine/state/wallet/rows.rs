@@ -1,8 +1,7 @@
 //! The rows of one wallet's log, in order of arrival.
 //!
-//! The first row lies in the record itself and the later ones in one piece of memory of their own. One
-//! operation is all that most wallets hold at a time; and the second, which would make most logs move, moves
-//! nothing.
+//! The first row lies in the record itself, the later ones in one allocation. Most wallets hold one operation
+//! at a time and need no allocation; a second one moves nothing.
 
 use crate::engine::state::wallet::row::Row;
 use crate::operation::Time;

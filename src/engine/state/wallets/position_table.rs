@@ -1,7 +1,7 @@
-//! Where records lie, by a hash of what they are of.
+//! An open-addressing table from a key's hash to the position of its record in a [`super::slab::Slab`].
 //!
-//! Records are many and looked up once an operation: each look is a wait for memory. Here it is one wait, as a
-//! slot is found where its hash says or just behind it, and [`PositionTable::touch`] lets the waits of many overlap.
+//! A look-up costs one cache miss, since a slot is found where its hash says or just behind it;
+//! [`PositionTable::touch`] loads the slots of many keys, so that their misses overlap.
 
 /// The least number of slots; a power of two.
 const SLOTS_MIN: usize = 8;

@@ -1,4 +1,4 @@
-//! Records in pieces of memory that never move: one more of them never makes the stream wait for the others.
+//! A slab: fixed pages, so growth never moves a record.
 
 use crate::engine::state::wallets::position_table::PositionTable;
 

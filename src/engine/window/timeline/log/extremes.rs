@@ -1,4 +1,4 @@
-//! The least and the greatest value of every stretch of a log that ends with its last entry.
+//! Least and greatest value of every suffix of a log: a monotonic deque each.
 
 use std::collections::VecDeque;
 use std::mem::size_of;
