@@ -12,5 +12,9 @@ pub mod geo_files;
 pub mod kafka;
 pub mod kcat;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
+#[cfg(not(feature = "redis"))]
+#[path = "adapters/no_redis.rs"]
 pub mod redis;
 pub mod store;

@@ -1,5 +1,6 @@
 //! Puts the parts together: folders become a rule set, databases and a pipeline.
 
+#[cfg(feature = "kafka")]
 pub mod fleet;
 pub mod redis_lists;
 pub mod serve;

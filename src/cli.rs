@@ -8,6 +8,7 @@ pub mod demo;
 pub mod digest;
 pub mod exit;
 pub mod geoip;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod ledger_check;
 pub mod replay;
@@ -62,6 +63,7 @@ pub enum LogFormat {
 enum Command {
     Replay(replay::ReplayArguments),
     Geoip(geoip::GeoipArgs),
+    #[cfg(feature = "kafka")]
     Kafka(kafka::KafkaArguments),
     LedgerCheck(ledger_check::LedgerCheckArguments),
     Schema(schema::SchemaArgs),
@@ -79,6 +81,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
     match command {
         Command::Replay(arguments) => replay::run(arguments, log_format),
         Command::Geoip(arguments) => geoip::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
+        #[cfg(feature = "kafka")]
         Command::Kafka(arguments) => kafka::run(arguments, &mut io::stdout().lock()),
         Command::LedgerCheck(arguments) => ledger_check::run(arguments, &mut io::stdout().lock()),
         Command::Demo(arguments) => demo::run(arguments, log_format),

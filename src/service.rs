@@ -9,6 +9,7 @@
 pub mod active_restrictions;
 pub mod backfill;
 pub mod checkpoint;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod recovery;
 pub mod rule_stats;
@@ -33,7 +34,6 @@ use crate::pipeline::Limits;
 use crate::rules::program::RuleSet;
 
 use active_restrictions::ActiveRestrictions;
-use kafka::{FleetObserver, FleetSettings, OnHang};
 use rule_stats::RuleStats;
 use views::WalletView;
 
@@ -199,6 +199,9 @@ pub struct Figures {
     pub newest: Option<Time>,
 }
 
+/// Tells what the worker waits for, if it does so for long: it cannot tell it itself.
+type Waiting = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// The running service.
 #[derive(Clone)]
 pub struct Service {
@@ -211,7 +214,7 @@ pub struct Service {
     load_rules: LoadRules,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Where operations come from Kafka: what the worker waits for.
-    waiting: Option<kafka::Waiting>,
+    waiting: Option<Waiting>,
 }
 
 /// Why the service could not start.
@@ -288,39 +291,6 @@ impl Service {
         let store = Some(store);
         let thread = Arc::new(Mutex::new(Some(thread)));
         Ok(Self { jobs, store, shown, last_seq, trouble, load_rules, thread, waiting: None })
-    }
-
-    /// Starts the worker of a fleet, which takes its operations from Kafka. It restores its shards when the
-    /// group gives them to it; Kafka may be away meanwhile. `on_hang` is called when Kafka's client never
-    /// returns, and has to end the process.
-    ///
-    /// # Errors
-    /// A setting of Kafka is wrong, or a thread cannot be made.
-    pub fn start_fleet(
-        settings: FleetSettings,
-        (rules, load_rules): (RuleSet, LoadRules),
-        geo: Geo,
-        (now, observer): (Time, Box<dyn FleetObserver>),
-        on_hang: OnHang,
-    ) -> Result<Self, StartError> {
-        let rules = Arc::new(rules);
-        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let (_, last_seq) = watch::channel(0);
-        let (trouble_sender, trouble) = watch::channel(Some("Kafka has not answered yet".to_owned()));
-        let plan = Arc::new(Plan::new(Arc::clone(&rules), settings.engine));
-        let shown = Arc::new(Shown {
-            rules: RwLock::new(RulesInUse { plan, loaded_at: now, previous: None, refused: None }),
-            book: RwLock::new(ActiveRestrictions::default()),
-            rule_stats: RwLock::new(RuleStats::default()),
-            figures: RwLock::new(Figures::default()),
-        });
-        let outlets = kafka::worker::FleetOutlets { trouble: trouble_sender, shown: Arc::clone(&shown), observer };
-        let watchdog = kafka::watchdog(settings.kafka.transaction_timeout, on_hang)?;
-        let waiting = Some(watchdog.waiting());
-        let worker = kafka::worker::FleetWorker::new(settings, (rules, geo), outlets, watchdog)?;
-        let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
-        let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok(Self { jobs, store: None, shown, last_seq, trouble, load_rules, thread, waiting })
     }
 
     /// Has records decided. Answers after they are durable.
@@ -429,7 +399,7 @@ impl Service {
         if self.jobs.is_closed() {
             return Some(Unavailable::Stopping.to_string());
         }
-        let waits = || self.waiting.as_ref().and_then(kafka::Waiting::trouble);
+        let waits = || self.waiting.as_ref().and_then(|waiting| waiting());
         self.trouble.borrow().clone().or_else(waits)
     }
 

@@ -9,7 +9,10 @@ mod command;
 mod environment;
 
 mod cli;
+#[cfg(all(feature = "kafka", feature = "redis"))]
 mod config;
 mod differential;
 mod messages;
 mod replay;
+#[cfg(not(feature = "kafka"))]
+mod without_kafka;

@@ -397,7 +397,10 @@ fn the_commands_answer() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, out, _) = kuzet(folder.path(), &["config", "check"]);
     assert_eq!(code, Some(0));
-    assert_eq!(out, "the configuration can be used: set in the file 0, by variables 0, tokens 0\n");
+    assert_eq!(
+        out,
+        "the configuration can be used: set in the file 0, by variables 0, tokens 0\nbuilt with: kafka, redis\n"
+    );
     let token = ["config", "token", "--name", "support-desk", "--roles", "support,analyst"];
     let (code, block, token) = kuzet(folder.path(), &token);
     assert_eq!(code, Some(0));

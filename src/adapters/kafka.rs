@@ -2,20 +2,28 @@
 //!
 //! Knows records, offsets, transactions and groups; must not know how an operation is decided.
 
+#[cfg(feature = "kafka")]
 pub mod client;
+#[cfg(feature = "kafka")]
 pub mod consumer;
+#[cfg(feature = "kafka")]
 pub mod producer;
+#[cfg(feature = "kafka")]
 pub mod reader;
 pub mod state;
+#[cfg(feature = "kafka")]
 pub mod topic;
+#[cfg(feature = "kafka")]
 pub mod topics;
 
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "kafka")]
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
+#[cfg(feature = "kafka")]
 use client::Said;
 
 /// The names of the topics.
@@ -73,6 +81,7 @@ pub enum Failure {
     Silent { what: String, waited: Duration },
 }
 
+#[cfg(feature = "kafka")]
 impl Failure {
     pub(crate) fn of(what: impl Into<String>, error: &KafkaError) -> Self {
         let (code, reason) = match error {
@@ -99,7 +108,9 @@ impl Failure {
         }
         self
     }
+}
 
+impl Failure {
     /// Returns why, without what was to be done.
     #[must_use]
     pub fn reason(self) -> String {

@@ -17,6 +17,7 @@
 //! server (or one primary) holds everything: scripts name several keys, which a cluster would spread.
 
 mod codec;
+mod epoch;
 pub mod gateway;
 mod known;
 mod link;
@@ -38,6 +39,7 @@ use crate::pipeline::{SharedStore, SharedStoreError};
 use crate::rules::program::{Function, Window};
 
 use codec::{EPOCH, Held, Unreadable, party_key, window_key};
+pub use epoch::{Epoch, Rebuild};
 use gateway::{DirectoryUpdate, Restricted, Shown};
 use known::Known;
 use link::Link;
@@ -51,31 +53,6 @@ const SPARE_LIFE: i64 = 24 * 3_600_000;
 const WRITTEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Shorter, so that forgetting is never taken for losing.
 const WRITTEN_KNOWN: Duration = Duration::from_secs(6 * 24 * 3_600);
-
-/// What the store knows of the server's sentinel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Epoch {
-    /// The server has not answered yet.
-    Unknown,
-    /// The server lost something, or another one fills it again: [`RedisStore::rebuild`] is due.
-    RebuildDue,
-    /// The server holds what the caller gave it. The caller keeps the token with its state, for
-    /// [`RedisStore::new`]; it gives the state of a shard that comes with another token by a rebuild.
-    Current { token: String },
-}
-
-/// What a shard gives a server that lost something.
-#[derive(Debug, Clone, Default)]
-pub struct Rebuild {
-    /// Blocks in force.
-    pub blocks: Vec<(Party, Vec<Restriction>)>,
-    /// Blocks that were lifted before their end.
-    pub tombstones: Vec<(Party, Uuid)>,
-    /// The newest operation decided; `None` when there was none.
-    pub newest: Option<Time>,
-    /// What gateways read: see [`DirectoryUpdate::of_restriction`].
-    pub shown: Vec<DirectoryUpdate>,
-}
 
 /// Shared windows, the directory and the gateways' read model in Redis.
 pub struct RedisStore {

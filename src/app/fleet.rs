@@ -10,9 +10,8 @@ use tracing::error;
 use crate::adapters::clock;
 use crate::adapters::kafka::producer::Sender;
 use crate::adapters::kafka::{KafkaSettings, Topics, read_properties};
-use crate::adapters::redis::RedisSettings;
 use crate::adapters::store::StoreError;
-use crate::config::{Config, KafkaConfig, RedisConfig, Source};
+use crate::config::{Config, KafkaConfig};
 use crate::geo::Geo;
 use crate::http::Fleet;
 use crate::metrics::Metrics;
@@ -21,6 +20,7 @@ use crate::service::kafka::{Ended, FleetObserver, FleetSettings};
 use crate::service::worker::CommittedBatch;
 use crate::service::{LoadRules, Observer, Phase, Service};
 
+use super::redis_lists::redis_settings;
 use super::serve::{Counting, engine_settings, nanos};
 
 /// The exit code of a fault of kuzet itself.
@@ -64,13 +64,6 @@ pub fn kafka_settings(config: &KafkaConfig) -> Result<KafkaSettings, PropertiesE
         transaction_timeout: config.transaction_timeout,
         properties,
     })
-}
-
-/// Returns how to reach Redis, where it is used: in a fleet that has one.
-pub(super) fn redis_settings(config: &Config) -> Option<RedisSettings> {
-    let RedisConfig { url, timeout, ca, pending_changes_max: _, lists_every: _ } = &config.redis;
-    let url = url.as_deref().filter(|_| config.source == Source::Kafka)?;
-    Some(RedisSettings { timeout: *timeout, ca_file: ca.clone(), ..RedisSettings::new(url) })
 }
 
 /// Starts the service; returns what requests need of Kafka too.

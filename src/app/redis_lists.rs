@@ -6,8 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use tracing::warn;
 
 use crate::adapters::redis::{RedisSettings, RedisStore, SettingsError};
+use crate::config::{Config, RedisConfig, Source};
 use crate::rules::program::{ListOrigin, RuleSet};
 use crate::rules::{REDIS_SET, SourceFile, redis_lists};
+
+/// Returns how to reach Redis, where it is used: in a fleet that has one.
+pub(super) fn redis_settings(config: &Config) -> Option<RedisSettings> {
+    let RedisConfig { url, timeout, ca, pending_changes_max: _, lists_every: _ } = &config.redis;
+    let url = url.as_deref().filter(|_| config.source == Source::Kafka)?;
+    Some(RedisSettings { timeout: *timeout, ca_file: ca.clone(), ..RedisSettings::new(url) })
+}
 
 /// Reads the lists, and remembers what it read: a Redis that is away for a while takes no list away.
 pub struct RedisLists {

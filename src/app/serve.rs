@@ -29,8 +29,8 @@ use crate::rules::{self, Compiled, Severity, SourceFile};
 use crate::service::worker::CommittedBatch;
 use crate::service::{LoadRules, Observer, Phase, Retention, RulesRefused, Service, ServiceSettings};
 
-use super::redis_lists::RedisLists;
-use super::{LoadError, fleet, load_geo, load_rules_with, rule_sources};
+use super::redis_lists::{RedisLists, redis_settings};
+use super::{LoadError, load_geo, load_rules_with, rule_sources};
 
 /// How often the service looks whether a backup is asked for.
 const BACKUP_LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -42,6 +42,9 @@ pub enum ServeError {
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("{0}")]
     Tls(String),
+    #[cfg(not(feature = "kafka"))]
+    #[error("this kuzet is built without Kafka (feature `kafka`)")]
+    WithoutKafka,
 }
 
 /// The running service.
@@ -138,7 +141,11 @@ impl Running {
         let loaded = (rules, loader(rules_folder.clone(), config.source, lists.clone()));
         let (service, fleet) = match config.source {
             Source::Http => (embedded(config, loaded, geo, &metrics)?, None),
-            Source::Kafka => fleet::start(config, loaded, geo, &metrics)?,
+            #[cfg(feature = "kafka")]
+            Source::Kafka => super::fleet::start(config, loaded, geo, &metrics)?,
+            // The check of the configuration refuses it with its place.
+            #[cfg(not(feature = "kafka"))]
+            Source::Kafka => return Err(ServeError::WithoutKafka.into()),
         };
         let (stop, stopping) = watch::channel(false);
         let api = Arc::new(Api {
@@ -332,7 +339,7 @@ fn settings(config: &Config) -> ServiceSettings {
 
 /// Makes what reads lists from Redis, where there is one.
 fn redis_lists(config: &Config) -> anyhow::Result<Option<Arc<RedisLists>>> {
-    let Some(settings) = fleet::redis_settings(config) else { return Ok(None) };
+    let Some(settings) = redis_settings(config) else { return Ok(None) };
     let lists =
         RedisLists::new(&settings).map_err(|error| anyhow::anyhow!("failed to use the settings of Redis: {error}"))?;
     Ok(Some(Arc::new(lists)))

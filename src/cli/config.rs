@@ -92,6 +92,13 @@ pub fn run(arguments: &ConfigArguments, out: &mut dyn Write, err: &mut dyn Write
                 out,
                 "the configuration can be used: set in the file {in_file}, by variables {in_variables}, tokens {tokens}"
             )?;
+            let built = [("kafka", cfg!(feature = "kafka")), ("redis", cfg!(feature = "redis"))];
+            let built: Vec<&str> = built.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
+            writeln!(
+                out,
+                "built with: {}",
+                if built.is_empty() { "neither kafka nor redis".to_owned() } else { built.join(", ") }
+            )?;
         }
         ConfigCommand::Print(arguments) => {
             let config = config::load(arguments.file.as_deref(), environment())?;

@@ -8,9 +8,11 @@ use thiserror::Error;
 use crate::adapters::files::{ReadError, WriteError};
 use crate::adapters::folders::FolderError;
 use crate::adapters::kafka::Failure;
+#[cfg(feature = "kafka")]
 use crate::adapters::kafka::topic::TopicError;
 use crate::adapters::store::StoreError;
 use crate::app::LoadError;
+#[cfg(feature = "kafka")]
 use crate::app::fleet::PropertiesError;
 use crate::app::serve::ServeError;
 use crate::config::ConfigErrors;
@@ -46,7 +48,7 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
     if error.is::<StoreError>() || error.is::<StartError>() || error.is::<ServeError>() {
         return CONFIGURATION;
     }
-    if error.is::<Failure>() || error.is::<PropertiesError>() {
+    if error.is::<Failure>() {
         return CONFIGURATION;
     }
     if error.is::<ConfigurationError>() || error.is::<ConfigErrors>() {
@@ -55,6 +57,11 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
     if error.is::<FolderError>() || error.is::<LoadError>() {
         return CONFIGURATION;
     }
+    #[cfg(feature = "kafka")]
+    if error.is::<PropertiesError>() {
+        return CONFIGURATION;
+    }
+    #[cfg(feature = "kafka")]
     if let Some(error) = error.downcast_ref::<TopicError>() {
         return match error {
             TopicError::Setting { .. } | TopicError::Connect { .. } | TopicError::NoTopic { .. } => CONFIGURATION,
@@ -127,7 +134,9 @@ mod tests {
         check(FolderError::NotAFolder { what: "rules", path: "x".into() }, CONFIGURATION);
         check(ReadError::Open { name: name(), source: io::ErrorKind::NotFound.into() }, USAGE);
         check(ReadError::Truncated { name: name(), records: 1 }, NO);
+        #[cfg(feature = "kafka")]
         check(TopicError::Connect { brokers: name(), reason: name() }, CONFIGURATION);
+        #[cfg(feature = "kafka")]
         check(TopicError::Interrupted { topic: name(), records: 1, reason: name() }, NO);
         check(WriteError::Closed { name: name(), lines: 1 }, NO);
         let full = io::ErrorKind::StorageFull.into();

@@ -5,12 +5,16 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
+#[cfg(feature = "kafka")]
 use anyhow::Context as _;
 use clap::Args;
 
+#[cfg(not(feature = "kafka"))]
+use super::exit::ConfigurationError;
 use super::exit::{self, UsageError};
 use crate::adapters::files::{LINE_BYTES_MAX, RecordReader};
 use crate::adapters::kafka::read_properties;
+#[cfg(feature = "kafka")]
 use crate::adapters::kafka::topic::TopicReader;
 use crate::adapters::kcat;
 use crate::ledger::{Beginning, Checker, Finding, Place, Record, Totals};
@@ -56,7 +60,7 @@ pub fn run(arguments: &LedgerCheckArguments, out: &mut impl Write) -> anyhow::Re
         (Some(file), _) => read_file(RecordReader::open(file)?, &mut report)?,
         (None, Some(brokers)) => {
             let settings = settings(&arguments.command_config)?;
-            read_topic(TopicReader::open(brokers, &arguments.topic, &settings)?, &mut report)?;
+            read_topic(brokers, &arguments.topic, &settings, &mut report)?;
         }
         (None, None) => return Err(UsageError("give a file of records, or --brokers".to_owned()).into()),
     }
@@ -136,9 +140,21 @@ fn read_file(mut reader: RecordReader, report: &mut Report<'_, impl Write>) -> a
     Ok(())
 }
 
-fn read_topic(reader: TopicReader, report: &mut Report<'_, impl Write>) -> anyhow::Result<()> {
+#[cfg(not(feature = "kafka"))]
+fn read_topic(_: &str, _: &str, _: &[(String, String)], _: &mut Report<'_, impl Write>) -> anyhow::Result<()> {
+    let error = "this kuzet is built without Kafka (feature `kafka`): give it a file that `kcat -J` wrote";
+    Err(ConfigurationError(error.to_owned()).into())
+}
+
+#[cfg(feature = "kafka")]
+fn read_topic(
+    brokers: &str,
+    topic: &str,
+    settings: &[(String, String)],
+    report: &mut Report<'_, impl Write>,
+) -> anyhow::Result<()> {
     let mut written = Ok(());
-    reader.read(|record| {
+    TopicReader::open(brokers, topic, settings)?.read(|record| {
         if written.is_err() {
             return;
         }

@@ -181,6 +181,19 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
 fn check_source(raw: &RawConfig, settings: &Settings, findings: &mut Findings) {
     let is_kafka = settings.values.get("source") == Some(&Setting::Word(Source::Kafka.name()));
     let (true, Some(place)) = (is_kafka, settings.places.get("source")) else { return };
+    if !cfg!(feature = "kafka") {
+        findings
+            .error(Code::BadValue, place, "this kuzet is built without Kafka (feature `kafka`)")
+            .label("found \"kafka\"")
+            .help("accepted here: \"http\"");
+        return;
+    }
+    if let (false, Some(place)) = (cfg!(feature = "redis"), settings.places.get("redis.url")) {
+        findings
+            .error(Code::BadValue, place, "this kuzet is built without Redis (feature `redis`)")
+            .label("found a URL")
+            .help("accepted here: no `url`; rules that need what a fleet shares follow their `on_missing`");
+    }
     for (name, why) in [
         ("brokers", "they are hosts with ports, such as \"kafka-1:9092,kafka-2:9092\""),
         ("instance", "Kafka tells by it that a process which starts again is the same one, and refuses its last life"),

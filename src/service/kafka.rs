@@ -14,22 +14,25 @@ pub mod verify;
 mod watchdog;
 pub mod worker;
 
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
 
 use crate::adapters::kafka::KafkaSettings;
 use crate::adapters::redis::RedisSettings;
-use crate::engine::plan::Settings;
+use crate::engine::plan::{Plan, Settings};
+use crate::geo::Geo;
+use crate::operation::Time;
 use crate::operation::partition::Partitioner;
+use crate::rules::program::RuleSet;
 
-use super::Observer;
+use super::active_restrictions::ActiveRestrictions;
+use super::rule_stats::RuleStats;
+use super::{Figures, LoadRules, Observer, QUEUE_MAX, RulesInUse, Service, Shown, StartError};
 
 pub use watchdog::OnHang;
-pub(crate) use watchdog::{Waiting, Watchdog};
-
-/// Starts to watch the calls of Kafka's client.
-pub(crate) fn watchdog(patience: Duration, on_hang: OnHang) -> std::io::Result<Watchdog> {
-    Watchdog::start(patience, on_hang)
-}
+pub(crate) use watchdog::Watchdog;
 
 /// What the service of a fleet is started with.
 #[derive(Debug, Clone)]
@@ -75,3 +78,47 @@ pub trait FleetObserver: Observer {
 }
 
 impl FleetObserver for super::Unobserved {}
+
+impl Service {
+    /// Starts the worker of a fleet, which takes its operations from Kafka. It restores its shards when the
+    /// group gives them to it; Kafka may be away meanwhile. `on_hang` is called when Kafka's client never
+    /// returns, and has to end the process.
+    ///
+    /// # Errors
+    /// A setting of Kafka is wrong, or a thread cannot be made.
+    pub fn start_fleet(
+        settings: FleetSettings,
+        (rules, load_rules): (RuleSet, LoadRules),
+        geo: Geo,
+        (now, observer): (Time, Box<dyn FleetObserver>),
+        on_hang: OnHang,
+    ) -> Result<Self, StartError> {
+        let rules = Arc::new(rules);
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (_, last_seq) = watch::channel(0);
+        let (trouble_sender, trouble) = watch::channel(Some("Kafka has not answered yet".to_owned()));
+        let plan = Arc::new(Plan::new(Arc::clone(&rules), settings.engine));
+        let shown = Arc::new(Shown {
+            rules: RwLock::new(RulesInUse { plan, loaded_at: now, previous: None, refused: None }),
+            book: RwLock::new(ActiveRestrictions::default()),
+            rule_stats: RwLock::new(RuleStats::default()),
+            figures: RwLock::new(Figures::default()),
+        });
+        let outlets = worker::FleetOutlets { trouble: trouble_sender, shown: Arc::clone(&shown), observer };
+        let watchdog = Watchdog::start(settings.kafka.transaction_timeout, on_hang)?;
+        let watched = watchdog.waiting();
+        let worker = worker::FleetWorker::new(settings, (rules, geo), outlets, watchdog)?;
+        let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        Ok(Self {
+            jobs,
+            store: None,
+            shown,
+            last_seq,
+            trouble,
+            load_rules,
+            thread,
+            waiting: Some(Arc::new(move || watched.trouble())),
+        })
+    }
+}

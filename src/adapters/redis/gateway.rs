@@ -44,6 +44,7 @@ pub enum Shown {
 }
 
 impl Restricted {
+    #[cfg(feature = "redis")]
     /// The hash that a gateway reads, and the one with what is known of its fields.
     pub(super) fn keys(&self) -> [String; 2] {
         let (kind, id) = match self {

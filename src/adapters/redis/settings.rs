@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, TlsCertificates};
 use thiserror::Error;
 
@@ -29,6 +30,7 @@ impl RedisSettings {
         Self { url: url.into(), username: None, password: None, timeout: Duration::from_millis(500), ca_file: None }
     }
 
+    #[cfg(feature = "redis")]
     pub(super) fn client(&self) -> Result<Client, SettingsError> {
         let invalid = |error: redis::RedisError| SettingsError::Url(error.detail().unwrap_or(error.category()).into());
         if self.timeout.is_zero() {
@@ -75,6 +77,8 @@ impl fmt::Debug for RedisSettings {
 /// Why settings cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
+    #[error("this kuzet is built without Redis (feature `redis`)")]
+    NotBuilt,
     #[error("the URL of Redis cannot be read ({0}); accepted are redis://, rediss:// and unix:// URLs")]
     Url(String),
     #[error("the URL of Redis turns the check of certificates off (#insecure), which is not accepted")]
@@ -87,7 +91,7 @@ pub enum SettingsError {
     Timeout,
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "redis"))]
 mod tests {
     use super::*;
 
