@@ -261,13 +261,13 @@ fn further_rules(lines: &Lines, shipped: &Whole, rich: &Whole) -> f64 {
 fn time_of_encoding(shipped: &Whole, plain: Duration, lines: &Lines) -> f64 {
     let plan = shipped.pipeline.engine.plan().clone();
     let rules = RuleSet::clone(&plan.rules);
-    let decided = Whole::new(rules).pipeline.decide(&lines.records());
+    let committed = Whole::new(rules).pipeline.process(&lines.records()).expect("a store in memory takes every change");
     let decision = |answer: Answer| match answer {
         Answer::Decided(decision) => Some(*decision),
         Answer::Duplicate { .. } | Answer::Rejected(_) => None,
     };
     let decisions: Vec<Decision> =
-        decided.answers.into_iter().filter_map(decision).filter(|decision| decision.matches.is_empty()).collect();
+        committed.answers.into_iter().filter_map(decision).filter(|decision| decision.matches.is_empty()).collect();
     let mut out = Vec::with_capacity(1 << 12);
     let time = timed(|| {
         for decision in &decisions {

@@ -52,7 +52,7 @@ fn main() {
     group.bench_function("encode", |b| {
         b.iter(|| {
             out.clear();
-            for answer in &decided.answers {
+            for answer in decided.answers() {
                 if let Answer::Decided(decision) = answer {
                     decision.encode(&mut out);
                 }

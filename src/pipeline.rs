@@ -1,158 +1,74 @@
-//! The only loop: a batch of records in, decided, committed, and only then counting.
+//! The walk of operations, from records to a commit, as types: each stage consumes the one before it, so
+//! that none can be skipped or done twice.
 //!
-//! records → decode → enrich → prepare → one fetch of shared state → decide each in order → commit.
-//! Declares what the loop needs of the outside as ports; knows none of their implementations.
+//! | stage | is | made by |
+//! |---|---|---|
+//! | [`Decoded`] | operations, or why a record is refused | [`Intake::decode`] |
+//! | [`Enriched`] | with hashes, symbols and facts of the address | [`Intake::enrich`] |
+//! | [`Prepared`] | with the shared windows and blocks that deciding will read | [`Pipeline::prepare`] |
+//! | [`Decided`] | answers, and what is to be written down | [`Pipeline::decide_prepared`], [`Pipeline::finish`] |
+//! | [`Committed`] | answers that may be told | [`commit`] |
+//!
+//! [`Pipeline::decide`] goes all the way to [`Decided`], in parts that lie in the processor's caches together.
+//! The state of the process (wallets' records, shared windows kept in memory) moves on while a batch is
+//! decided, and nowhere else; so a decided batch may wait for its commit while the next one is decided. What
+//! a batch writes down is a [`CommitLog`]'s business: a store, a transaction of Kafka, or nothing.
+//!
+//! What the walk needs of the outside are [ports](SharedStore); it knows none of their implementations.
 
-use std::net::IpAddr;
+mod commit;
+mod intake;
+mod ports;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use smallvec::SmallVec;
-use thiserror::Error;
+
+pub use commit::{Answer, CommitLog, Committed, Decided, Durable, Stages, Uncommitted, Unlogged, commit};
+pub use intake::{Decoded, Enriched, Intake, Limits, Record, Spare};
+pub use ports::{AddressBook, SharedStore, SharedStoreError};
 
 use crate::engine::Engine;
-use crate::engine::enrich::{AddressFacts, Enriched};
-use crate::engine::outcome::Disposition;
-use crate::engine::plan::Plan;
-use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
+use crate::engine::enrich;
+use crate::engine::outcome::{Disposition, Outcome};
+use crate::engine::shared::{SharedRequest, SharedView};
 use crate::engine::stored::Journal;
 use crate::engine::wallets::PrefetchKey;
 use crate::geo::Geo;
-use crate::operation::Time;
-use crate::operation::decision::Decision;
-use crate::operation::decode::{self, Rejection};
-use crate::operation::partition::Home;
-use crate::rules::program::Inputs;
+use crate::operation::decode::Rejection;
 
 /// How many records are understood and decided together while they lie in the processor's caches.
 const SUB_BATCH: usize = 64;
 
-/// State that wallets share, behind whatever keeps it.
-pub trait SharedStore {
-    /// Tells whether asking costs little, so that a batch may ask often: no network lies between.
-    fn is_near(&self) -> bool {
-        false
-    }
-    /// Fetches what a batch needs. A store that is away answers with a view that is not available.
-    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView);
-    /// Makes the changes of a committed batch count. Idempotent by operation.
-    ///
-    /// # Errors
-    /// The store is away or refused them; some may count already. The caller keeps the changes and repeats
-    /// them, in their order, until the store takes them: before it decides the next batch. Until
-    /// [`Self::caught_up`] the store answers as if it were away, for its windows lack these changes.
-    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError>;
-    /// Says that no change is owed any more, after calls of [`Self::apply`] that failed.
-    fn caught_up(&self) {}
+/// A batch that is being decided, part by part: what it comes to so far, and shared state as it sees it.
+#[must_use = "a batch is to be finished; the engine has moved on with it"]
+pub struct Batch {
+    view: SharedView,
+    answers: Vec<Answer>,
+    journal: Journal,
+    unknown_fields: u64,
+    stages: Stages,
 }
 
-impl<S: SharedStore + ?Sized> SharedStore for Arc<S> {
-    fn is_near(&self) -> bool {
-        (**self).is_near()
-    }
-    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
-        (**self).fetch(plan, request, view);
-    }
-    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
-        (**self).apply(plan, changes)
-    }
-    fn caught_up(&self) {
-        (**self).caught_up();
+impl Batch {
+    /// Begins a batch of so many records.
+    pub fn of(records: usize) -> Self {
+        Self {
+            view: SharedView::of_batch(records),
+            answers: Vec::with_capacity(records),
+            journal: Journal::default(),
+            unknown_fields: 0,
+            stages: Stages::default(),
+        }
     }
 }
 
-/// Why a shared store did not do what it was asked for. Never holds an id, an address or a password.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum SharedStoreError {
-    /// It does not answer, or not in time; or it has just failed, and is not asked again so soon.
-    #[error("the shared store is away: {0}")]
-    Away(String),
-    /// It answered, and refused.
-    #[error("the shared store refused: {0}")]
-    Refused(String),
-}
-
-/// What is known of addresses.
-pub trait AddressBook {
-    /// Looks an operation's address up; without one, tells what could have been known.
-    fn facts(&self, address: Option<IpAddr>, asks: Inputs) -> AddressFacts;
-}
-
-impl<B: AddressBook + ?Sized> AddressBook for Arc<B> {
-    fn facts(&self, address: Option<IpAddr>, asks: Inputs) -> AddressFacts {
-        (**self).facts(address, asks)
-    }
-}
-
-impl AddressBook for Geo {
-    fn facts(&self, address: Option<IpAddr>, asks: Inputs) -> AddressFacts {
-        AddressFacts::of(self, address, asks)
-    }
-}
-
-/// One record of a batch.
-#[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    pub bytes: &'a [u8],
-    /// When it arrived, where that is known: a time too far behind it lies in the future.
-    pub arrived_at: Option<Time>,
-}
-
-/// What became of one record, in the order of the batch.
-#[derive(Debug)]
-pub enum Answer {
-    Decided(Box<Decision>),
-    /// Decided before; the decision has this sequence number.
-    Duplicate {
-        seq: u64,
-    },
-    Rejected(Rejection),
-}
-
-/// Limits of the loop.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// How far after a record's arrival its operation may have occurred, in nanoseconds.
-    pub future_skew_max: i64,
-    /// The partition that the records lie in, where they come from one.
-    pub home: Option<Home>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { future_skew_max: 5 * crate::operation::time::MINUTE, home: None }
-    }
-}
-
-/// A batch that was decided and waits for its commit.
-#[derive(Debug)]
-pub struct Decided {
-    /// One answer a record.
-    pub answers: Vec<Answer>,
-    /// Changes to shared state, for after the commit.
-    pub shared: Vec<SharedChange>,
-    /// How many top-level fields the contract does not know.
-    pub unknown_fields: u64,
-    /// How long each stage took.
-    pub stages: Stages,
-}
-
-/// How long the stages of a batch took.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Stages {
-    pub decode: Duration,
-    pub enrich: Duration,
-    /// Asking for shared windows and blocks.
-    pub fetch: Duration,
-    pub decide: Duration,
-}
-
-/// Returns the time since the last lap, and begins the next.
-fn lap(since: &mut Instant) -> Duration {
-    let now = Instant::now();
-    let took = now.duration_since(*since);
-    *since = now;
-    took
+/// Operations that can be decided: what they will read of shared state is there.
+#[must_use = "prepared operations go on to be decided"]
+pub struct Prepared<'a> {
+    operations: Vec<Result<enrich::Enriched<'a>, Rejection>>,
+    batch: Batch,
 }
 
 /// The engine with what it needs to decide batches.
@@ -164,118 +80,109 @@ pub struct Pipeline<S, G = Geo> {
 }
 
 impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
-    /// Decides a batch. The wallets' records move on with it: whoever cannot commit the batch must
-    /// drop the engine, or read the touched records again from what was committed last.
+    /// Decides a batch.
     pub fn decide(&mut self, records: &[Record<'_>]) -> Decided {
-        self.decide_with(records, None)
-    }
-
-    /// Decides a batch like [`Self::decide`], and writes down what it changes in the wallets' records.
-    pub fn decide_with(&mut self, records: &[Record<'_>], mut journal: Option<&mut Journal>) -> Decided {
-        let mut decided = Decided {
-            answers: Vec::with_capacity(records.len()),
-            shared: Vec::new(),
-            unknown_fields: 0,
-            stages: Stages::default(),
-        };
-        let mut view = SharedView::of_batch(records.len());
-        let fetched_together = if self.store.is_near() { SUB_BATCH } else { records.len().max(1) };
-        // Memory of a batch is taken once: giving it back and taking it again costs more than it looks.
-        let mut operations = Vec::with_capacity(fetched_together.min(records.len()));
-        let mut request = SharedRequest::default();
-        for part in records.chunks(fetched_together) {
-            let mut watch = Instant::now();
-            operations.clear();
-            operations.extend(part.iter().map(|record| self.decode(record)));
-            decided.stages.decode += lap(&mut watch);
-            operations.iter_mut().flatten().for_each(|operation| self.look_up(operation));
-            decided.stages.enrich += lap(&mut watch);
-            request.clear();
-            for operation in operations.iter().flatten() {
-                self.engine.prepare_parties(operation, &mut request);
-                if !self.store.is_near() {
-                    self.engine.prepare_windows(operation, &mut request);
-                }
-            }
-            request.keep_unknown(&view);
-            self.store.fetch(self.engine.plan(), &request, &mut view);
-            decided.stages.fetch += lap(&mut watch);
-            for near in operations.chunks(SUB_BATCH) {
-                self.decide_some(near, &mut view, &mut decided, journal.as_deref_mut());
-            }
-            decided.stages.decide += lap(&mut watch);
+        let mut batch = Batch::of(records.len());
+        let part_max = if self.store.is_near() { SUB_BATCH } else { records.len().max(1) };
+        let mut spare = Spare::default();
+        for part in records.chunks(part_max) {
+            let decoded = self.intake().decode(part, &mut spare);
+            let enriched = self.intake().enrich(decoded, &mut spare);
+            let prepared = self.prepare(enriched, batch, &mut spare);
+            batch = self.decide_prepared(prepared, &mut spare);
         }
-        decided.shared = view.into_changes();
-        decided
+        self.finish(batch)
     }
 
-    fn decide_some(
-        &mut self,
-        operations: &[Result<Enriched<'_>, Rejection>],
-        view: &mut SharedView,
-        decided: &mut Decided,
-        mut journal: Option<&mut Journal>,
-    ) {
-        let key_of = |operation: &Enriched<'_>| PrefetchKey { wallet: operation.wallet, operation: operation.id };
+    /// Decides a batch and commits it where nothing is written down.
+    ///
+    /// # Errors
+    /// The shared store did not take the changes; see [`SharedStore::apply`].
+    pub fn process(&mut self, records: &[Record<'_>]) -> Result<Committed, SharedStoreError> {
+        let decided = self.decide(records);
+        commit(&mut Unlogged(&self.store), decided)
+    }
+
+    /// Returns what decodes and enriches.
+    pub const fn intake(&self) -> Intake<'_, G> {
+        Intake { plan: self.engine.plan(), geo: &self.geo, limits: self.limits }
+    }
+
+    /// Fetches what deciding these operations as the batch's next part will read of shared state.
+    pub fn prepare<'a>(&self, enriched: Enriched<'a>, mut batch: Batch, spare: &mut Spare<'a>) -> Prepared<'a> {
+        let enriched = self.intake().renew(enriched, spare);
+        let began = Instant::now();
+        let mut request = SharedRequest::default();
+        for operation in enriched.operations.iter().flatten() {
+            self.engine.prepare_parties(operation, &mut request);
+            if !self.store.is_near() {
+                self.engine.prepare_windows(operation, &mut request);
+            }
+        }
+        request.keep_unknown(&batch.view);
+        self.store.fetch(self.engine.plan(), &request, &mut batch.view);
+        batch.stages.decode += enriched.decoded_in;
+        batch.stages.enrich += enriched.enriched_in;
+        batch.stages.fetch += began.elapsed();
+        Prepared { operations: enriched.operations, batch }
+    }
+
+    /// Decides prepared operations in their order. Wallets' records move on here, and nowhere else.
+    pub fn decide_prepared<'a>(&mut self, prepared: Prepared<'a>, spare: &mut Spare<'a>) -> Batch {
+        let began = Instant::now();
+        let Prepared { operations, mut batch } = prepared;
+        for together in operations.chunks(SUB_BATCH) {
+            self.prefetch(together, &batch.view);
+            for operation in together {
+                let answer = match operation {
+                    Ok(operation) => self.decide_one(operation, &mut batch),
+                    Err(rejection) => Answer::Rejected(rejection.clone()),
+                };
+                batch.answers.push(answer);
+            }
+        }
+        spare.keep(operations);
+        batch.stages.decide += began.elapsed();
+        batch
+    }
+
+    /// Ends a batch: shared state inside this process moves on with it.
+    pub fn finish(&self, batch: Batch) -> Decided {
+        let Batch { view, answers, journal, unknown_fields, mut stages } = batch;
+        let began = Instant::now();
+        let shared = view.into_changes();
+        let plan = Arc::clone(self.engine.plan());
+        self.store.decided(&plan, &shared);
+        stages.decide += began.elapsed();
+        Decided { plan, answers, shared, journal, unknown_fields, stages, with: () }
+    }
+
+    fn prefetch(&self, operations: &[Result<enrich::Enriched<'_>, Rejection>], view: &SharedView) {
+        let key_of =
+            |operation: &enrich::Enriched<'_>| PrefetchKey { wallet: operation.wallet, operation: operation.id };
         let wallets: SmallVec<[PrefetchKey; SUB_BATCH]> = operations.iter().flatten().map(key_of).collect();
         self.engine.wallets().prefetch(&wallets);
         if let Some(near) = &view.near {
             near.prefetch(&self.engine.near_keys(operations.iter().flatten()));
         }
-        for operation in operations {
-            let answer = match operation {
-                Ok(operation) => {
-                    decided.unknown_fields += u64::from(operation.operation.unknown_fields);
-                    self.decide_one(operation, view, journal.as_deref_mut())
-                }
-                Err(rejection) => Answer::Rejected(rejection.clone()),
-            };
-            decided.answers.push(answer);
-        }
     }
 
-    /// Makes the shared part of a committed batch count.
-    ///
-    /// # Errors
-    /// The store did not take it; see [`SharedStore::apply`] for what is left to do.
-    pub fn committed(&self, decided: &Decided) -> Result<(), SharedStoreError> {
-        self.store.apply(self.engine.plan(), &decided.shared)
-    }
-
-    fn decode<'a>(&self, record: &Record<'a>) -> Result<Enriched<'a>, Rejection> {
-        let operation = decode::decode(record.bytes)?;
-        if let Some(arrived_at) = record.arrived_at
-            && operation.occurred_at > arrived_at.plus(self.limits.future_skew_max)
-        {
-            return Err(Rejection::timestamp_in_future(operation.occurred_at, arrived_at, self.limits.future_skew_max));
-        }
-        if let Some(home) = self.limits.home
-            && let Some(expected) = home.elsewhere(&operation.wallet_id)
-        {
-            return Err(Rejection::wrong_partition(home.partition, expected, home.partitioner.name()));
-        }
-        Ok(Enriched::hashed(operation))
-    }
-
-    fn look_up(&self, operation: &mut Enriched<'_>) {
-        let asks = self.engine.plan().of(operation.operation.kind).asks;
-        operation.facts = self.geo.facts(operation.operation.ip, asks);
-    }
-
-    fn decide_one(&mut self, operation: &Enriched<'_>, view: &mut SharedView, journal: Option<&mut Journal>) -> Answer {
-        match self.engine.decide(operation, view) {
+    fn decide_one(&mut self, operation: &enrich::Enriched<'_>, batch: &mut Batch) -> Answer {
+        batch.unknown_fields += u64::from(operation.operation.unknown_fields);
+        match self.engine.decide(operation, &batch.view) {
             Disposition::Duplicate { seq } => Answer::Duplicate { seq },
             Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
-            Disposition::Decided(mut outcome) => {
-                for change in outcome.shared {
-                    view.apply(self.engine.plan(), change);
+            Disposition::Decided(Outcome { decision, mut changes, shared }) => {
+                for change in shared {
+                    batch.view.apply(self.engine.plan(), change);
                 }
-                if let Some(journal) = journal {
-                    journal.record(&operation.operation.wallet_id, &outcome.changes);
-                }
-                self.engine.apply(operation, &mut outcome.changes);
-                Answer::Decided(outcome.decision)
+                batch.journal.record(&operation.operation.wallet_id, &changes);
+                self.engine.apply(operation, &mut changes);
+                Answer::Decided(decision)
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,10 +38,10 @@ fn pipeline(mut files: Vec<SourceFile>) -> Pipeline<MemoryStore> {
 fn decide(pipeline: &mut Pipeline<MemoryStore>, operations: &[Value]) -> Vec<Value> {
     let one = |operation: &Value| {
         let line = operation.to_string();
-        let decided = pipeline.decide(&[Record { bytes: line.as_bytes(), arrived_at: None }]);
-        pipeline.committed(&decided).expect("a store in memory takes every change");
+        let record = Record { bytes: line.as_bytes(), arrived_at: None };
+        let committed = pipeline.process(&[record]).expect("a store in memory takes every change");
         let mut json = Vec::new();
-        match &decided.answers[0] {
+        match &committed.answers[0] {
             Answer::Decided(decision) => decision.encode(&mut json),
             other => panic!("{other:?} to {line}"),
         }

@@ -135,9 +135,8 @@ fn decide<S: SharedStore>(pipeline: &mut Pipeline<S>, lines: &[&[u8]]) -> Vec<Ve
     while !rest.is_empty() {
         let (batch, left) = rest.split_at((random.below(300) + 1).min(rest.len()));
         let records: Vec<_> = batch.iter().map(|line| Record { bytes: line, arrived_at: None }).collect();
-        let decided = pipeline.decide(&records);
-        pipeline.committed(&decided).expect("the store takes the changes");
-        for answer in &decided.answers {
+        let committed = pipeline.process(&records).expect("the store takes the changes");
+        for answer in &committed.answers {
             let mut line = Vec::new();
             match answer {
                 Answer::Decided(decision) => decision.encode(&mut line),

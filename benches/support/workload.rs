@@ -10,7 +10,7 @@ use kuzet::app;
 use kuzet::geo::Geo;
 use kuzet::operation::Time;
 use kuzet::operation::time::MINUTE;
-use kuzet::pipeline::{Answer, Decided, Pipeline, Record};
+use kuzet::pipeline::{Answer, Decided, Pipeline, Record, Unlogged, commit};
 use kuzet::rules::program::RuleSet;
 use kuzet::rules::{self, SourceFile};
 use serde::Deserialize;
@@ -270,8 +270,9 @@ impl Whole {
             let began = Instant::now();
             self.encode(&decided);
             let encoded = Instant::now();
-            self.pipeline.committed(&decided).expect("a store in memory takes every change");
-            let took = decided.stages;
+            let log = &mut Unlogged(&self.pipeline.store);
+            let committed = commit(log, decided).expect("a store in memory takes every change");
+            let took = committed.stages;
             let rest = [encoded.duration_since(began), encoded.elapsed()];
             let all = [took.decode, took.enrich, took.fetch, took.decide, rest[0], rest[1]];
             self.stages.iter_mut().zip(all).for_each(|(sum, took)| *sum += took);
@@ -279,7 +280,7 @@ impl Whole {
     }
 
     fn encode(&mut self, decided: &Decided) {
-        for answer in &decided.answers {
+        for answer in decided.answers() {
             match answer {
                 Answer::Decided(decision) => {
                     decision.encode(&mut self.out);

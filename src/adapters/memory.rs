@@ -97,16 +97,25 @@ impl SharedStore for MemoryStore {
         }
     }
 
-    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
+    fn decided(&self, plan: &Plan, changes: &[SharedChange]) {
         self.enter(plan, changes);
+    }
+
+    /// All counts since it was decided.
+    fn apply(&self, _: &Plan, _: &[SharedChange]) -> Result<(), SharedStoreError> {
         Ok(())
     }
 }
 
 impl MemoryStore {
-    /// Makes changes count: what [`SharedStore::apply`] does, for those who know that this store takes all.
+    /// Makes changes count.
     pub fn enter(&self, plan: &Plan, changes: &[SharedChange]) {
         self.windows.enter(plan, changes.iter().filter_map(|change| Some((change.window()?, change))));
+        self.enter_blocks(plan, changes);
+    }
+
+    /// Makes changes of blocks count, and no others.
+    pub fn enter_blocks(&self, plan: &Plan, changes: &[SharedChange]) {
         for change in changes {
             if let Some(party) = change.party() {
                 self.change_directory(plan, party, change);
@@ -142,10 +151,12 @@ impl SharedStore for BlocksOnly {
         }
     }
 
-    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
-        let of_directory: Vec<SharedChange> =
-            changes.iter().filter(|change| change.is_of_directory()).cloned().collect();
-        self.0.enter(plan, &of_directory);
+    fn decided(&self, plan: &Plan, changes: &[SharedChange]) {
+        self.0.enter_blocks(plan, changes);
+    }
+
+    /// All that is kept here counts since it was decided.
+    fn apply(&self, _: &Plan, _: &[SharedChange]) -> Result<(), SharedStoreError> {
         Ok(())
     }
 }

@@ -393,6 +393,9 @@ fn by_key(plan: &Plan, changes: &[SharedChange]) -> (BTreeMap<String, KeyChanges
 }
 
 impl SharedStore for RedisStore {
+    /// Others may not see yet what is not committed.
+    fn decided(&self, _: &Plan, _: &[SharedChange]) {}
+
     fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
         let mut inner = self.inner();
         let inner = &mut *inner;

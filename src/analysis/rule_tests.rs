@@ -124,9 +124,14 @@ fn run_step(
     expect: &Expect,
     outcome: &mut Outcome,
 ) -> Vec<Difference> {
-    let decided = pipeline.decide(&[Record { bytes: record, arrived_at: None }]);
-    pipeline.store.enter(pipeline.engine.plan(), &decided.shared);
-    match decided.answers.first() {
+    let committed = match pipeline.process(&[Record { bytes: record, arrived_at: None }]) {
+        Ok(committed) => committed,
+        Err(error) => {
+            let expected = String::from("a commit");
+            return vec![Difference { key: "operation", expected, found: error.to_string() }];
+        }
+    };
+    match committed.answers.first() {
         Some(Answer::Decided(decision)) => {
             outcome.decisions += 1;
             for found in &decision.matches {

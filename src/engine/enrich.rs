@@ -15,8 +15,8 @@ pub struct AddressFacts {
 }
 
 impl AddressFacts {
-    /// Nothing was asked yet.
-    pub const NOT_ASKED: Self = Self { country: Lookup::Unknown, anonymizer: Lookup::Unknown };
+    /// Nothing is known: what the databases say of an address that they do not hold.
+    pub const UNKNOWN: Self = Self { country: Lookup::Unknown, anonymizer: Lookup::Unknown };
 
     /// Asks the databases for what is wanted, and for nothing else: a look-up costs more than most rules.
     /// Without an address they answer unknown, unless they are missing.
@@ -59,16 +59,10 @@ pub struct Enriched<'a> {
 }
 
 impl<'a> Enriched<'a> {
-    /// Derives everything the engine needs of an operation.
-    #[must_use]
-    pub fn new(operation: Operation<'a>, facts: AddressFacts) -> Self {
-        Self { facts, ..Self::hashed(operation) }
-    }
-
-    /// Derives everything but what the databases say of the address.
+    /// Derives everything the engine needs of an operation whose address these facts are of.
     #[must_use]
     #[inline]
-    pub fn hashed(operation: Operation<'a>) -> Self {
+    pub fn new(operation: Operation<'a>, facts: AddressFacts) -> Self {
         Self {
             id: id_hash(&operation.op_id),
             content: content_hash(&operation),
@@ -77,7 +71,7 @@ impl<'a> Enriched<'a> {
             device: operation.device_id.as_deref().map(symbol_of_text),
             address: operation.ip.map(symbol_of_address),
             operation,
-            facts: AddressFacts::NOT_ASKED,
+            facts,
         }
     }
 

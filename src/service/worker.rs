@@ -16,12 +16,12 @@ use crate::adapters::store::block::{BlockWriter, fold};
 use crate::adapters::store::{Commit, Position, Store, StoreError, Stream};
 use crate::engine::plan::Plan;
 use crate::engine::shared::{Party, SharedChange};
-use crate::engine::stored::{Journal, LayoutMigration, StateLayout};
+use crate::engine::stored::{LayoutMigration, StateLayout};
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{Rejection, encode_rejection};
-use crate::pipeline::{Answer, Decided, Pipeline, Record, Stages};
+use crate::pipeline::{self, Answer, CommitLog, Committed, Decided, Pipeline, Record, Stages};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::backfill;
@@ -218,41 +218,37 @@ impl Worker {
     fn decide(&mut self, batch: Batch, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
         self.outlets.observer.enters(Phase::Deciding, self.position.batch + 1);
         let records: Vec<_> = batch.records.iter().map(|(bytes, at)| Record { bytes, arrived_at: Some(*at) }).collect();
-        let mut journal = Journal::default();
-        let decided = self.pipeline.decide_with(&records, Some(&mut journal));
-        self.pipeline.store.enter(self.pipeline.engine.plan(), &decided.shared);
-        let written = self.write_down(&records, &decided, journal);
+        let decided = self.pipeline.decide(&records);
+        let written = self.write_down(&records, &decided);
         let begun = Instant::now();
         drop(records);
-        let mut callers = batch.callers;
-        self.outlets.observer.enters(Phase::Committing, self.position.batch);
-        if let Err(error) = self.store.commit(&written.commit) {
-            // It may be in the store all the same: whoever sends it again gets the first decision.
-            let unavailable = unavailable(&error);
-            self.outlets.trouble.send_replace(Some(unavailable.to_string()));
-            callers.drain(..).for_each(|caller| drop(caller.reply.send(Err(unavailable.clone()))));
-            self.commit_again(&written.commit, error, queue)?;
-        }
+        let mut log = StoreLog { worker: self, callers: batch.callers, queue };
+        let committed = match pipeline::commit(&mut log, decided.write_with(written)) {
+            Ok(committed) => committed,
+            Err(Stopped) => return ControlFlow::Break(()),
+        };
+        let callers = log.callers;
         let committed_in = begun.elapsed();
         let requests: Vec<Duration> = callers.iter().map(|caller| caller.since.elapsed()).collect();
         self.outlets.observer.enters(Phase::Answering, self.position.batch);
-        self.show(&written, &decided);
+        self.show(&committed);
+        let written = &committed.with;
         for caller in callers {
             let items = written.items[caller.range].to_vec();
             let decisions = Arc::clone(&written.decisions);
             drop(caller.reply.send(Ok(Answers { decisions, first_seq: written.first_seq, items })));
         }
-        self.observe(&decided, &requests, committed_in);
+        self.observe(&committed, &requests, committed_in);
         ControlFlow::Continue(())
     }
 
     /// Makes the commit of a batch: its operations, decisions, refused records and changes.
-    fn write_down(&mut self, records: &[Record<'_>], decided: &Decided, journal: Journal) -> Written {
+    fn write_down(&mut self, records: &[Record<'_>], decided: &Decided) -> Written {
         let first_seq = self.position.seq + 1;
         let (mut operations, mut decisions) = (BlockWriter::default(), BlockWriter::default());
         let (mut rejected, first_rejected) = (BlockWriter::default(), self.position.rejected);
         let mut items = Vec::with_capacity(records.len());
-        for (record, answer) in records.iter().zip(&decided.answers) {
+        for (record, answer) in records.iter().zip(decided.answers()) {
             let arrived_at = record.arrived_at.unwrap_or(Time::ACCEPTED_FROM);
             match answer {
                 Answer::Decided(decision) => {
@@ -286,7 +282,7 @@ impl Worker {
         let mut commit = Commit {
             position: self.position,
             blocks: blocks.map(|(stream, first, block)| (stream, first, block.finish(at))).collect(),
-            journal: Some(fold(&journal.finish(self.layout_id, &decided.shared), at)),
+            journal: Some(fold(&decided.journal(self.layout_id), at)),
             expire: vec![
                 (Stream::Operations, at.minus(retention.operations)),
                 (Stream::Decisions, at.minus(retention.decisions)),
@@ -364,8 +360,9 @@ impl Worker {
     }
 
     /// Lets readers see a batch that is durable.
-    fn show(&mut self, written: &Written, decided: &Decided) {
-        let changed: Vec<&Decision> = decided
+    fn show(&mut self, committed: &Committed<Written>) {
+        let written = &committed.with;
+        let changed: Vec<&Decision> = committed
             .answers
             .iter()
             .filter_map(|answer| match answer {
@@ -373,7 +370,7 @@ impl Worker {
                 Answer::Decided(_) | Answer::Duplicate { .. } | Answer::Rejected(_) => None,
             })
             .collect();
-        let touches_address = decided.shared.iter().any(|change| {
+        let touches_address = committed.shared.iter().any(|change| {
             let (SharedChange::Place { party, .. }
             | SharedChange::Lift { party, .. }
             | SharedChange::Seen { party, .. }) = change
@@ -392,9 +389,9 @@ impl Worker {
                 book.update_addresses(self.pipeline.store.blocks());
             }
         }
-        if !decided.answers.is_empty() {
+        if !committed.answers.is_empty() {
             let mut stats = write(&self.outlets.shown.rule_stats);
-            for (answer, item) in decided.answers.iter().zip(&written.items) {
+            for (answer, item) in committed.answers.iter().zip(&written.items) {
                 if let (Answer::Decided(decision), ItemAnswer::Decided(seq)) = (answer, item) {
                     stats.add(*seq, decision);
                 }
@@ -407,22 +404,21 @@ impl Worker {
         }
     }
 
-    fn observe(&mut self, decided: &Decided, requests: &[Duration], committed_in: Duration) {
+    fn observe(&mut self, committed: &Committed<Written>, requests: &[Duration], committed_in: Duration) {
         let (mut decisions, mut rejections, mut duplicates) = (Vec::new(), Vec::new(), 0);
-        for answer in &decided.answers {
+        for answer in &committed.answers {
             match answer {
                 Answer::Decided(decision) => decisions.push(&**decision),
                 Answer::Rejected(rejection) => rejections.push(rejection),
                 Answer::Duplicate { .. } => duplicates += 1,
             }
         }
-        let unknown_fields = decided.unknown_fields;
         self.outlets.observer.committed(&CommittedBatch {
             decisions: &decisions,
             rejections: &rejections,
             duplicates,
-            unknown_fields,
-            stages: decided.stages,
+            unknown_fields: committed.unknown_fields,
+            stages: committed.stages,
             requests,
             committed_in,
         });
@@ -443,6 +439,41 @@ impl Worker {
             figures.newest = self.newest;
         }
         *write(&self.outlets.shown.figures) = figures;
+    }
+}
+
+/// The store as the log of one batch. A commit that fails is tried until it succeeds; the callers hear why
+/// they wait no longer.
+struct StoreLog<'w> {
+    worker: &'w mut Worker,
+    /// Whoever still waits for an answer.
+    callers: Vec<Caller>,
+    queue: &'w mut mpsc::Receiver<Job>,
+}
+
+/// The service ends before the batch could be committed.
+struct Stopped;
+
+impl CommitLog<Decided<Written>> for StoreLog<'_> {
+    type Error = Stopped;
+
+    fn write(&mut self, decided: &Decided<Written>) -> Result<(), Stopped> {
+        let (worker, commit) = (&mut *self.worker, &decided.with().commit);
+        worker.outlets.observer.enters(Phase::Committing, worker.position.batch);
+        let Err(error) = worker.store.commit(commit) else { return Ok(()) };
+        // It may be in the store all the same: whoever sends it again gets the first decision.
+        let unavailable = unavailable(&error);
+        worker.outlets.trouble.send_replace(Some(unavailable.to_string()));
+        self.callers.drain(..).for_each(|caller| drop(caller.reply.send(Err(unavailable.clone()))));
+        match worker.commit_again(commit, error, self.queue) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Stopped),
+        }
+    }
+
+    /// What wallets share lies in this process, and moved on when the batch was decided.
+    fn publish(&mut self, _: &Committed<Written>) -> Result<(), Stopped> {
+        Ok(())
     }
 }
 

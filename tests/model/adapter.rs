@@ -71,8 +71,11 @@ impl SharedStore for Distant {
         view.near = None;
     }
 
+    fn decided(&self, _: &Plan, _: &[SharedChange]) {}
+
     fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
-        self.0.apply(plan, changes)
+        self.0.enter(plan, changes);
+        Ok(())
     }
 }
 
@@ -103,9 +106,8 @@ fn run<S: SharedStore>(plan: Plan, geo: &GeoMap, store: S, lines: &[String]) -> 
     while !rest.is_empty() {
         let (batch, left) = rest.split_at(size.min(rest.len()));
         let records: Vec<_> = batch.iter().map(|line| Record { bytes: line.as_bytes(), arrived_at: None }).collect();
-        let decided = pipeline.decide(&records);
-        pipeline.committed(&decided).expect("a store in memory takes every change");
-        answers.extend(decided.answers.iter().map(answer));
+        let committed = pipeline.process(&records).expect("a store in memory takes every change");
+        answers.extend(committed.answers.iter().map(answer));
         (rest, size) = (left, size % 17 + 1);
     }
     answers

@@ -187,10 +187,9 @@ fn degraded<S: SharedStore>(pipeline: &mut Pipeline<S>, number: usize, at: Time)
         "device_id": "d-1", "outcome": "success", "ip": "192.0.2.1",
     });
     let line = operation.to_string();
-    let decided = pipeline.decide(&[Record { bytes: line.as_bytes(), arrived_at: None }]);
-    pipeline.committed(&decided).expect("an apply");
+    let committed = pipeline.process(&[Record { bytes: line.as_bytes(), arrived_at: None }]).expect("an apply");
     let mut out = Vec::new();
-    match &decided.answers[0] {
+    match &committed.answers[0] {
         Answer::Decided(decision) => decision.encode(&mut out),
         other => panic!("{other:?}"),
     }

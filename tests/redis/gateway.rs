@@ -76,9 +76,9 @@ fn restrictions_of_a_stream_are_shown_in_whatever_order_they_come() {
     let stream = simulated(6_000, 4);
     let (mut updates, mut seq) = (Vec::new(), 0);
     for line in stream.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let decided = pipeline.decide(&[Record { bytes: line, arrived_at: None }]);
-        pipeline.committed(&decided).expect("a store in memory takes every change");
-        if let Answer::Decided(decision) = &decided.answers[0] {
+        let record = Record { bytes: line, arrived_at: None };
+        let committed = pipeline.process(&[record]).expect("a store in memory takes every change");
+        if let Answer::Decided(decision) = &committed.answers[0] {
             seq += 1;
             updates.extend(updates_of(decision, 2, seq));
         }

@@ -72,15 +72,14 @@ pub(crate) fn check(store: &Store) -> HashMap<Box<str>, u128> {
 /// Decides records; each must be decided.
 pub(crate) fn replay(pipeline: &mut Pipeline<MemoryStore>, lines: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let records: Vec<_> = lines.iter().map(|bytes| Record { bytes, arrived_at: None }).collect();
-    let decided = pipeline.decide(&records);
-    pipeline.committed(&decided).expect("a store in memory takes every change");
+    let committed = pipeline.process(&records).expect("a store in memory takes every change");
     let encoded = |answer: &Answer| {
         let Answer::Decided(decision) = answer else { panic!("{answer:?} to an operation of the log") };
         let mut line = Vec::new();
         decision.encode(&mut line);
         line
     };
-    decided.answers.iter().map(encoded).collect()
+    committed.answers.iter().map(encoded).collect()
 }
 
 /// Every decision that a client was told is the one in the store.

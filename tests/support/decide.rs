@@ -18,9 +18,8 @@ pub(crate) fn decide_each(lines: &[u8], mut each: impl FnMut(&Decision, Vec<u8>)
         .map(|bytes| Record { bytes, arrived_at: None })
         .collect();
     for batch in records.chunks(1_000) {
-        let decided = pipeline.decide(batch);
-        pipeline.committed(&decided).expect("a store in memory takes every change");
-        for (answer, record) in decided.answers.iter().zip(batch) {
+        let committed = pipeline.process(batch).expect("a store in memory takes every change");
+        for (answer, record) in committed.answers.iter().zip(batch) {
             let Answer::Decided(decision) = answer else {
                 panic!("{answer:?} to {}", String::from_utf8_lossy(record.bytes));
             };

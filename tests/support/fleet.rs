@@ -272,9 +272,8 @@ pub(crate) fn expected_in_batches(
         let of_batch: Vec<Record<'_>> = records.iter().map(|bytes| Record { bytes, arrived_at: None }).collect();
         let mut decisions = Vec::new();
         for batch in of_batch.chunks(batch_max) {
-            let decided = pipeline.decide(batch);
-            pipeline.committed(&decided).expect("a store in memory takes every change");
-            for answer in decided.answers {
+            let committed = pipeline.process(batch).expect("a store in memory takes every change");
+            for answer in committed.answers {
                 if let Answer::Decided(decision) = answer {
                     let mut value = Vec::new();
                     decision.encode(&mut value);

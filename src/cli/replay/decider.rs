@@ -17,8 +17,8 @@ impl<S: SharedStore> Replayer for Pipeline<S> {
     ) -> anyhow::Result<()> {
         let batch: Vec<_> =
             records.iter().map(|record| pipeline::Record { bytes: record.bytes, arrived_at: None }).collect();
-        let decided = self.decide(&batch);
-        for (record, answer) in records.iter().zip(&decided.answers) {
+        let committed = self.process(&batch)?;
+        for (record, answer) in records.iter().zip(&committed.answers) {
             match answer {
                 Answer::Decided(decision) => {
                     decision.encode(decisions);
@@ -34,8 +34,7 @@ impl<S: SharedStore> Replayer for Pipeline<S> {
                 }
             }
         }
-        summary.add_unknown_fields(decided.unknown_fields);
-        self.committed(&decided)?;
+        summary.add_unknown_fields(committed.unknown_fields);
         Ok(())
     }
 }

@@ -37,9 +37,9 @@ impl Journal {
         }
     }
 
-    /// Ends the batch: everything it changed, for rules laid out like this.
+    /// Returns the bytes of everything that the batch changed, for rules laid out like this.
     #[must_use]
-    pub fn finish(self, layout: u64, shared: &[SharedChange]) -> Vec<u8> {
+    pub fn encode(&self, layout: u64, shared: &[SharedChange]) -> Vec<u8> {
         let mut out = Writer::versioned();
         out.word(layout);
         out.value(shared);

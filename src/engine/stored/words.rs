@@ -2,6 +2,7 @@
 
 use super::VERSION;
 use crate::engine::stored::StoredError;
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -38,8 +39,12 @@ impl Writer {
     pub fn pieces<const N: usize>(&mut self, pieces: [&[u64]; N]) {
         let count = pieces.iter().map(|words| words.len()).sum();
         self.count(count);
-        self.bytes.reserve(count * 8);
-        pieces.into_iter().flatten().for_each(|word| self.bytes.extend_from_slice(&word.to_le_bytes()));
+        let start = self.bytes.len();
+        self.bytes.resize(start + count * 8, 0);
+        let words = pieces.into_iter().flatten();
+        for (place, word) in self.bytes[start..].chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
     }
 
     /// Appends a text with its length.
@@ -55,10 +60,15 @@ impl Writer {
 
     /// Appends a small value.
     pub fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let place = self.bytes.len();
+        self.count(0);
+        let start = self.bytes.len();
         // Writing to memory cannot fail, and no type here has a serializer that refuses.
-        let bytes = postcard::to_stdvec(value).unwrap_or_default();
-        self.count(bytes.len());
-        self.bytes.extend_from_slice(&bytes);
+        if postcard::serialize_with_flavor(value, Appending(&mut self.bytes)).is_err() {
+            self.bytes.truncate(start);
+        }
+        let count = u32::try_from(self.bytes.len() - start).unwrap_or(u32::MAX);
+        self.bytes[place..start].copy_from_slice(&count.to_le_bytes());
     }
 
     /// Appends a record within this one, with its length.
@@ -89,6 +99,27 @@ impl Writer {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+/// Lets postcard write behind what is there already.
+struct Appending<'w>(&'w mut Vec<u8>);
+
+impl Flavor for Appending<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

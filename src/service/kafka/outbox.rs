@@ -109,15 +109,20 @@ impl Outbox {
     }
 
     /// Notes what a committed batch changes.
-    pub(super) fn add(&mut self, shard: &Shard, batch: u64, changes: Vec<SharedChange>, updates: Vec<DirectoryUpdate>) {
+    pub(super) fn add(
+        &mut self,
+        (shard, batch): (i32, u64),
+        plan: &Arc<Plan>,
+        changes: &[SharedChange],
+        updates: Vec<DirectoryUpdate>,
+    ) {
         if self.settings.is_none() || (changes.is_empty() && updates.is_empty()) {
             return;
         }
-        let plan = Arc::clone(shard.pipeline.engine.plan());
         if let Some(redis) = &self.redis {
-            redis.learn(&plan, &changes);
+            redis.learn(plan, changes);
         }
-        self.push(PendingBatch { shard: shard.number, batch, plan, changes, updates });
+        self.push(PendingBatch { shard, batch, plan: Arc::clone(plan), changes: changes.to_vec(), updates });
     }
 
     fn push(&mut self, batch: PendingBatch) {

@@ -13,12 +13,12 @@ use crate::adapters::store::block::fold;
 use crate::adapters::store::{Commit, Position};
 use crate::engine::Engine;
 use crate::engine::plan::{Plan, Settings};
-use crate::engine::shared::{Party, SharedChange};
-use crate::engine::stored::{Journal, LayoutMigration, StateLayout};
+use crate::engine::shared::{Party, SharedChange, SharedRequest, SharedView};
+use crate::engine::stored::{LayoutMigration, StateLayout};
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::time::DAY;
-use crate::pipeline::{Answer, Decided, Pipeline, Record, SharedStore};
+use crate::pipeline::{Answer, Committed, Decided, Pipeline, Record, SharedStore, SharedStoreError};
 use crate::rules::program::RuleSet;
 
 use super::super::checkpoint::Checkpoint;
@@ -29,10 +29,37 @@ use super::outgoing::{self, Envelope};
 /// The store that all shards of a process share.
 pub(super) type Shared = Arc<dyn SharedStore + Send + Sync>;
 
+/// What a shard reads of others: the store of the process if there is one, else the blocks that the shard
+/// itself placed. Those are kept in either case, and move on with the shard.
+pub(super) struct ShardStore {
+    shared: Option<Shared>,
+    own: BlocksOnly,
+}
+
+impl SharedStore for ShardStore {
+    fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
+        match &self.shared {
+            Some(shared) => shared.fetch(plan, request, view),
+            None => self.own.fetch(plan, request, view),
+        }
+    }
+
+    fn decided(&self, plan: &Plan, changes: &[SharedChange]) {
+        self.own.decided(plan, changes);
+        if let Some(shared) = &self.shared {
+            shared.decided(plan, changes);
+        }
+    }
+
+    fn apply(&self, plan: &Plan, changes: &[SharedChange]) -> Result<(), SharedStoreError> {
+        self.shared.as_ref().map_or(Ok(()), |shared| shared.apply(plan, changes))
+    }
+}
+
 /// One shard, as it is after its last batch.
 pub(super) struct Shard {
     pub(super) number: i32,
-    pub(super) pipeline: Pipeline<Shared, Arc<Geo>>,
+    pub(super) pipeline: Pipeline<ShardStore, Arc<Geo>>,
     /// The blocks that this shard's decisions placed; it holds no windows.
     pub(super) own: Arc<MemoryStore>,
     pub(super) position: Position,
@@ -107,11 +134,17 @@ impl Lift {
     }
 }
 
+/// A batch of a shard that waits for its transaction.
+pub(super) type ShardBatch = Decided<ShardWrites>;
+/// A batch of a shard whose transaction is committed.
+pub(super) type CommittedShardBatch = Committed<ShardWrites>;
+
 /// What one batch of a shard puts into the transaction.
-pub(super) struct ShardBatch {
+pub(super) struct ShardWrites {
     pub(super) shard: i32,
+    /// The batch's number within the shard.
+    pub(super) batch: u64,
     pub(super) records: Vec<Incoming>,
-    pub(super) decided: Decided,
     /// The number of the first decision.
     pub(super) first_seq: u64,
     pub(super) decisions: Vec<Envelope>,
@@ -166,7 +199,7 @@ impl Shard {
         } = restored;
         let layout = StateLayout::of(engine.plan());
         let own = Arc::new(own);
-        let store = shared.unwrap_or_else(|| Arc::new(BlocksOnly(Arc::clone(&own))));
+        let store = ShardStore { shared, own: BlocksOnly(Arc::clone(&own)) };
         Self {
             number,
             pipeline: Pipeline { engine, geo, store, limits },
@@ -201,7 +234,7 @@ impl Shard {
 
     /// Reads what wallets share from another store from now on; without one, from what the shard itself knows.
     pub(super) fn use_store(&mut self, shared: Option<Shared>) {
-        self.pipeline.store = shared.unwrap_or_else(|| Arc::new(BlocksOnly(Arc::clone(&self.own))));
+        self.pipeline.store.shared = shared;
     }
 
     /// Decides records. The shard moves on with them: it must be dropped when they cannot be committed.
@@ -214,16 +247,13 @@ impl Shard {
             .map(|record| Record { bytes: record.value.as_deref().unwrap_or_default(), arrived_at: arrived(record) })
             .collect();
         let before = FleetMutant::StaleMeta.is_made().then(|| self.meta());
-        let mut journal = Journal::default();
-        let decided = self.pipeline.decide_with(&of_batch, Some(&mut journal));
+        let decided = self.pipeline.decide(&of_batch);
         drop(of_batch);
-        let own: Vec<SharedChange> = decided.shared.iter().filter(|change| change.is_of_directory()).cloned().collect();
-        self.bury(&own);
-        self.own.enter(self.pipeline.engine.plan(), &own);
+        self.bury(decided.shared());
         let first_seq = self.position.seq + 1;
         let (mut decisions, mut rejected) = (Vec::with_capacity(records.len()), Vec::new());
         let mut lifts = Vec::new();
-        for (record, answer) in records.iter().zip(&decided.answers) {
+        for (record, answer) in records.iter().zip(decided.answers()) {
             match answer {
                 Answer::Decided(decision) => {
                     self.position.seq += 1;
@@ -254,12 +284,12 @@ impl Shard {
         }
         self.next_offset = records.last().map_or(self.next_offset, |last| last.offset + 1);
         let at = records.first().and_then(arrived).unwrap_or(Time::ACCEPTED_FROM);
-        let journal = fold(&journal.finish(self.layout_id, &decided.shared), at);
+        let journal = fold(&decided.journal(self.layout_id), at);
         let mut state = self.state_records(journal);
         let meta = before.unwrap_or_else(|| self.meta());
         self.keys.put(&StateKey::Meta, self.position.batch, &meta.encode(), &mut state);
-        let (shard, next_offset) = (self.number, self.next_offset);
-        ShardBatch { shard, records, decided, first_seq, decisions, rejected, state, next_offset }
+        let (shard, batch, next_offset) = (self.number, self.position.batch, self.next_offset);
+        decided.write_with(ShardWrites { shard, batch, records, first_seq, decisions, rejected, state, next_offset })
     }
 
     /// Notes the blocks that these changes lift.

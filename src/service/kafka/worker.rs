@@ -23,17 +23,18 @@ use crate::adapters::kafka::reader::Reader;
 use crate::adapters::kafka::{Failure, Topics};
 use crate::adapters::redis::gateway::updates_of;
 use crate::engine::plan::Plan;
+use crate::engine::shared::SharedChange;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
-use crate::pipeline::Answer;
+use crate::pipeline::{self, Answer, CommitLog};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::super::views::WalletView;
 use super::super::{Job, Shown, Unavailable, write};
 use super::outbox::Outbox;
 use super::restore::Halt;
-use super::shard::{Shard, ShardBatch};
+use super::shard::{CommittedShardBatch, Shard, ShardBatch, ShardWrites};
 use super::watchdog::Watchdog;
 use super::{Ended, FleetObserver, FleetSettings};
 
@@ -448,23 +449,11 @@ impl FleetWorker {
             }
         }
         failpoint::reached("decided");
-        if FleetMutant::SharedBeforeCommit.is_made() {
-            batches.iter().for_each(|batch| self.owe(batch));
-            self.settle();
-        }
-        let begun = Instant::now();
-        self.commit(&batches).or_else(|failure| self.commit_again(failure, &batches))?;
-        self.outlets.observer.transaction(Ended::Committed);
-        let committed_in = begun.elapsed();
-        failpoint::reached("committed");
-        if !FleetMutant::SharedBeforeCommit.is_made() {
-            batches.iter().for_each(|batch| self.owe(batch));
-        }
-        failpoint::reached("owed");
-        self.settle();
-        failpoint::reached("settled");
-        self.show(&batches);
-        self.observe(&batches, committed_in);
+        let mut log = TransactionLog { worker: self, committed_in: Duration::ZERO };
+        let committed = pipeline::commit(&mut log, batches)?;
+        let committed_in = log.committed_in;
+        self.show(&committed);
+        self.observe(&committed, committed_in);
         failpoint::reached("shown");
         Ok(())
     }
@@ -482,18 +471,20 @@ impl FleetWorker {
         self.commit(batches)
     }
 
+    /// Puts batches into one transaction and commits it.
     fn commit(&self, batches: &[ShardBatch]) -> Result<(), Failure> {
         let Some(session) = &self.session else {
             return Err(Failure::Silent { what: "begin a transaction".to_owned(), waited: Duration::ZERO });
         };
         let topics = &self.settings.kafka.topics;
-        let offsets: Vec<(i32, i64)> = batches.iter().map(|batch| (batch.shard, batch.next_offset)).collect();
+        let offsets: Vec<(i32, i64)> =
+            batches.iter().map(|batch| (batch.with().shard, batch.with().next_offset)).collect();
         if FleetMutant::OffsetsBefore.is_made() {
             self.member.commit_outside(&offsets)?;
         }
         self.watchdog.watch("begin a transaction", || session.begin())?;
         failpoint::reached("begun");
-        for batch in batches {
+        for batch in batches.iter().map(ShardBatch::with) {
             for (topic, envelopes) in [(&topics.decisions, &batch.decisions), (&topics.rejected, &batch.rejected)] {
                 for envelope in envelopes {
                     let headers: Vec<(&str, &str)> =
@@ -504,7 +495,7 @@ impl FleetWorker {
             }
         }
         failpoint::reached("sent-decisions");
-        for batch in batches {
+        for batch in batches.iter().map(ShardBatch::with) {
             for (key, value) in &batch.state {
                 let (key, value) = (Some(key.as_bytes()), value.as_deref());
                 let partition = batch.shard;
@@ -541,12 +532,11 @@ impl FleetWorker {
     }
 
     /// Notes the shared part of a committed batch.
-    fn owe(&mut self, batch: &ShardBatch) {
-        let Some(shard) = self.shards.get(&batch.shard) else { return };
+    fn owe(&mut self, batch: &ShardWrites, plan: &Arc<Plan>, answers: &[Answer], shared: &[SharedChange]) {
         let number = u32::try_from(batch.shard).unwrap_or(0);
-        let decisions = batch.decided.answers.iter().filter_map(decision_of);
+        let decisions = answers.iter().filter_map(decision_of);
         let updates = (batch.first_seq..).zip(decisions).flat_map(|(seq, found)| updates_of(found, number, seq));
-        self.ledger.add(shard, shard.position.batch, batch.decided.shared.clone(), updates.collect());
+        self.ledger.add((batch.shard, batch.batch), plan, shared, updates.collect());
     }
 
     /// Gives the shared store what it is owed.
@@ -559,6 +549,45 @@ impl FleetWorker {
         }
         let (changes, errors) = self.ledger.figures();
         self.outlets.observer.shared(changes, errors);
+    }
+}
+
+/// A transaction of Kafka as the log of the shards' batches. What it commits, the shared store is owed.
+struct TransactionLog<'w> {
+    worker: &'w mut FleetWorker,
+    committed_in: Duration,
+}
+
+impl CommitLog<Vec<ShardBatch>> for TransactionLog<'_> {
+    type Error = Failure;
+
+    fn write(&mut self, batches: &Vec<ShardBatch>) -> Result<(), Failure> {
+        let worker = &mut *self.worker;
+        if FleetMutant::SharedBeforeCommit.is_made() {
+            for batch in batches {
+                worker.owe(batch.with(), batch.plan(), batch.answers(), batch.shared());
+            }
+            worker.settle();
+        }
+        let begun = Instant::now();
+        worker.commit(batches).or_else(|failure| worker.commit_again(failure, batches))?;
+        worker.outlets.observer.transaction(Ended::Committed);
+        self.committed_in = begun.elapsed();
+        failpoint::reached("committed");
+        Ok(())
+    }
+
+    fn publish(&mut self, committed: &Vec<CommittedShardBatch>) -> Result<(), Failure> {
+        let worker = &mut *self.worker;
+        if !FleetMutant::SharedBeforeCommit.is_made() {
+            for batch in committed {
+                worker.owe(&batch.with, &batch.plan, &batch.answers, &batch.shared);
+            }
+        }
+        failpoint::reached("owed");
+        worker.settle();
+        failpoint::reached("settled");
+        Ok(())
     }
 }
 

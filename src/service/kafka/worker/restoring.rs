@@ -55,9 +55,10 @@ impl FleetWorker {
             let mut shown = if owed.is_empty() { Vec::new() } else { shard.shown() };
             shown.extend(shard.lifted());
             for (batch, changes) in owed {
-                self.ledger.add(&shard, batch, changes, Vec::new());
+                self.ledger.add((shard.number, batch), shard.pipeline.engine.plan(), &changes, Vec::new());
             }
-            self.ledger.add(&shard, shard.position.batch, Vec::new(), shown);
+            let position = (shard.number, shard.position.batch);
+            self.ledger.add(position, shard.pipeline.engine.plan(), &[], shown);
             self.shards.insert(shard.number, shard);
         }
         let took = begun.elapsed();

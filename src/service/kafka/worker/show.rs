@@ -7,7 +7,7 @@ use crate::operation::Time;
 use crate::pipeline::{Answer, Stages};
 use crate::rules::program::symbol_of_text;
 
-use super::super::shard::{Shard, ShardBatch};
+use super::super::shard::{CommittedShardBatch, Shard};
 use super::{FIGURES_EVERY, FleetWorker, SIZES_EVERY, decision_of};
 use crate::service::active_restrictions::ActiveRestrictions;
 use crate::service::rule_stats::RuleStats;
@@ -16,14 +16,14 @@ use crate::service::{read, write};
 
 impl FleetWorker {
     /// Lets readers see what is committed.
-    pub(super) fn show(&self, batches: &[ShardBatch]) {
+    pub(super) fn show(&self, batches: &[CommittedShardBatch]) {
         let mut book = write(&self.outlets.shown.book);
         let mut stats = write(&self.outlets.shown.rule_stats);
         let mut figures = write(&self.outlets.shown.figures);
         for batch in batches {
-            let Some(shard) = self.shards.get(&batch.shard) else { continue };
-            let decisions = batch.decided.answers.iter().filter_map(decision_of);
-            for (seq, decision) in (batch.first_seq..).zip(decisions) {
+            let Some(shard) = self.shards.get(&batch.with.shard) else { continue };
+            let decisions = batch.answers.iter().filter_map(decision_of);
+            for (seq, decision) in (batch.with.first_seq..).zip(decisions) {
                 stats.add(seq, decision);
                 if !decision.commands.is_empty() {
                     let id = &*decision.wallet_id;
@@ -32,7 +32,7 @@ impl FleetWorker {
             }
             figures.newest = figures.newest.max(shard.newest);
         }
-        let touches = batches.iter().any(|batch| batch.decided.shared.iter().any(SharedChange::is_of_directory));
+        let touches = batches.iter().any(|batch| batch.shared.iter().any(SharedChange::is_of_directory));
         if touches {
             book.update_addresses(self.blocks());
         }
@@ -57,25 +57,25 @@ impl FleetWorker {
         write(&self.outlets.shown.figures).newest = newest;
     }
 
-    pub(super) fn observe(&mut self, batches: &[ShardBatch], committed_in: Duration) {
+    pub(super) fn observe(&mut self, batches: &[CommittedShardBatch], committed_in: Duration) {
         let now = crate::adapters::clock::now();
         let (mut decisions, mut rejections, mut duplicates, mut unknown_fields) = (Vec::new(), Vec::new(), 0, 0);
         let (mut stages, mut requests) = (Stages::default(), Vec::new());
         for batch in batches {
-            for answer in &batch.decided.answers {
+            for answer in &batch.answers {
                 match answer {
                     Answer::Decided(decision) => decisions.push(&**decision),
                     Answer::Rejected(rejection) => rejections.push(rejection),
                     Answer::Duplicate { .. } => duplicates += 1,
                 }
             }
-            unknown_fields += batch.decided.unknown_fields;
-            let of_batch = batch.decided.stages;
+            unknown_fields += batch.unknown_fields;
+            let of_batch = batch.stages;
             stages.decode += of_batch.decode;
             stages.enrich += of_batch.enrich;
             stages.fetch += of_batch.fetch;
             stages.decide += of_batch.decide;
-            requests.extend(batch.records.iter().filter_map(|record| {
+            requests.extend(batch.with.records.iter().filter_map(|record| {
                 let arrived = Time::from_nanos(record.timestamp?.saturating_mul(1_000_000));
                 u64::try_from(now.since(arrived)).ok().map(Duration::from_nanos)
             }));
