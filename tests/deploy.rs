@@ -468,7 +468,8 @@ fn the_image_has_what_it_is_built_of() {
                 .any(|kept| Path::new(source).starts_with(kept));
             assert!(is_sent, "{source} is not sent: .dockerignore");
             if !source.starts_with("deploy/") {
-                succeed(Command::new("cp").arg("-r").arg(at(source)).arg(scratch.path()));
+                let mut copy = Command::new("cp");
+                succeed(copy.args(["-r", "--parents", source]).arg(scratch.path()).current_dir(ROOT));
             }
         }
     }
