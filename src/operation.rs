@@ -73,10 +73,28 @@ words! {
         FraudReported = "fraud_reported",
         DocumentsRefused = "documents_refused",
         TamperingDetected = "tampering_detected",
+        SuspicionConfirmed = "suspicion_confirmed",
+        OperationDisputed = "operation_disputed",
+        ComplaintReceived = "complaint_received",
+        SeizureOrdered = "seizure_ordered",
+        SeizureLifted = "seizure_lifted",
     }
 }
 
 impl OperationType {
+    /// Tells whether the operation is nothing without another one that it names.
+    #[must_use]
+    pub const fn needs_reference(self) -> bool {
+        matches!(self, Self::Cancelled | Self::OperationDisputed)
+    }
+
+    /// Tells whether the other side of the operation may be of this kind: a transfer goes from client
+    /// to client, and no other debit does (3.1.2).
+    #[must_use]
+    pub fn goes_with(self, party: CounterpartyKind) -> bool {
+        !self.is_debit() || (self == Self::Transfer) == (party == CounterpartyKind::Client)
+    }
+
     /// Tells whether money leaves the wallet: transfer, payment, cash_out, redemption.
     #[must_use]
     pub const fn is_debit(self) -> bool {
@@ -117,21 +135,24 @@ words! {
     AttemptOutcome { Success = "success", Failure = "failure" }
 }
 words! {
-    /// How identity was proved (7.8, 7.9, 7.14, 7.16).
+    /// What was proved: identity (7.8, 7.9, 7.14, 7.16), explanations given (6.2.5), facts of a fraud
+    /// established (7.24).
     Proof {
         Pin = "pin", SecretAnswer = "secret_answer", IdentityDocument = "identity_document",
-        MobileContract = "mobile_contract", Agreed = "agreed",
+        MobileContract = "mobile_contract", Agreed = "agreed", Explanations = "explanations",
+        FactsEstablished = "facts_established",
     }
 }
 words! {
-    /// What the owner says of the waiting operations (7.6).
+    /// What the owner says of the waiting operations, or of the one that `ref_op_id` names (7.6).
     Order { Complete = "complete", Cancel = "cancel" }
 }
 words! {
-    /// Who reported.
+    /// Who reported. Stored state holds the positions, so a later word stands at the end.
     ReportSource {
         Client = "client", Support = "support", Issuer = "issuer", PaymentSystem = "payment_system",
         AntifraudCentre = "antifraud_centre", LawEnforcement = "law_enforcement", Ledger = "ledger",
+        Court = "court",
     }
 }
 

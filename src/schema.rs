@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::decode::{RECORD_BYTES_MAX, RejectionCode};
 use crate::operation::{AttemptOutcome, ClientStatus, CounterpartyKind, OperationType, Order, Proof, ReportSource};
+use crate::rules::program::{Lifter, Recipient};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -58,12 +59,12 @@ pub fn operation() -> Value {
             "device_id": optional_text(128),
             "outcome": optional_word("How the attempt ended", AttemptOutcome::NAMES),
             "ref_op_id": described("The operation it speaks of", json!({"anyOf": [id(), {"type": "null"}]})),
-            "proof": optional_word("How identity was proved", Proof::NAMES),
-            "order": optional_word("What the owner says of the waiting operations; complete when absent", Order::NAMES),
+            "proof": optional_word("What was proved: identity, explanations given, facts of a fraud established", Proof::NAMES),
+            "order": optional_word("What the owner says of the waiting operations, or of the one that ref_op_id names; complete when absent", Order::NAMES),
             "actor": described("The person or system behind a support event", optional_text(64)),
             "source": optional_word("Who says so", ReportSource::NAMES),
             "attributes": {
-                "description": "Anything an analyst's rule may use",
+                "description": "Anything an analyst's rule may use; numbers of at most 28 significant digits",
                 "type": ["object", "null"],
                 "maxProperties": 32,
                 "additionalProperties": {"type": ["string", "number", "boolean", "null"], "maxLength": 256},
@@ -83,9 +84,14 @@ fn requirements() -> Value {
         needs(&types(OperationType::is_money), &["amount"]),
         when(&types(OperationType::is_debit), &json!({"counterparty": present(&["kind"])})),
         when(&["transfer"], &json!({"counterparty": present(&["wallet_id"])})),
+        when(&["transfer"], &json!({"counterparty": {"properties": {"kind": {"const": "client"}}}})),
+        when(
+            &types(|kind| kind.is_debit() && kind != OperationType::Transfer),
+            &json!({"counterparty": {"properties": {"kind": {"not": {"const": "client"}}}}}),
+        ),
         needs(&["ip_unblock_requested"], &["ip"]),
         needs(&types(OperationType::is_session), &["outcome"]),
-        needs(&["cancelled"], &["ref_op_id"]),
+        needs(&types(OperationType::needs_reference), &["ref_op_id"]),
         needs(&["identity_confirmed"], &["proof"]),
         needs(&["fraud_reported"], &["source"]),
     ])
@@ -193,7 +199,7 @@ fn command(clauses: &Value) -> Value {
             "challenge": {"enum": ["pin", "captcha"]},
             "direction": {"enum": ["debit", "both", "login"]},
             "reason": {"type": "string"},
-            "to": {"enum": ["afm", "antifraud_centre", "issuer"]},
+            "to": {"enum": recipients()},
         },
         "allOf": [
             one_of(&[CommandKind::Challenge], &["challenge"]),
@@ -203,6 +209,11 @@ fn command(clauses: &Value) -> Value {
             one_of(&[CommandKind::Report], &["to"]),
         ],
     })
+}
+
+/// Whom a report may go to.
+fn recipients() -> Vec<&'static str> {
+    Recipient::ALL.iter().map(|to| to.name()).collect()
 }
 
 fn uuid() -> Value {
@@ -287,14 +298,13 @@ pub fn rule() -> Value {
 }
 
 fn actions() -> Value {
-    let mut lifters: Vec<&str> = Proof::NAMES.to_vec();
-    lifters.extend(["client", "support"]);
+    let lifters: Vec<&str> = Lifter::ALL.iter().map(|lifter| lifter.name()).collect();
     let lifted_by = json!({"type": "array", "items": {"enum": lifters}, "minItems": 1});
-    let receivers = json!({"enum": ["afm", "antifraud_centre", "issuer"]});
+    let receivers = json!({"enum": recipients()});
     let only = |name: &str, value: &Value| json!({"type": "object", "required": [name], "properties": {name: value}, "additionalProperties": false});
     let terms = json!({"type": "object", "properties": {"lifted_by": lifted_by}, "additionalProperties": false});
     json!([
-        {"enum": ["hold", "monitor", "refuse", "cancel_waiting"]},
+        {"enum": ["hold", "monitor", "refuse", "cancel_waiting", "cancel_referenced"]},
         only("hold", &terms),
         only("monitor", &terms),
         only("challenge", &json!({"enum": ["pin", "captcha"]})),

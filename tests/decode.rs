@@ -10,7 +10,7 @@ use base64::Engine as _;
 use kuzet::operation::content::{content_hash, id_hash};
 use kuzet::operation::decode::{Field, Rejection, RejectionCode, decode, decode_general, encode_rejection, scan};
 use kuzet::operation::encode::encode_operation;
-use kuzet::operation::{AttributeValue, Operation, OperationType, Time};
+use kuzet::operation::{AttributeValue, Operation, OperationType, Proof, ReportSource, Time};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -276,15 +276,21 @@ fn any_record_with(text: BoxedStrategy<String>) -> impl Strategy<Value = Value> 
         proptest::option::of(text.clone()),
         proptest::sample::select(&["success", "failure"][..]),
         id,
-        proptest::sample::select(&["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"][..]),
+        proptest::sample::select(Proof::NAMES),
         words(&["complete", "cancel"]),
         proptest::option::of(text.clone()),
-        proptest::sample::select(&["client", "issuer", "ledger", "antifraud_centre"][..]),
+        proptest::sample::select(ReportSource::NAMES),
         proptest::collection::btree_map(text.clone(), attribute, 0..32),
     );
     (first, second, text).prop_map(|(a, b, party)| {
+        // Money goes to a client by a transfer and by nothing else; a debit of another type is a merchant's here.
+        let kind = match (a.1, a.6) {
+            ("transfer", _) => "client",
+            ("payment" | "cash_out" | "redemption", "client") => "merchant",
+            (_, kind) => kind,
+        };
         json!({"op_id": a.0, "type": a.1, "occurred_at": a.2, "wallet_id": a.3, "client_status": a.4, "amount": a.5,
-            "counterparty": {"kind": a.6, "wallet_id": party, "phone": a.7}, "ip": a.8.to_string(),
+            "counterparty": {"kind": kind, "wallet_id": party, "phone": a.7}, "ip": a.8.to_string(),
             "device_id": b.0, "outcome": b.1, "ref_op_id": b.2, "proof": b.3, "order": b.4, "actor": b.5,
             "source": b.6, "attributes": b.7})
     })

@@ -8,12 +8,16 @@ export const TYPES = [
   "transfer", "payment", "cash_out", "redemption", "top_up", "refund", "login", "secret_answer", "pin", "cancelled",
   "wallet_block_requested", "wallet_unblock_requested", "ownership_disputed", "identity_confirmed", "ip_unblock_requested",
   "cash_out_details_wrong", "fraud_reported", "documents_refused", "tampering_detected",
+  "suspicion_confirmed", "operation_disputed", "complaint_received", "seizure_ordered", "seizure_lifted",
 ];
 export const DEBITS = ["transfer", "payment", "cash_out", "redemption"];
 export const CREDITS = ["top_up", "refund"];
 export const MOVES = [...DEBITS, ...CREDITS];
-export const PROOFS = ["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"];
-export const SOURCES = ["client", "support", "issuer", "payment_system", "antifraud_centre", "law_enforcement"];
+/** The proofs of identity: what lifts a restriction that names nobody. */
+export const IDENTITY_PROOFS = ["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"];
+/** Whatever support may say was proved. */
+export const PROOFS = [...IDENTITY_PROOFS, "explanations", "facts_established"];
+export const SOURCES = ["client", "support", "issuer", "payment_system", "antifraud_centre", "law_enforcement", "court"];
 
 export const walletHref = (id) => `#/wallets/${encodeURIComponent(id)}`;
 export const ruleHref = (id) => `#/rules/${encodeURIComponent(id)}`;
@@ -35,9 +39,9 @@ const lifterNames = (lifters) => lifters.map((who) => word("by_", who)).join(", 
 /** Who may lift a restriction; all five proofs together have a name of their own. */
 export function lifters(names) {
   if (!names?.length) return t("lifted_by_nobody");
-  if (!PROOFS.every((proof) => names.includes(proof))) return lifterNames(names);
-  const others = names.filter((who) => !PROOFS.includes(who));
-  return h("span", {}, h("span", { title: lifterNames(PROOFS) }, t("by_any")), others.length ? `, ${lifterNames(others)}` : null);
+  if (!IDENTITY_PROOFS.every((proof) => names.includes(proof))) return lifterNames(names);
+  const others = names.filter((who) => !IDENTITY_PROOFS.includes(who));
+  return h("span", {}, h("span", { title: lifterNames(IDENTITY_PROOFS) }, t("by_any")), others.length ? `, ${lifterNames(others)}` : null);
 }
 
 export function heading(title, ...more) {

@@ -49,6 +49,7 @@ pub(super) struct Lifecycle<'c, 'e, 'o> {
     pins: Vec<PinChallenge>,
     captchas: Vec<Bearer>,
     cancels_waiting: Option<Bearer>,
+    cancels_referenced: Option<Bearer>,
     placed: Vec<Restriction>,
     commands: Vec<Command>,
     lifted: Vec<Uuid>,
@@ -79,6 +80,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             pins: Vec::new(),
             captchas: Vec::new(),
             cancels_waiting: None,
+            cancels_referenced: None,
             placed: Vec::new(),
             commands: Vec::new(),
             lifted: Vec::new(),
@@ -128,6 +130,9 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             }
             Action::CancelWaiting => {
                 self.cancels_waiting.get_or_insert_with(|| bearer(rule));
+            }
+            Action::CancelReferenced => {
+                self.cancels_referenced.get_or_insert_with(|| bearer(rule));
             }
             Action::Report { .. } => {}
         }
@@ -319,6 +324,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     pub(super) fn carry_out(&mut self, verdict: Verdict) {
         self.add_causes();
         self.cancel_waiting();
+        self.cancel_referenced();
         if verdict == Verdict::Refuse {
             return;
         }
@@ -331,6 +337,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
                 }
             }
             OperationType::WalletUnblockRequested => self.lift(Lifter::Client, "client", false),
+            OperationType::SeizureLifted => self.lift(Lifter::Court, "court", false),
             OperationType::IpUnblockRequested => self.lift_address(),
             OperationType::Pin => self.answer_challenge(),
             OperationType::Cancelled => self.cancel_operation(),
@@ -347,7 +354,11 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             | OperationType::CashOutDetailsWrong
             | OperationType::FraudReported
             | OperationType::DocumentsRefused
-            | OperationType::TamperingDetected => {}
+            | OperationType::TamperingDetected
+            | OperationType::SuspicionConfirmed
+            | OperationType::OperationDisputed
+            | OperationType::ComplaintReceived
+            | OperationType::SeizureOrdered => {}
         }
     }
 
@@ -381,6 +392,18 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             let subject = Subject::Operation(waiting.op_id, waiting.arrival);
             self.command(CommandKind::Cancel, &bearer, subject, None, Detail::Nothing);
         }
+    }
+
+    /// Cancels the operation that `ref_op_id` names, if it waits.
+    fn cancel_referenced(&mut self) {
+        let Some(bearer) = self.cancels_referenced.take() else { return };
+        let Some(ref_op_id) = self.operation.operation.ref_op_id.as_deref() else { return };
+        let Some(position) = self.waiting_or_known().iter().position(|waiting| *waiting.op_id == *ref_op_id) else {
+            return;
+        };
+        let waiting = self.waiting_mut().remove(position);
+        let subject = Subject::Operation(waiting.op_id, waiting.arrival);
+        self.command(CommandKind::Cancel, &bearer, subject, None, Detail::Nothing);
     }
 
     /// Lifts every restriction of the wallet, single holds included, that this lifter may lift.
@@ -581,5 +604,7 @@ const fn lifter_of(proof: Proof) -> Lifter {
         Proof::IdentityDocument => Lifter::IdentityDocument,
         Proof::MobileContract => Lifter::MobileContract,
         Proof::Agreed => Lifter::Agreed,
+        Proof::Explanations => Lifter::Explanations,
+        Proof::FactsEstablished => Lifter::FactsEstablished,
     }
 }

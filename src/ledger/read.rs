@@ -7,14 +7,24 @@ use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::{OperationType, Time};
 
 /// Who may lift something, as a set of bits; the last bit stands for a word that is not known here.
-pub(super) type Lifters = u8;
+pub(super) type Lifters = u16;
 
-const LIFTERS: [&str; 7] =
-    ["pin", "secret_answer", "identity_document", "mobile_contract", "agreed", "client", "support"];
+const LIFTERS: [&str; 10] = [
+    "pin",
+    "secret_answer",
+    "identity_document",
+    "mobile_contract",
+    "agreed",
+    "explanations",
+    "facts_established",
+    "client",
+    "support",
+    "court",
+];
 
 /// Returns the bit of one who lifts.
 pub(super) fn lifter(name: &str) -> Lifters {
-    LIFTERS.iter().position(|known| *known == name).map_or(0x80, |at| 1 << at)
+    LIFTERS.iter().position(|known| *known == name).map_or(0x8000, |at| 1 << at)
 }
 
 /// One decision, checked for form.

@@ -282,12 +282,15 @@ impl<'a> Checker<'a> {
             }
             return None;
         };
-        let of_wallet = matches!(info.field, Field::WalletIsBlocked | Field::WalletIsMonitored);
+        let of_wallet = matches!(
+            info.field,
+            Field::WalletIsBlocked | Field::WalletIsMonitored | Field::WalletIsConfirmed | Field::RefAge
+        );
         if of_wallet && self.place != Place::Condition {
             self.findings
                 .error(Code::FieldNotHere, span, format!("`{path}` cannot be asked inside an aggregate"))
-                .label("this is the wallet's state now, not then")
-                .help("move it out of the aggregate: `… and wallet.is_blocked`");
+                .label("this is known of the present operation only")
+                .help(format!("move it out of the aggregate: `… and {path}`"));
             return None;
         }
         Some((scope, info))

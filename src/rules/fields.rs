@@ -15,7 +15,7 @@ pub(crate) struct FieldInfo {
 }
 
 /// Every field of an operation and of its wallet, in the order of the contract.
-pub(crate) const FIELDS: [(&str, Field, Type, &[&str]); 23] = [
+pub(crate) const FIELDS: [(&str, Field, Type, &[&str]); 25] = [
     ("op_id", Field::OpId, Type::Text, &[]),
     ("type", Field::Type, Type::Enum, OperationType::NAMES),
     ("occurred_at", Field::OccurredAt, Type::Time, &[]),
@@ -39,6 +39,8 @@ pub(crate) const FIELDS: [(&str, Field, Type, &[&str]); 23] = [
     ("source", Field::Source, Type::Enum, ReportSource::NAMES),
     ("wallet.is_blocked", Field::WalletIsBlocked, Type::Bool, &[]),
     ("wallet.is_monitored", Field::WalletIsMonitored, Type::Bool, &[]),
+    ("wallet.is_confirmed", Field::WalletIsConfirmed, Type::Bool, &[]),
+    ("ref.age", Field::RefAge, Type::Duration, &[]),
 ];
 
 /// The fields of a match, inside an aggregate over `match`.
@@ -110,6 +112,7 @@ pub(crate) const fn is_always_present(field: &Field, kind: OperationType) -> boo
         | Field::WalletId
         | Field::WalletIsBlocked
         | Field::WalletIsMonitored
+        | Field::WalletIsConfirmed
         | Field::MatchRule
         | Field::MatchMode
         | Field::MatchClauses => true,
@@ -118,7 +121,7 @@ pub(crate) const fn is_always_present(field: &Field, kind: OperationType) -> boo
         Field::CounterpartyWalletId => matches!(kind, OperationType::Transfer),
         Field::Ip => matches!(kind, OperationType::IpUnblockRequested),
         Field::Outcome => kind.is_session(),
-        Field::RefOpId => matches!(kind, OperationType::Cancelled),
+        Field::RefOpId => kind.needs_reference(),
         Field::Proof | Field::Order => matches!(kind, OperationType::IdentityConfirmed),
         Field::Source => matches!(kind, OperationType::FraudReported),
         Field::CounterpartyAccount
@@ -126,6 +129,7 @@ pub(crate) const fn is_always_present(field: &Field, kind: OperationType) -> boo
         | Field::IpCountry
         | Field::IpIsAnonymizer
         | Field::DeviceId
+        | Field::RefAge
         | Field::Actor
         | Field::Attribute(..) => false,
     }

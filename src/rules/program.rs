@@ -76,6 +76,11 @@ pub enum Field {
     MatchMode,
     /// `match.clauses`, only with `has`.
     MatchClauses,
+    /// `wallet.is_confirmed`: a PIN has confirmed this operation's Almaty day (7.17).
+    WalletIsConfirmed,
+    /// `ref.age`: the time from the `occurred_at` of the operation of this wallet that `ref_op_id` names;
+    /// missing when it is not remembered or lies later.
+    RefAge,
 }
 
 /// The type an attribute takes from what it is compared with; any other value of it is missing.
@@ -318,7 +323,8 @@ pub enum OnMissing {
     Fire,
 }
 
-/// Who or what may lift a restriction: the five proofs, the client, support.
+/// Who or what may lift a restriction: what `identity_confirmed` proves, the client, support, a court.
+/// Stored state holds the bits, so a later one has the next free number wherever it stands here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Lifter {
@@ -327,8 +333,11 @@ pub enum Lifter {
     IdentityDocument,
     MobileContract,
     Agreed,
-    Client,
-    Support,
+    Explanations = 7,
+    FactsEstablished = 8,
+    Client = 5,
+    Support = 6,
+    Court = 9,
 }
 
 impl Lifter {
@@ -338,8 +347,11 @@ impl Lifter {
         Self::IdentityDocument,
         Self::MobileContract,
         Self::Agreed,
+        Self::Explanations,
+        Self::FactsEstablished,
         Self::Client,
         Self::Support,
+        Self::Court,
     ];
 
     /// Returns the name used in rules and commands.
@@ -351,23 +363,36 @@ impl Lifter {
             Self::IdentityDocument => "identity_document",
             Self::MobileContract => "mobile_contract",
             Self::Agreed => "agreed",
+            Self::Explanations => "explanations",
+            Self::FactsEstablished => "facts_established",
             Self::Client => "client",
             Self::Support => "support",
+            Self::Court => "court",
         }
+    }
+
+    const fn bit(self) -> u16 {
+        1 << self as u8
     }
 }
 
-/// A set of lifters, one bit each in the order of [`Lifter::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Lifters(pub u8);
+/// A set of lifters, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Lifters(pub u16);
 
 impl Lifters {
-    /// The default: the five proofs.
+    /// The default: the five proofs of identity.
     pub const PROOFS: Self = Self(0b001_1111);
 
     #[must_use]
     pub const fn contains(self, lifter: Lifter) -> bool {
-        self.0 & (1 << lifter as u8) != 0
+        self.0 & lifter.bit() != 0
+    }
+
+    /// Returns the set with one more member.
+    #[must_use]
+    pub const fn with(self, lifter: Lifter) -> Self {
+        Self(self.0 | lifter.bit())
     }
 
     /// Lists the members in the order of [`Lifter::ALL`].
@@ -405,9 +430,16 @@ pub enum Recipient {
     Afm,
     AntifraudCentre,
     Issuer,
+    PaymentSystem,
+    LawEnforcement,
+    /// Who settles disputes with clients (7.5, 7.11).
+    Disputes,
 }
 
 impl Recipient {
+    pub const ALL: &'static [Self] =
+        &[Self::Afm, Self::AntifraudCentre, Self::Issuer, Self::PaymentSystem, Self::LawEnforcement, Self::Disputes];
+
     /// Returns the name used in rules and commands.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -415,6 +447,9 @@ impl Recipient {
             Self::Afm => "afm",
             Self::AntifraudCentre => "antifraud_centre",
             Self::Issuer => "issuer",
+            Self::PaymentSystem => "payment_system",
+            Self::LawEnforcement => "law_enforcement",
+            Self::Disputes => "disputes",
         }
     }
 }
@@ -423,13 +458,26 @@ impl Recipient {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     Refuse,
-    Hold { lifted_by: Lifters },
+    Hold {
+        lifted_by: Lifters,
+    },
     ChallengePin,
     ChallengeCaptcha,
-    Monitor { lifted_by: Lifters },
-    Block { what: Block, term: BlockTerm, lifted_by: Lifters },
-    Report { to: Recipient, when: Option<Condition> },
+    Monitor {
+        lifted_by: Lifters,
+    },
+    Block {
+        what: Block,
+        term: BlockTerm,
+        lifted_by: Lifters,
+    },
+    Report {
+        to: Recipient,
+        when: Option<Condition>,
+    },
     CancelWaiting,
+    /// Cancel the operation that `ref_op_id` names, if it waits.
+    CancelReferenced,
 }
 
 /// One thing the condition reads, shown in a match.

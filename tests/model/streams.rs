@@ -434,9 +434,8 @@ impl Weaver {
             return;
         }
         let to = if self.rng.chance(10) { wallet.to_owned() } else { self.other(wallet) };
-        let kind = self.rng.one(&["client", "client", "client", "merchant"]);
         let mut op = Op::new(Kind::Transfer, "", wallet, at).amount(amount);
-        op = op.status(status).party(kind, Some(&to));
+        op = op.status(status).party("client", Some(&to));
         if self.rng.chance(50) {
             op = op.device(self.rng.one(&["d-1", "d-2"]));
         }

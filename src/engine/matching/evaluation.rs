@@ -14,6 +14,7 @@ use crate::engine::state::wallet::row::{Row, with_key_word};
 use crate::engine::value::AggregateValue;
 use crate::engine::window_mask;
 use crate::geo::Lookup;
+use crate::operation::content::id_hash;
 use crate::operation::time::Span;
 use crate::operation::{AttributeValue, Money, Time};
 use crate::rules::program::{
@@ -42,6 +43,8 @@ pub struct Evaluation<'e, 'o> {
     pub mrp: Option<i64>,
     pub is_blocked: bool,
     pub is_monitored: bool,
+    /// A PIN has confirmed the operation's day.
+    pub is_confirmed: bool,
     /// Windows the operation enters if it is not refused, one bit each.
     pub feeds: SmallVec<[u64; 2]>,
     /// What fired so far.
@@ -163,6 +166,8 @@ impl Evaluation<'_, '_> {
             | Field::IpIsAnonymizer
             | Field::WalletIsBlocked
             | Field::WalletIsMonitored
+            | Field::WalletIsConfirmed
+            | Field::RefAge
             | Field::MatchRule
             | Field::MatchMode
             | Field::MatchClauses => None,
@@ -176,6 +181,20 @@ impl Evaluation<'_, '_> {
             Field::Attribute(name, wanted) => self.attribute_word(name, *wanted),
             _ => self.field_text(field).map(symbol_of_text),
         }
+    }
+
+    /// Returns the time since the operation of this wallet that `ref_op_id` names; none when it is not
+    /// remembered or lies later.
+    #[inline(never)]
+    fn reference_age(&self) -> Option<i64> {
+        let operation = &self.operation.operation;
+        let id = id_hash(operation.ref_op_id.as_deref()?);
+        let settings = &self.plan.settings;
+        let row = self.wallet.find(self.plan, id)?;
+        let newest = self.wallet.newest().unwrap_or(operation.occurred_at);
+        let is_remembered = row.at() >= newest.minus(settings.duplicate_horizon).minus(settings.lateness);
+        let age = operation.occurred_at.nanos() - row.at().nanos();
+        (is_remembered && age >= 0).then_some(age)
     }
 
     fn attribute(&self, name: &str) -> Option<&AttributeValue<'_>> {
@@ -224,6 +243,8 @@ impl Facts for Evaluation<'_, '_> {
             Field::Source => operation.source.map(|value| u64::from(value.code())),
             Field::WalletIsBlocked => Some(u64::from(self.is_blocked)),
             Field::WalletIsMonitored => Some(u64::from(self.is_monitored)),
+            Field::WalletIsConfirmed => Some(u64::from(self.is_confirmed)),
+            Field::RefAge => self.reference_age().map(i64::cast_unsigned),
             Field::OpId
             | Field::Currency
             | Field::CounterpartyAccount

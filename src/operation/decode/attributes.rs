@@ -15,6 +15,9 @@ use super::{Field, Rejection, message};
 pub(super) const KEYS_MAX: usize = 32;
 pub(super) const TEXT_CHARS_MAX: usize = 256;
 
+/// The most significant digits of a number.
+const DIGITS_MAX: usize = 28;
+
 /// Every key in the order of the record, null values (`None`) included.
 pub(super) type Attributes<'a> = Vec<(Cow<'a, str>, Option<Value<'a>>)>;
 
@@ -46,7 +49,11 @@ pub(super) fn check<'a>(found: Attributes<'a>) -> Result<Vec<(Cow<'a, str>, Attr
         let Some(value) = value else { continue };
         let value = match value {
             Value::Text(text) if fits(&text, 0, TEXT_CHARS_MAX) => AttributeValue::Text(text),
-            Value::Number(digits) => AttributeValue::Number(Cow::Borrowed(digits)),
+            Value::Number(digits) if is_exact(digits) => AttributeValue::Number(Cow::Borrowed(digits)),
+            Value::Number(_) => {
+                let accepted = format!("a number of at most {DIGITS_MAX} significant digits");
+                return Err(message::invalid(&path(&key), &message::found(&value), &accepted));
+            }
             Value::Bool(value) => AttributeValue::Bool(value),
             Value::Text(_) | Value::Array | Value::Object(_) => {
                 let accepted = format!("a text of at most {TEXT_CHARS_MAX} characters, a number, true or false");
@@ -56,6 +63,22 @@ pub(super) fn check<'a>(found: Attributes<'a>) -> Result<Vec<(Cow<'a, str>, Attr
         checked.push((key, value));
     }
     Ok(checked)
+}
+
+/// Tells whether a JSON number has no more significant digits than an exact decimal keeps. Zeros at
+/// either end are not significant: they only say how large the number is.
+pub(super) fn is_exact(number: &str) -> bool {
+    // Nearly every number is short, and a sign or a point in it changes nothing then.
+    number.len() <= DIGITS_MAX || significant_digits(number) <= DIGITS_MAX
+}
+
+#[cold]
+fn significant_digits(number: &str) -> usize {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or(number);
+    let digits = || mantissa.bytes().filter(u8::is_ascii_digit);
+    let leading = digits().take_while(|digit| *digit == b'0').count();
+    let trailing = digits().rev().take_while(|digit| *digit == b'0').count();
+    digits().count().saturating_sub(leading + trailing)
 }
 
 fn path(key: &str) -> String {

@@ -43,7 +43,7 @@ pub(super) fn check(mut wire: Wire<'_>) -> Result<Operation<'_>, Rejection> {
         return Err(missing(Field::Outcome.name(), Some(kind), &words(AttemptOutcome::NAMES)));
     }
     let ref_op_id = id(&mut wire, Field::RefOpId)?;
-    if ref_op_id.is_none() && kind == OperationType::Cancelled {
+    if ref_op_id.is_none() && kind.needs_reference() {
         return Err(missing(Field::RefOpId.name(), Some(kind), ID));
     }
     let proof = word(&mut wire, Field::Proof, Proof::from_name, Proof::NAMES)?;
@@ -159,7 +159,7 @@ fn counterparty<'a>(wire: &mut Wire<'a>, kind: OperationType) -> Result<Counterp
     }
     let party = match object.values[usize::from(CounterpartyField::Kind.code())].take() {
         None => None,
-        Some(value) => Some(word_of(value, "counterparty.kind", CounterpartyKind::from_name, CounterpartyKind::NAMES)?),
+        Some(value) => Some(party_kind(value, kind)?),
     };
     Ok(Counterparty {
         kind: party,
@@ -167,6 +167,19 @@ fn counterparty<'a>(wire: &mut Wire<'a>, kind: OperationType) -> Result<Counterp
         account: party_text(&mut object, CounterpartyField::Account, 0)?,
         phone: party_text(&mut object, CounterpartyField::Phone, 0)?,
     })
+}
+
+/// Reads the kind of the other side, and whether money of this type may go there.
+fn party_kind(value: Value<'_>, kind: OperationType) -> Result<CounterpartyKind, Rejection> {
+    let path = "counterparty.kind";
+    let party = word_of(value, path, CounterpartyKind::from_name, CounterpartyKind::NAMES)?;
+    if kind.goes_with(party) {
+        return Ok(party);
+    }
+    let accepted: Vec<&str> =
+        CounterpartyKind::ALL.iter().filter(|other| kind.goes_with(**other)).map(|other| other.name()).collect();
+    let found = format!("{} on the type {}", found_text(party.name()), kind.name());
+    Err(invalid(path, &found, &words(&accepted)))
 }
 
 fn party_text<'a, const N: usize>(

@@ -112,7 +112,10 @@ impl<'a> Fields<'a> {
             }
             b't' => scanner.literal("rue").map(|()| AttributeValue::Bool(true))?,
             b'f' => scanner.literal("alse").map(|()| AttributeValue::Bool(false))?,
-            first => AttributeValue::Number(Cow::Borrowed(scanner.number(first)?)),
+            first => {
+                let number = scanner.number(first)?;
+                attributes::is_exact(number).then_some(AttributeValue::Number(Cow::Borrowed(number)))?
+            }
         };
         if self.attributes.is_empty() {
             // Most records have one: no room for more.
@@ -129,9 +132,10 @@ impl<'a> Fields<'a> {
         let lacking = (kind.is_debit() && (self.client_status.is_none() || self.party.kind.is_none()))
             || (kind.is_money() && self.amount.is_none())
             || (kind.is_session() && self.outcome.is_none())
+            || (kind.needs_reference() && self.ref_op_id.is_none())
+            || self.party.kind.is_some_and(|party| !kind.goes_with(party))
             || match kind {
                 OperationType::Transfer => self.party.wallet_id.is_none(),
-                OperationType::Cancelled => self.ref_op_id.is_none(),
                 OperationType::IdentityConfirmed => self.proof.is_none(),
                 OperationType::IpUnblockRequested => self.ip.is_none(),
                 OperationType::FraudReported => self.source.is_none(),
@@ -143,12 +147,18 @@ impl<'a> Fields<'a> {
                 | OperationType::Login
                 | OperationType::SecretAnswer
                 | OperationType::Pin
+                | OperationType::Cancelled
                 | OperationType::WalletBlockRequested
                 | OperationType::WalletUnblockRequested
                 | OperationType::OwnershipDisputed
                 | OperationType::CashOutDetailsWrong
                 | OperationType::DocumentsRefused
-                | OperationType::TamperingDetected => false,
+                | OperationType::TamperingDetected
+                | OperationType::SuspicionConfirmed
+                | OperationType::OperationDisputed
+                | OperationType::ComplaintReceived
+                | OperationType::SeizureOrdered
+                | OperationType::SeizureLifted => false,
             };
         if lacking {
             return None;

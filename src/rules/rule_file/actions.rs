@@ -12,7 +12,8 @@ use crate::rules::program::{Action, Block, BlockTerm, Lifter, Lifters, Recipient
 use crate::rules::syntax::{Expression, ExpressionKind};
 use crate::rules::yaml::{Node, NodeKind};
 
-const ACTIONS: [&str; 7] = ["hold", "monitor", "challenge", "refuse", "block", "report", "cancel_waiting"];
+const ACTIONS: [&str; 8] =
+    ["hold", "monitor", "challenge", "refuse", "block", "report", "cancel_waiting", "cancel_referenced"];
 
 /// Longest term of a block, as a guard against slips of the pen.
 const DAYS_MAX: u32 = 3_660;
@@ -76,6 +77,7 @@ fn read_action(item: &Node, checker: &mut Checker<'_>) -> Option<Action> {
         "monitor" => lifted_only(value, "monitor", checker.findings).map(|lifted_by| Action::Monitor { lifted_by }),
         "refuse" => bare(value, Action::Refuse, checker.findings),
         "cancel_waiting" => bare(value, Action::CancelWaiting, checker.findings),
+        "cancel_referenced" => bare(value, Action::CancelReferenced, checker.findings),
         "challenge" => {
             let words = [("pin", Action::ChallengePin), ("captcha", Action::ChallengeCaptcha)];
             let choices = [("pin", 0_usize), ("captcha", 1)];
@@ -112,13 +114,13 @@ fn lifted_only(value: &Node, what: &str, findings: &mut Findings) -> Option<Lift
     check_lifted(lifters, BlockTerm::UntilLifted, &keys, findings)
 }
 
-/// Reads `lifted_by`; proofs and the client lift what lies on a wallet, support what lies on an address.
+/// Reads `lifted_by`; support lifts what lies on an address, all others what lies on a wallet.
 fn lifted_by(keys: &Keys<'_>, of_address: bool, default: Lifters, findings: &mut Findings) -> Option<Lifters> {
     let Some(node) = keys.optional("lifted_by") else {
         return Some(default);
     };
     let words: Vec<(&'static str, Lifter)> = Lifter::ALL.iter().map(|lifter| (lifter.name(), *lifter)).collect();
-    let mut lifters = Lifters(0);
+    let mut lifters = Lifters::default();
     let mut all_read = true;
     for item in keys::list(node, "`lifted_by`", findings) {
         let Some(lifter) = keys::word(item, "lifter", &words, findings) else {
@@ -137,13 +139,13 @@ fn lifted_by(keys: &Keys<'_>, of_address: bool, default: Lifters, findings: &mut
                 .help(help);
             all_read = false;
         }
-        lifters.0 |= 1 << lifter as u8;
+        lifters = lifters.with(lifter);
     }
     all_read.then_some(lifters)
 }
 
 fn check_lifted(lifters: Lifters, term: BlockTerm, keys: &Keys<'_>, findings: &mut Findings) -> Option<Lifters> {
-    if lifters.0 != 0 || term != BlockTerm::UntilLifted {
+    if lifters != Lifters::default() || term != BlockTerm::UntilLifted {
         return Some(lifters);
     }
     findings
@@ -170,7 +172,7 @@ fn block(value: &Node, name_span: &Range<usize>, findings: &mut Findings) -> Opt
     let what = direction_node.and_then(|node| keys::word(node, "direction", &directions, findings));
     let term = keys.required("for", "`block`", findings).and_then(|node| block_term(node, findings));
     let of_address = of_address?;
-    let default = if of_address { Lifters(1 << Lifter::Support as u8) } else { Lifters::PROOFS };
+    let default = if of_address { Lifters::default().with(Lifter::Support) } else { Lifters::PROOFS };
     let lifters = lifted_by(&keys, of_address, default, findings);
     let (what, node) = (what?, direction_node?);
     if of_address != (what == Block::AddressLogin) {
@@ -220,8 +222,7 @@ fn exact(count: u32, unit: i64) -> Option<BlockTerm> {
 }
 
 fn report(value: &Node, checker: &mut Checker<'_>) -> Option<Action> {
-    let recipients: Vec<(&'static str, Recipient)> =
-        [Recipient::Afm, Recipient::AntifraudCentre, Recipient::Issuer].iter().map(|to| (to.name(), *to)).collect();
+    let recipients: Vec<(&'static str, Recipient)> = Recipient::ALL.iter().map(|to| (to.name(), *to)).collect();
     if !matches!(value.kind, NodeKind::Mapping(_)) {
         let to = keys::word(value, "recipient", &recipients, checker.findings)?;
         return Some(Action::Report { to, when: None });
@@ -278,7 +279,8 @@ fn check_types(action: &Action, on: TypeSet, span: &Range<usize>, findings: &mut
         | Action::Monitor { .. }
         | Action::Block { .. }
         | Action::Report { .. }
-        | Action::CancelWaiting => return,
+        | Action::CancelWaiting
+        | Action::CancelReferenced => return,
     };
     let others: Vec<&str> = OperationType::ALL
         .iter()

@@ -27,7 +27,7 @@ impl Random {
     fn condition(&mut self, depth: u64) -> String {
         match self.below(if depth == 0 { 6 } else { 10 }) {
             0 => format!("amount > {} KZT", 1 + self.below(4)),
-            1 => "counterparty.kind = client".to_owned(),
+            1 => "source = client".to_owned(),
             2 => format!("device_id = \"d{}\"", self.below(3)),
             3 => "device_id is present".to_owned(),
             4 => format!("attributes.x != \"{}\"", self.below(2)),
@@ -44,7 +44,7 @@ impl Random {
     }
 
     fn transfer(&mut self, number: u64) -> String {
-        let kind = ["client", "merchant"][usize::from(self.below(2) == 0)];
+        let source = ["client", "ledger"][usize::from(self.below(2) == 0)];
         let mut line = format!(
             r#"{{"op_id":"o{number}","type":"transfer","occurred_at":"2026-04-01T10:{:02}:00Z","wallet_id":"w{}","#,
             number / 5 % 60,
@@ -57,7 +57,7 @@ impl Random {
         if self.below(2) == 0 {
             write!(line, r#""attributes":{{"x":"{}"}},"#, self.below(3)).unwrap();
         }
-        write!(line, r#""counterparty":{{"kind":"{kind}","wallet_id":"other"}}}}"#).unwrap();
+        write!(line, r#""source":"{source}","counterparty":{{"kind":"client","wallet_id":"other"}}}}"#).unwrap();
         line
     }
 }
