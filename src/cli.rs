@@ -107,6 +107,34 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
+/// Tells whether arguments, the program's name first, are a command line of this program: what its documents
+/// promise is held against this.
+///
+/// # Errors
+/// What is wrong with them, as a user would see it.
+pub fn check_command_line(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    match Arguments::try_parse_from(arguments) {
+        Ok(_) => Ok(()),
+        Err(error) if !error.use_stderr() => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Lists the commands with those inside them, as words: `geoip`, `geoip build`.
+#[must_use]
+pub fn command_paths() -> Vec<String> {
+    fn collect(command: &clap::Command, path: &str, paths: &mut Vec<String>) {
+        for inside in command.get_subcommands() {
+            let path = format!("{path} {}", inside.get_name()).trim_start().to_owned();
+            collect(inside, &path, paths);
+            paths.push(path);
+        }
+    }
+    let mut paths = Vec::new();
+    collect(&<Arguments as clap::CommandFactory>::command(), "", &mut paths);
+    paths
+}
+
 /// Shows help, the version or a usage error as clap words it.
 fn show_usage(message: &clap::Error) -> i32 {
     match message.print() {

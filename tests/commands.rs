@@ -12,6 +12,7 @@ mod cli;
 #[cfg(all(feature = "kafka", feature = "redis"))]
 mod config;
 mod differential;
+mod documents;
 mod messages;
 mod replay;
 #[cfg(not(feature = "kafka"))]

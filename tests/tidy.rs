@@ -65,6 +65,8 @@ const TOP_LEVEL: &[&str] = &[
     "Makefile",
     "README.md",
     "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs",
     "LICENSE",
 ];
 

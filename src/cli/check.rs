@@ -16,7 +16,7 @@ use crate::rules::program::{Mode, Rule, RuleSet};
 use crate::rules::test_file::{self, TestFile};
 use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
 
-/// Arguments of `kuzet check`.
+/// Check all rule and data files and show every error with its place
 #[derive(Debug, Args)]
 #[command(
     about = "Check all rule and data files and show every error with its place",

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use crate::cli::exit::{self, UsageError};
 use crate::config::{self, Role, TOKEN_BYTES, TokenConfig, TokenHash};
 
-/// Arguments of `kuzet config`.
+/// Check or print the configuration of the service, or make an access token
 #[derive(Debug, Args)]
 #[command(
     about = "Check or print the configuration of the service, or make an access token",
@@ -34,7 +34,7 @@ pub enum ConfigCommand {
     Token(TokenArguments),
 }
 
-/// Arguments of `kuzet config check`.
+/// Check the configuration and show every mistake at once
 #[derive(Debug, Args)]
 #[command(after_help = "Relative paths in the file begin in the current folder.
 Exit codes: 0 when the configuration can be used, 64 when there are errors.
@@ -47,7 +47,7 @@ pub struct CheckArguments {
     pub file: Option<PathBuf>,
 }
 
-/// Arguments of `kuzet config print`.
+/// Print every key with its value and where it came from
 #[derive(Debug, Args)]
 #[command(after_help = "Hashes of tokens are shortened.
 
@@ -59,7 +59,7 @@ pub struct PrintArguments {
     pub file: Option<PathBuf>,
 }
 
-/// Arguments of `kuzet config token`.
+/// Make an access token
 #[derive(Debug, Args)]
 #[command(after_help = "The token is shown once, on standard error; kuzet keeps its hash only.
 

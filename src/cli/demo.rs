@@ -20,7 +20,7 @@ use crate::operation::time::DAY;
 use crate::service::{ItemAnswer, Service};
 use crate::simulate::{Parameters, Simulation};
 
-/// Arguments of `kuzet demo`.
+/// Show the service at work: a simulated day, the console's address, decisions as they fall
 #[derive(Debug, Args)]
 #[command(
     about = "Show the service at work: a simulated day, the console's address, decisions as they fall",

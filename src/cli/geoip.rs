@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::adapters::geo_files;
 use crate::geo::{AnonymizerFlags, GeoDatabase, Lookup};
 
-/// Arguments of `kuzet geoip`.
+/// Ask the geo databases, or make an anonymizer database
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kuzet geoip build --vpn vpn.txt --tor tor.txt --out geoip/anonymizer.mmdb
@@ -34,8 +34,7 @@ pub enum GeoipCommand {
     Lookup(LookupArgs),
 }
 
-/// Arguments of `kuzet geoip build`. Every list holds one address or network (CIDR) per line; `#` begins
-/// a comment.
+/// Make an anonymizer database from lists of networks
 #[derive(Debug, Args)]
 #[command(after_help = "Each list holds one address or network (192.0.2.0/24) per line; # begins a comment.
 An address in several lists bears every flag.
@@ -65,7 +64,7 @@ pub struct BuildArgs {
     pub out: PathBuf,
 }
 
-/// Arguments of `kuzet geoip lookup`.
+/// Show what the databases say of an address
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kuzet geoip lookup 95.56.234.10")]
 pub struct LookupArgs {

@@ -12,7 +12,7 @@ use crate::app::fleet::kafka_settings;
 use crate::config::{self, Config};
 use crate::service::kafka::verify::verify;
 
-/// Arguments of `kuzet kafka`.
+/// Make and check the topics of a fleet
 #[derive(Debug, Args)]
 #[command(
     about = "Make and check the topics of a fleet",

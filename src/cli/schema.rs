@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::schema;
 
-/// Arguments of `kuzet schema`.
+/// Print the JSON Schema of a format, or the AsyncAPI document of the topics
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kuzet schema rule > rule.schema.json")]
 pub struct SchemaArgs {

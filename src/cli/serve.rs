@@ -12,7 +12,7 @@ use super::exit;
 use crate::app::serve::Running;
 use crate::config::{self, Config, LogLevel};
 
-/// Arguments of `kuzet serve`.
+/// Run the service: operations in over HTTP, decisions out, state in a durable store
 #[derive(Debug, Args)]
 #[command(
     about = "Run the service: operations in over HTTP, decisions out, state in a durable store",

@@ -18,7 +18,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Memory for pages.
 const CACHE_BYTES: usize = 64 << 20;
 
-/// Arguments of `kuzet store`.
+/// Check, count, compact, back up or restore the store of the service
 #[derive(Debug, Args)]
 #[command(
     about = "Check, count, compact, back up or restore the store of the service",
