@@ -25,10 +25,14 @@ mod recovery;
 #[path = "../tests/support/server.rs"]
 #[expect(dead_code, reason = "failures of Redis are of interest to tests")]
 mod server;
+#[path = "../tests/support/standing.rs"]
+mod standing;
+#[path = "../tests/support/wait.rs"]
+#[expect(dead_code, reason = "waits that are judged are of interest to tests")]
+mod wait;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use cluster::Cluster;
 use fleet::{Instance, Topics};
@@ -111,8 +115,7 @@ fn measure(cluster: &Cluster, sizes: Sizes, partitions: i32, linger_ms: u64, has
         let of = |suffix: &str| after.sum(&format!("{name}_{suffix}")) - before.sum(&format!("{name}_{suffix}"));
         of("sum") / of("count").max(1.0)
     };
-    instance.signal("TERM");
-    assert!(instance.wait(Duration::from_secs(30)).success(), "kuzet ends");
+    instance.end();
     let commit = "kuzet_stage_duration_seconds";
     let of_commit = |found: &probe::Metrics, suffix: &str| found.labelled(&format!("{commit}_{suffix}"), "commit");
     let commits = of_commit(&after, "count") - of_commit(&before, "count");

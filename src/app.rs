@@ -4,6 +4,7 @@
 pub mod fleet;
 pub mod redis_lists;
 pub mod serve;
+mod signals;
 
 use std::sync::Arc;
 

@@ -26,8 +26,12 @@ mod kcat;
 mod random;
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/standing.rs"]
+mod standing;
 #[path = "support/turn.rs"]
 mod turn;
+#[path = "support/wait.rs"]
+mod wait;
 
 mod console;
 mod deploy;

@@ -18,12 +18,12 @@ use crate::kcat;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use crate::cluster::Cluster;
 use crate::command;
-use crate::fleet::{self, Instance};
+use crate::fleet::Instance;
 use crate::turn::{self, Shared};
+use crate::wait;
 use serde_json::Value;
 
 /// Whose turn it is: that of all modules below.
@@ -52,22 +52,10 @@ fn replace(config: &Path, from: &str, to: &str) {
     fs::write(config, text.replacen(from, to, 1)).expect("a configuration");
 }
 
-/// Waits until something is there.
-#[track_caller]
-fn wait_for<T>(instance: &Instance, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < fleet::WAIT, "{what}\n{}", fleet::tail(&instance.log()));
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// Waits until an instance listens; returns where.
+#[track_caller]
 fn address(instance: &Instance) -> SocketAddr {
-    wait_for(instance, "kuzet does not listen", || {
+    wait::until("kuzet says where it listens", || {
         let log = instance.log();
         let (_, rest) = log.split_once("address=")?;
         rest.split(' ').next()?.parse().ok()
@@ -78,7 +66,7 @@ fn address(instance: &Instance) -> SocketAddr {
 #[track_caller]
 fn wait_until_ready(instance: &Instance) -> SocketAddr {
     let address = address(instance);
-    wait_for(instance, "kuzet is not ready", || (client::get(address, "/readyz").status == 200).then_some(()));
+    wait::until("kuzet is ready", || (client::get(address, "/readyz").status == 200).then_some(()));
     address
 }
 
@@ -86,23 +74,11 @@ fn wait_until_ready(instance: &Instance) -> SocketAddr {
 #[track_caller]
 fn wait_until_unready(instance: &Instance, words: &str) -> String {
     let address = address(instance);
-    let what = format!("/readyz does not say \"{words}\"");
-    wait_for(instance, &what, || {
+    wait::until(&format!("/readyz says \"{words}\""), || {
         let answer = client::get(address, "/readyz");
         let detail = answer.json()["detail"].as_str()?.to_owned();
         (answer.status == 503 && detail.contains(words)).then_some(detail)
     })
-}
-
-/// Ends an instance as an operator does.
-#[track_caller]
-fn end(instance: Instance) -> Duration {
-    let begun = Instant::now();
-    let log = instance.log();
-    instance.signal("TERM");
-    let status = instance.wait(Duration::from_secs(20));
-    assert!(status.success(), "{status}\n{}", fleet::tail(&log));
-    begun.elapsed()
 }
 
 /// Returns the committed values of a topic, whatever their partition.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::client::{raw, request};
 use crate::environment::number;
 use crate::random::Random;
-use kuzet::app::serve::Running;
+use kuzet::app::serve::{Hearing, Running};
 use kuzet::config;
 use kuzet::operation::decode;
 
@@ -33,7 +33,7 @@ impl Server {
         let path = folder.path().join("store").display().to_string();
         let text = format!("[store]\npath = {path:?}\n[http]\nlisten = \"127.0.0.1:0\"\n{settings}");
         let config = config::parse("test", &text, []).unwrap_or_else(|errors| panic!("{errors}"));
-        let running = Running::start(&config).expect("a service");
+        let running = Running::start(&config, Hearing::OnceWaiting).expect("a service");
         let address = running.address;
         (Self { running: Some(running), _folder: folder }, address)
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::client::{Answer, ask, get, post, raw, request};
-use kuzet::app::serve::Running;
+use crate::wait;
+use kuzet::app::serve::{Hearing, Running};
 use kuzet::config;
 use kuzet::http::endpoints::{ENDPOINTS, SUPPORT_EVENTS};
 use serde_json::Value;
@@ -33,7 +34,7 @@ impl Server {
             format!("{text}[http]\nlisten = \"127.0.0.1:0\"\n")
         };
         let config = config::parse("test", &text, []).unwrap_or_else(|errors| panic!("{errors}"));
-        let running = Running::start(&config).expect("a service");
+        let running = Running::start(&config, Hearing::OnceWaiting).expect("a service");
         let address = running.address;
         Self { running: Some(running), address, _folder: folder }
     }
@@ -323,13 +324,19 @@ fn too_many_requests_a_second_are_told_to_wait() {
 fn stopping_ends_polls_and_streams() {
     let mut server = Server::start("");
     let address = server.address;
-    let poll = thread::spawn(move || get(address, "/v1/decisions?after=0&wait=60s").status);
+    // Connections are let in one after the other: once the stream is open, the poll's is.
+    let mut poll = TcpStream::connect(address).expect("a connection");
+    poll.set_read_timeout(Some(wait::PATIENCE)).expect("a timeout");
+    poll.write_all(&request("GET", "/v1/decisions?after=0&wait=60s", &[], b"")).expect("a request");
     let stream =
         thread::spawn(move || raw(address, &request("GET", "/v1/decisions", &[("accept", "text/event-stream")], b"")));
-    // Both have been let in once a third request is answered after them.
-    while get(address, "/metrics").json_line("kuzet_sse_subscribers ") != Some(1) {}
+    wait::until("a stream is open", || {
+        (get(address, "/metrics").json_line("kuzet_sse_subscribers ") == Some(1)).then_some(())
+    });
     server.running.take().expect("a service").stop();
-    assert_eq!(poll.join().expect("an answer"), 200);
+    let mut answer = Vec::new();
+    poll.read_to_end(&mut answer).expect("an answer");
+    assert_eq!(Answer::parse(&answer).status, 200);
     assert!(stream.join().expect("an end").starts_with(b"HTTP/1.1 200"));
     assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
 }
@@ -349,14 +356,10 @@ fn metrics_are_as_prometheus_likes_them() {
     post(server.address, "/v1/operations", "{}");
     // A batch is counted after its callers were answered.
     let counted = "kuzet_batch_operations_count";
-    let begun = std::time::Instant::now();
-    let page = loop {
+    let page = wait::until("both batches are counted", || {
         let page = get(server.address, "/metrics");
-        if page.json_line(counted) == Some(2) || begun.elapsed() > std::time::Duration::from_secs(20) {
-            break page;
-        }
-    };
-    assert_eq!(page.json_line(counted), Some(2), "both batches are counted");
+        (page.json_line(counted) == Some(2)).then_some(page)
+    });
     assert!(page.json_line("kuzet_store_free_bytes").is_some_and(|bytes| bytes > 0), "the disk cannot be full");
     let text = String::from_utf8(page.body).expect("text");
     for line in [

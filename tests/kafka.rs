@@ -5,12 +5,13 @@ use crate::command::kuzet;
 use crate::kcat;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
 use crate::server::Server;
 use crate::turn::{self, Shared};
+use crate::wait;
 
 const SEED: u64 = 23;
 
@@ -56,8 +57,11 @@ fn two_processes_decide_every_operation_once() {
     fleet::send(&cluster, &topics, earlier);
     let begun = Instant::now();
     let mut first = Instance::start(&configs[0], None);
-    // The second joins while the first works: partitions change hands.
+    // The second joins while the first works: partitions change hands, and both have work left.
     let mut second = Instance::start(&configs[1], None);
+    for instance in [&first, &second] {
+        wait_for("the process has read states of shards", || instance.log().contains("shards were restored"));
+    }
     fleet::send(&cluster, &topics, later);
     // What is no operation is refused and stops nothing.
     fleet::send_raw(&cluster, &topics, 3, None);
@@ -66,12 +70,8 @@ fn two_processes_decide_every_operation_once() {
     fleet::send(&cluster, &topics, &records[19_990..]);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut first, &mut second]);
     println!("20,000 operations took {:?}", begun.elapsed());
-    for instance in [first, second] {
-        assert!(instance.log().contains("shards were restored"), "{}", fleet::tail(&instance.log()));
-        instance.signal("TERM");
-        let status = instance.wait(Duration::from_secs(20));
-        assert!(status.success(), "{status}");
-    }
+    first.end();
+    second.end();
     check(&cluster, &topics, &expected);
     let rejected = kcat::read_committed(&cluster.bootstrap(), &topics.name("rejected"));
     let codes: Vec<(i32, String)> = rejected
@@ -121,7 +121,7 @@ fn a_process_killed_at_any_step_decides_every_operation_once() {
     ];
     for step in steps {
         let instance = Instance::start(&config, Some(step));
-        let status = instance.wait(fleet::WAIT);
+        let status = instance.wait();
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(6), "{step}: {status}");
     }
     let left = fleet::lag(&cluster, &topics);
@@ -129,8 +129,7 @@ fn a_process_killed_at_any_step_decides_every_operation_once() {
     let mut instance = Instance::start(&config, None);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
     println!("{} kills, {left} operations were left", steps.len());
-    instance.signal("TERM");
-    assert!(instance.wait(Duration::from_secs(20)).success());
+    instance.end();
     check(&cluster, &topics, &expected);
 }
 
@@ -175,16 +174,15 @@ fn redis_goes_and_comes_back() {
 
     // A restart while it is away forgets nothing that it is owed.
     instance.signal("KILL");
-    instance.wait(Duration::from_secs(20));
+    instance.wait();
     redis.start_again();
     let mut instance = Instance::start(&config, None);
     fleet::send(&cluster, &topics, &records[4_000..]);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
     assert_eq!(degraded(&cluster, &topics).0, 6_000);
-    assert!(instance.log().contains("was given its blocks"), "{}", fleet::tail(&instance.log()));
+    wait_for("the server is given its blocks", || instance.log().contains("was given its blocks"));
     println!("without Redis: {without} decisions");
-    instance.signal("TERM");
-    assert!(instance.wait(Duration::from_secs(20)).success());
+    instance.end();
     let output =
         kuzet().args(["kafka", "verify", "--config", &config.display().to_string()]).output().expect("kuzet runs");
     let out = String::from_utf8_lossy(&output.stdout);
@@ -192,13 +190,10 @@ fn redis_goes_and_comes_back() {
     assert_eq!(out.matches(", sound").count(), 4, "{out}");
 }
 
-/// Asks until the answer is the one that is waited for.
-fn wait_for(instance: &Instance, what: &str, is_there: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_there() {
-        assert!(begun.elapsed() < fleet::WAIT, "{what}\n{}", fleet::tail(&instance.log()));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+/// Waits for an event.
+#[track_caller]
+fn wait_for(event: &str, is_there: impl Fn() -> bool) {
+    wait::until(event, || is_there().then_some(()));
 }
 
 /// A lifting reaches gateways although the process dies right after it was committed.
@@ -219,18 +214,18 @@ fn a_lifting_reaches_gateways_after_a_kill() {
     let proof = br#"{"op_id":"p","type":"identity_confirmed","occurred_at":"2026-03-02T11:00:00Z","wallet_id":"77010000001","proof":"identity_document"}"#;
     let instance = Instance::start(&config, None);
     fleet::send(&cluster, &topics, &[dispute.to_vec()]);
-    wait_for(&instance, "the restriction is not shown", || shown().len() == 1);
+    wait_for("the restriction is shown", || shown().len() == 1);
     instance.signal("KILL");
-    instance.wait(Duration::from_secs(20));
+    instance.wait();
 
     fleet::send(&cluster, &topics, &[proof.to_vec()]);
-    let status = Instance::start(&config, Some("committed:1")).wait(fleet::WAIT);
+    let status = Instance::start(&config, Some("committed:1")).wait();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(6), "{status}");
     assert_eq!(fleet::lag(&cluster, &topics), 0, "the lifting was not committed");
     assert_eq!(shown().len(), 1, "gateways know of the lifting before the kill");
 
-    let instance = Instance::start(&config, None);
-    wait_for(&instance, "the lifting is not shown", || shown().is_empty());
+    let _again = Instance::start(&config, None);
+    wait_for("the lifting is shown", || shown().is_empty());
 }
 
 /// What is kept for a Redis that is away has a bound; beyond it windows begin anew, and say so.
@@ -252,10 +247,10 @@ fn a_redis_that_is_away_for_long_begins_anew() {
     redis.kill();
     fleet::send(&cluster, &topics, &records[1_000..3_000]);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
-    wait_for(&instance, "nothing was given up", || instance.log().contains("are given up"));
+    wait_for("changes are given up", || instance.log().contains("are given up"));
     // Whoever takes the shards over must not take the server for whole.
     instance.signal("KILL");
-    instance.wait(Duration::from_secs(20));
+    instance.wait();
     redis.start_again();
     let mut connection = redis.connection();
     let token = |connection: &mut redis::Connection| -> (Option<String>, Option<String>) {
@@ -264,10 +259,9 @@ fn a_redis_that_is_away_for_long_begins_anew() {
     assert!(matches!(token(&mut connection), (Some(_), None)), "the server kept what it had, whole from the beginning");
     let mut instance = Instance::start(&config, None);
     let has_begun = || matches!(token(&mut redis.connection()), (Some(_), Some(_)));
-    wait_for(&instance, "windows are not said to begin anew", has_begun);
+    wait_for("windows are said to begin anew", has_begun);
     fleet::send(&cluster, &topics, &records[3_000..]);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
     assert_eq!(degraded(&cluster, &topics).0, 5_000);
-    instance.signal("TERM");
-    assert!(instance.wait(Duration::from_secs(20)).success());
+    instance.end();
 }

@@ -3,7 +3,6 @@
 
 use crate::http;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
@@ -133,7 +132,7 @@ fn bytes_of_an_operation_do_not_grow_with_the_entries_of_its_wallet() {
     assert!(parts.count() > 0, "the wallet's group was never longer than one record");
 
     instance.signal("KILL");
-    instance.wait(Duration::from_secs(20));
+    instance.wait();
     let mut instance = Instance::start(&config, None);
     fleet::send(&cluster, &topics, &records[sent..]);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
@@ -148,8 +147,7 @@ fn bytes_of_an_operation_do_not_grow_with_the_entries_of_its_wallet() {
     let shown = http::get(&instance, &format!("/v1/rules/{rule}")).expect("an answer");
     let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
     assert!(matched > ENTRIES / 2 && shown["hits"] == matched, "{matched} matches, shown are {shown}");
-    instance.signal("TERM");
-    assert!(instance.wait(Duration::from_secs(20)).success());
+    instance.end();
 }
 
 fn decisions(cluster: &Cluster, topics: &Topics) -> Vec<String> {

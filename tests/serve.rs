@@ -10,9 +10,14 @@ mod command;
 mod environment;
 #[path = "support/random.rs"]
 mod random;
+#[path = "support/standing.rs"]
+mod standing;
+#[path = "support/wait.rs"]
+mod wait;
 
 mod fuzz;
 mod http;
 mod service;
 mod soak;
 mod upgrade;
+mod waits;

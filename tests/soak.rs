@@ -29,6 +29,7 @@ use kuzet::simulate::Simulation;
 use serde_json::value::RawValue;
 
 use crate::random::Random;
+use crate::wait;
 use http::Client;
 use process::{Log, Moment, Phase, Served};
 use traffic::Customer;
@@ -238,6 +239,22 @@ fn a_second_process_is_refused() {
     assert_eq!(first.wait().0.code(), Some(0));
 }
 
+/// Who reads that the service is ready may send it signals: none of them ends it by itself.
+#[test]
+fn signals_are_taken_from_the_moment_it_is_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    process::configure(folder.path(), "text");
+    for _ in 0..5 {
+        let served = Served::start(folder.path());
+        served.ready().expect("it starts");
+        served.signal("HUP");
+        served.signal("TERM");
+        let (status, log) = served.wait();
+        assert_eq!(status.code(), Some(0), "{status}: {:?}", log.lines);
+        assert!(log.lines.iter().any(|line| line.contains("the service has stopped")), "{:?}", log.lines);
+    }
+}
+
 #[test]
 fn terminated_under_load() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -248,7 +265,10 @@ fn terminated_under_load() {
     let address = served.ready().expect("it starts");
     let took = std::thread::scope(|scope| {
         let clients = scope.spawn(|| work(address, &mut customers, &supply));
-        std::thread::sleep(Duration::from_secs(2));
+        wait::until("a thousand operations are decided under load", || {
+            let page = http::get(address, "/v1/decisions?after=999&limit=1").expect("decisions");
+            page.text().contains("\"seq\":1000,").then_some(())
+        });
         let begun = Instant::now();
         served.terminate();
         let (status, log) = served.wait();
@@ -294,11 +314,7 @@ fn a_file_that_cannot_grow() {
 
     let lifted = Command::new("prlimit").args(["--pid", &served.pid.to_string(), "--fsize=unlimited:"]).status();
     assert!(lifted.expect("prlimit runs").success());
-    let begun = Instant::now();
-    while client.get("/readyz").expect("an answer").status != 200 {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it does not recover");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait::until("it is ready again", || (client.get("/readyz").expect("an answer").status == 200).then_some(()));
     let mut seen = Seen::default();
     seen.follow(address, &mut customers);
     customers.iter_mut().for_each(|customer| customer.repeat(&mut client));

@@ -30,6 +30,9 @@ use crate::service::worker::CommittedBatch;
 use crate::service::{LoadRules, Observer, Phase, Retention, RulesRefused, Service, ServiceSettings};
 
 use super::redis_lists::{RedisLists, redis_settings};
+#[cfg(unix)]
+use super::signals::Hangups;
+use super::signals::Signals;
 use super::{LoadError, load_geo, load_rules_with, rule_sources};
 
 /// How often the service looks whether a backup is asked for.
@@ -55,6 +58,17 @@ pub struct Running {
     runtime: Runtime,
     stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// Heard since the start, for those who ask for that.
+    signals: Option<Signals>,
+}
+
+/// From when on SIGTERM and SIGINT are heard. Before, they end the process as they do by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    /// Before the log says that the service is ready: whoever reads that may send them.
+    BeforeReady,
+    /// From [`Running::wait`] on.
+    OnceWaiting,
 }
 
 /// Starts the service that takes operations in requests.
@@ -119,7 +133,7 @@ impl Running {
     ///
     /// # Errors
     /// Rules, databases, store, address or certificate cannot be used.
-    pub fn start(config: &Config) -> anyhow::Result<Self> {
+    pub fn start(config: &Config, hearing: Hearing) -> anyhow::Result<Self> {
         let begun = Instant::now();
         let rules_folder = folders::rules_folder(config.rules.folder.as_deref())?;
         let geo_folder = folders::geoip_folder(config.geoip.folder.as_deref())?;
@@ -164,11 +178,13 @@ impl Running {
             connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
             shutdown_grace: config.http.shutdown_grace,
         };
+        let signals = (hearing == Hearing::BeforeReady).then(|| Signals::hear(&runtime)).transpose()?;
         let server = runtime.spawn(http::serve::serve(listener, http::router(Arc::clone(&api)), tls, limits, stopping));
-        let running = Self { service, address, api, runtime, stop, server };
+        let running = Self { service, address, api, runtime, stop, server, signals };
         running.watch_folders(config, &rules_folder, &geo_folder);
         running.watch_lists(config, lists);
-        running.reload_on_hangup(&geo_folder);
+        #[cfg(unix)]
+        running.reload_on_hangup(&geo_folder)?;
         running.make_backups(&config.store.path);
         info!(
             address = %running.address, ruleset = %running.service.rules().plan.ruleset,
@@ -210,25 +226,21 @@ impl Running {
     }
 
     /// SIGHUP reads rules and databases again.
-    fn reload_on_hangup(&self, geo_folder: &Folder) {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            let (api, folder) = (Arc::clone(&self.api), geo_folder.clone());
-            self.runtime.spawn(async move {
-                let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
-                while hangups.recv().await.is_some() {
-                    let (api, folder) = (Arc::clone(&api), folder.clone());
-                    drop(
-                        tokio::task::spawn_blocking(move || {
-                            reload_rules(&api);
-                            reload_geo(&api, &folder);
-                        })
-                        .await,
-                    );
-                }
-            });
-        }
+    #[cfg(unix)]
+    fn reload_on_hangup(&self, geo_folder: &Folder) -> std::io::Result<()> {
+        let (api, folder) = (Arc::clone(&self.api), geo_folder.clone());
+        let mut hangups = Hangups::hear(&self.runtime)?;
+        self.runtime.spawn(async move {
+            while hangups.next().await.is_some() {
+                let (api, folder) = (Arc::clone(&api), folder.clone());
+                let reload = move || {
+                    reload_rules(&api);
+                    reload_geo(&api, &folder);
+                };
+                drop(tokio::task::spawn_blocking(reload).await);
+            }
+        });
+        Ok(())
     }
 
     /// Makes the backups that are asked for through the store's folder.
@@ -247,17 +259,21 @@ impl Running {
     }
 
     /// Waits for SIGTERM, SIGINT, or until `ended` is; tells whether the worker still works.
-    pub fn wait(&self, ended: impl Future<Output = ()>) -> bool {
-        self.runtime.block_on(async {
+    ///
+    /// # Errors
+    /// The system refuses a handler of signals.
+    pub fn wait(&mut self, ended: impl Future<Output = ()>) -> std::io::Result<bool> {
+        let mut signals = self.signals.take().map_or_else(|| Signals::hear(&self.runtime), Ok)?;
+        Ok(self.runtime.block_on(async {
             tokio::select! {
-                () = signalled() => true,
+                () = signals.end() => true,
                 () = ended => true,
                 () = self.service.ended() => {
                     error!("the worker has ended by a fault: nothing can be decided, the service stops");
                     false
                 }
             }
-        })
+        }))
     }
 
     /// Returns a handle of the runtime, to run things beside the service.
@@ -268,7 +284,7 @@ impl Running {
 
     /// Takes no more requests, finishes those in hand, commits, and closes the store.
     pub fn stop(self) {
-        let Self { service, api, runtime, stop, server, address: _ } = self;
+        let Self { service, api, runtime, stop, server, address: _, signals: _ } = self;
         stop.send_replace(true);
         // The server ends by itself within its grace.
         drop(runtime.block_on(server));
@@ -291,21 +307,6 @@ fn back_up(store: &Store, folder: &std::path::Path, asked: BackupRequest) {
     if let Err(error) = request::answer(folder, &BackupResult { to: asked.to, error }) {
         error!(%error, "the result of the backup could not be written");
     }
-}
-
-async fn signalled() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminated.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    drop(tokio::signal::ctrl_c().await);
 }
 
 pub(super) fn engine_settings(config: &Config) -> Settings {

@@ -13,7 +13,7 @@ use super::LogFormat;
 use super::exit::{self, UsageError};
 use super::serve::start_logging;
 use crate::adapters::clock;
-use crate::app::serve::{Running, ServeError};
+use crate::app::serve::{Hearing, Running, ServeError};
 use crate::config::{self, Config};
 use crate::operation::decision::read::DecisionRecord;
 use crate::operation::time::DAY;
@@ -81,7 +81,7 @@ pub fn run(arguments: &DemoArguments, log_format: LogFormat) -> anyhow::Result<i
     })
     .map_err(|error| UsageError(error.to_string()))?;
     start_logging(&config, log_format);
-    let running = start(config)?;
+    let mut running = start(config)?;
     let mut out = io::stdout().lock();
     writeln!(out, "console   http://{}/", running.address)?;
     out.flush()?;
@@ -99,7 +99,7 @@ pub fn run(arguments: &DemoArguments, log_format: LogFormat) -> anyhow::Result<i
         )?;
         out.flush()?;
         let (mut out, tally) = (&mut out, &mut tally);
-        running.wait(feed.at_pace(&mut simulation, arguments.pace, tally, &mut out));
+        running.wait(feed.at_pace(&mut simulation, arguments.pace, tally, &mut out))?;
     }
     let last = *running.service.last_seq().borrow();
     running.stop();
@@ -121,10 +121,10 @@ fn configuration(arguments: &DemoArguments, folder: &std::path::Path) -> anyhow:
 
 /// Starts; on another port if the usual one is taken.
 fn start(mut config: Config) -> anyhow::Result<Running> {
-    match Running::start(&config) {
+    match Running::start(&config, Hearing::OnceWaiting) {
         Err(error) if is_in_use(&error) => {
             config.http.listen.set_port(0);
-            Running::start(&config)
+            Running::start(&config, Hearing::OnceWaiting)
         }
         started => started,
     }

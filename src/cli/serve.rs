@@ -9,7 +9,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::LogFormat;
 use super::config::environment;
 use super::exit;
-use crate::app::serve::Running;
+use crate::app::serve::{Hearing, Running};
 use crate::config::{self, Config, LogLevel};
 
 /// Run the service: operations in over HTTP, decisions out, state in a durable store
@@ -34,8 +34,8 @@ pub struct ServeArguments {
 pub fn run(arguments: &ServeArguments, log_format: LogFormat) -> anyhow::Result<i32> {
     let config = config::load(arguments.config.as_deref(), environment())?;
     start_logging(&config, log_format);
-    let running = Running::start(&config)?;
-    let still_works = running.wait(std::future::pending());
+    let mut running = Running::start(&config, Hearing::BeforeReady)?;
+    let still_works = running.wait(std::future::pending())?;
     running.stop();
     Ok(if still_works { exit::OK } else { exit::INTERNAL })
 }

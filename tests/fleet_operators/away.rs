@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{add_settings, address, end, replace, top_up, values, wait_until_ready, wait_until_unready};
+use super::{add_settings, address, replace, top_up, values, wait_until_ready, wait_until_unready};
 use crate::client;
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
@@ -31,7 +31,7 @@ fn kafka_goes_and_comes_back() {
     let instance = Instance::start(&config, None);
     wait_until_unready(&instance, "Kafka");
     assert_eq!(client::get(address(&instance), "/healthz").status, 200);
-    let took = end(instance);
+    let took = instance.end();
     assert!(took < END_MAX, "without Kafka the end took {took:?}");
     let mut instance = Instance::start(&config, None);
     wait_until_unready(&instance, "Kafka");
@@ -52,14 +52,14 @@ fn kafka_goes_and_comes_back() {
     fleet::send(&cluster, &topics, &batch("late", 3_000));
     cluster.kill(0);
     wait_until_unready(&instance, "Kafka");
-    let took = end(instance);
+    let took = instance.end();
     assert!(took < END_MAX, "without Kafka the end took {took:?}");
     cluster.start_again(0);
     add_settings(&config, "batch_linger = \"1ms\"");
     let mut instance = Instance::start(&config, None);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
     println!("the end without Kafka took {took:?}");
-    end(instance);
+    instance.end();
     let decided = values(&cluster, &topics.name("decisions"));
     assert_eq!(decided.len(), 3_330, "each operation is decided once");
 }

@@ -5,9 +5,10 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use super::http::{metric, wallet_of_each};
-use super::{address, end, kuzet, shared, top_up, values, wait_for, wait_until_ready, wait_until_unready};
+use super::{address, kuzet, shared, top_up, values, wait_until_ready, wait_until_unready};
 use crate::cluster::{Cluster, block_on};
 use crate::fleet::{self, Instance, Topics};
+use crate::wait;
 
 /// Decides some operations of each of two shards, and ends.
 fn decide_some(cluster: &Cluster, topics: &Topics, instance: &mut Instance, name: &str) {
@@ -24,9 +25,9 @@ fn decided(cluster: &Cluster, topics: &Topics, partition: i32) -> usize {
 }
 
 /// Sends an operation of shard 1 and waits for its decision: a halted shard holds up no other.
-fn check_the_other(cluster: &Cluster, topics: &Topics, instance: &Instance, op_id: &str) {
+fn check_the_other(cluster: &Cluster, topics: &Topics, op_id: &str) {
     fleet::send(cluster, topics, &[top_up(op_id, &wallet_of_each()[1]).into_bytes()]);
-    wait_for(instance, "the other shard does not decide", || {
+    wait::until("the other shard decides", || {
         values(cluster, &topics.name("decisions")).iter().any(|(_, decision)| decision["op_id"] == op_id).then_some(())
     });
 }
@@ -39,7 +40,7 @@ fn a_shard_whose_operations_are_gone_halts() {
     let config = topics.configure(&cluster, folder.path(), "a", 100);
     let mut instance = Instance::start(&config, None);
     decide_some(&cluster, &topics, &mut instance, "g");
-    end(instance);
+    instance.end();
     // Three operations come, and retention takes two of them before they are read.
     let [first, _] = wallet_of_each();
     let records = ["l-1", "l-2", "l-3"].map(|op_id| top_up(op_id, &first).into_bytes());
@@ -52,13 +53,13 @@ fn a_shard_whose_operations_are_gone_halts() {
     let instance = Instance::start(&config, None);
     wait_until_unready(&instance, wanted);
     let address = address(&instance);
-    wait_for(&instance, "the halt is not counted", || {
+    wait::until("the halt is counted", || {
         (metric(address, "kuzet_shard_halted{shard=\"0\"}") == Some(1.0)).then_some(())
     });
-    check_the_other(&cluster, &topics, &instance, "other");
+    check_the_other(&cluster, &topics, "other");
     assert_eq!(decided(&cluster, &topics, 0), 10, "nothing was skipped");
     assert!(instance.log().contains("the shard is halted: nothing of it is decided until a person has looked"));
-    end(instance);
+    instance.end();
 }
 
 /// The same while the process runs: it stands still, and retention overtakes it.
@@ -81,8 +82,8 @@ fn a_running_shard_that_retention_overtakes_halts() {
     instance.signal("CONT");
     wait_until_unready(&instance, "retention removed operations that were not decided");
     assert!(decided(&cluster, &topics, 0) <= 11, "nothing was skipped");
-    check_the_other(&cluster, &topics, &instance, "other");
-    end(instance);
+    check_the_other(&cluster, &topics, "other");
+    instance.end();
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_state_of_a_later_version_halts_its_shard() {
     let config = topics.configure(&cluster, folder.path(), "a", 100);
     let mut instance = Instance::start(&config, None);
     decide_some(&cluster, &topics, &mut instance, "v");
-    end(instance);
+    instance.end();
     let state = topics.name("state");
     let version_9 = [9_u8; 40];
     let producer: BaseProducer = cluster.client().create().expect("a producer");
@@ -106,8 +107,8 @@ fn a_state_of_a_later_version_halts_its_shard() {
     assert!(code == 1 && out.contains(wanted), "{code}\n{out}");
     let instance = Instance::start(&config, None);
     wait_until_unready(&instance, &format!("shard 0: {wanted}"));
-    check_the_other(&cluster, &topics, &instance, "other");
-    end(instance);
+    check_the_other(&cluster, &topics, "other");
+    instance.end();
 }
 
 fn grow(cluster: &Cluster, topic: &str, count: usize) {
@@ -140,7 +141,7 @@ fn a_fleet_refuses_another_number_of_partitions() {
     };
     let detail = wait_until_unready(&instance, &halted(3));
     assert!((0..4).all(|shard| detail.contains(&halted(shard))), "{detail}");
-    end(instance);
+    instance.end();
     let (code, out, _) = kuzet(&["kafka", "topics", "--check"], &config);
     assert!(code == 1 && out.contains("grown.state: found 2 partitions, but grown.operations has 4"), "{out}");
 
@@ -159,5 +160,5 @@ fn a_fleet_refuses_another_number_of_partitions() {
     let detail = wait_until_unready(&instance, &halted(3));
     assert!((0..4).all(|shard| detail.contains(&halted(shard))), "{detail}");
     assert_eq!(values(&cluster, &topics.name("decisions")).len(), before, "nothing was decided");
-    end(instance);
+    instance.end();
 }

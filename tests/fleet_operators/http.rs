@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::{end, shared, top_up, values, wait_for, wait_until_ready};
+use super::{shared, top_up, values, wait_until_ready};
 use crate::client;
 use crate::fleet::{self, Instance, Topics};
+use crate::wait;
 
 /// Returns a metric's value, of the sample whose labels are these.
 pub(crate) fn metric(address: SocketAddr, sample: &str) -> Option<f64> {
@@ -32,7 +33,7 @@ fn each_instance_answers_for_its_own_shards() {
     let configs = ["a", "b"].map(|name| topics.configure(&cluster, folder.path(), name, 100));
     let mut instances = configs.each_ref().map(|config| Instance::start(config, None));
     let addresses = instances.each_ref().map(wait_until_ready);
-    wait_for(&instances[0], "the shards are not shared out", || {
+    wait::until("the shards are shared out", || {
         addresses.iter().all(|address| metric(*address, "kuzet_shards") == Some(1.0)).then_some(())
     });
     let wallets = wallet_of_each();
@@ -61,14 +62,14 @@ fn each_instance_answers_for_its_own_shards() {
         let of_shards = |name: &str| ["0", "1"].map(|shard| metric(address, &format!("{name}{{shard=\"{shard}\"}}")));
         // Of the own shard, and of no other.
         for name in ["kuzet_consumer_lag_records", "kuzet_shard_halted"] {
-            wait_for(&instances[0], name, || of_shards(name).iter().flatten().eq(&[0.0]).then_some(()));
+            wait::until(name, || of_shards(name).iter().flatten().eq(&[0.0]).then_some(()));
         }
         assert_eq!(metric(address, "kuzet_ready"), Some(1.0));
         assert!(metric(address, "kuzet_transactions_total{result=\"committed\"}") >= Some(1.0));
     }
-    support_acts(&topics, &cluster, &instances, (addresses, owners), &wallets[0]);
+    support_acts(&topics, &cluster, (addresses, owners), &wallets[0]);
     for instance in instances {
-        end(instance);
+        instance.end();
     }
 }
 
@@ -76,7 +77,6 @@ fn each_instance_answers_for_its_own_shards() {
 fn support_acts(
     topics: &Topics,
     cluster: &crate::cluster::Cluster,
-    instances: &[Instance; 2],
     (addresses, owners): ([SocketAddr; 2], [usize; 2]),
     wallet: &str,
 ) {
@@ -88,7 +88,7 @@ fn support_acts(
         answer.json()["op_id"].as_str().expect("an id").to_owned()
     };
     let decision = |op_id: &str| -> Value {
-        wait_for(&instances[0], "support's action is not decided", || {
+        wait::until("support's action is decided", || {
             let found = values(cluster, &topics.name("decisions"));
             found.into_iter().find(|(_, decision)| decision["op_id"] == op_id).map(|(_, decision)| decision)
         })
@@ -96,7 +96,7 @@ fn support_acts(
     let disputed = decision(&act(other, "ownership-disputed", r#"{"actor": "aigul"}"#));
     assert_eq!(disputed["wallet_id"], wallet);
     let restrictions = |address| client::get(address, "/v1/restrictions").json()["total"].as_u64();
-    wait_for(&instances[0], "the restriction is not shown", || (restrictions(owner) == Some(1)).then_some(()));
+    wait::until("the restriction is shown", || (restrictions(owner) == Some(1)).then_some(()));
     assert_eq!(restrictions(other), Some(0));
     // Who did it is in the operation, for good.
     let sent = values(cluster, &topics.name("operations"));
@@ -106,7 +106,7 @@ fn support_acts(
     let confirmed = decision(&act(owner, "identity-confirmed", r#"{"proof": "identity_document"}"#));
     let commands = confirmed["commands"].as_array().expect("commands");
     assert!(commands.iter().any(|command| command["command"] == "lift"), "{confirmed}");
-    wait_for(&instances[0], "the restriction is still shown", || (restrictions(owner) == Some(0)).then_some(()));
+    wait::until("the restriction is not shown any more", || (restrictions(owner) == Some(0)).then_some(()));
     // What is no operation is refused before it is sent.
     let problem = client::post(owner, &path("identity-confirmed"), r#"{"proof": "a smile"}"#).problem(400);
     assert_eq!(problem["field"], "proof");

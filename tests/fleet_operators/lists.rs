@@ -7,11 +7,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{end, kuzet, replace, shared, values, wait_for, wait_until_ready};
+use super::{kuzet, replace, shared, values, wait_until_ready};
 use crate::client;
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
 use crate::server::Server;
+use crate::wait;
 
 const RULE: &str = "rule: flagged-phone
 clauses: [\"7.15\"]
@@ -46,9 +47,9 @@ fn rule_set(address: SocketAddr) -> String {
 }
 
 /// Has an operation of a wallet decided; returns how many matches there are, and what was missing.
-fn decide(cluster: &Cluster, topics: &Topics, instance: &Instance, op_id: &str, wallet: &str) -> (usize, Value, Value) {
+fn decide(cluster: &Cluster, topics: &Topics, op_id: &str, wallet: &str) -> (usize, Value, Value) {
     fleet::send(cluster, topics, &[super::top_up(op_id, wallet).into_bytes()]);
-    let decision = wait_for(instance, "no decision", || {
+    let decision = wait::until("a decision is there", || {
         let found = values(cluster, &topics.name("decisions"));
         found.into_iter().find(|(_, decision)| decision["op_id"] == op_id).map(|(_, decision)| decision)
     });
@@ -87,20 +88,20 @@ fn a_list_in_redis_is_read_and_followed() {
     let was = |decided: (usize, Value, Value), matches: usize, degraded: &Value, rule_set: &str| {
         assert_eq!(decided, (matches, degraded.clone(), Value::from(rule_set)), "{}", fleet::tail(&instance.log()));
     };
-    was(decide(&cluster, &topics, &instance, "l-1", listed), 1, &none, &before);
-    was(decide(&cluster, &topics, &instance, "l-2", other), 0, &none, &before);
+    was(decide(&cluster, &topics, "l-1", listed), 1, &none, &before);
+    was(decide(&cluster, &topics, "l-2", other), 0, &none, &before);
 
     // Another set is another rule set; it is noticed without being told.
     set("SADD", other);
-    let after = wait_for(&instance, "the list is not read again", || {
+    let after = wait::until("the list is read again", || {
         let now = rule_set(address);
         (now != before).then_some(now)
     });
-    was(decide(&cluster, &topics, &instance, "l-3", other), 1, &none, &after);
+    was(decide(&cluster, &topics, "l-3", other), 1, &none, &after);
     // Told, it is read at once; the same values are the same set again.
     set("SREM", other);
     assert_eq!(client::post(address, "/v1/rules/reload", "").json()["ruleset"], before.as_str());
-    was(decide(&cluster, &topics, &instance, "l-4", other), 0, &none, &before);
+    was(decide(&cluster, &topics, "l-4", other), 0, &none, &before);
 
     // A value that is none: every error is told, the values in use stay.
     let long = "7".repeat(65);
@@ -110,7 +111,7 @@ fn a_list_in_redis_is_read_and_followed() {
     assert_eq!((&error["code"], &error["file"]), (&Value::from("csv-row"), &Value::from("kuzet:list:flagged")));
     assert_eq!(rule_set(address), before);
     set("SREM", &long);
-    end(instance);
+    instance.end();
     away(&cluster, &topics, &config, &mut redis, listed, &before);
 }
 
@@ -121,19 +122,19 @@ fn away(cluster: &Cluster, topics: &Topics, config: &Path, redis: &mut Server, l
     let address = wait_until_ready(&instance);
     let unread = rule_set(address);
     assert_ne!(unread, known);
-    let (matches, degraded, _) = decide(cluster, topics, &instance, "a-1", "77080000003");
+    let (matches, degraded, _) = decide(cluster, topics, "a-1", "77080000003");
     assert_eq!((matches, &degraded), (1, &serde_json::json!(["shared_state"])), "on_missing: fire");
     redis.start_again();
     let added: i64 =
         redis::cmd("SADD").arg("kuzet:list:flagged").arg(listed).query(&mut redis.connection()).expect("Redis answers");
     assert_eq!(added, 1, "this Redis keeps nothing");
-    wait_for(&instance, "the list is not read", || (rule_set(address) == known).then_some(()));
-    assert_eq!(decide(cluster, topics, &instance, "a-2", "77080000003").0, 0);
+    wait::until("the list is read", || (rule_set(address) == known).then_some(()));
+    assert_eq!(decide(cluster, topics, "a-2", "77080000003").0, 0);
     // A Redis that goes away takes no list with it.
     redis.kill();
     assert_eq!(client::post(address, "/v1/rules/reload", "").json()["ruleset"], known);
-    assert_eq!(decide(cluster, topics, &instance, "a-3", listed).0, 1);
-    end(instance);
+    assert_eq!(decide(cluster, topics, "a-3", listed).0, 1);
+    instance.end();
 }
 
 /// The embedded service has no Redis: such a list can never be read there.

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::{end, replace, shared, wait_until_ready};
+use super::{replace, shared, wait_until_ready};
 use crate::client;
 use crate::cluster::{Cluster, free_ports};
 use crate::fleet::{self, Instance, Topics};
@@ -71,7 +71,7 @@ fn every_query_of_a_fleet_has_series() {
         send_portion(&cluster, &topics, &addresses, portion);
         // Shards change hands: each time they are restored.
         if turn % 12 == 11 {
-            end(second.take().expect("the second"));
+            second.take().expect("the second").end();
             second = Some(Instance::start(&configs[1], None));
         }
         thread::sleep(PACE);
@@ -85,5 +85,5 @@ fn every_query_of_a_fleet_has_series() {
     let answered: usize = summary.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
     // Fewer means that some were lost.
     assert!(answered >= 80, "{said}");
-    end(first);
+    first.end();
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{add_settings, end, shared, top_up, values};
+use super::{add_settings, shared, top_up, values};
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
 use crate::kcat;
@@ -67,7 +67,7 @@ fn decide(cluster: &Cluster, topics: &Topics, folder: &Path, partitioner: &str) 
     add_settings(&config, &format!("partitioner = \"{partitioner}\""));
     let mut instance = Instance::start(&config, None);
     fleet::wait_until_decided(cluster, topics, &mut [&mut instance]);
-    end(instance);
+    instance.end();
 }
 
 fn is_all(counts: &BTreeMap<(String, &'static str), usize>, style: &str, what: &'static str) -> bool {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{end, kuzet, replace, top_up, values, wait_until_ready, wait_until_unready};
+use super::{kuzet, replace, top_up, values, wait_until_ready, wait_until_unready};
 use crate::cluster::{Cluster, free_ports};
 use crate::fleet::{self, Instance, Topics};
 use crate::{command, turn};
@@ -138,7 +138,7 @@ fn guarded_brokers_let_kuzet_in_and_refusals_say_where_to_look() {
         let log = instance.log();
         let said = format!("{out}{err}{detail}{log}");
         assert!(!said.contains(PASSWORD) && !said.contains(WRONG), "{name}: a secret is told\n{said}");
-        end(instance);
+        instance.end();
     }
 }
 
@@ -152,7 +152,7 @@ fn lets_in(guarded: &Guarded, prefix: &str, port: u16, properties: &str) {
     let records = ["a", "b", "c"].map(|op_id| top_up(op_id, "77070000001").into_bytes());
     fleet::send(&guarded.cluster, &topics, &records);
     fleet::wait_until_decided(&guarded.cluster, &topics, &mut [&mut instance]);
-    end(instance);
+    instance.end();
     assert_eq!(values(&guarded.cluster, &topics.name("decisions")).len(), 3);
     let (code, out, err) = kuzet(&["kafka", "verify"], &config);
     assert!(code == 0 && out.matches(", sound").count() == 2, "{out}{err}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 
-use super::{add_settings, end, kuzet, replace, shared, top_up, values};
+use super::{add_settings, kuzet, replace, shared, top_up, values};
 use crate::cluster::{Cluster, block_on};
 use crate::fleet::{self, Instance, Topics};
 
@@ -125,7 +125,7 @@ fn verify_tells_each_shard_and_names_a_mismatch() {
     fleet::send(&cluster, &topics, &records);
     let mut instance = Instance::start(&config, None);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
-    end(instance);
+    instance.end();
     let mut decided = [0, 0];
     for (record, _) in values(&cluster, &topics.name("decisions")) {
         decided[usize::try_from(record.partition).expect("a partition")] += 1;

@@ -13,7 +13,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::{Value, json};
 
-use super::{end, replace, shared};
+use super::{replace, shared};
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
 use crate::kcat;
@@ -62,7 +62,7 @@ fn write_fixture(cluster: &Cluster) {
         fleet::send(cluster, &topics, records);
         let mut instance = Instance::start(&config, None);
         fleet::wait_until_decided(cluster, &topics, &mut [&mut instance]);
-        end(instance);
+        instance.end();
     };
     decide(before);
     let state = kcat::read_committed(&cluster.bootstrap(), &topics.name("state"));
@@ -116,7 +116,7 @@ fn a_state_of_version_1_goes_on() {
     fleet::send(&cluster, &topics, &operations);
     let mut instance = Instance::start(&config, None);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
-    end(instance);
+    instance.end();
     let found = values_of(&cluster, &decisions_topic);
     assert_eq!(found.len(), 1 + NEXT, "decisions were made again, or none were made");
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();

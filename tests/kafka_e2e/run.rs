@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::check::{Found, Sent};
 use crate::cluster::Cluster;
@@ -15,12 +15,10 @@ use crate::fleet::{self, Instance, Topics};
 use crate::http::get;
 use crate::server::Server;
 use crate::turn;
+use crate::wait;
 
 /// How many operations are decided where nobody asks for another number.
 const OPERATIONS: u64 = 30_000;
-/// One wave must be decided within this.
-const WAVE_PATIENCE: Duration = Duration::from_secs(600);
-const PACE: Duration = Duration::from_millis(20);
 
 pub(crate) fn operations_asked() -> u64 {
     number("KUZET_E2E_OPERATIONS").unwrap_or(OPERATIONS)
@@ -80,11 +78,7 @@ pub(crate) fn decide(folder: &Path, sent: &[Sent<'_>], partitions: i32, waves: u
     }
     println!("decided after {:?}", begun.elapsed());
     for instance in instances {
-        let log = instance.log();
-        assert!(log.contains("shards were restored"), "{}", fleet::tail(&log));
-        instance.signal("TERM");
-        let status = instance.wait(Duration::from_secs(30));
-        assert!(status.success(), "{status}");
+        instance.end();
     }
     let found = read(&cluster.bootstrap(), &topics.name("decisions"), partitions);
     assert!(read(&cluster.bootstrap(), &topics.name("rejected"), partitions).is_empty(), "records were refused");
@@ -93,19 +87,9 @@ pub(crate) fn decide(folder: &Path, sent: &[Sent<'_>], partitions: i32, waves: u
 
 /// Waits until everything is decided and Redis has all that it changed.
 fn wait_until_shared((cluster, topics): (&Cluster, &Topics), instances: &mut [Instance]) {
-    let begun = Instant::now();
-    loop {
-        let left = fleet::lag(cluster, topics);
-        let owed: Vec<Option<u64>> = instances.iter().map(owed).collect();
-        if left == 0 && owed.iter().all(|owed| *owed == Some(0)) {
-            return;
-        }
-        for instance in instances.iter_mut() {
-            assert!(!instance.has_ended(), "kuzet ended\n{}", fleet::tail(&instance.log()));
-        }
-        let logs: Vec<String> = instances.iter().map(|instance| fleet::tail(&instance.log())).collect();
-        assert!(begun.elapsed() < WAVE_PATIENCE, "{left} records are left, owed {owed:?}\n{}", logs.join("\n"));
-        std::thread::sleep(PACE);
+    fleet::wait_until_decided(cluster, topics, &mut instances.iter_mut().collect::<Vec<_>>());
+    for instance in instances {
+        wait::until("kuzet owes Redis nothing", || (owed(instance) == Some(0)).then_some(()));
     }
 }
 

@@ -2,15 +2,16 @@
 //! it did in counts, and returns the finding that broke it off, if one did.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::check::Finding;
-use super::stand::{PACE, PATIENCE, Stand};
+use super::stand::Stand;
 use crate::cluster::Cluster;
 use crate::fleet::Instance;
 use crate::random::Random;
+use crate::wait;
 
 /// Every step from a new session to records that come.
 pub(crate) const RECOVERY: [&str; 8] = [
@@ -176,30 +177,32 @@ pub(crate) fn stop_once(
     wake: Wake,
     random: &mut Random,
 ) -> Result<bool, Finding> {
+    let of_other = stand.said("b").len();
     let instance = stand.start(cluster, "a", failpoint);
     if failpoint.is_none() {
-        let before = stand.said("a").len();
-        stand.wait("no shard is restored", || {
-            stand.said("a").get(before..).is_some_and(|said| said.contains("shards were restored"))
-        })?;
+        stand.wait("the process has read the state of a shard", || instance.log().contains("shards were restored"))?;
         linger(random, 1_000);
         instance.signal("STOP");
     }
-    stand.wait("the process does not reach the step", || instance.is_stopped())?;
-    let before = stand.said("a").len();
+    stand.wait("the process is halted at the step", || instance.is_stopped())?;
+    let before = instance.log().len();
+    // What it had may all be committed: that everything is through does not tell that another has taken over.
+    stand.wait_until_alone(cluster)?;
     match wake {
         // All partitions, those of the halted process too.
-        Wake::Late => stand.wait_until_through(cluster)?,
-        Wake::Early(reading) => wait_for_restoration(stand, cluster, reading)?,
+        Wake::Late => stand.wait_until_each_goes_on(cluster)?,
+        Wake::Early(reading) => wait_for_restoration(stand, cluster, of_other, reading)?,
     }
     instance.signal("CONT");
-    let is_awake = |said: &str| {
-        ["partitions were revoked", "Kafka failed", "partitions were assigned"].iter().any(|sign| said.contains(sign))
-    };
-    stand.wait("the woken process does nothing", || is_awake(stand.said("a").get(before..).unwrap_or_default()))?;
+    let said_since = || instance.log().get(before..).unwrap_or_default().to_owned();
+    let signs = ["partitions were revoked", "Kafka failed", "partitions were assigned"];
+    stand.wait("the woken process says what became of its partitions", || {
+        let said = said_since();
+        signs.iter().any(|sign| said.contains(sign))
+    })?;
     stand.wait_until_through(cluster)?;
-    let is_refused = stand.said("a").get(before..).is_some_and(|said| said.contains("Kafka failed"));
-    leave(stand, instance)?;
+    let is_refused = said_since().contains("Kafka failed");
+    instance.end();
     Ok(is_refused)
 }
 
@@ -208,31 +211,29 @@ fn is_given(line: &str) -> bool {
     line.contains("partitions were assigned") && !line.contains("partitions=[]")
 }
 
-/// Waits until the other process has taken over and read, not longer than it may have to wait for the first.
-fn wait_for_restoration(stand: &Stand, cluster: &Cluster, reading: Duration) -> Result<(), Finding> {
-    let before = stand.said("b").len();
-    let says = |is_sign: fn(&str) -> bool| stand.said("b").get(before..).is_some_and(|said| said.lines().any(is_sign));
-    stand.wait("nobody takes over", || says(is_given))?;
-    let begun = Instant::now();
-    while !says(|line| line.contains("shards were restored")) && begun.elapsed() < reading {
-        std::thread::sleep(PACE);
-    }
-    if says(|line| line.contains("shards were restored")) {
+/// Waits until the other process, which has taken over, has read, not longer than it may have to wait for the
+/// first.
+fn wait_for_restoration(stand: &Stand, cluster: &Cluster, before: usize, reading: Duration) -> Result<(), Finding> {
+    let said = || stand.said("b").get(before..).unwrap_or_default().to_owned();
+    // All that it read since it was given partitions again; nothing if it was not yet.
+    let has_read = || {
+        let said = said();
+        let given = said.rmatch_indices("partitions were assigned").find(|(at, _)| said[*at..].lines().any(is_given));
+        given.map(|(at, _)| said[at..].contains("shards were restored"))
+    };
+    stand.wait("the other process is given the partitions", || has_read().is_some())?;
+    // It may have to wait for a transaction of the first: that it does not read is no failure.
+    let look = || (has_read() == Some(true)).then_some(());
+    if wait::attempt_with(reading, "the other process has read", look, String::new).is_ok() {
         // It did not have to wait: then it decides too.
         let ends = ends(stand, cluster, "read_uncommitted");
-        let before = ends();
-        stand
-            .wait("whoever took over does nothing", || ends().iter().zip(&before).all(|(end, before)| end > before))?;
+        let mut before = None;
+        stand.wait("whoever took over writes states of every shard", || {
+            let Some(now) = ends() else { return false };
+            let before = before.get_or_insert_with(|| now.clone());
+            now.iter().zip(before).all(|(now, before)| *now > *before)
+        })?;
     }
-    Ok(())
-}
-
-/// Asks a process to end, and waits until it has.
-fn leave(stand: &Stand, mut instance: Instance) -> Result<(), Finding> {
-    instance.signal("TERM");
-    stand.wait("the process does not end", || instance.has_ended())?;
-    let status = instance.wait(PATIENCE);
-    assert!(status.success(), "{status}\n{}", stand.logs());
     Ok(())
 }
 
@@ -273,7 +274,7 @@ fn one_rebalance<'n>(
                 stand.wait_for_end(instance, KILL)?;
                 count(histogram, "leave by kill -9");
             } else {
-                leave(stand, instance)?;
+                instance.end();
                 count(histogram, "leave in order");
             }
         }
@@ -294,13 +295,14 @@ pub(crate) fn there_and_back(stand: &mut Stand, cluster: &Cluster) -> Result<(),
     stand.send(cluster, 300);
     stand.wait_until_through(cluster)?;
     let second = stand.start(cluster, "b", None);
-    stand.wait("nothing changes hands", || stand.said("b").contains("shards were restored"))?;
+    stand.wait("the second has read the state of a shard", || second.log().contains("shards were restored"))?;
     stand.send(cluster, 300);
     stand.wait_until_through(cluster)?;
     let before = stand.said("a").len();
-    leave(stand, second)?;
-    stand
-        .wait("nothing comes back", || stand.said("a").get(before..).is_some_and(|said| said.lines().any(is_given)))?;
+    second.end();
+    stand.wait("partitions come back to the first", || {
+        stand.said("a").get(before..).is_some_and(|said| said.lines().any(is_given))
+    })?;
     stand.send(cluster, 300);
     stand.wait_until_through(cluster)
 }
@@ -346,27 +348,31 @@ pub(crate) fn broker_kills(
 pub(crate) fn overdue_transaction(stand: &Stand, cluster: &Cluster, step: &str) -> Option<Finding> {
     let run = || -> Result<(), Finding> {
         let instance = stand.start(cluster, "a", Some(&format!("{step}:stop")));
-        stand.wait("the process does not reach the step", || instance.is_stopped())?;
-        let before = stand.said("a").len();
-        wait_until_stable(stand, cluster)?;
+        stand.wait("the process is halted at the step", || instance.is_stopped())?;
+        let before = instance.log().len();
+        wait_until_given_up(stand, cluster)?;
         instance.signal("CONT");
-        stand.wait("the overdue transaction is not refused", || {
-            stand.said("a").get(before..).is_some_and(|said| said.contains("Kafka failed"))
+        stand.wait("the overdue transaction is refused", || {
+            instance.log().get(before..).is_some_and(|said| said.contains("Kafka failed"))
         })?;
         stand.wait_until_through(cluster)?;
-        leave(stand, instance)
+        instance.end();
+        Ok(())
     };
     run().err()
 }
 
-/// Waits until no transaction is open in the topic of states.
-fn wait_until_stable(stand: &Stand, cluster: &Cluster) -> Result<(), Finding> {
+/// Waits until Kafka has given up the transaction that is open in the topic of states.
+fn wait_until_given_up(stand: &Stand, cluster: &Cluster) -> Result<(), Finding> {
     let (stable, all) = (ends(stand, cluster, "read_committed"), ends(stand, cluster, "read_uncommitted"));
-    stand.wait("a transaction stays open", || stable() == all())
+    stand.wait("no transaction is open any more", || {
+        // Nobody writes meanwhile; Kafka may not answer at all.
+        matches!((stable(), all()), (Some(stable), Some(all)) if stable == all)
+    })
 }
 
-/// Asks for the ends of the topic of states.
-fn ends(stand: &Stand, cluster: &Cluster, isolation: &str) -> impl Fn() -> Vec<Option<i64>> {
+/// Asks for the ends of the topic of states; nothing when Kafka does not tell all of them.
+fn ends(stand: &Stand, cluster: &Cluster, isolation: &str) -> impl Fn() -> Option<Vec<i64>> {
     let mut config = cluster.client();
     config.set("group.id", "ends").set("isolation.level", isolation);
     let consumer: BaseConsumer = config.create().expect("a consumer");
@@ -383,19 +389,22 @@ pub(crate) fn silent_broker(stand: &Stand, cluster: &Cluster, times: usize) -> (
     for i in 0..times {
         let run = || -> Result<(), Finding> {
             let instance = stand.start(cluster, "a", Some(&format!("drained:{}:stop", 1 + i % 4)));
-            stand.wait("the process does not reach the step", || instance.is_stopped())?;
-            let before = stand.said("a").len();
+            stand.wait("the process is halted at the step", || instance.is_stopped())?;
+            let before = instance.log().len();
             cluster.pause(0);
             instance.signal("CONT");
             // The cluster answers nothing meanwhile: only the log tells.
-            let begun = Instant::now();
-            let has_failed = |said: &str| said.contains("Kafka failed") || said.contains("is made again");
-            while !has_failed(stand.said("a").get(before..).unwrap_or_default()) && begun.elapsed() < PATIENCE {
-                std::thread::sleep(PACE);
-            }
+            let has_noticed = stand.wait("the process notices that Kafka is silent", || {
+                let said = instance.log();
+                let said = said.get(before..).unwrap_or_default();
+                said.contains("Kafka failed") || said.contains("is made again")
+            });
+            // Whatever came of it, others need the broker.
             cluster.resume(0);
+            has_noticed?;
             stand.wait_until_through(cluster)?;
-            leave(stand, instance)
+            instance.end();
+            Ok(())
         };
         if let Err(finding) = run() {
             return (histogram, Some(finding));

@@ -1,28 +1,25 @@
 //! What every run stands on: topics of its own, processes, a steady load, and the judgement at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kuzet::operation::partition::Partitioner;
 use kuzet::simulate::{Parameters, Simulation};
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
-use rdkafka::{Offset, TopicPartitionList};
 use tempfile::TempDir;
 
 use super::check::{self, Finding, IsSame, Kind, finding};
 use crate::cluster::Cluster;
-use crate::fleet::{self, Instance, Topics};
+use crate::fleet::{self, Instance, Progress, Topics};
+use crate::standing;
+use crate::wait::{self, PATIENCE};
 
-pub(crate) const PACE: Duration = Duration::from_millis(20);
-/// A step takes seconds, unless the machine is very busy: sessions then end, and everything begins again.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
 /// One chunk of the load, and how often one is sent: 300 operations a second.
 const CHUNK: usize = 30;
 const CHUNK_EVERY: Duration = Duration::from_millis(100);
@@ -54,7 +51,12 @@ impl Load {
                 chunk.iter().for_each(|record| send(&producer, &topic, partitions, record));
                 // A producer may lose its way among brokers that come and go. Another sends the same again: an
                 // operation that is there twice is decided once, and the next ones wait.
-                while producer.flush(DELIVERY).is_err() {
+                while let Err(error) = producer.flush(DELIVERY) {
+                    println!(
+                        "{} of a chunk's records were not taken within {DELIVERY:?} ({error}): {}",
+                        producer.in_flight_count(),
+                        standing::of_all()
+                    );
                     producer.purge(PurgeConfig::default().queue().inflight());
                     producer = client.create().expect("a producer");
                     chunk.iter().for_each(|record| send(&producer, &topic, partitions, record));
@@ -69,8 +71,16 @@ impl Load {
 
     fn stop(self) -> Vec<Vec<u8>> {
         self.is_over.store(true, Ordering::Relaxed);
+        let _watched = wait::watched("the last records of the load are taken");
         self.thread.join().expect("the load ran")
     }
+}
+
+/// The shards that a process says it has read the states of.
+fn restored(said: &str) -> BTreeSet<i32> {
+    let lines = said.lines().filter(|line| line.contains("shards were restored"));
+    let lists = lines.filter_map(|line| line.split_once("shards=[")?.1.split_once(']'));
+    lists.flat_map(|(list, _)| list.split(", ").filter_map(|shard| shard.parse().ok())).collect()
 }
 
 fn operations(seed: u64) -> impl Iterator<Item = Vec<u8>> {
@@ -210,34 +220,65 @@ impl Stand {
         })
     }
 
-    /// Waits until a condition holds, unless a shard is halted or the time is over.
-    pub(crate) fn wait(&self, what: &str, mut is_there: impl FnMut() -> bool) -> Result<(), Finding> {
-        let begun = Instant::now();
-        while !is_there() {
-            if let Some(halted) = self.halted() {
-                return Err(halted);
-            }
-            if begun.elapsed() > PATIENCE {
-                return Err(finding(Kind::Stuck, format!("{what}\n{}", self.logs())));
-            }
-            std::thread::sleep(PACE);
-        }
-        Ok(())
+    /// Waits for an event, unless a shard is halted.
+    pub(crate) fn wait(&self, event: &str, mut is_there: impl FnMut() -> bool) -> Result<(), Finding> {
+        let found = wait::attempt(PATIENCE, event, || match self.halted() {
+            Some(halted) => Some(Err(halted)),
+            None => is_there().then_some(Ok(())),
+        });
+        found.unwrap_or_else(|in_vain| Err(finding(Kind::Stuck, in_vain.to_string())))
     }
 
     /// Waits until a process has ended by a signal.
     pub(crate) fn wait_for_end(&self, mut instance: Instance, signal: i32) -> Result<(), Finding> {
-        self.wait("the process does not reach the step", || instance.has_ended())?;
-        let status = instance.wait(PATIENCE);
+        self.wait(&format!("the process ends by signal {signal}"), || instance.has_ended())?;
+        let status = instance.wait();
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(signal), "{status}\n{}", self.logs());
         Ok(())
     }
 
-    /// Waits until everything that is in the topic now is decided.
+    /// Waits until everything that is in the topic now is decided. Whoever has decided it may have done so before
+    /// this is called: that says nothing of who holds the partitions now.
     pub(crate) fn wait_until_through(&self, cluster: &Cluster) -> Result<(), Finding> {
         let progress = Progress::new(cluster, &self.topics);
         let ends = progress.ends();
-        self.wait("operations are not decided", || progress.are_through(&ends))
+        self.wait_until_none_is_left("the operations sent so far are decided", || progress.left(&ends))
+    }
+
+    /// Waits until something is decided of every partition that was not when this is called. The load must run.
+    pub(crate) fn wait_until_each_goes_on(&self, cluster: &Cluster) -> Result<(), Finding> {
+        assert!(self.load.is_some(), "without a load nothing new comes");
+        let progress = Progress::new(cluster, &self.topics);
+        let mut before = None;
+        self.wait("operations of every partition are decided", || {
+            let Some(now) = progress.committed() else { return false };
+            let before = before.get_or_insert_with(|| now.clone());
+            now.iter().zip(before).all(|(now, before)| *now > *before)
+        })
+    }
+
+    /// Waits until the group has one member left, which has all partitions.
+    pub(crate) fn wait_until_alone(&self, cluster: &Cluster) -> Result<(), Finding> {
+        let progress = Progress::new(cluster, &self.topics);
+        self.wait("one process alone has all partitions", || progress.members() == Some(1))
+    }
+
+    /// Waits until a process has read the state of every shard since it said so much.
+    pub(crate) fn wait_until_restored(&self, instance: &Instance) -> Result<(), Finding> {
+        let every: BTreeSet<i32> = (0..self.topics.partitions).collect();
+        self.wait("the process has read the states of all shards", || restored(&instance.log()) == every)
+    }
+
+    fn wait_until_none_is_left(&self, event: &str, mut left: impl FnMut() -> Option<i64>) -> Result<(), Finding> {
+        let mut halted = None;
+        let waited = fleet::until_none_is_left(event, || {
+            halted = self.halted();
+            if halted.is_some() { Some(0) } else { left() }
+        });
+        match (halted, waited) {
+            (Some(halted), _) => Err(halted),
+            (None, waited) => waited.map_err(|in_vain| finding(Kind::Stuck, in_vain.to_string())),
+        }
     }
 
     /// The end of each log.
@@ -273,12 +314,12 @@ impl Stand {
         self.end_load();
         let mut findings: Vec<Finding> = broke_off.into_iter().collect();
         if findings.is_empty() {
-            let kept = self.start(cluster, "z", None);
-            findings.extend(self.wait_until_through(cluster).err());
+            let last = self.start(cluster, "z", None);
+            // Everything may be through already; what the topics hold must make sense to a process all the same.
+            let is_through = self.wait_until_restored(&last).and_then(|()| self.wait_until_through(cluster));
+            findings.extend(is_through.err());
             if findings.is_empty() {
-                kept.signal("TERM");
-                let status = kept.wait(PATIENCE);
-                assert!(status.success(), "{status}\n{}", self.logs());
+                last.end();
                 findings.extend(self.halted());
             }
         }
@@ -287,50 +328,5 @@ impl Stand {
         findings.extend(judged.into_iter().filter(|finding| is_whole || finding.kind != Kind::Lost));
         println!("{} operations, {} findings", self.sent.len(), findings.len());
         findings
-    }
-}
-
-/// Asks how far the group has come.
-pub(crate) struct Progress {
-    consumer: BaseConsumer,
-    topic: String,
-    partitions: i32,
-}
-
-impl Progress {
-    pub(crate) fn new(cluster: &Cluster, topics: &Topics) -> Self {
-        let mut config = cluster.client();
-        config.set("group.id", topics.group());
-        let consumer = config.create().expect("a consumer");
-        Self { consumer, topic: topics.name("operations"), partitions: topics.partitions }
-    }
-
-    /// The ends of the operations now.
-    pub(crate) fn ends(&self) -> Vec<i64> {
-        let begun = Instant::now();
-        let end = |partition| loop {
-            match self.consumer.fetch_watermarks(&self.topic, partition, Duration::from_secs(5)) {
-                Ok((_, end)) => break end,
-                Err(error) => {
-                    assert!(begun.elapsed() < PATIENCE, "no watermarks: {error}");
-                    // A leader that was missing is looked for again only every five minutes otherwise.
-                    self.consumer.fetch_metadata(None, Duration::from_secs(5)).ok();
-                }
-            }
-            std::thread::sleep(PACE);
-        };
-        (0..self.partitions).map(end).collect()
-    }
-
-    /// Tells whether the group has committed all operations before these ends.
-    pub(crate) fn are_through(&self, ends: &[i64]) -> bool {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_range(&self.topic, 0, self.partitions - 1);
-        let Ok(committed) = self.consumer.committed_offsets(list, Duration::from_secs(5)) else { return false };
-        (0..).zip(ends).all(|(partition, end)| {
-            let element = committed.find_partition(&self.topic, partition);
-            let offset = element.map(|element| (element.error().is_ok(), element.offset()));
-            *end == 0 || matches!(offset, Some((true, Offset::Offset(offset))) if offset >= *end)
-        })
     }
 }

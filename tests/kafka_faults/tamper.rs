@@ -4,7 +4,7 @@
 use crate::command::kuzet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -12,8 +12,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::check::{Finding, Kind, finding, visible};
-use super::stand::{PACE, PATIENCE, Progress, Stand};
+use super::stand::Stand;
 use crate::cluster::Cluster;
+use crate::fleet::{self, Progress};
+use crate::wait::{self, PATIENCE};
 
 /// Writes one more decision of a shard, as nobody should.
 fn forge_decision(stand: &Stand, cluster: &Cluster, shard: i32) {
@@ -47,6 +49,7 @@ fn move_offset(stand: &Stand, cluster: &Cluster, shard: i32) {
 /// Asks a process over HTTP; returns the whole answer.
 fn ask(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the service listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("it reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers");
@@ -62,12 +65,10 @@ fn address_of(said: &str) -> String {
 /// Three shards; a decision is forged in the first, the second's offset is moved. Returns what does not happen
 /// of what must.
 pub(crate) fn tamper(stand: &mut Stand, cluster: &Cluster) -> Result<Vec<Finding>, Finding> {
-    let mut instance = stand.start(cluster, "a", None);
+    let instance = stand.start(cluster, "a", None);
     stand.send(cluster, 600);
     stand.wait_until_through(cluster)?;
-    instance.signal("TERM");
-    stand.wait("the process does not end", || instance.has_ended())?;
-    drop(instance);
+    instance.end();
     forge_decision(stand, cluster, 0);
     move_offset(stand, cluster, 1);
     let before = Progress::new(cluster, &stand.topics).ends();
@@ -76,45 +77,47 @@ pub(crate) fn tamper(stand: &mut Stand, cluster: &Cluster) -> Result<Vec<Finding
     let instance = stand.start(cluster, "b", None);
     let progress = Progress::new(cluster, &stand.topics);
     let ends = progress.ends();
-    let begun = Instant::now();
-    // The third shard goes on. The others do not matter for it, so their ends are left out.
-    while !progress.are_through(&[0, 0, ends[2]]) && begun.elapsed() < PATIENCE {
-        std::thread::sleep(PACE);
-    }
     let mut findings = Vec::new();
     let mut demand = |is_so: bool, text: String| {
         if !is_so {
             findings.push(finding(Kind::NotHalted, text));
         }
     };
-    demand(progress.are_through(&[0, 0, ends[2]]), format!("shard 2 does not go on\n{}", stand.logs()));
-    let said = stand.said("b");
+    // The others do not matter for the third shard, so their ends are left out.
+    let goes_on = fleet::until_none_is_left("shard 2 goes on", || progress.left(&[0, 0, ends[2]]));
+    demand(
+        goes_on.is_ok(),
+        format!("shard 2 does not go on: {}", goes_on.err().map(|in_vain| format!("{in_vain}")).unwrap_or_default()),
+    );
     for (shard, reason) in [(0, "the last visible one is"), (1, "but the group's offset is")] {
-        let is_halted = said.lines().any(|line| {
-            line.contains("the shard is halted") && line.contains(&format!("shard={shard}")) && line.contains(reason)
+        let is_halted = wait::attempt(PATIENCE, &format!("shard {shard} is halted"), || {
+            let said = instance.log();
+            let mut lines = said.lines().filter(|line| line.contains("the shard is halted"));
+            lines.any(|line| line.contains(&format!("shard={shard}")) && line.contains(reason)).then_some(())
         });
-        demand(is_halted, format!("shard {shard} is not halted\n{}", stand.logs()));
+        demand(is_halted.is_ok(), format!("shard {shard} is not halted\n{}", stand.logs()));
         let moved = ends[shard] > before[shard];
         let mut own = [0; 3];
         own[shard] = ends[shard];
-        demand(moved && !progress.are_through(&own), format!("shard {shard} goes on"));
+        let left = wait::until("Kafka tells how far the group is", || progress.left(&own));
+        demand(moved && left > 0, format!("shard {shard} goes on"));
     }
+    let said = instance.log();
     let address = address_of(&said);
     let ready = ask(&address, "/readyz");
     demand(ready.starts_with("HTTP/1.1 503") && ready.contains("halted"), format!("readiness says {ready}"));
-    let begun = Instant::now();
     let is_counted = |metrics: &str| {
         [(0, 1), (1, 1), (2, 0)].iter().all(|(shard, halted)| {
             metrics.lines().any(|line| line == format!("kuzet_shard_halted{{shard=\"{shard}\"}} {halted}"))
         })
     };
-    let mut metrics = ask(&address, "/metrics");
-    while !is_counted(&metrics) && begun.elapsed() < Duration::from_secs(10) {
-        std::thread::sleep(PACE);
-        metrics = ask(&address, "/metrics");
-    }
-    let halted: Vec<&str> = metrics.lines().filter(|line| line.contains("shard_halted")).collect();
-    demand(is_counted(&metrics), format!("metrics say {halted:?}"));
+    let counted = wait::attempt(PATIENCE, "metrics show which shards are halted", || {
+        is_counted(&ask(&address, "/metrics")).then_some(())
+    });
+    demand(
+        counted.is_ok(),
+        format!("metrics: {}", counted.err().map(|in_vain| format!("{in_vain}")).unwrap_or_default()),
+    );
     drop(instance);
     let output =
         kuzet().args(["kafka", "verify", "--config"]).arg(stand.config(cluster, "b")).output().expect("kuzet runs");

@@ -8,13 +8,12 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A start takes less, also on a machine that is busy.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+use crate::{standing, wait};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -93,28 +92,31 @@ impl Served {
 
     /// Waits until it takes requests; `None` if it ended before.
     pub(crate) fn ready(&self) -> Option<SocketAddr> {
-        self.ready.recv_timeout(START_PATIENCE).ok()
+        match self.ready.recv_timeout(wait::PATIENCE) {
+            Ok(address) => Some(address),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("kuzet neither is ready nor ends\n{}", standing::of_all()),
+        }
     }
 
     pub(crate) fn kill(&self) {
         kill(&self.child);
     }
 
+    /// Asks it to end; it takes signals once it is ready.
     pub(crate) fn terminate(&self) {
-        let status = Command::new("kill").arg("-TERM").arg(self.pid.to_string()).status().expect("kill runs");
-        assert!(status.success());
+        self.signal("TERM");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status();
+        assert!(status.expect("kill runs").success());
     }
 
     /// Waits for the end; returns what it ended with, and the log.
     pub(crate) fn wait(self) -> (ExitStatus, Log) {
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.lock().expect("no panic").try_wait().expect("a child") {
-                break status;
-            }
-            assert!(begun.elapsed() < START_PATIENCE, "kuzet does not end");
-            std::thread::sleep(Duration::from_millis(2));
-        };
+        let status = wait::until("kuzet ends", || self.child.lock().expect("no panic").try_wait().expect("a child"));
+        let _watched = wait::watched("the log of a process that has ended is read to its end");
         (status, self.reader.join().expect("the log was read"))
     }
 }

@@ -21,9 +21,9 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::cluster::Cluster;
 use crate::command;
+use crate::wait::{self, InVain};
 
-pub(crate) const WAIT: Duration = Duration::from_secs(120);
-const PACE: Duration = Duration::from_millis(20);
+pub(crate) const WAIT: Duration = wait::PATIENCE;
 
 /// The topics of one test.
 pub(crate) struct Topics {
@@ -124,16 +124,32 @@ impl Instance {
         assert!(status.expect("kill runs").success());
     }
 
-    /// Waits until it has ended.
-    pub(crate) fn wait(mut self, patience: Duration) -> ExitStatus {
+    /// Waits until it takes signals and requests: before, a signal ends it as it ends any process.
+    #[track_caller]
+    pub(crate) fn wait_until_it_listens(&mut self) {
+        wait::until("kuzet says that the service is ready", || {
+            assert!(!self.has_ended(), "kuzet ended before it was ready\n{}", tail(&self.log()));
+            self.log().contains("the service is ready").then_some(())
+        });
+    }
+
+    /// Ends it as an operator does, and checks that it ends well; tells how long that took.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Duration {
+        self.wait_until_it_listens();
         let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("the state of a process") {
-                return status;
-            }
-            assert!(begun.elapsed() < patience, "kuzet does not end\n{}", tail(&self.log()));
-            std::thread::sleep(PACE);
-        }
+        self.signal("TERM");
+        let log = self.log.clone();
+        let status = self.wait();
+        let log = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
+        assert!(status.success(), "{status}\n{}", tail(&log));
+        begun.elapsed()
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        wait::until("kuzet ends", || self.child.try_wait().expect("the state of a process"))
     }
 
     /// Tells whether it is halted by SIGSTOP.
@@ -202,45 +218,117 @@ pub(crate) fn send_raw(cluster: &Cluster, topics: &Topics, partition: i32, value
     producer.flush(WAIT).expect("the record is taken");
 }
 
+/// Asks Kafka how far the group has come.
+pub(crate) struct Progress {
+    consumer: BaseConsumer,
+    topic: String,
+    group: String,
+    partitions: i32,
+}
+
+/// How long Kafka may take for one answer; then the question is asked again.
+const ANSWER: Duration = Duration::from_secs(5);
+
+impl Progress {
+    pub(crate) fn new(cluster: &Cluster, topics: &Topics) -> Self {
+        let mut config = cluster.client();
+        config.set("group.id", topics.group());
+        let consumer = config.create().expect("a consumer");
+        Self { consumer, topic: topics.name("operations"), group: topics.group(), partitions: topics.partitions }
+    }
+
+    /// The first offset and the end of each partition of the operations.
+    fn bounds(&self) -> Vec<(i64, i64)> {
+        let of = |partition| {
+            wait::until("the ends of the operations are known", || {
+                let found = self.consumer.fetch_watermarks(&self.topic, partition, ANSWER).ok();
+                if found.is_none() {
+                    // A leader that was missing is looked for again only every five minutes otherwise.
+                    self.consumer.fetch_metadata(None, ANSWER).ok();
+                }
+                found
+            })
+        };
+        (0..self.partitions).map(of).collect()
+    }
+
+    /// The ends of the operations now.
+    pub(crate) fn ends(&self) -> Vec<i64> {
+        self.bounds().into_iter().map(|(_, end)| end).collect()
+    }
+
+    /// The offset that the group has committed for each partition, 0 where it has none; nothing when Kafka does
+    /// not tell for all of them.
+    pub(crate) fn committed(&self) -> Option<Vec<i64>> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(&self.topic, 0, self.partitions - 1);
+        let committed = self.consumer.committed_offsets(list, ANSWER).ok()?;
+        let of = |partition| {
+            let element = committed.find_partition(&self.topic, partition)?;
+            element.error().ok()?;
+            Some(if let Offset::Offset(offset) = element.offset() { offset } else { 0 })
+        };
+        (0..self.partitions).map(of).collect()
+    }
+
+    /// How many operations before these ends the group has not committed; nothing when Kafka does not tell.
+    pub(crate) fn left(&self, ends: &[i64]) -> Option<i64> {
+        let committed = self.committed()?;
+        Some(ends.iter().zip(committed).map(|(end, committed)| (end - committed).max(0)).sum())
+    }
+
+    /// How many members the group has while no partition is about to change hands; nothing while one is.
+    pub(crate) fn members(&self) -> Option<usize> {
+        let list = self.consumer.fetch_group_list(Some(&self.group), ANSWER).ok()?;
+        let group = list.groups().iter().find(|group| group.name() == self.group)?;
+        (group.state() == "Stable").then(|| group.members().len())
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "a wait that goes on says so")]
+/// Waits until nothing is left. Busy processes may need longer than any wait may last: as long as less is left
+/// than before, the wait begins anew, and says so.
+pub(crate) fn until_none_is_left(event: &str, mut left: impl FnMut() -> Option<i64>) -> Result<(), InVain> {
+    let mut least = i64::MAX;
+    loop {
+        let before = least;
+        let look = || {
+            least = left()?.min(least);
+            (least == 0).then_some(())
+        };
+        match wait::attempt(wait::PATIENCE, event, look) {
+            Ok(()) => return Ok(()),
+            Err(in_vain) if least < before => println!("{least} are left, it goes on\n{in_vain}"),
+            Err(in_vain) => return Err(in_vain),
+        }
+    }
+}
+
 /// Tells how many records of the operations the group has not committed yet.
 pub(crate) fn lag(cluster: &Cluster, topics: &Topics) -> i64 {
-    let mut config = cluster.client();
-    config.set("group.id", topics.group());
-    let consumer: BaseConsumer = config.create().expect("a consumer");
-    let name = topics.name("operations");
-    let mut list = TopicPartitionList::new();
-    list.add_partition_range(&name, 0, topics.partitions - 1);
-    let begun = Instant::now();
-    // The group has no coordinator before its first member.
-    let committed = loop {
-        match consumer.committed_offsets(list.clone(), WAIT) {
-            Ok(committed) => break committed,
-            Err(error) => assert!(begun.elapsed() < WAIT, "no offsets: {error}"),
-        }
-        std::thread::sleep(PACE);
-    };
-    let lag = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
-        let (low, end) = consumer.fetch_watermarks(&name, element.partition(), WAIT).expect("watermarks");
-        end - if let Offset::Offset(offset) = element.offset() { offset } else { low }
-    };
-    committed.elements().iter().map(lag).sum()
+    let progress = Progress::new(cluster, topics);
+    wait::until("Kafka tells how far the group is", || lag_of(&progress))
+}
+
+fn lag_of(progress: &Progress) -> Option<i64> {
+    let bounds = progress.bounds();
+    // What retention has removed is not waited for.
+    let left = |((low, end), committed): (&(i64, i64), i64)| end - committed.max(*low);
+    Some(bounds.iter().zip(progress.committed()?).map(left).sum())
 }
 
 /// Waits until everything is decided.
+#[track_caller]
 pub(crate) fn wait_until_decided(cluster: &Cluster, topics: &Topics, instances: &mut [&mut Instance]) {
-    let begun = Instant::now();
-    loop {
-        let left = lag(cluster, topics);
-        if left == 0 {
-            return;
-        }
-        for instance in instances.iter_mut() {
+    let progress = Progress::new(cluster, topics);
+    let none_left = until_none_is_left("all operations are decided", || {
+        let left = lag_of(&progress)?;
+        for instance in instances.iter_mut().filter(|_| left > 0) {
             assert!(!instance.has_ended(), "kuzet ended with {left} records left\n{}", tail(&instance.log()));
         }
-        let logs: Vec<String> = instances.iter().map(|instance| tail(&instance.log())).collect();
-        assert!(begun.elapsed() < WAIT, "{left} records are left\n{}", logs.join("\n"));
-        std::thread::sleep(PACE);
-    }
+        Some(left)
+    });
+    none_left.unwrap_or_else(|in_vain| panic!("{in_vain}"));
 }
 
 /// Decides operations by partition, each with an engine of its own and without a shared store; returns the
