@@ -2,8 +2,10 @@
 
 #[cfg(feature = "kafka")]
 pub mod fleet;
+mod observers;
 pub mod redis_lists;
 pub mod serve;
+mod settings;
 mod signals;
 
 use std::sync::Arc;

@@ -16,6 +16,7 @@ mod keys;
 mod parse;
 pub mod program;
 mod rule_file;
+mod source;
 mod stage;
 pub(crate) mod syntax;
 pub mod test_file;
@@ -28,6 +29,7 @@ use std::collections::BTreeMap;
 
 pub use diagnostic::render::{render_json, render_sarif, render_text};
 pub use diagnostic::{Diagnostic, Severity};
+pub use source::{FILE_BYTES_MAX, REDIS_SET, SourceFile};
 
 use check::World;
 use diagnostic::{Code, Findings};
@@ -37,19 +39,6 @@ pub(crate) use rule_file::condition_of;
 
 /// Most rules in one set.
 pub const RULES_MAX: usize = 500;
-/// What the keys of lists in Redis begin with, and the paths of [`FileKind::RedisSet`].
-pub const REDIS_SET: &str = "kuzet:list:";
-/// Largest rule file in bytes.
-pub const FILE_BYTES_MAX: usize = 64 * 1024;
-
-/// One file of a rule folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    /// As it is shown to people; `/` between folders.
-    pub path: String,
-    pub bytes: Vec<u8>,
-}
-
 /// A rule set that loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compiled {

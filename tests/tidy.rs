@@ -1,7 +1,9 @@
-//! Holds the house in order: layers, the purity of the core, file sizes, words, top-level entries.
+//! Holds the house in order: layers, rooms, circles, the purity of the core, file sizes, words, top-level entries.
 //!
 //! Each rule is a function from a path and a text to complaints, and has a test that plants a
 //! violation, so that it is known to be able to fail.
+
+mod rooms;
 
 use std::fs;
 use std::path::Path;

@@ -20,8 +20,9 @@ use crate::service::kafka::{Ended, FleetObserver, FleetSettings};
 use crate::service::worker::CommittedBatch;
 use crate::service::{LoadRules, Observer, Phase, Service};
 
+use super::observers::Counting;
 use super::redis_lists::redis_settings;
-use super::serve::{Counting, engine_settings, nanos};
+use super::settings::{engine_settings, nanos};
 
 /// The exit code of a fault of kuzet itself.
 const INTERNAL: i32 = 70;

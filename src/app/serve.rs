@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use crate::adapters::clock;
 use crate::adapters::folder_watch::FolderWatch;
 use crate::adapters::folders::{self, Folder};
+use crate::adapters::store::Store;
 use crate::adapters::store::request::{self, BackupRequest, BackupResult};
-use crate::adapters::store::{Store, StoreError};
 use crate::config::{Config, Source};
-use crate::engine::plan::Settings;
 use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
 use crate::http::serve::ServerLimits;
@@ -23,13 +22,13 @@ use crate::http::{self, Api, DatabaseInfo, GeoInfo};
 use crate::metrics::Metrics;
 use crate::operation::Time;
 use crate::operation::time::SECOND;
-use crate::pipeline::Limits;
 use crate::rules::program::RuleSet;
 use crate::rules::{self, Compiled, Severity, SourceFile};
-use crate::service::worker::CommittedBatch;
-use crate::service::{LoadRules, Observer, Phase, Retention, RulesRefused, Service, ServiceSettings};
+use crate::service::{LoadRules, RulesRefused, Service};
 
+use super::observers::{Chain, Counting};
 use super::redis_lists::{RedisLists, redis_settings};
+use super::settings::service_settings;
 #[cfg(unix)]
 use super::signals::Hangups;
 use super::signals::Signals;
@@ -81,51 +80,7 @@ fn embedded(
     let cache_bytes = usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX);
     let store = Store::open(&config.store.path, cache_bytes)?;
     let observer = Box::new(Counting(Arc::clone(metrics)));
-    Ok(Service::start(store, loaded, geo, settings(config), (clock::now(), observer))?)
-}
-
-/// Counts what the worker does, and tells of its failures.
-pub(super) struct Counting(pub(super) Arc<Metrics>);
-
-impl Observer for Counting {
-    fn enters(&mut self, phase: Phase, batch: u64) {
-        debug!(batch, ?phase, "the worker goes on");
-    }
-
-    fn committed(&mut self, batch: &CommittedBatch<'_>) {
-        let metrics = &self.0;
-        batch.decisions.iter().for_each(|decision| metrics.observe_decision(decision));
-        batch.rejections.iter().for_each(|rejection| metrics.observe_rejection(rejection.code));
-        metrics.duplicates.inc_by(u64::try_from(batch.duplicates).unwrap_or(0));
-        metrics.unknown_fields.inc_by(batch.unknown_fields);
-        let stages = batch.stages;
-        metrics.observe_stage("decode", stages.decode);
-        metrics.observe_stage("enrich", stages.enrich);
-        metrics.observe_stage("fetch", stages.fetch);
-        metrics.observe_stage("decide", stages.decide);
-        batch.requests.iter().for_each(|took| metrics.observe_stage("end_to_end", *took));
-        metrics.observe_stage("commit", batch.committed_in);
-        metrics.observe_batch(batch.decisions.len() + batch.rejections.len() + batch.duplicates);
-    }
-
-    fn failed(&mut self, error: &StoreError) {
-        error!(error = %Chain(error), "the batch could not be committed; it is tried again");
-    }
-}
-
-/// An error with its causes.
-pub(super) struct Chain<'a>(pub(super) &'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
-        }
-        Ok(())
-    }
+    Ok(Service::start(store, loaded, geo, service_settings(config), (clock::now(), observer))?)
 }
 
 impl Running {
@@ -306,35 +261,6 @@ fn back_up(store: &Store, folder: &std::path::Path, asked: BackupRequest) {
     }
     if let Err(error) = request::answer(folder, &BackupResult { to: asked.to, error }) {
         error!(%error, "the result of the backup could not be written");
-    }
-}
-
-pub(super) fn engine_settings(config: &Config) -> Settings {
-    let engine = &config.engine;
-    Settings {
-        lateness: nanos(engine.lateness),
-        duplicate_horizon: nanos(engine.duplicate_horizon),
-        waiting_max: usize::try_from(engine.waiting_max).unwrap_or(usize::MAX),
-        mutant: None,
-    }
-}
-
-pub(super) fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
-}
-
-fn settings(config: &Config) -> ServiceSettings {
-    let (engine, store) = (&config.engine, &config.store);
-    ServiceSettings {
-        engine: engine_settings(config),
-        limits: Limits { future_skew_max: nanos(engine.max_future_skew), home: None },
-        batch_max: usize::try_from(store.batch_max).unwrap_or(usize::MAX),
-        retention: Retention {
-            operations: nanos(store.retention_operations),
-            decisions: nanos(store.retention_decisions),
-            rejected: nanos(store.retention_rejected),
-        },
-        ..ServiceSettings::default()
     }
 }
 

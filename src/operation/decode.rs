@@ -7,9 +7,11 @@
 
 mod attributes;
 mod check;
+mod limits;
 mod message;
 mod rejection;
 mod scan;
+mod value;
 mod wire;
 
 pub use rejection::{Rejection, RejectionCode, encode_rejection};

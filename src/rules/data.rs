@@ -3,11 +3,11 @@
 
 mod csv;
 
-use super::REDIS_SET;
 use super::check::MRP_MAX;
 use super::diagnostic::{Code, Diagnostic, Findings};
 use super::keys::{self, Keys};
 use super::program::{List, ListOrigin, ListType, MrpTable};
+use super::source::REDIS_SET;
 use super::yaml::{self, Entry, Node, NodeKind};
 use crate::operation::Money;
 use crate::operation::time::almaty_midnight;

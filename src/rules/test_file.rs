@@ -10,8 +10,8 @@ use serde_json::{Map, Number, Value};
 
 use super::diagnostic::{Code, Diagnostic, Findings, Severity};
 use super::keys::{self, Keys};
+use super::source::{FILE_BYTES_MAX, SourceFile};
 use super::yaml::{self, Entry, Node, NodeKind, Style};
-use super::{FILE_BYTES_MAX, SourceFile};
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
 

@@ -21,8 +21,6 @@ use super::rule_stats::RuleStats;
 
 /// The note that names the layout in use, and the windows that are not full yet.
 pub const NOTE_RULES: &str = "rules";
-/// The note with what the rules matched.
-pub const NOTE_RULE_STATS: &str = "rule_stats";
 
 /// The state as it was committed last.
 pub struct Recovered {

@@ -10,8 +10,8 @@ use crate::operation::decision::Decision;
 use crate::operation::decision::read::DecisionRecord;
 use crate::operation::time::HOUR;
 
-use super::recovery::NOTE_RULE_STATS;
-
+/// The note with what the rules matched.
+pub const NOTE_RULE_STATS: &str = "rule_stats";
 /// So many hours are kept.
 pub const HOURS: usize = 24;
 

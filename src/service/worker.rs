@@ -26,7 +26,8 @@ use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::backfill;
 use super::checkpoint::Checkpoint;
-use super::recovery::{NOTE_RULE_STATS, NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
+use super::recovery::{NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
+use super::rule_stats::NOTE_RULE_STATS;
 use super::views::WalletView;
 use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write};
 

@@ -482,7 +482,7 @@ impl ColdState {
             && self.ids.is_none()
     }
 
-    fn apply(&mut self, changes: crate::engine::outcome::ColdChanges, newest: Option<Time>, lateness: i64) {
+    fn apply(&mut self, changes: crate::engine::state::changes::ColdChanges, newest: Option<Time>, lateness: i64) {
         for run in changes.runs {
             self.runs.retain(|known| (known.aggregate, known.key) != (run.aggregate, run.key));
             if run.length > 0 {

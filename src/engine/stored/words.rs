@@ -39,11 +39,13 @@ impl Writer {
     pub fn pieces<const N: usize>(&mut self, pieces: [&[u64]; N]) {
         let count = pieces.iter().map(|words| words.len()).sum();
         self.count(count);
-        let start = self.bytes.len();
-        self.bytes.resize(start + count * 8, 0);
-        let words = pieces.into_iter().flatten();
-        for (place, word) in self.bytes[start..].chunks_exact_mut(8).zip(words) {
-            place.copy_from_slice(&word.to_le_bytes());
+        self.bytes.reserve(count * 8);
+        for words in pieces {
+            let start = self.bytes.len();
+            self.bytes.resize(start + words.len() * 8, 0);
+            for (place, word) in self.bytes[start..].chunks_exact_mut(8).zip(words) {
+                place.copy_from_slice(&word.to_le_bytes());
+            }
         }
     }
 

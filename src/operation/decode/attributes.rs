@@ -7,16 +7,9 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::AttributeValue;
-use super::check::fits;
-use super::wire::{self, Value};
+use super::limits::{ATTRIBUTE_DIGITS_MAX, ATTRIBUTE_TEXT_CHARS_MAX, ATTRIBUTES_MAX, fits, is_exact};
+use super::value::{self, Value};
 use super::{Field, Rejection, message};
-
-/// The most keys, and the longest text in characters.
-pub(super) const KEYS_MAX: usize = 32;
-pub(super) const TEXT_CHARS_MAX: usize = 256;
-
-/// The most significant digits of a number.
-const DIGITS_MAX: usize = 28;
 
 /// Every key in the order of the record, null values (`None`) included.
 pub(super) type Attributes<'a> = Vec<(Cow<'a, str>, Option<Value<'a>>)>;
@@ -31,11 +24,11 @@ pub(super) fn parse(raw: &str) -> Result<Attributes<'_>, serde_json::Error> {
 
 /// Checks number, uniqueness and kind; null counts as absent.
 pub(super) fn check<'a>(found: Attributes<'a>) -> Result<Vec<(Cow<'a, str>, AttributeValue<'a>)>, Rejection> {
-    if found.len() > KEYS_MAX {
+    if found.len() > ATTRIBUTES_MAX {
         return Err(message::invalid(
             Field::Attributes.name(),
             &format!("{} keys", found.len()),
-            &format!("an object of at most {KEYS_MAX} keys"),
+            &format!("an object of at most {ATTRIBUTES_MAX} keys"),
         ));
     }
     let mut checked = Vec::with_capacity(found.len());
@@ -48,37 +41,22 @@ pub(super) fn check<'a>(found: Attributes<'a>) -> Result<Vec<(Cow<'a, str>, Attr
     for (key, value) in found {
         let Some(value) = value else { continue };
         let value = match value {
-            Value::Text(text) if fits(&text, 0, TEXT_CHARS_MAX) => AttributeValue::Text(text),
+            Value::Text(text) if fits(&text, 0, ATTRIBUTE_TEXT_CHARS_MAX) => AttributeValue::Text(text),
             Value::Number(digits) if is_exact(digits) => AttributeValue::Number(Cow::Borrowed(digits)),
             Value::Number(_) => {
-                let accepted = format!("a number of at most {DIGITS_MAX} significant digits");
+                let accepted = format!("a number of at most {ATTRIBUTE_DIGITS_MAX} significant digits");
                 return Err(message::invalid(&path(&key), &message::found(&value), &accepted));
             }
             Value::Bool(value) => AttributeValue::Bool(value),
             Value::Text(_) | Value::Array | Value::Object(_) => {
-                let accepted = format!("a text of at most {TEXT_CHARS_MAX} characters, a number, true or false");
+                let accepted =
+                    format!("a text of at most {ATTRIBUTE_TEXT_CHARS_MAX} characters, a number, true or false");
                 return Err(message::invalid(&path(&key), &message::found(&value), &accepted));
             }
         };
         checked.push((key, value));
     }
     Ok(checked)
-}
-
-/// Tells whether a JSON number has no more significant digits than an exact decimal keeps. Zeros at
-/// either end are not significant: they only say how large the number is.
-pub(super) fn is_exact(number: &str) -> bool {
-    // Nearly every number is short, and a sign or a point in it changes nothing then.
-    number.len() <= DIGITS_MAX || significant_digits(number) <= DIGITS_MAX
-}
-
-#[cold]
-fn significant_digits(number: &str) -> usize {
-    let mantissa = number.split(['e', 'E']).next().unwrap_or(number);
-    let digits = || mantissa.bytes().filter(u8::is_ascii_digit);
-    let leading = digits().take_while(|digit| *digit == b'0').count();
-    let trailing = digits().rev().take_while(|digit| *digit == b'0').count();
-    digits().count().saturating_sub(leading + trailing)
 }
 
 fn path(key: &str) -> String {
@@ -97,7 +75,7 @@ impl<'de> Visitor<'de> for AttributesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut attributes = Attributes::new();
         while let Some(key) = map.next_key_seed(Key)? {
-            attributes.push((key, wire::value(map.next_value::<&'de RawValue>()?)?));
+            attributes.push((key, value::value(map.next_value::<&'de RawValue>()?)?));
         }
         Ok(attributes)
     }

@@ -8,13 +8,11 @@ use super::super::{
     AttemptOutcome, AttributeValue, ClientStatus, Counterparty, CounterpartyKind, Money, Operation, OperationType,
     Order, Proof, ReportSource, Time,
 };
+use super::limits::{DEVICE_ID_CHARS_MAX, ID_CHARS_MAX, fits, is_id};
 use super::message::{found, found_text, invalid, missing, refused, words};
-use super::wire::{Object, Value, Wire};
+use super::value::Value;
+use super::wire::{Object, Wire};
 use super::{CounterpartyField, Field, Rejection, RejectionCode, attributes};
-
-/// The longest texts, in characters.
-pub(super) const ID_CHARS_MAX: usize = 64;
-pub(super) const DEVICE_ID_CHARS_MAX: usize = 128;
 
 const ID: &str = "a text of 1 to 64 of the characters A-Z a-z 0-9 . _ : -";
 const TIME: &str = "an RFC 3339 time with an offset, such as 2026-11-22T10:15:00.123+05:00,";
@@ -222,13 +220,6 @@ fn id<'a>(wire: &mut Wire<'a>, field: Field) -> Result<Option<Cow<'a, str>>, Rej
     }
 }
 
-/// Tells whether a text is 1–64 of `A-Za-z0-9._:-`.
-pub(super) fn is_id(text: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
-    // To the end even after a fault: without the early way out, the compiler looks at many bytes at once.
-    (1..=ID_CHARS_MAX).contains(&text.len()) && text.bytes().fold(true, |all, byte| all & is_allowed(byte))
-}
-
 fn text<'a>(wire: &mut Wire<'a>, field: Field, min: usize, max: usize) -> Result<Option<Cow<'a, str>>, Rejection> {
     match wire.take(field) {
         None => Ok(None),
@@ -246,12 +237,6 @@ fn text_of<'a>(
         Value::Text(text) if fits(&text, chars_min, chars_max) => Ok(text),
         other => Err(invalid(&path(), &found(&other), &text_accepted(chars_min, chars_max))),
     }
-}
-
-/// Tells whether a text has so many characters. The least is 0 or 1: there, bytes do as well.
-pub(super) fn fits(text: &str, chars_min: usize, chars_max: usize) -> bool {
-    // Bytes are at least as many as characters: the count is rarely needed.
-    text.len() >= chars_min && (text.len() <= chars_max || text.chars().count() <= chars_max)
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use super::super::OperationType;
 use super::super::time::{HOUR, MINUTE, SECOND};
-use super::wire::Value;
+use super::value::Value;
 use super::{Rejection, RejectionCode};
 
 /// The most characters of a record's own text that a message repeats.

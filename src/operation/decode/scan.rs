@@ -12,8 +12,11 @@ use super::super::{
     AttemptOutcome, AttributeValue, ClientStatus, Counterparty, CounterpartyKind, Money, Operation, OperationType,
     Order, Proof, ReportSource, Time,
 };
-use super::check::{DEVICE_ID_CHARS_MAX, ID_CHARS_MAX, fits, is_accepted_time, is_id};
-use super::{CounterpartyField, Field, attributes};
+use super::check::is_accepted_time;
+use super::limits::{
+    ATTRIBUTE_TEXT_CHARS_MAX, ATTRIBUTES_MAX, DEVICE_ID_CHARS_MAX, ID_CHARS_MAX, fits, is_exact, is_id,
+};
+use super::{CounterpartyField, Field};
 
 /// How deep an ignored value may be nested, so that skipping it cannot exhaust the stack.
 const SKIPPED_DEPTH_MAX: u32 = 8;
@@ -102,19 +105,19 @@ impl<'a> Fields<'a> {
     /// Reads one attribute. A null has no value but counts as a key: it is left to the general way.
     #[inline]
     fn attribute(&mut self, scanner: &mut Scanner<'a>, key: &'a str) -> Option<()> {
-        if self.attributes.len() >= attributes::KEYS_MAX || self.attributes.iter().any(|(earlier, _)| earlier == key) {
+        if self.attributes.len() >= ATTRIBUTES_MAX || self.attributes.iter().any(|(earlier, _)| earlier == key) {
             return None;
         }
         let value = match scanner.token()? {
             b'"' => {
-                let text = limited(scanner.string()?, 0, attributes::TEXT_CHARS_MAX)?;
+                let text = limited(scanner.string()?, 0, ATTRIBUTE_TEXT_CHARS_MAX)?;
                 AttributeValue::Text(Cow::Borrowed(text))
             }
             b't' => scanner.literal("rue").map(|()| AttributeValue::Bool(true))?,
             b'f' => scanner.literal("alse").map(|()| AttributeValue::Bool(false))?,
             first => {
                 let number = scanner.number(first)?;
-                attributes::is_exact(number).then_some(AttributeValue::Number(Cow::Borrowed(number)))?
+                is_exact(number).then_some(AttributeValue::Number(Cow::Borrowed(number)))?
             }
         };
         if self.attributes.is_empty() {

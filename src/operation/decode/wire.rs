@@ -3,26 +3,14 @@
 //! Every value is first captured as the slice of text it was written as. So a value of the wrong kind
 //! is a fault of its field and not of the record, numbers keep their digits, and no tree is built.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::attributes::{self, Attributes};
+use super::value::{Value, value};
 use super::{CounterpartyField, Field, Rejection};
-
-/// One JSON value other than null, which counts as absent.
-#[derive(Debug)]
-pub(super) enum Value<'a> {
-    Text(Cow<'a, str>),
-    /// As it was written.
-    Number(&'a str),
-    Bool(bool),
-    Array,
-    /// As it was written, braces included.
-    Object(&'a str),
-}
 
 /// The known fields of one object.
 pub(super) struct Object<'a, const N: usize> {
@@ -130,35 +118,6 @@ impl<'de, P: Fn(&str) -> Option<u8>, const N: usize> Visitor<'de> for ObjectVisi
             object.values[usize::from(position)] = value(raw)?;
         }
         Ok(object)
-    }
-}
-
-/// Reads the kind of a captured value; `None` for null.
-///
-/// # Errors
-/// A text whose escapes are no Unicode.
-pub(super) fn value<'de, E: serde::de::Error>(raw: &'de RawValue) -> Result<Option<Value<'de>>, E> {
-    let raw = raw.get();
-    Ok(Some(match raw.as_bytes().first() {
-        Some(b'"') => Value::Text(text(raw)?),
-        Some(b'{') => Value::Object(raw),
-        Some(b'[') => Value::Array,
-        Some(b't') => Value::Bool(true),
-        Some(b'f') => Value::Bool(false),
-        Some(b'n') | None => return Ok(None),
-        Some(_) => Value::Number(raw),
-    }))
-}
-
-/// Strips the quotes; only a text with an escape is decoded and copied.
-fn text<E: serde::de::Error>(raw: &str) -> Result<Cow<'_, str>, E> {
-    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-    if !inner.as_bytes().contains(&b'\\') {
-        return Ok(Cow::Borrowed(inner));
-    }
-    match serde_json::from_str::<String>(raw) {
-        Ok(text) => Ok(Cow::Owned(text)),
-        Err(_) => Err(E::custom("a text whose escapes are no Unicode")),
     }
 }
 

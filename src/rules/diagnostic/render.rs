@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::{Code, Diagnostic, Severity};
-use crate::rules::SourceFile;
+use crate::rules::source::SourceFile;
 
 /// Renders without colour.
 #[must_use]

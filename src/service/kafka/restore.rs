@@ -12,8 +12,8 @@ use crate::engine::shared::SharedChange;
 use crate::engine::stored::{JournalReader, Layouts, StateLayout};
 use crate::rules::program::RuleSet;
 
-use super::super::recovery::{NOTE_RULE_STATS, Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
-use super::super::rule_stats::RuleStats;
+use super::super::recovery::{Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
+use super::super::rule_stats::{NOTE_RULE_STATS, RuleStats};
 use super::shard::{NOTE_LIFTS, NOTE_TOMBSTONES, Restored};
 
 fn unreadable(bad: BadState) -> StoreError {

@@ -22,8 +22,8 @@ use crate::pipeline::{Answer, Committed, Decided, Pipeline, Record, SharedStore,
 use crate::rules::program::RuleSet;
 
 use super::super::checkpoint::Checkpoint;
-use super::super::recovery::{NOTE_RULE_STATS, NOTE_RULES, RulesNote, rules_note, young_after};
-use super::super::rule_stats::RuleStats;
+use super::super::recovery::{NOTE_RULES, RulesNote, rules_note, young_after};
+use super::super::rule_stats::{NOTE_RULE_STATS, RuleStats};
 use super::outgoing::{self, Envelope};
 
 /// The store that all shards of a process share.
