@@ -78,7 +78,7 @@ tools:
 quick: tools
 	@cargo fmt --check
 	cargo clippy $(LOCKED) --all-targets -- -D warnings
-	export KUZET_SOAK_KILLS=10 KUZET_SOAK_CUTS=20 KUZET_SOAK_DAMAGES=5 KUZET_MODEL_STREAMS=500
+	export KUZET_SOAK_KILLS=10 KUZET_SOAK_DAMAGES=5 KUZET_MODEL_STREAMS=500
 	cargo test $(LOCKED) --lib --test pure --test commands --test serve
 
 # The runner's summaries are added up into one last line: a test binary that happens to be empty may

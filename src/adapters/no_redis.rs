@@ -67,6 +67,10 @@ impl SharedStore for RedisStore {
         match *self {}
     }
 
+    fn decided(&self, _: &Plan, _: &[SharedChange]) {
+        match *self {}
+    }
+
     fn apply(&self, _: &Plan, _: &[SharedChange]) -> Result<(), SharedStoreError> {
         match *self {}
     }
