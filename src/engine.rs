@@ -158,7 +158,6 @@ impl Engine {
             mrp: None,
             is_blocked: false,
             is_monitored: false,
-            is_confirmed: false,
             feeds: smallvec::SmallVec::new(),
             fired: Vec::new(),
             for_enforced: false,

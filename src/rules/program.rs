@@ -76,8 +76,6 @@ pub enum Field {
     MatchMode,
     /// `match.clauses`, only with `has`.
     MatchClauses,
-    /// `wallet.is_confirmed`: a PIN has confirmed this operation's Almaty day (7.17).
-    WalletIsConfirmed,
     /// `ref.age`: the time from the `occurred_at` of the operation of this wallet that `ref_op_id` names;
     /// missing when it is not remembered or lies later.
     RefAge,

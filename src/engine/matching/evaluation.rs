@@ -43,8 +43,6 @@ pub struct Evaluation<'e, 'o> {
     pub mrp: Option<i64>,
     pub is_blocked: bool,
     pub is_monitored: bool,
-    /// A PIN has confirmed the operation's day.
-    pub is_confirmed: bool,
     /// Windows the operation enters if it is not refused, one bit each.
     pub feeds: SmallVec<[u64; 2]>,
     /// What fired so far.
@@ -166,7 +164,6 @@ impl Evaluation<'_, '_> {
             | Field::IpIsAnonymizer
             | Field::WalletIsBlocked
             | Field::WalletIsMonitored
-            | Field::WalletIsConfirmed
             | Field::RefAge
             | Field::MatchRule
             | Field::MatchMode
@@ -243,7 +240,6 @@ impl Facts for Evaluation<'_, '_> {
             Field::Source => operation.source.map(|value| u64::from(value.code())),
             Field::WalletIsBlocked => Some(u64::from(self.is_blocked)),
             Field::WalletIsMonitored => Some(u64::from(self.is_monitored)),
-            Field::WalletIsConfirmed => Some(u64::from(self.is_confirmed)),
             Field::RefAge => self.reference_age().map(i64::cast_unsigned),
             Field::OpId
             | Field::Currency
