@@ -1,5 +1,5 @@
-//! No document promises what does not exist: command lines parse, configuration is accepted, links lead
-//! somewhere, named tests are there, and documents stay as short as they are meant to be.
+//! No document promises what does not exist: command lines parse, links lead somewhere, named tests are
+//! there, and documents stay as short as they are meant to be.
 
 use std::ffi::OsString;
 use std::fs;

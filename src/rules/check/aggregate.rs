@@ -337,7 +337,9 @@ impl Checker<'_> {
                 continue;
             }
             match fields::field(path, false) {
-                Some(FieldInfo { field: Field::WalletIsBlocked | Field::WalletIsMonitored, .. }) => {
+                Some(FieldInfo {
+                    field: Field::WalletIsBlocked | Field::WalletIsMonitored | Field::RefAge, ..
+                }) => {
                     self.findings
                         .error(Code::BadKey, &name.span, format!("`{path}` cannot be a key"))
                         .label("not a field of an operation");
