@@ -107,7 +107,16 @@ fn every_operation_has_the_fields_of_its_type() {
             ip.as_str().unwrap().parse::<std::net::IpAddr>().unwrap();
         }
     }
-    assert_eq!(seen.len(), OperationType::ALL.len() - 1, "all but ip_unblock_requested: {seen:?}");
+    // Support events without a pattern of their own.
+    let never = [
+        OperationType::IpUnblockRequested,
+        OperationType::SuspicionConfirmed,
+        OperationType::OperationDisputed,
+        OperationType::ComplaintReceived,
+        OperationType::SeizureOrdered,
+        OperationType::SeizureLifted,
+    ];
+    assert_eq!(seen.len(), OperationType::ALL.len() - never.len(), "all but {never:?}: {seen:?}");
 }
 
 #[test]

@@ -635,7 +635,7 @@ impl Weaver {
         self.transfer(&other, wallet, 1_000 * KZT, at + SECOND);
         self.transfer(wallet, wallet, 1_000 * KZT, at + SECOND);
         let op = Op::new(Kind::Payment, "", &other, at + SECOND).amount(KZT);
-        self.push(op.status("identified").party("client", Some(wallet)));
+        self.push(op.status("identified").party("merchant", Some(wallet)));
         self.confirm(wallet, "identity_document", at + MINUTE);
         self.put(Kind::WalletUnblock, wallet, at + MINUTE);
         self.transfer(&other, wallet, 1_000 * KZT, at + MINUTE);
@@ -1019,7 +1019,8 @@ pub(crate) fn money_only(seed: u64) -> Vec<Op> {
         let kind = rng.one(&[Kind::Transfer, Kind::Transfer, Kind::Transfer, Kind::Payment]);
         let op = Op::new(kind, &format!("m-{n}"), wallet, at).amount(amount);
         let status = rng.one(&["identified", "identified", "unidentified"]);
-        ops.push(op.status(status).party("client", Some(to)));
+        let party = if kind == Kind::Transfer { "client" } else { "merchant" };
+        ops.push(op.status(status).party(party, Some(to)));
     }
     ops
 }
