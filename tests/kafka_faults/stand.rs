@@ -162,17 +162,11 @@ impl Stand {
     }
 
     pub(crate) fn config(&self, cluster: &Cluster, instance: &str) -> PathBuf {
-        let config = self.topics.configure(cluster, self.folder.path(), instance, self.settings.batch_max);
         let timeout = format!("transaction_timeout = \"{}ms\"", self.settings.transaction_timeout.as_millis());
-        let text = fs::read_to_string(&config).expect("a configuration");
-        let text = text.replace("transaction_timeout = \"10s\"", &(timeout + JOURNALS)) + &self.more;
-        fs::write(&config, text).expect("a configuration");
-        let waits = format!(
-            "session.timeout.ms={}\nheartbeat.interval.ms=300\nreconnect.backoff.max.ms=200\n",
-            self.settings.session_timeout.as_millis()
-        );
-        fs::write(self.folder.path().join("client.properties"), waits).expect("a file of settings");
-        config
+        let limits = (self.settings.batch_max, self.settings.session_timeout.as_millis());
+        self.topics.configure_with((cluster, self.folder.path()), instance, limits, |text| {
+            text.replace("transaction_timeout = \"10s\"", &(timeout + JOURNALS)) + &self.more
+        })
     }
 
     /// Starts a process; `failpoint` ends or halts it at a step.

@@ -58,9 +58,23 @@ impl Topics {
 
     /// Writes the configuration of an instance into a folder.
     pub(crate) fn configure(&self, cluster: &Cluster, folder: &Path, instance: &str, batch_max: u32) -> PathBuf {
+        self.configure_with((cluster, folder), instance, (batch_max, 1_500), |text| text)
+    }
+
+    /// The same with another session timeout in milliseconds, and the text of the configuration edited. Files are
+    /// replaced whole: a process of the same name may be reading them.
+    pub(crate) fn configure_with(
+        &self,
+        (cluster, folder): (&Cluster, &Path),
+        instance: &str,
+        (batch_max, session_timeout_ms): (u32, u128),
+        edit: impl FnOnce(String) -> String,
+    ) -> PathBuf {
         let properties = folder.join("client.properties");
-        let waits = "session.timeout.ms=1500\nheartbeat.interval.ms=300\nreconnect.backoff.max.ms=200\n";
-        fs::write(&properties, waits).expect("a file of settings");
+        let waits = format!(
+            "session.timeout.ms={session_timeout_ms}\nheartbeat.interval.ms=300\nreconnect.backoff.max.ms=200\n"
+        );
+        replace(&properties, &waits);
         let file = folder.join(format!("{instance}.toml"));
         let manifest = env!("CARGO_MANIFEST_DIR");
         let text = format!(
@@ -76,9 +90,16 @@ impl Topics {
             self.name("rejected"),
             self.name("state"),
         );
-        fs::write(&file, text).expect("a configuration");
+        replace(&file, &edit(text));
         file
     }
+}
+
+/// Writes a file beside and puts it in place, so that no reader sees a part of it.
+fn replace(path: &Path, text: &str) {
+    let beside = path.with_extension("written");
+    fs::write(&beside, text).expect("a file of settings");
+    fs::rename(beside, path).expect("a file of settings");
 }
 
 /// A running `kuzet serve`.
