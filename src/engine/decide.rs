@@ -41,7 +41,6 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         mrp: context.mrp,
         is_blocked: in_force.wallet.iter().any(|r| matches!(r.kind, RestrictionKind::Block(_))),
         is_monitored: in_force.wallet.iter().any(|r| r.kind == RestrictionKind::Monitor),
-
         feeds: SmallVec::new(),
         fired: Vec::new(),
         for_enforced: false,
