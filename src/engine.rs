@@ -141,6 +141,12 @@ impl Engine {
         if operation.operation.kind == OperationType::Transfer {
             request.parties.extend(operation.counterparty.map(Party::Wallet));
         }
+        if decide::may_release(operation.operation.kind)
+            && let Some(wallet) = self.wallets.get(operation.wallet, &operation.operation.wallet_id)
+        {
+            let recipients = wallet.waiting().iter().filter_map(|waiting| waiting.recipient);
+            request.parties.extend(recipients.map(Party::Wallet));
+        }
     }
 
     fn plain_evaluation<'e, 'o>(

@@ -2,7 +2,8 @@
 //!
 //! `tests/data/store-v1` was written by this file (`KUZET_WRITE_FIXTURE=1`) when the format had version 1:
 //! the store as it was after a stop, the rules of that moment, the operations that came next and what was
-//! decided on them. A change of any stored format must read it, or raise the version and convert.
+//! decided on them. A change of any stored format must read it, or raise the version and convert: version 2
+//! reads what version 1 wrote.
 #![expect(clippy::print_stdout, reason = "what was read belongs in the test's output")]
 
 use std::fs;
@@ -96,8 +97,13 @@ fn read(name: &str) -> Vec<u8> {
 }
 
 fn unpacked() -> tempfile::TempDir {
+    unpacked_from(&fixture())
+}
+
+fn unpacked_from(fixture: &Path) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join(FILE), read("kuzet.redb.zst")).expect("a file");
+    let packed = fs::read(fixture.join("kuzet.redb.zst")).expect("the fixture");
+    fs::write(folder.path().join(FILE), zstd::decode_all(&packed[..]).expect("zstd")).expect("a file");
     folder
 }
 
@@ -143,4 +149,67 @@ fn a_store_of_version_1_takes_the_present_rules() {
         service.store().expect("a store").read(Stream::Decisions, 1, usize::MAX, usize::MAX).expect("decisions");
     assert_eq!(stored.len() as u64, OPERATIONS);
     service.stop();
+}
+
+/// `tests/data/store-v1-stacked` was written by the release before restrictions were extended, in two runs, the
+/// second one killed: three blocks of one rule on wallet W1, the last of them in the journal only, and two on
+/// the address 203.0.113.7, likewise. W4's transfer op-004 waits.
+#[test]
+fn restrictions_that_were_stacked_go_on_as_one() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-v1-stacked");
+    let folder = unpacked_from(&fixture);
+    let service = start(folder.path(), rules(fixture.join("rules")));
+    let operation = |number: u32, at: &str, wallet: &str, rest: serde_json::Value| {
+        let mut operation = serde_json::json!({
+            "op_id": format!("next-{number}"), "wallet_id": wallet, "occurred_at": format!("2026-11-20T{at}+05:00"),
+        });
+        let fields = rest.as_object().expect("fields").clone();
+        operation.as_object_mut().expect("an object").extend(fields);
+        operation.to_string().into_bytes()
+    };
+    let payment = serde_json::json!({
+        "type": "payment", "client_status": "identified", "amount": "5.00", "counterparty": {"kind": "merchant"},
+    });
+    let login = serde_json::json!({"type": "login", "outcome": "success", "ip": "203.0.113.7"});
+    let confirmed = serde_json::json!({"type": "identity_confirmed", "proof": "identity_document"});
+    let unblocked = serde_json::json!({"type": "ip_unblock_requested", "ip": "203.0.113.7"});
+    let next = [
+        operation(1, "10:30:00", "W1", payment.clone()),
+        operation(2, "10:19:59", "W1", confirmed.clone()),
+        operation(3, "10:31:00", "W1", confirmed.clone()),
+        operation(4, "10:31:01", "W1", payment),
+        operation(5, "10:32:00", "W9", login.clone()),
+        operation(6, "10:33:00", "W9", unblocked),
+        operation(7, "10:34:00", "W9", login),
+        operation(8, "10:35:00", "W4", confirmed),
+    ];
+    let decided = decide(&service, &next);
+    service.stop();
+    let mut told = String::new();
+    for decision in lines(&decided) {
+        let decision: serde_json::Value = serde_json::from_slice(&decision).expect("JSON");
+        let commands: Vec<String> = decision["commands"]
+            .as_array()
+            .expect("commands")
+            .iter()
+            .map(|command| {
+                let until = command["until"].as_str().unwrap_or("-");
+                format!("{} {} {until}", command["command"], command["rule"]).replace('"', "")
+            })
+            .collect();
+        let line = format!("{} {}: {}\n", decision["op_id"], decision["verdict"], commands.join(", "));
+        told.push_str(&line.replace('"', ""));
+    }
+    let expected = [
+        "next-1 refuse: refuse failed-login-block 2026-11-20T07:20:00Z",
+        // Proved before the last firing.
+        "next-2 allow: ",
+        "next-3 allow: lift failed-login-block -",
+        "next-4 allow: ",
+        "next-5 refuse: refuse failed-login-address 2026-11-20T07:15:00Z",
+        "next-6 allow: lift failed-login-address -",
+        "next-7 allow: ",
+        "next-8 allow: lift transfer-over-100k -, release transfer-over-100k -",
+    ];
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dashmap::DashMap;
 
 use crate::engine::plan::Plan;
-use crate::engine::restriction::Restriction;
+use crate::engine::restriction::{Restriction, merge_like};
 use crate::engine::shared::{Party, SharedChange, SharedRequest, SharedView, change_directory};
 use crate::engine::stored::LayoutMigration;
 use crate::engine::stored::windows::{WindowGroup, WindowsWriter, group_of_party};
@@ -130,7 +130,8 @@ impl MemoryStore {
         }
         change_directory(&mut one, plan, change);
         if let Some(blocks) = one.remove(&party) {
-            self.directory.insert(party, blocks);
+            // Only journals of an earlier release place a second block of a rule.
+            self.directory.insert(party, merge_like(blocks));
         }
         self.parties.store(self.directory.len(), Ordering::Relaxed);
     }

@@ -20,6 +20,7 @@ use crate::engine::state::restriction::RestrictionKind;
 use crate::engine::state::wallet::Wallet;
 use crate::operation::OperationType;
 use crate::operation::decision::{Command, Decision, Match, Verdict, decision_id};
+use crate::rules::program::Inputs;
 use smallvec::SmallVec;
 
 /// Decides an operation; `memo` is scratch space.
@@ -47,13 +48,13 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         memo,
     };
     evaluation.find_feeds();
-    let (mut matches, degraded) = fire_rules(&mut evaluation, !in_force.refusing.is_empty());
+    let (mut matches, mut degraded) = fire_rules(&mut evaluation, !in_force.refusing.is_empty());
 
     let is_plain = evaluation.fired.is_empty() && in_force.refusing.is_empty() && in_force.holding.is_empty();
     let (verdict, commands, mut changes, mut shared) = if is_plain && !has_effects(operation.kind) {
         (Verdict::Allow, Vec::new(), Changes::default(), SharedChanges::new())
     } else {
-        effects(context, &mut evaluation, &in_force, &mut matches)
+        effects(context, &mut evaluation, &in_force, (&mut matches, &mut degraded))
     };
 
     matches.sort_by(|a, b| a.rule.cmp(&b.rule));
@@ -81,7 +82,7 @@ fn effects<'e>(
     context: &Context<'e>,
     evaluation: &mut Evaluation<'_, '_>,
     in_force: &InForce<'e>,
-    matches: &mut Vec<Match>,
+    (matches, degraded): (&mut Vec<Match>, &mut Inputs),
 ) -> (Verdict, Vec<Command>, Changes, SharedChanges) {
     let mut lifecycle = Lifecycle::new(context, evaluation.operation, in_force);
     lifecycle.place(evaluation);
@@ -89,6 +90,9 @@ fn effects<'e>(
     lifecycle.command_operation(verdict);
     lifecycle.carry_out(verdict);
     lifecycle.report(evaluation);
+    if lifecycle.lacks_directory() {
+        *degraded = degraded.union(Inputs::SHARED_STATE);
+    }
     let (commands, changes, shared) = lifecycle.finish();
     (verdict, commands, changes, shared)
 }
@@ -102,6 +106,17 @@ const fn has_effects(kind: OperationType) -> bool {
             | OperationType::IdentityConfirmed
             | OperationType::WalletUnblockRequested
             | OperationType::IpUnblockRequested
+            | OperationType::SeizureLifted
+    )
+}
+
+/// Tells whether operations of the type may release others that wait.
+pub(super) const fn may_release(kind: OperationType) -> bool {
+    matches!(
+        kind,
+        OperationType::Pin
+            | OperationType::IdentityConfirmed
+            | OperationType::WalletUnblockRequested
             | OperationType::SeizureLifted
     )
 }

@@ -25,11 +25,35 @@ pub enum EngineMutant {
     StreakSurvivesSuccess,
     /// A waiting operation is released although debits are blocked.
     ReleaseDespiteBlock,
+    /// A firing that ends later places a second restriction beside the one in force.
+    ExtensionAsSecondBlock,
+    /// A firing while a restriction is in force sets its end, an earlier one too.
+    ExtensionShortens,
+    /// A firing that neither places nor extends does not count as the last.
+    SilentFiringForgotten,
+    /// A lifting does not ask when the rule fired last.
+    LiftingByArrivalOnly,
+    /// A proof that names one operation works on the whole wallet.
+    ReferenceSettlesAll,
+    /// Under a block without an end an operation is cancelled instead of waiting on.
+    EndlessBlockCancels,
+    /// A transfer is released although the wallet it goes to is blocked.
+    RecipientBlockIgnored,
+    /// A PIN confirms the day on which it was entered.
+    PinConfirmsEventDay,
+    /// A PIN that answers nothing confirms the day on which it was entered.
+    PinWithoutReferenceConfirms,
+    /// A PIN clears the challenge of the operation that it names alone.
+    PinClearsNamedOnly,
+    /// `ref.age` does not know refused operations.
+    RefAgeWithoutRefused,
+    /// A restriction that has ended stays beside its successor.
+    ReplacedBlockStays,
 }
 
 impl EngineMutant {
     /// Every variant with its name in the tests.
-    pub const ALL: [(&'static str, Self); 10] = [
+    pub const ALL: [(&'static str, Self); 22] = [
         ("open-window", Self::OpenWindow),
         ("day-by-utc", Self::DayByUtc),
         ("refused-counted", Self::RefusedCounted),
@@ -40,5 +64,17 @@ impl EngineMutant {
         ("strict-becomes-inclusive", Self::StrictBecomesInclusive),
         ("streak-survives-success", Self::StreakSurvivesSuccess),
         ("release-despite-block", Self::ReleaseDespiteBlock),
+        ("extension-as-second-block", Self::ExtensionAsSecondBlock),
+        ("extension-shortens", Self::ExtensionShortens),
+        ("silent-firing-forgotten", Self::SilentFiringForgotten),
+        ("lifting-by-arrival-only", Self::LiftingByArrivalOnly),
+        ("reference-settles-all", Self::ReferenceSettlesAll),
+        ("endless-block-cancels", Self::EndlessBlockCancels),
+        ("recipient-block-ignored", Self::RecipientBlockIgnored),
+        ("pin-confirms-event-day", Self::PinConfirmsEventDay),
+        ("pin-without-reference-confirms", Self::PinWithoutReferenceConfirms),
+        ("pin-clears-named-only", Self::PinClearsNamedOnly),
+        ("ref-age-without-refused", Self::RefAgeWithoutRefused),
+        ("replaced-block-stays", Self::ReplacedBlockStays),
     ];
 }

@@ -12,17 +12,22 @@ use crate::engine::plan::Plan;
 use std::collections::HashMap;
 use thiserror::Error;
 
+mod first;
 pub mod wallets;
 pub mod windows;
 mod words;
 
 pub use crate::engine::state::groups::{GROUPS, wallet_group};
 pub use crate::engine::state::layout::{LayoutMigration, StateLayout};
+pub use first::read_block as read_first_block;
 pub use wallets::{Journal, JournalReader};
 pub use words::{Reader, Writer};
 
 /// The version of everything written here. A change of the format adds one, and a way to read the old.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
+
+/// The version of layouts, whose bytes name them: it changes with their own format only.
+const LAYOUT_VERSION: u8 = 1;
 
 /// Why bytes could not be read.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -85,7 +90,7 @@ impl StateLayout {
     /// Returns the layout as bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::versioned();
+        let mut writer = Writer::of_version(LAYOUT_VERSION);
         writer.value(self);
         writer.into_bytes()
     }

@@ -282,7 +282,10 @@ impl<'a> Checker<'a> {
             }
             return None;
         };
-        let of_wallet = matches!(info.field, Field::WalletIsBlocked | Field::WalletIsMonitored | Field::RefAge);
+        let of_wallet = matches!(
+            info.field,
+            Field::WalletIsBlocked | Field::WalletIsMonitored | Field::WalletIsConfirmed | Field::RefAge
+        );
         if of_wallet && self.place != Place::Condition {
             self.findings
                 .error(Code::FieldNotHere, span, format!("`{path}` cannot be asked inside an aggregate"))

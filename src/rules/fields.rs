@@ -15,7 +15,7 @@ pub(crate) struct FieldInfo {
 }
 
 /// Every field of an operation and of its wallet, in the order of the contract.
-pub(crate) const FIELDS: [(&str, Field, Type, &[&str]); 24] = [
+pub(crate) const FIELDS: [(&str, Field, Type, &[&str]); 25] = [
     ("op_id", Field::OpId, Type::Text, &[]),
     ("type", Field::Type, Type::Enum, OperationType::NAMES),
     ("occurred_at", Field::OccurredAt, Type::Time, &[]),
@@ -39,6 +39,7 @@ pub(crate) const FIELDS: [(&str, Field, Type, &[&str]); 24] = [
     ("source", Field::Source, Type::Enum, ReportSource::NAMES),
     ("wallet.is_blocked", Field::WalletIsBlocked, Type::Bool, &[]),
     ("wallet.is_monitored", Field::WalletIsMonitored, Type::Bool, &[]),
+    ("wallet.is_confirmed", Field::WalletIsConfirmed, Type::Bool, &[]),
     ("ref.age", Field::RefAge, Type::Duration, &[]),
 ];
 
@@ -111,6 +112,7 @@ pub(crate) const fn is_always_present(field: &Field, kind: OperationType) -> boo
         | Field::WalletId
         | Field::WalletIsBlocked
         | Field::WalletIsMonitored
+        | Field::WalletIsConfirmed
         | Field::MatchRule
         | Field::MatchMode
         | Field::MatchClauses => true,

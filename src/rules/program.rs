@@ -79,6 +79,8 @@ pub enum Field {
     /// `ref.age`: the time from the `occurred_at` of the operation of this wallet that `ref_op_id` names;
     /// missing when it is not remembered or lies later.
     RefAge,
+    /// `wallet.is_confirmed`: a PIN has confirmed the operation's Almaty day (7.17).
+    WalletIsConfirmed,
 }
 
 /// The type an attribute takes from what it is compared with; any other value of it is missing.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::engine::plan::Plan;
 use crate::engine::restriction::Restriction;
 use crate::engine::shared::{Party, SharedKey};
-use crate::engine::stored::{Reader, StoredError, Writer};
+use crate::engine::stored::{Reader, StoredError, Writer, read_first_block};
 use crate::engine::window::Entry;
 use crate::operation::Time;
 
@@ -130,7 +130,7 @@ pub(super) fn read_text(bytes: &[u8]) -> Result<(u64, Box<str>), Unreadable> {
     read().ok_or(Unreadable("a text of a window"))
 }
 
-/// Writes what a script places: id, end, length in seconds, the record.
+/// Writes what a script places: id, end, length in seconds, time of the last firing, the record.
 pub(super) fn block(restriction: &Restriction) -> Vec<u8> {
     let mut bytes = restriction.id.as_bytes().to_vec();
     let (ends, length) = match restriction.until {
@@ -139,6 +139,7 @@ pub(super) fn block(restriction: &Restriction) -> Vec<u8> {
     };
     bytes.extend_from_slice(&ends);
     bytes.extend_from_slice(&length.to_be_bytes()[3..]);
+    bytes.extend_from_slice(&time(restriction.fired_last.nanos()));
     let mut record = Writer::versioned();
     record.value(restriction);
     bytes.extend_from_slice(record.bytes());
@@ -155,10 +156,18 @@ pub(super) enum Held {
 /// Reads a field of the directory.
 pub(super) fn read_held(field: &[u8], value: &[u8]) -> Result<Held, Unreadable> {
     let read = || -> Option<Result<Held, StoredError>> {
-        let record = value.get(BLOCK_HEADER..)?;
+        let rest = value.get(BLOCK_HEADER..)?;
         match value.first()? {
             b'T' => Some(Ok(Held::Lifted(Uuid::from_slice(field).ok()?))),
-            b'B' => Some(Reader::versioned(record).and_then(|mut reader| reader.value()).map(Held::Block)),
+            b'B' => Some(Reader::versioned(rest).and_then(|mut reader| read_first_block(&mut reader)).map(Held::Block)),
+            b'C' => {
+                let ends = value.get(1..=TIME)?;
+                let until = if ends == NO_END { None } else { Some(Time::from_nanos(read_time(ends)?)) };
+                let (fired, record) = rest.split_at_checked(TIME)?;
+                let fired_last = Time::from_nanos(read_time(fired)?);
+                let read = Reader::versioned(record).and_then(|mut reader| reader.value::<Restriction>());
+                Some(read.map(|block| Held::Block(Restriction { until, fired_last, ..block })))
+            }
             _ => None,
         }
     };

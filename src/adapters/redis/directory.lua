@@ -2,9 +2,12 @@
 -- never comes back, for its field stays as a tombstone.
 -- KEYS: the parties. ARGV: the wall clock and the allowed lateness in seconds, then for each party the number
 -- of changes and the changes, each a letter and its bytes:
---   P id, end, length in seconds, record   L id   S time of a login: what ended before it goes
--- A field is an id. Its value: B or T (tombstone), the end in event time (zeros: until lifted), the instant
--- of the wall clock after which nobody needs it (zeros: never), the record.
+--   P id, end, length in seconds, time of the last firing, record
+--   L id   S time of a login: what ended before it goes
+-- A block that is placed again is extended: the later end and the later firing count, the rest stays.
+-- A field is an id. Its value: C (a block) or T (tombstone), the end in event time (zeros: until lifted), the
+-- instant of the wall clock after which nobody needs it (zeros: never), then of a block the time of its last
+-- firing and the record. B is a block as the release before wrote it: without the last firing.
 local GRACE = 30 * 86400
 local NEVER, NO_END = struct.pack('>I5', 0), string.rep('\0', 9)
 local now, lateness = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -15,11 +18,35 @@ local function lift(key, id)
   local known = redis.call('HGET', key, id)
   if not known then
     redis.call('HSET', key, id, 'T' .. NO_END .. deadline_in(0))
-  elseif string.sub(known, 1, 1) == 'B' then
+  elseif string.sub(known, 1, 1) ~= 'T' then
     local deadline = string.sub(known, 11, 15)
     if deadline == NEVER then deadline = deadline_in(0) end
     redis.call('HSET', key, id, 'T' .. string.sub(known, 2, 10) .. deadline)
   end
+end
+
+-- Zeros stand for no end, which is later than any.
+local function later(one, other, none)
+  if one == none or other == none then return none end
+  return one > other and one or other
+end
+
+local function place(key, bytes)
+  local id, ends, length = string.sub(bytes, 1, 16), string.sub(bytes, 17, 25), struct.unpack('>I5', bytes, 26)
+  local fired, record = string.sub(bytes, 31, 39), string.sub(bytes, 40)
+  local deadline = ends == NO_END and NEVER or deadline_in(length + lateness)
+  local known = redis.call('HGET', key, id)
+  local kind = known and string.sub(known, 1, 1)
+  if kind == 'T' then return end
+  if known then
+    ends, deadline = later(string.sub(known, 2, 10), ends, NO_END), later(string.sub(known, 11, 15), deadline, NEVER)
+  end
+  if kind == 'C' then
+    local before = string.sub(known, 16, 24)
+    if before > fired then fired = before end
+    record = string.sub(known, 25)
+  end
+  redis.call('HSET', key, id, 'C' .. ends .. deadline .. fired .. record)
 end
 
 local at = 3
@@ -28,9 +55,7 @@ for _, key in ipairs(KEYS) do
   for change = at + 1, at + count do
     local kind, bytes = string.sub(ARGV[change], 1, 1), string.sub(ARGV[change], 2)
     if kind == 'P' then
-      local id, ends, length = string.sub(bytes, 1, 16), string.sub(bytes, 17, 25), struct.unpack('>I5', bytes, 26)
-      local deadline = ends == NO_END and NEVER or deadline_in(length + lateness)
-      redis.call('HSETNX', key, id, 'B' .. ends .. deadline .. string.sub(bytes, 31))
+      place(key, bytes)
     elseif kind == 'L' then
       lift(key, bytes)
     elseif kind == 'S' then

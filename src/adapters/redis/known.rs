@@ -76,8 +76,10 @@ impl Known {
         let here = self.lifted.get(&party);
         for block in blocks {
             let is_lifted = here.is_some_and(|lifted| lifted.contains(&block.id));
-            if !is_lifted && !known.iter().any(|other| other.id == block.id) {
-                known.push(block);
+            match known.iter_mut().find(|other| other.id == block.id) {
+                Some(other) => other.extend(block.until, block.fired_last),
+                None if !is_lifted => known.push(block),
+                None => {}
             }
         }
         if known.is_empty() {

@@ -4,13 +4,14 @@ use crate::engine::enrich::Enriched;
 use crate::engine::matching::evaluate;
 use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::memo::Memo;
+use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::Plan;
 use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::engine::plan::predicates::Expr;
 use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
-use crate::engine::state::wallet::row::{Row, with_key_word};
+use crate::engine::state::wallet::row::{FLAG_REFUSED, Row, with_key_word};
 use crate::engine::value::AggregateValue;
 use crate::engine::window_mask;
 use crate::geo::Lookup;
@@ -164,6 +165,7 @@ impl Evaluation<'_, '_> {
             | Field::IpIsAnonymizer
             | Field::WalletIsBlocked
             | Field::WalletIsMonitored
+            | Field::WalletIsConfirmed
             | Field::RefAge
             | Field::MatchRule
             | Field::MatchMode
@@ -186,10 +188,12 @@ impl Evaluation<'_, '_> {
     fn reference_age(&self) -> Option<i64> {
         let operation = &self.operation.operation;
         let id = id_hash(operation.ref_op_id.as_deref()?);
-        let settings = &self.plan.settings;
         let row = self.wallet.find(self.plan, id)?;
+        if row.has(FLAG_REFUSED) && self.plan.settings.has(EngineMutant::RefAgeWithoutRefused) {
+            return None;
+        }
         let newest = self.wallet.newest().unwrap_or(operation.occurred_at);
-        let is_remembered = row.at() >= newest.minus(settings.duplicate_horizon).minus(settings.lateness);
+        let is_remembered = row.at() >= newest.minus(self.plan.settings.ids_kept());
         let age = operation.occurred_at.nanos() - row.at().nanos();
         (is_remembered && age >= 0).then_some(age)
     }
@@ -240,6 +244,7 @@ impl Facts for Evaluation<'_, '_> {
             Field::Source => operation.source.map(|value| u64::from(value.code())),
             Field::WalletIsBlocked => Some(u64::from(self.is_blocked)),
             Field::WalletIsMonitored => Some(u64::from(self.is_monitored)),
+            Field::WalletIsConfirmed => Some(u64::from(self.wallet.is_confirmed(self.day.start))),
             Field::RefAge => self.reference_age().map(i64::cast_unsigned),
             Field::OpId
             | Field::Currency

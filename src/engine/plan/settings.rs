@@ -28,6 +28,13 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Returns how long the id of an operation is remembered for those that refer to it, in nanoseconds of
+    /// event time; closed. A duplicate is known for the horizon alone.
+    #[must_use]
+    pub const fn ids_kept(&self) -> i64 {
+        self.duplicate_horizon.saturating_add(self.lateness)
+    }
+
     /// Tells whether this engine is the wrong variant.
     #[must_use]
     pub fn has(&self, mutant: EngineMutant) -> bool {

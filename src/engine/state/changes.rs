@@ -27,6 +27,7 @@ pub struct Changes {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct ColdChanges {
     pub runs: Vec<Run>,
+    /// Restrictions as they are from now on: new ones, and those that were extended or fired again.
     pub placed: Vec<Restriction>,
     pub lifted: Vec<Uuid>,
     /// Operations that no longer wait, by arrival.
@@ -36,6 +37,8 @@ pub struct ColdChanges {
     /// This operation waits.
     pub starts_waiting: Option<Waiting>,
     pub texts: Vec<(u64, Box<str>)>,
+    /// The start of the Almaty day that a PIN has confirmed.
+    pub confirmed_day: Option<Time>,
 }
 
 impl Changes {

@@ -49,6 +49,9 @@ pub struct Restriction {
     /// In force for operations before this instant; `None` until lifted.
     pub until: Option<Time>,
     pub lifted_by: Lifters,
+    /// The greatest time among the operations that placed or extended it, or fired its rule again while it was
+    /// in force. Only what is proved then or later can lift it.
+    pub fired_last: Time,
 }
 
 impl Restriction {
@@ -56,6 +59,43 @@ impl Restriction {
     #[must_use]
     pub fn covers(&self, at: Time) -> bool {
         self.until.is_none_or(|until| at < until)
+    }
+
+    /// Tells whether the restriction ends by itself before `other`, or at the same instant as it.
+    #[must_use]
+    pub fn ends_with_or_before(&self, other: Option<Time>) -> bool {
+        match (self.until, other) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(until), Some(other)) => until <= other,
+        }
+    }
+
+    /// Takes in that the rule fired again, for as long as `until`: the later end and the later firing count.
+    /// Everything else stays. In whatever order firings are taken in, the same comes of it.
+    pub fn extend(&mut self, until: Option<Time>, fired: Time) {
+        if self.ends_with_or_before(until) {
+            self.until = until;
+        }
+        self.fired_last = self.fired_last.max(fired);
+    }
+
+    /// Tells whether the other is what the same rule placed on the same subject: of such there is one.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.rule == other.rule
+    }
+
+    /// Returns the reason to wait that it is.
+    #[must_use]
+    pub fn as_cause(&self) -> Cause {
+        Cause { restriction: self.id, rule: self.rule.clone(), clauses: self.clauses.clone(), own: None }
+    }
+
+    /// Tells whether it stops the wallet's debits.
+    #[must_use]
+    pub const fn blocks_debits(&self) -> bool {
+        matches!(self.kind, RestrictionKind::Block(Block::WalletDebit | Block::WalletBoth))
     }
 
     /// Tells whether the restriction has left the state whose newest operation is at `newest`.
@@ -71,6 +111,26 @@ impl Restriction {
     }
 }
 
+/// Merges restrictions of the same rule and kind on one subject: the one that ends last stays, with the latest
+/// firing of all. Releases before the present one placed several beside each other.
+#[must_use]
+pub fn merge_like(restrictions: impl IntoIterator<Item = Restriction>) -> Vec<Restriction> {
+    let mut merged: Vec<Restriction> = Vec::new();
+    for next in restrictions {
+        match merged.iter_mut().find(|known| known.is_like(&next)) {
+            Some(known) => {
+                let fired = known.fired_last.max(next.fired_last);
+                if known.ends_with_or_before(next.until) {
+                    *known = next;
+                }
+                known.fired_last = fired;
+            }
+            None => merged.push(next),
+        }
+    }
+    merged
+}
+
 /// Returns what commands say of a restriction.
 #[must_use]
 pub fn terms(id: Uuid, from: Time, until: Option<Time>, lifted_by: Lifters) -> RestrictionTerms {
@@ -80,11 +140,12 @@ pub fn terms(id: Uuid, from: Time, until: Option<Time>, lifted_by: Lifters) -> R
 /// One reason why an operation waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
-    /// Of the operation's own hold, or of a monitoring of its wallet.
+    /// Of the operation's own hold, of a monitoring of its wallet, or of a block without an end that came
+    /// between the operation and its release.
     pub restriction: Uuid,
     pub rule: Arc<str>,
     pub clauses: Clauses,
-    /// Set on the operation's own hold: who lifts it. A monitoring is lifted by itself.
+    /// Set on the operation's own hold: who lifts it. Restrictions of the wallet are lifted by themselves.
     pub own: Option<Lifters>,
 }
 
@@ -105,6 +166,9 @@ pub struct Waiting {
     pub since: Time,
     pub holds: Vec<Cause>,
     pub pins: Vec<PinChallenge>,
+    /// The symbol of the wallet that a transfer goes to, unless it is the acting one: its own block stands
+    /// in the way of a release.
+    pub recipient: Option<u64>,
 }
 
 impl Waiting {

@@ -9,9 +9,10 @@ pub mod merge;
 pub mod row;
 pub mod runs;
 
+use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::Plan;
 use crate::engine::plan::row_layout::{ROW_FLAGS, ROW_HEADER};
-use crate::engine::state::changes::Changes;
+use crate::engine::state::changes::{Changes, ColdChanges};
 use crate::engine::state::keyed::KeyedState;
 use crate::engine::state::layout::LayoutMigration;
 use crate::engine::state::restriction::{Restriction, Waiting};
@@ -21,6 +22,7 @@ use crate::engine::state::wallet::row::FLAG_CANCELLED;
 use crate::engine::state::wallets::position_table::PositionTable;
 use crate::engine::window_mask;
 use crate::operation::Time;
+use crate::operation::time::almaty_day;
 use crate::rules::program::Function;
 use compact_str::CompactString;
 pub use row::{FLAG_MATCH, Row, is_visible, key_of_row};
@@ -76,6 +78,8 @@ pub struct ColdState {
     pub chains: Vec<ChainStart>,
     pub restrictions: Vec<Restriction>,
     pub waiting: Vec<Waiting>,
+    /// The starts of the Almaty days that a PIN has confirmed, in ascending order.
+    pub confirmed_days: Vec<Time>,
     /// The texts behind the symbols that a `last` may have to show.
     pub texts: BTreeMap<u64, Box<str>>,
     pub index: Option<Index>,
@@ -99,7 +103,10 @@ impl Wallet {
     /// Tells whether nothing that the record holds can matter to an operation after `before`.
     #[must_use]
     pub fn is_idle(&self, plan: &Plan, before: Time) -> bool {
-        let is_free = self.cold.as_ref().is_none_or(|cold| cold.restrictions.is_empty() && cold.waiting.is_empty());
+        let is_over = |day: &Time| almaty_day(*day).end < before;
+        let is_free = self.cold.as_ref().is_none_or(|cold| {
+            cold.restrictions.is_empty() && cold.waiting.is_empty() && cold.confirmed_days.iter().all(is_over)
+        });
         // A refused operation leaves its id, and does not make the wallet newer.
         is_free && self.newest().is_none_or(|newest| newest < before) && self.rows(plan).all(|row| row.at() < before)
     }
@@ -195,6 +202,12 @@ impl Wallet {
         self.cold.as_ref().map_or(&[], |cold| &cold.waiting)
     }
 
+    /// Tells whether a PIN has confirmed the Almaty day that starts at this instant.
+    #[must_use]
+    pub fn is_confirmed(&self, day: Time) -> bool {
+        self.cold.as_ref().is_some_and(|cold| cold.confirmed_days.contains(&day))
+    }
+
     /// Returns the run of this `streak` and key.
     #[must_use]
     pub fn run(&self, aggregate: usize, key: u64) -> Option<Run> {
@@ -262,7 +275,7 @@ impl Wallet {
         if cold_changes.is_some() || self.cold.is_some() {
             let newest = changes.newest.or(self.newest());
             let cold = self.cold.get_or_insert_with(Box::default);
-            cold.apply(*cold_changes.unwrap_or_default(), newest, plan.settings.lateness);
+            cold.apply(plan, *cold_changes.unwrap_or_default(), newest);
         }
         if let Some(newest) = changes.newest {
             self.newest.0 = self.newest.0.max(newest.nanos());
@@ -467,7 +480,7 @@ const fn hash_of(id: u128) -> u64 {
 
 fn is_needed(plan: &Plan, row: Row<'_>, newest: Time) -> bool {
     let at = row.at();
-    let is_id = !row.has(FLAG_MATCH) && at >= newest.minus(plan.settings.duplicate_horizon);
+    let is_id = !row.has(FLAG_MATCH) && at >= newest.minus(plan.settings.ids_kept());
     is_id || row.windows(plan.mask_words).any(|window| at >= newest.minus(plan.aggregates[window].retention))
 }
 
@@ -477,12 +490,14 @@ impl ColdState {
             && self.chains.is_empty()
             && self.restrictions.is_empty()
             && self.waiting.is_empty()
+            && self.confirmed_days.is_empty()
             && self.texts.is_empty()
             && self.index.is_none()
             && self.ids.is_none()
     }
 
-    fn apply(&mut self, changes: crate::engine::state::changes::ColdChanges, newest: Option<Time>, lateness: i64) {
+    fn apply(&mut self, plan: &Plan, changes: ColdChanges, newest: Option<Time>) {
+        let lateness = plan.settings.lateness;
         for run in changes.runs {
             self.runs.retain(|known| (known.aggregate, known.key) != (run.aggregate, run.key));
             if run.length > 0 {
@@ -492,8 +507,22 @@ impl ColdState {
         self.restrictions.retain(|restriction| !changes.lifted.contains(&restriction.id));
         if let Some(newest) = newest {
             self.restrictions.retain(|restriction| !restriction.is_gone(newest, lateness));
+            self.confirmed_days.retain(|day| newest < almaty_day(*day).end.plus(lateness));
         }
-        self.restrictions.extend(changes.placed);
+        let stays = |mutant| plan.settings.has(mutant);
+        let keeps_second = stays(EngineMutant::ExtensionAsSecondBlock) || stays(EngineMutant::ReplacedBlockStays);
+        for restriction in changes.placed {
+            if keeps_second && self.restrictions.iter().all(|known| known.id != restriction.id) {
+                self.restrictions.push(restriction);
+            } else {
+                self.place(restriction);
+            }
+        }
+        if let Some(day) = changes.confirmed_day
+            && let Err(position) = self.confirmed_days.binary_search(&day)
+        {
+            self.confirmed_days.insert(position, day);
+        }
         if !changes.no_longer_waiting.is_empty() {
             self.waiting.retain(|waiting| changes.no_longer_waiting.binary_search(&waiting.arrival).is_err());
         }
@@ -507,6 +536,17 @@ impl ColdState {
         }
         for (symbol, text) in changes.texts {
             self.texts.entry(symbol).or_insert(text);
+        }
+    }
+
+    /// Puts a restriction in the place of the one of the same rule and kind, or beside those of others.
+    pub fn place(&mut self, mut restriction: Restriction) {
+        match self.restrictions.iter_mut().find(|known| known.is_like(&restriction)) {
+            Some(known) => {
+                restriction.fired_last = restriction.fired_last.max(known.fired_last);
+                *known = restriction;
+            }
+            None => self.restrictions.push(restriction),
         }
     }
 
@@ -529,6 +569,7 @@ impl ColdState {
             + self.chains.capacity() * size_of::<ChainStart>()
             + self.restrictions.capacity() * size_of::<Restriction>()
             + self.waiting.capacity() * size_of::<Waiting>()
+            + self.confirmed_days.capacity() * size_of::<Time>()
             + self.index.as_ref().map_or(0, Index::heap_bytes)
             + self.ids.as_ref().map_or(0, PositionTable::heap_bytes)
     }

@@ -3,12 +3,13 @@
 use crate::engine::plan::Plan;
 use crate::engine::state::changes::{Changes, ColdChanges};
 use crate::engine::state::layout::LayoutMigration;
+use crate::engine::state::restriction::Waiting;
 use crate::engine::state::shared::change::SharedChange;
 use crate::engine::state::wallet::Wallet;
 use crate::engine::state::wallet::{ColdState, migrate_cold};
 use crate::engine::state::wallets::Wallets;
 use crate::engine::stored::words::{Reader, Writer};
-use crate::engine::stored::{Layouts, StoredError};
+use crate::engine::stored::{Layouts, StoredError, first};
 use crate::operation::Time;
 use crate::rules::program::symbol_of_text;
 
@@ -68,7 +69,8 @@ impl<'a> JournalReader<'a> {
     pub fn new(bytes: &'a [u8], layouts: &'a Layouts) -> Result<Self, StoredError> {
         let mut reader = Reader::versioned(bytes)?;
         let way = layouts.from(reader.word()?)?;
-        let shared: Vec<SharedChange> = reader.value()?;
+        let all = |old: Vec<first::SharedChange>| old.into_iter().map(SharedChange::from).collect();
+        let shared: Vec<SharedChange> = reader.value_or_first(all)?;
         let shared = shared.into_iter().filter_map(|change| translate_shared(change, way)).collect();
         let left = reader.count()?;
         Ok(Self { reader, way, shared, left })
@@ -90,7 +92,7 @@ impl<'a> JournalReader<'a> {
             changes.cancelled = Some(reader.value()?);
         }
         if reader.flag()? {
-            let mut cold: ColdChanges = reader.value()?;
+            let mut cold: ColdChanges = reader.value_or_first(<ColdChanges as From<first::ColdChanges>>::from)?;
             cold.runs.retain_mut(|run| match self.way.window(run.aggregate) {
                 Some(window) => {
                     run.aggregate = window;
@@ -107,6 +109,10 @@ impl<'a> JournalReader<'a> {
 fn newest(word: u64) -> Option<Time> {
     let nanos = word.cast_signed();
     (nanos != i64::MIN).then(|| Time::from_nanos(nanos))
+}
+
+fn all_waiting(old: Vec<first::Waiting>) -> Vec<Waiting> {
+    old.into_iter().map(Waiting::from).collect()
 }
 
 /// Brings a change of shared state into the present layout.
@@ -140,13 +146,14 @@ fn encode_wallet(wallet: &Wallet, out: &mut Writer) {
     out.pieces(wallet.words());
     match wallet.cold() {
         None => out.flag(false),
-        Some(ColdState { runs, chains, restrictions, waiting, texts, index: _, ids: _ }) => {
+        Some(ColdState { runs, chains, restrictions, waiting, confirmed_days, texts, index: _, ids: _ }) => {
             out.flag(true);
             out.value(runs);
             out.value(chains);
             out.value(restrictions);
             out.value(waiting);
             out.value(texts);
+            out.value(confirmed_days);
         }
     }
 }
@@ -169,9 +176,10 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts, wallets: &mut 
             cold = ColdState {
                 runs: reader.value()?,
                 chains: reader.value()?,
-                restrictions: reader.value()?,
-                waiting: reader.value()?,
+                restrictions: reader.value_or_first(first::merge)?,
+                waiting: reader.value_or_first(all_waiting)?,
                 texts: reader.value()?,
+                confirmed_days: if reader.is_first() { Vec::new() } else { reader.value()? },
                 index: None,
                 ids: None,
             };

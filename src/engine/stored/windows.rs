@@ -7,7 +7,7 @@ use crate::engine::state::restriction::Restriction;
 use crate::engine::state::shared::change::{Party, SharedKey};
 use crate::engine::state::shared::window::SharedWindow;
 use crate::engine::stored::words::{Reader, Writer};
-use crate::engine::stored::{Layouts, StoredError};
+use crate::engine::stored::{Layouts, StoredError, first};
 use crate::engine::window::{CalendarCell, Entry};
 use crate::operation::Time;
 
@@ -109,7 +109,9 @@ fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<Entry>, StoredError> {
 pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts) -> Result<WindowGroup, StoredError> {
     let mut reader = Reader::versioned(bytes)?;
     let way = layouts.from(reader.word()?)?;
-    let mut group = WindowGroup { windows: Vec::new(), blocks: reader.value()? };
+    let merged = |(party, blocks)| (party, first::merge(blocks));
+    let all = |old: Vec<(Party, Vec<first::Restriction>)>| old.into_iter().map(merged).collect();
+    let mut group = WindowGroup { windows: Vec::new(), blocks: reader.value_or_first(all)? };
     for _ in 0..reader.count()? {
         let (old, key) = (reader.count()?, reader.word()?);
         let newest = reader.word()?.cast_signed();

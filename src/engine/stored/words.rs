@@ -16,7 +16,13 @@ impl Writer {
     /// Starts a record with the version of the format.
     #[must_use]
     pub fn versioned() -> Self {
-        Self { bytes: vec![VERSION] }
+        Self::of_version(VERSION)
+    }
+
+    /// Starts a record with the version of its own format.
+    #[must_use]
+    pub(super) fn of_version(version: u8) -> Self {
+        Self { bytes: vec![version] }
     }
 
     /// Appends one word.
@@ -130,6 +136,7 @@ impl Flavor for Appending<'_> {
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    version: u8,
 }
 
 impl<'a> Reader<'a> {
@@ -138,11 +145,31 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The version is of a later program.
     pub fn versioned(bytes: &'a [u8]) -> Result<Self, StoredError> {
-        let mut reader = Self { bytes, at: 0 };
+        let mut reader = Self { bytes, at: 0, version: 0 };
         match reader.take(1)?.first() {
-            Some(version) if *version == VERSION => Ok(reader),
+            Some(version @ 1..=VERSION) => {
+                reader.version = *version;
+                Ok(reader)
+            }
             version => Err(StoredError::Version(version.copied().unwrap_or(0))),
         }
+    }
+
+    /// Tells whether the record is of version 1.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.version == 1
+    }
+
+    /// Reads a small value that version 1 wrote otherwise.
+    ///
+    /// # Errors
+    /// The record ends, or the bytes are no such value.
+    pub fn value_or_first<First: DeserializeOwned, T: DeserializeOwned>(
+        &mut self,
+        convert: impl FnOnce(First) -> T,
+    ) -> Result<T, StoredError> {
+        if self.is_first() { self.value().map(convert) } else { self.value() }
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], StoredError> {
@@ -215,7 +242,7 @@ impl<'a> Reader<'a> {
     /// The outer record ends.
     pub fn record(&mut self) -> Result<Self, StoredError> {
         let count = self.count()?;
-        Ok(Self { bytes: self.take(count)?, at: 0 })
+        Ok(Self { bytes: self.take(count)?, at: 0, version: self.version })
     }
 
     /// Tells whether everything was read.

@@ -338,7 +338,8 @@ impl Checker<'_> {
             }
             match fields::field(path, false) {
                 Some(FieldInfo {
-                    field: Field::WalletIsBlocked | Field::WalletIsMonitored | Field::RefAge, ..
+                    field: Field::WalletIsBlocked | Field::WalletIsMonitored | Field::WalletIsConfirmed | Field::RefAge,
+                    ..
                 }) => {
                     self.findings
                         .error(Code::BadKey, &name.span, format!("`{path}` cannot be a key"))

@@ -47,10 +47,12 @@ pub enum SharedChange {
         symbol: u64,
         text: Box<str>,
     },
+    /// A block begins, is extended, or its rule fired again: the later end and firing count.
     Place {
         party: Party,
         restriction: Box<Restriction>,
     },
+    /// A block ends: it is lifted, or its successor takes its place.
     Lift {
         party: Party,
         restriction: Uuid,

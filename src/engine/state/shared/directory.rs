@@ -14,8 +14,9 @@ pub fn change_directory<S: std::hash::BuildHasher>(
     match change {
         SharedChange::Place { party, restriction } => {
             let blocks = directory.entry(*party).or_default();
-            if !blocks.iter().any(|known| known.id == restriction.id) {
-                blocks.push(Restriction::clone(restriction));
+            match blocks.iter_mut().find(|known| known.id == restriction.id) {
+                Some(known) => known.extend(restriction.until, restriction.fired_last),
+                None => blocks.push(Restriction::clone(restriction)),
             }
         }
         SharedChange::Lift { party, restriction } => {
