@@ -15,10 +15,10 @@ use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
 use kuzet::geo::Lookup;
 use kuzet::operation::decode::encode_rejection;
 use kuzet::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore, SharedStoreError};
-use kuzet::rules::program::{Inputs, ListRow, RuleSet};
+use kuzet::rules::program::{Inputs, RuleSet};
 
 use super::compare::EngineAnswer;
-use super::naive::{FLAGGED_ACCOUNTS, FLAGGED_PHONES, FLAGGED_WALLETS, GeoMap};
+use super::naive::GeoMap;
 
 /// The addresses of a stream.
 pub(crate) struct Addresses<'g>(pub(crate) &'g GeoMap);
@@ -45,21 +45,7 @@ pub(crate) fn known_rules() -> Folder {
 
 pub(crate) fn rules() -> RuleSet {
     static RULES: OnceLock<RuleSet> = OnceLock::new();
-    let load = || {
-        let mut rules = app::load_rules(&known_rules()).expect("the rules load");
-        for list in &mut rules.lists {
-            let values: &[&str] = match list.name.as_str() {
-                "antifraud_wallets" => &FLAGGED_WALLETS,
-                "antifraud_accounts" => &FLAGGED_ACCOUNTS,
-                "antifraud_phones" => &FLAGGED_PHONES,
-                other => panic!("the model knows no list {other}"),
-            };
-            let row = ListRow { from: None, until: None, reason: String::new() };
-            list.values = values.iter().map(|value| ((*value).to_owned(), vec![row.clone()])).collect();
-        }
-        rules
-    };
-    RULES.get_or_init(load).clone()
+    RULES.get_or_init(|| app::load_rules(&known_rules()).expect("the rules load")).clone()
 }
 
 /// The store of this process as if it were far away: all a batch reads is fetched in advance.
@@ -79,8 +65,8 @@ impl SharedStore for Distant {
     }
 }
 
-/// Runs an engine with empty state over the lines, in their order. The rules of the model are loaded, the lists
-/// are `naive::FLAGGED_*`, addresses are known as in `geo`; there is no arrival time. `fault` names the wrong
+/// Runs an engine with empty state over the lines, in their order. The rules and lists of the
+/// model are loaded, addresses are known as in `geo`; there is no arrival time. `fault` names the wrong
 /// variant to run, one of `naive::FAULTS`.
 pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
     let fault = fault.map(|name| {

@@ -41,9 +41,14 @@ pub(crate) fn compare(engine: Engine, stream: &Stream, geo: &GeoMap, fault: Opti
     (None, model.tally)
 }
 
-/// The engine's restriction ids, by what the model calls the same restrictions.
+/// The engine's ids.
 #[derive(Default)]
-struct Names(HashMap<String, String>);
+struct Names {
+    /// What the model calls the same restrictions.
+    restrictions: HashMap<String, String>,
+    /// The operations that caused the commands.
+    commands: HashMap<String, String>,
+}
 
 impl Names {
     fn check(&mut self, op: &Op, expected: &Answer, engine: &EngineAnswer) -> Result<(), String> {
@@ -81,7 +86,8 @@ impl Names {
         check_commands(&expected.commands, commands)
     }
 
-    /// Each restriction that this decision places gets the model's name: who placed it, by which rule, what.
+    /// Each restriction that this decision places gets the model's name: who placed it, by which rule, what. A
+    /// command never has the id of another operation's command.
     fn learn(&mut self, op: &Op, commands: &[Value]) -> Result<(), String> {
         let mut ids = BTreeSet::new();
         for kind in ["monitor", "block", "hold"] {
@@ -93,15 +99,14 @@ impl Names {
                     None => String::new(),
                 };
                 let name = format!("{}/{}/{rule}/{kind}{direction}", op.wallet, op.id);
-                if kind == "hold" {
-                    self.0.entry(id).or_insert(name);
-                } else if self.0.insert(id, name).is_some() {
-                    return Err("a new restriction with an old restriction_id".to_owned());
-                }
+                // One that is known is held by, or extended: the model says whether that is right.
+                self.restrictions.entry(id).or_insert(name);
             }
         }
         for command in commands {
-            if !ids.insert(text(command, "command_id")?) {
+            let id = text(command, "command_id")?;
+            let first = self.commands.entry(id.clone()).or_insert_with(|| op.id.clone());
+            if !ids.insert(id) || *first != op.id {
                 return Err("two commands with one command_id".to_owned());
             }
         }
@@ -118,9 +123,12 @@ impl Names {
         let subject = command["subject"].as_object().ok_or("no subject")?;
         let (what, which) = subject.iter().next().ok_or("an empty subject")?;
         let which = which.as_str().ok_or("a subject that is no text")?;
-        let detail = ["direction", "challenge", "to"].iter().find_map(|key| command[*key].as_str()).unwrap_or_default();
+        let detail = ["direction", "challenge", "to", "reason"]
+            .iter()
+            .find_map(|key| command[*key].as_str())
+            .unwrap_or_default();
         let restriction = command["restriction_id"].as_str().map(|id| {
-            let name = self.0.get(id).cloned();
+            let name = self.restrictions.get(id).cloned();
             name.unwrap_or_else(|| format!("unknown {id}"))
         });
         let places = matches!(kind.as_str(), "hold" | "monitor" | "block");
@@ -128,6 +136,7 @@ impl Names {
             rule: text(command, "rule")?,
             subject: format!("{what}:{which}"),
             detail: detail.to_owned(),
+            from: command["from"].as_str().filter(|_| places).map(read_time),
             until: command["until"].as_str().filter(|_| places).map(read_time),
             restriction,
             lifted_by: if places { texts(command, "lifted_by")? } else { BTreeSet::new() },

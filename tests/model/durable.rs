@@ -118,9 +118,7 @@ fn with_extra_rule() -> RuleSet {
         let mut sources = app::rule_sources(&super::adapter::known_rules()).expect("the rules load");
         sources.push(SourceFile { path: "aaa-extra.yaml".into(), bytes: EXTRA.as_bytes().to_vec() });
         let compiled = kuzet::rules::compile(&sources);
-        let mut rules = compiled.unwrap_or_else(|found| panic!("{}", render_text(&found, &sources))).rule_set;
-        rules.lists = super::adapter::rules().lists;
-        rules
+        compiled.unwrap_or_else(|found| panic!("{}", render_text(&found, &sources))).rule_set
     };
     RULES.get_or_init(load).clone()
 }

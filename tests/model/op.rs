@@ -33,9 +33,14 @@ pub(crate) enum Kind {
     FraudReported,
     DocumentsRefused,
     Tampering,
+    SuspicionConfirmed,
+    OperationDisputed,
+    Complaint,
+    SeizureOrdered,
+    SeizureLifted,
 }
 
-const KINDS: [(Kind, &str); 19] = [
+const KINDS: [(Kind, &str); 24] = [
     (Kind::Transfer, "transfer"),
     (Kind::Payment, "payment"),
     (Kind::CashOut, "cash_out"),
@@ -55,6 +60,11 @@ const KINDS: [(Kind, &str); 19] = [
     (Kind::FraudReported, "fraud_reported"),
     (Kind::DocumentsRefused, "documents_refused"),
     (Kind::Tampering, "tampering_detected"),
+    (Kind::SuspicionConfirmed, "suspicion_confirmed"),
+    (Kind::OperationDisputed, "operation_disputed"),
+    (Kind::Complaint, "complaint_received"),
+    (Kind::SeizureOrdered, "seizure_ordered"),
+    (Kind::SeizureLifted, "seizure_lifted"),
 ];
 
 impl Kind {
@@ -133,6 +143,11 @@ impl Op {
         }
     }
 
+    /// The wallet of the other side.
+    pub(crate) fn recipient(&self) -> Option<&String> {
+        self.party.as_ref()?.wallet.as_ref()
+    }
+
     pub(crate) fn amount(mut self, tiyn: i64) -> Self {
         self.amount = Some(tiyn);
         self
@@ -166,6 +181,12 @@ impl Op {
 
     pub(crate) fn reference(mut self, id: &str) -> Self {
         self.reference = Some(id.to_owned());
+        self
+    }
+
+    /// `order: cancel`.
+    pub(crate) fn cancelling(mut self) -> Self {
+        self.cancel = true;
         self
     }
 

@@ -37,7 +37,7 @@ fn decision(op: &Op, decided: &Decided) -> Value {
         .iter()
         .map(|(rule, mode)| json!({"rule": rule, "mode": mode, "clauses": [], "evidence": {}}))
         .collect();
-    let commands: Vec<Value> = commands.iter().enumerate().map(|(n, c)| command(n, c)).collect();
+    let commands: Vec<Value> = commands.iter().enumerate().map(|(n, c)| command(&op.id, n, c)).collect();
     json!({
         "decision_id": format!("decision-{}", op.id), "op_id": op.id, "wallet_id": op.wallet,
         "type": op.kind.name(), "occurred_at": write_time(op.at, 1), "verdict": decided.verdict,
@@ -46,19 +46,20 @@ fn decision(op: &Op, decided: &Decided) -> Value {
     })
 }
 
-fn command(n: usize, command: &Command) -> Value {
+fn command(op: &str, n: usize, command: &Command) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
     };
     put("command", json!(command.kind));
-    put("command_id", json!(format!("command-{n}")));
+    put("command_id", json!(format!("command-{op}-{n}")));
     put("rule", json!(command.rule));
     let (what, which) = command.subject.split_once(':').expect("a subject");
     put("subject", json!({ what: which }));
     let detail = match command.kind.as_str() {
         "block" => "direction",
         "report" => "to",
+        "lift" => "reason",
         _ => "challenge",
     };
     if !command.detail.is_empty() {
@@ -68,6 +69,7 @@ fn command(n: usize, command: &Command) -> Value {
         put("restriction_id", json!(restriction));
     }
     if COMMANDS[1..5].contains(&command.kind.as_str()) && command.kind != "challenge" {
+        put("from", json!(command.from.map(|from| write_time(from, 1))));
         put("until", json!(command.until.map(|until| write_time(until, 1))));
         put("lifted_by", json!(command.lifted_by));
     }
