@@ -45,10 +45,14 @@ use super::op::{DAY, HOUR, Kind, MINUTE, Op, Time};
 use std::collections::BTreeSet;
 
 pub(crate) use fault::{FAULTS, Fault};
-pub(crate) use names::{DAILY, EQUAL, RULES, SHADOW, STATUTORY, STRUCTURING};
+pub(crate) use names::{
+    ANONYMIZER, DAILY, EQUAL, FRAUD, LOGIN_COUNTRY, OPERATION_COUNTRY, OWNERSHIP, RULES, SHADOW, STATUTORY,
+    STRUCTURING, TRANSFER_OVER, VOLUNTARY,
+};
 pub(crate) use tally::{SEEN, Tally};
 
 use names::{REFUSING, REPEATED, SUSPICIOUS};
+
 use restrictions::Restriction;
 use waiting::Waiting;
 
