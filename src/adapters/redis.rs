@@ -16,39 +16,36 @@
 //! timeout; while the server is away, calls fail at once and blocks are answered as they were seen last. One
 //! server (or one primary) holds everything: scripts name several keys, which a cluster would spread.
 
+mod answers;
 mod codec;
 mod epoch;
 pub mod gateway;
 mod known;
 mod link;
+mod script_calls;
 mod settings;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Pipeline, RedisResult, Script, Value};
+use redis::{Pipeline, RedisResult, Script, Value};
 use uuid::Uuid;
 
-use crate::engine::keyed::KeyedState;
-use crate::engine::plan::{Plan, PlannedAggregate};
-use crate::engine::restriction::Restriction;
-use crate::engine::shared::{Party, SharedChange, SharedKey, SharedRequest, SharedView, SharedWindow};
+use crate::engine::plan::Plan;
+use crate::engine::shared::{Party, SharedChange, SharedKey, SharedRequest, SharedView};
 use crate::operation::Time;
 use crate::pipeline::{SharedStore, SharedStoreError};
-use crate::rules::program::{Function, Window};
 
-use codec::{EPOCH, Held, Unreadable, party_key, window_key};
+use answers::{ask_window, bytes, items, read_blocks, read_window, text, unreadable};
+use codec::{EPOCH, Unreadable, party_key};
 pub use epoch::{Epoch, Rebuild};
 use gateway::{DirectoryUpdate, Restricted, Shown};
 use known::Known;
 use link::Link;
+use script_calls::{KeyChanges, add_calls, add_directory_change, add_scripts, by_key};
 pub use settings::{RedisSettings, SettingsError};
 
-/// So many changes are entered by one script, for which all other clients wait.
-const SCRIPT_CHANGES: usize = 2_000;
-/// How long a window's keys live beyond twice what they hold, in milliseconds.
-const SPARE_LIFE: i64 = 24 * 3_600_000;
 /// How long the server remembers how many batches an instance wrote.
 const WRITTEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// Shorter, so that forgetting is never taken for losing.
@@ -105,13 +102,6 @@ impl Scripts {
         }
         pipe.exec(connection)
     }
-}
-
-/// The changes of one key, as a script reads them.
-#[derive(Debug, Default)]
-struct KeyChanges {
-    head: Vec<Vec<u8>>,
-    changes: Vec<Vec<u8>>,
 }
 
 impl RedisStore {
@@ -288,110 +278,6 @@ impl RedisStore {
     }
 }
 
-/// Adds calls of a script whose keys each have a number of changes, which is told here.
-fn add_scripts<'c>(
-    pipe: &mut Pipeline,
-    script: &Script,
-    head: &[Vec<u8>],
-    keys: impl Iterator<Item = (Vec<String>, &'c KeyChanges)>,
-) {
-    let counted: Vec<_> = keys
-        .map(|(keys, changes)| {
-            let mut head = changes.head.clone();
-            head.push(changes.changes.len().to_string().into_bytes());
-            (keys, KeyChanges { head, changes: changes.changes.clone() })
-        })
-        .collect();
-    add_calls(pipe, script, head, counted.iter().map(|(keys, changes)| (keys.clone(), changes)));
-}
-
-/// Adds as many calls of a script as keep each of them short.
-fn add_calls<'c>(
-    pipe: &mut Pipeline,
-    script: &Script,
-    head: &[Vec<u8>],
-    keys: impl Iterator<Item = (Vec<String>, &'c KeyChanges)>,
-) {
-    let mut names: Vec<String> = Vec::new();
-    let mut arguments: Vec<&[u8]> = Vec::new();
-    let mut call = |names: &mut Vec<String>, arguments: &mut Vec<&[u8]>| {
-        if !names.is_empty() {
-            let mut command = Cmd::new();
-            command.arg("EVALSHA").arg(script.get_hash()).arg(names.len()).arg(names.as_slice());
-            command.arg(head).arg(arguments.as_slice());
-            pipe.add_command(command);
-        }
-        names.clear();
-        arguments.clear();
-    };
-    for (key, changes) in keys {
-        if arguments.len() + changes.changes.len() > SCRIPT_CHANGES {
-            call(&mut names, &mut arguments);
-        }
-        names.extend(key);
-        arguments.extend(changes.head.iter().chain(&changes.changes).map(Vec::as_slice));
-    }
-    call(&mut names, &mut arguments);
-}
-
-fn milliseconds(at: Time) -> i64 {
-    at.nanos().div_euclid(1_000_000)
-}
-
-fn add_directory_change(directory: &mut BTreeMap<String, KeyChanges>, party: Party, change: Vec<u8>) {
-    directory.entry(party_key(party)).or_default().changes.push(change);
-}
-
-fn add_window_change(windows: &mut BTreeMap<String, KeyChanges>, plan: &Plan, key: SharedKey, change: Vec<u8>) {
-    let changes = windows.entry(window_key(plan, key)).or_insert_with(|| {
-        let aggregate = &plan.aggregates[key.aggregate];
-        let (seconds, nanos) = codec::split(aggregate.retention);
-        let (quiet_seconds, quiet_nanos) = match aggregate.definition.window {
-            Window::Quiet(quiet) if !aggregate.is_run() => {
-                let (seconds, nanos) = codec::split(quiet);
-                (seconds.to_string(), nanos.to_string())
-            }
-            Window::Quiet(_) | Window::Within(_) | Window::Today | Window::ThisMonth => (String::new(), String::new()),
-        };
-        let life = (aggregate.retention / 1_000_000).saturating_mul(2).saturating_add(SPARE_LIFE);
-        let head = [seconds.to_string(), nanos.to_string(), life.to_string(), quiet_seconds, quiet_nanos];
-        KeyChanges { head: head.map(String::into_bytes).to_vec(), changes: Vec::new() }
-    });
-    changes.changes.push(change);
-}
-
-/// Sorts changes by the key they concern, in their order.
-fn by_key(plan: &Plan, changes: &[SharedChange]) -> (BTreeMap<String, KeyChanges>, BTreeMap<String, KeyChanges>) {
-    let (mut windows, mut directory) = (BTreeMap::new(), BTreeMap::new());
-    let joined = |kind: &[u8], bytes: &[u8]| [kind, bytes].concat();
-    for change in changes {
-        match change {
-            SharedChange::Insert { key, entry } => {
-                add_window_change(&mut windows, plan, *key, joined(b"I", &codec::entry(*entry)));
-            }
-            SharedChange::Remove { key, entry } => {
-                add_window_change(&mut windows, plan, *key, joined(b"R", &codec::entry(*entry)));
-            }
-            SharedChange::Run { key, length, last } => {
-                add_window_change(&mut windows, plan, *key, joined(b"U", &codec::run(*length, *last)));
-            }
-            SharedChange::Text { key, symbol, text } => {
-                add_window_change(&mut windows, plan, *key, joined(b"T", &codec::text(*symbol, text)));
-            }
-            SharedChange::Place { party, restriction } => {
-                add_directory_change(&mut directory, *party, joined(b"P", &codec::block(restriction)));
-            }
-            SharedChange::Lift { party, restriction } => {
-                add_directory_change(&mut directory, *party, joined(b"L", restriction.as_bytes()));
-            }
-            SharedChange::Seen { party, at } => {
-                add_directory_change(&mut directory, *party, joined(b"S", &codec::time(at.nanos())));
-            }
-        }
-    }
-    (windows, directory)
-}
-
 impl SharedStore for RedisStore {
     /// Others may not see yet what is not committed.
     fn decided(&self, _: &Plan, _: &[SharedChange]) {}
@@ -489,62 +375,8 @@ impl RedisStore {
     }
 }
 
-fn ask_window(pipe: &mut Pipeline, plan: &Plan, key: SharedKey) {
-    let aggregate = &plan.aggregates[key.aggregate];
-    let name = window_key(plan, key);
-    if aggregate.is_run() {
-        pipe.cmd("HGET").arg(format!("{name}:r")).arg("run");
-        return;
-    }
-    pipe.cmd("ZRANGE").arg(&name).arg(0).arg(-1);
-    pipe.cmd("ZREVRANGE").arg(format!("{name}:x")).arg(0).arg(0);
-    if keeps_texts(aggregate) {
-        pipe.cmd("ZRANGE").arg(format!("{name}:t")).arg(0).arg(-1);
-    }
-    if let Window::Quiet(_) = aggregate.definition.window {
-        pipe.cmd("HGET").arg(format!("{name}:r")).arg("folded");
-    }
-}
-
-fn keeps_texts(aggregate: &PlannedAggregate) -> bool {
-    aggregate.definition.function == Function::Last
-}
-
-fn read_window(
-    plan: &Plan,
-    key: SharedKey,
-    answers: &mut impl Iterator<Item = Value>,
-) -> Result<SharedWindow, Unreadable> {
-    let aggregate = &plan.aggregates[key.aggregate];
-    let mut state = KeyedState::new(aggregate);
-    if aggregate.is_run() {
-        let run = answers.next().as_ref().and_then(bytes).map(codec::read_run).transpose()?;
-        return Ok(SharedWindow::restore(i64::MIN, state, (run, Vec::new())));
-    }
-    let (held, gone) = (answers.next(), answers.next());
-    let texts = if keeps_texts(aggregate) { answers.next() } else { None };
-    if let (Window::Quiet(_), KeyedState::Chain(chain)) = (aggregate.definition.window, &mut state) {
-        let folded = answers.next();
-        chain.restore_folded(folded.as_ref().and_then(bytes).map(codec::read_folded).transpose()?);
-    }
-    let mut newest = i64::MIN;
-    for member in held.as_ref().and_then(items).unwrap_or_default() {
-        let entry = codec::read_entry(bytes(member).unwrap_or_default())?;
-        state.insert(aggregate, entry);
-        newest = newest.max(entry.at);
-    }
-    for member in gone.as_ref().and_then(items).unwrap_or_default() {
-        newest = newest.max(codec::read_entry(bytes(member).unwrap_or_default())?.at);
-    }
-    let mut found = Vec::new();
-    for member in texts.as_ref().and_then(items).unwrap_or_default() {
-        found.push(codec::read_text(bytes(member).unwrap_or_default())?);
-    }
-    // The server lets whole microseconds go, and a chain's beginning it has folded already.
-    if newest != i64::MIN && !matches!(state, KeyedState::Chain(_)) {
-        state.evict(aggregate, Time::from_nanos(newest), plan.settings.lateness);
-    }
-    Ok(SharedWindow::restore(newest, state, (None, found)))
+fn milliseconds(at: Time) -> i64 {
+    at.nanos().div_euclid(1_000_000)
 }
 
 /// Reads the sentinel; tells whether the server holds all that it was given.
@@ -567,39 +399,4 @@ fn read_epoch(
         Some(_) | None => Epoch::RebuildDue,
     };
     Ok(inner.epoch != Epoch::RebuildDue)
-}
-
-fn read_blocks(answer: Option<&Value>) -> Result<(Vec<Restriction>, Vec<Uuid>), Unreadable> {
-    let (mut blocks, mut lifted) = (Vec::new(), Vec::new());
-    for pair in answer.and_then(items).unwrap_or_default().chunks_exact(2) {
-        match codec::read_held(bytes(&pair[0]).unwrap_or_default(), bytes(&pair[1]).unwrap_or_default())? {
-            Held::Block(block) => blocks.push(block),
-            Held::Lifted(id) => lifted.push(id),
-        }
-    }
-    // A hash has no order of its own.
-    blocks.sort_by_key(|block| (block.from, block.id));
-    Ok((blocks, lifted))
-}
-
-fn items(value: &Value) -> Option<&[Value]> {
-    match value {
-        Value::Array(items) | Value::Set(items) => Some(items),
-        _ => None,
-    }
-}
-
-fn bytes(value: &Value) -> Option<&[u8]> {
-    match value {
-        Value::BulkString(bytes) => Some(bytes),
-        _ => None,
-    }
-}
-
-fn text(value: &Value) -> Option<String> {
-    bytes(value).and_then(|bytes| String::from_utf8(bytes.to_vec()).ok())
-}
-
-fn unreadable(error: &Unreadable) -> SharedStoreError {
-    SharedStoreError::Refused(format!("{} is not as this version writes it", error.0))
 }

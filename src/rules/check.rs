@@ -439,6 +439,27 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// Tells whether the type of the expression depends on what it is compared with.
+fn is_open(expression: &Expression) -> bool {
+    match &expression.kind {
+        ExpressionKind::Name(name) => fields::attribute_key(name.strip_prefix("this.").unwrap_or(name)).is_some(),
+        ExpressionKind::Aggregate(aggregate) => aggregate.stream.text.contains(".attributes."),
+        ExpressionKind::Arithmetic { left, right, .. } => is_open(left) || is_open(right),
+        ExpressionKind::Bool(_)
+        | ExpressionKind::Number { .. }
+        | ExpressionKind::Text(_)
+        | ExpressionKind::Not(_)
+        | ExpressionKind::All(_)
+        | ExpressionKind::Any(_)
+        | ExpressionKind::Compare { .. }
+        | ExpressionKind::In { .. }
+        | ExpressionKind::Has { .. }
+        | ExpressionKind::Is { .. }
+        | ExpressionKind::Matched(_)
+        | ExpressionKind::Broken => false,
+    }
+}
+
 /// How an attribute is read where this type is wanted.
 const fn attribute_type_of(wanted: Type) -> Option<(AttributeType, Type)> {
     match wanted {

@@ -5,35 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::number::{comparable, describe};
-use super::{Checker, Quantity, Type, Value};
+use super::{Checker, Quantity, Type, Value, is_open};
 use crate::rules::diagnostic::Code;
-use crate::rules::fields;
 use crate::rules::program::{
     AttributeType, Comparison, Condition, Field, Number, Symbol, symbol_of_address, symbol_of_country, symbol_of_text,
     symbol_of_word,
 };
-use crate::rules::syntax::{Expression, ExpressionKind};
-
-/// Tells whether the type of the expression depends on what it is compared with.
-pub(super) fn is_open(expression: &Expression) -> bool {
-    match &expression.kind {
-        ExpressionKind::Name(name) => fields::attribute_key(name.strip_prefix("this.").unwrap_or(name)).is_some(),
-        ExpressionKind::Aggregate(aggregate) => aggregate.stream.text.contains(".attributes."),
-        ExpressionKind::Arithmetic { left, right, .. } => is_open(left) || is_open(right),
-        ExpressionKind::Bool(_)
-        | ExpressionKind::Number { .. }
-        | ExpressionKind::Text(_)
-        | ExpressionKind::Not(_)
-        | ExpressionKind::All(_)
-        | ExpressionKind::Any(_)
-        | ExpressionKind::Compare { .. }
-        | ExpressionKind::In { .. }
-        | ExpressionKind::Has { .. }
-        | ExpressionKind::Is { .. }
-        | ExpressionKind::Matched(_)
-        | ExpressionKind::Broken => false,
-    }
-}
+use crate::rules::syntax::Expression;
 
 impl Checker<'_> {
     /// Checks `left comparison right`.

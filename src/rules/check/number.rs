@@ -176,12 +176,12 @@ impl Checker<'_> {
             _ if sums => hint.or(Some(Type::Int)),
             _ => Some(Type::Int),
         };
-        if super::compare::is_open(left) && !super::compare::is_open(right) {
+        if super::is_open(left) && !super::is_open(right) {
             let right = self.value(right, None);
             let hint = hint_for(&right);
             return (self.value(left, hint), right);
         }
-        let first_hint = if super::compare::is_open(left) { hint.or(Some(Type::Int)) } else { None };
+        let first_hint = if super::is_open(left) { hint.or(Some(Type::Int)) } else { None };
         let left = self.value(left, first_hint);
         let hint = hint_for(&left);
         let right = self.value(right, hint);
