@@ -10,6 +10,7 @@ use kuzet::pipeline::{Answer, Pipeline, Record};
 use kuzet::rules::{self, SourceFile};
 use serde_json::{Value, json};
 
+mod lists;
 mod naive;
 
 const MRP: &str = "mrp:\n  - {from: 2020-01-01, value: 2651 KZT}\n  - {from: 2026-01-01, value: 4325 KZT}\n";

@@ -96,7 +96,8 @@ fn pipeline_of(rules: &RuleSet, rule: &str, test: &TestCase) -> Pipeline<MemoryS
                 .filter_map(|value| value.parse().ok())
                 .flat_map(|network| row().into_iter().map(move |row| (network, row)))
                 .collect();
-            list.values = values.iter().map(|value| (value.clone(), row())).collect();
+            let compared = |value: &String| list.list_type.compared(value).into_owned();
+            list.values = values.iter().map(|value| (compared(value), row())).collect();
         }
     }
     let address = |text: &String| text.parse::<IpAddr>().ok().map(|address| address.to_canonical());

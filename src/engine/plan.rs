@@ -22,6 +22,7 @@ use crate::rules::program::{Aggregate, AggregateId, Field, Inputs, List, Mode, R
 pub use aggregate::PlannedAggregate;
 pub use rule::PlannedRule;
 pub use settings::Settings;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -160,7 +161,14 @@ impl Plan {
     #[must_use]
     pub fn list_has_text(&self, list: usize, symbol: u64, text: &str, at: Time) -> Option<bool> {
         let rows = self.rules.lists.get(list)?;
-        if self.listed[list].contains(&symbol) { rows.has_text(text, at) } else { rows.is_read().then_some(false) }
+        let (text, symbol) = match rows.list_type.compared(text) {
+            Cow::Borrowed(text) => (Cow::Borrowed(text), symbol),
+            Cow::Owned(text) => {
+                let symbol = symbol_of_text(&text);
+                (Cow::Owned(text), symbol)
+            }
+        };
+        if self.listed[list].contains(&symbol) { rows.has_text(&text, at) } else { rows.is_read().then_some(false) }
     }
 
     /// Returns what operations of the type meet.

@@ -5,9 +5,10 @@
 //! in nanoseconds, all as `i128`) or a *symbol* (text, enum, country, address as 64 bits), so that
 //! evaluation compares machine words. Missing is `None`; three-valued logic is the evaluator's.
 
+mod actions;
+mod data;
 mod reads;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::{OperationType, Time};
 
+pub use actions::{Action, Block, BlockTerm, Lifter, Lifters, Recipient};
+pub use data::{List, ListOrigin, ListRow, ListType, MrpTable};
 pub use reads::Read;
 
 /// The types of the language (3-valued logic aside, a value of each may be missing).
@@ -323,163 +326,6 @@ pub enum OnMissing {
     Fire,
 }
 
-/// Who or what may lift a restriction: what `identity_confirmed` proves, the client, support, a court.
-/// Stored state holds the bits, so a later one has the next free number wherever it stands here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Lifter {
-    Pin,
-    SecretAnswer,
-    IdentityDocument,
-    MobileContract,
-    Agreed,
-    Explanations = 7,
-    FactsEstablished = 8,
-    Client = 5,
-    Support = 6,
-    Court = 9,
-}
-
-impl Lifter {
-    pub const ALL: &'static [Self] = &[
-        Self::Pin,
-        Self::SecretAnswer,
-        Self::IdentityDocument,
-        Self::MobileContract,
-        Self::Agreed,
-        Self::Explanations,
-        Self::FactsEstablished,
-        Self::Client,
-        Self::Support,
-        Self::Court,
-    ];
-
-    /// Returns the name used in rules and commands.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pin => "pin",
-            Self::SecretAnswer => "secret_answer",
-            Self::IdentityDocument => "identity_document",
-            Self::MobileContract => "mobile_contract",
-            Self::Agreed => "agreed",
-            Self::Explanations => "explanations",
-            Self::FactsEstablished => "facts_established",
-            Self::Client => "client",
-            Self::Support => "support",
-            Self::Court => "court",
-        }
-    }
-
-    const fn bit(self) -> u16 {
-        1 << self as u8
-    }
-}
-
-/// A set of lifters, one bit each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct Lifters(pub u16);
-
-impl Lifters {
-    /// The default: the five proofs of identity.
-    pub const PROOFS: Self = Self(0b001_1111);
-
-    #[must_use]
-    pub const fn contains(self, lifter: Lifter) -> bool {
-        self.0 & lifter.bit() != 0
-    }
-
-    /// Returns the set with one more member.
-    #[must_use]
-    pub const fn with(self, lifter: Lifter) -> Self {
-        Self(self.0 | lifter.bit())
-    }
-
-    /// Lists the members in the order of [`Lifter::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Lifter> {
-        Lifter::ALL.iter().copied().filter(move |lifter| self.contains(*lifter))
-    }
-}
-
-/// How long a block lasts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BlockTerm {
-    /// Exact nanoseconds (`h`, `m`, `s`).
-    Exact(i64),
-    /// Calendar days at the same Almaty wall clock.
-    Days(u32),
-    /// Calendar months at the same Almaty wall clock, clamped to the month's end.
-    Months(u32),
-    UntilLifted,
-}
-
-/// What a block stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Block {
-    /// The wallet's debits.
-    WalletDebit,
-    /// The wallet's debits and credits, and other wallets' transfers to it.
-    WalletBoth,
-    /// Logins from the operation's address.
-    AddressLogin,
-}
-
-/// Whom a report goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Recipient {
-    Afm,
-    AntifraudCentre,
-    Issuer,
-    PaymentSystem,
-    LawEnforcement,
-    /// Who settles disputes with clients (7.5, 7.11).
-    Disputes,
-}
-
-impl Recipient {
-    pub const ALL: &'static [Self] =
-        &[Self::Afm, Self::AntifraudCentre, Self::Issuer, Self::PaymentSystem, Self::LawEnforcement, Self::Disputes];
-
-    /// Returns the name used in rules and commands.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Afm => "afm",
-            Self::AntifraudCentre => "antifraud_centre",
-            Self::Issuer => "issuer",
-            Self::PaymentSystem => "payment_system",
-            Self::LawEnforcement => "law_enforcement",
-            Self::Disputes => "disputes",
-        }
-    }
-}
-
-/// What a match of an enforced rule asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Action {
-    Refuse,
-    Hold {
-        lifted_by: Lifters,
-    },
-    ChallengePin,
-    ChallengeCaptcha,
-    Monitor {
-        lifted_by: Lifters,
-    },
-    Block {
-        what: Block,
-        term: BlockTerm,
-        lifted_by: Lifters,
-    },
-    Report {
-        to: Recipient,
-        when: Option<Condition>,
-    },
-    CancelWaiting,
-    /// Cancel the operation that `ref_op_id` names, if it waits.
-    CancelReferenced,
-}
-
 /// One thing the condition reads, shown in a match.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
@@ -559,92 +405,6 @@ pub struct Rule {
     /// The path of the rule file and its text, for the console.
     pub path: String,
     pub source: String,
-}
-
-/// One row of a list: in force for `from ≤ t < until`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListRow {
-    pub from: Option<Time>,
-    pub until: Option<Time>,
-    pub reason: String,
-}
-
-/// What the values of a list are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ListType {
-    Wallet,
-    Phone,
-    Account,
-    Cidr,
-    Text,
-}
-
-/// Where the values of a list come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListOrigin {
-    /// A CSV beside `lists.yaml`.
-    File,
-    /// The set `kuzet:list:{name}` in Redis.
-    Redis,
-    /// A set in Redis that was not read: whether it holds a value is unknown.
-    RedisUnread,
-}
-
-/// A named list of values.
-#[derive(Debug, Clone, PartialEq)]
-pub struct List {
-    pub name: String,
-    pub list_type: ListType,
-    pub origin: ListOrigin,
-    /// By exact value; for `cidr` empty.
-    pub values: BTreeMap<String, Vec<ListRow>>,
-    /// For `cidr`: networks in canonical form.
-    pub networks: Vec<(ipnet::IpNet, ListRow)>,
-}
-
-impl List {
-    /// Tells whether the text is on the list at `at`; `None` when the list was not read.
-    #[must_use]
-    pub fn has_text(&self, value: &str, at: Time) -> Option<bool> {
-        let has = || self.values.get(value).is_some_and(|rows| rows.iter().any(|row| row.is_in_force(at)));
-        self.is_read().then(has)
-    }
-
-    /// Tells whether the address is in a network of the list at `at`; `None` when the list was not read.
-    #[must_use]
-    pub fn has_address(&self, address: IpAddr, at: Time) -> Option<bool> {
-        let has = || self.networks.iter().any(|(network, row)| network.contains(&address) && row.is_in_force(at));
-        self.is_read().then(has)
-    }
-
-    /// Tells whether the values are known.
-    #[must_use]
-    pub fn is_read(&self) -> bool {
-        self.origin != ListOrigin::RedisUnread
-    }
-}
-
-impl ListRow {
-    #[must_use]
-    pub fn is_in_force(&self, at: Time) -> bool {
-        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
-    }
-}
-
-/// The monthly calculation index by effective day.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct MrpTable {
-    /// Effective from (midnight in Almaty), value in tiyn; ascending.
-    pub rows: Vec<(Time, i64)>,
-}
-
-impl MrpTable {
-    /// Returns the MRP in tiyn on the Almaty day of `at`, `None` before the first row.
-    #[must_use]
-    pub fn at(&self, at: Time) -> Option<i64> {
-        let after = self.rows.partition_point(|(from, _)| *from <= at);
-        after.checked_sub(1).map(|index| self.rows[index].1)
-    }
 }
 
 /// All loaded rules, lists and tables, compiled.

@@ -9,7 +9,7 @@ use crate::operation::Time;
 use crate::operation::time::almaty_midnight;
 use crate::rules::diagnostic::{Code, Diagnostic, Findings};
 use crate::rules::keys::parse_date;
-use crate::rules::program::{List, ListRow, ListType};
+use crate::rules::program::{List, ListOrigin, ListRow, ListType};
 
 const HEADER: [&str; 4] = ["value", "from", "until", "reason"];
 
@@ -181,11 +181,16 @@ fn add_value(cell: &Cell, row: ListRow, list: &mut List, findings: &mut Findings
         return;
     }
     let max = if list.list_type == ListType::Text { 256 } else { 64 };
-    if value.is_empty() || value.chars().count() > max {
+    let compared = list.list_type.compared(value);
+    if compared.is_empty() || value.chars().count() > max {
         findings.error(Code::CsvRow, &cell.span, format!("a value has 1 to {max} characters")).label("here");
         return;
     }
-    let rows = list.values.entry(value.to_owned()).or_default();
+    let rows = list.values.entry(compared.into_owned()).or_default();
+    if list.origin == ListOrigin::Redis && !rows.is_empty() {
+        // Written in two ways, the set holds it twice: it is listed all the same.
+        return;
+    }
     if rows.iter().any(|known| overlap(known, &row)) {
         findings
             .error(Code::CsvRow, &cell.span, format!("`{value}` is listed twice for the same days"))
