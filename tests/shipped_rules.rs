@@ -30,7 +30,7 @@ fn shipped_rules_compile() {
     match compile(&files) {
         Ok(compiled) => {
             assert_eq!(render_text(&compiled.warnings, &files), "");
-            assert_eq!(compiled.rule_set.rules.len(), 25);
+            assert_eq!(compiled.rule_set.rules.len(), 32);
             assert_eq!(compiled.rule_set.hash.len(), 12);
         }
         Err(errors) => panic!("{}", render_text(&errors, &files)),
