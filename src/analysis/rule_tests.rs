@@ -2,7 +2,9 @@
 //!
 //! Knows the pipeline and the test files; reads no files itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod compare;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,13 +14,10 @@ use crate::adapters::memory::MemoryStore;
 use crate::engine::Engine;
 use crate::engine::enrich::AddressFacts;
 use crate::engine::plan::{Plan, Settings};
-use crate::engine::shared::{Party, SharedRequest, SharedView};
-use crate::engine::wallet::Wallet;
 use crate::geo::Lookup;
-use crate::operation::decision::Decision;
-use crate::operation::{Operation, Time, decode};
-use crate::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore};
-use crate::rules::program::{Inputs, ListOrigin, ListRow, Mode, RuleSet, symbol_of_text};
+use crate::operation::{Time, decode};
+use crate::pipeline::{AddressBook, Answer, Limits, Pipeline, Record};
+use crate::rules::program::{Inputs, ListOrigin, ListRow, Mode, RuleSet};
 use crate::rules::test_file::{Expect, TestAddress, TestCase};
 
 /// What a test found at one step.
@@ -73,7 +72,7 @@ pub fn run(rules: &RuleSet, rule: &str, test: &TestCase) -> Outcome {
             number += 1;
             let at = test.start.plus(step.at).plus(step.every.saturating_mul(i64::from(repetition)));
             let operation = operation_of(&step.operation, number, at);
-            let differences = run_step(&mut pipeline, &operation, &step.expect, &mut outcome);
+            let differences = run_step(&mut pipeline, (&operation, test.start), &step.expect, &mut outcome);
             if !differences.is_empty() {
                 outcome.mismatches.push(Mismatch { step: position, repetition: repetition + 1, differences });
             }
@@ -121,7 +120,7 @@ fn operation_of(template: &Map<String, Value>, number: u32, at: Time) -> Vec<u8>
 
 fn run_step(
     pipeline: &mut Pipeline<MemoryStore, TestAddresses>,
-    record: &[u8],
+    (record, start): (&[u8], Time),
     expect: &Expect,
     outcome: &mut Outcome,
 ) -> Vec<Difference> {
@@ -138,88 +137,18 @@ fn run_step(
             for found in &decision.matches {
                 *outcome.fired.entry(String::from(&*found.rule)).or_default() += 1;
             }
-            compare(pipeline, record, expect, decision)
+            match decode::decode(record) {
+                Ok(operation) => compare::decided(pipeline, (&operation, start), expect, decision),
+                Err(rejection) => compare::rejected(expect, &rejection).into_iter().collect(),
+            }
         }
-        Some(Answer::Rejected(rejection)) => vec![Difference {
-            key: "operation",
-            expected: String::from("an operation that is accepted"),
-            found: format!(
-                "{} in {}: {}",
-                rejection.code.name(),
-                rejection.field.as_deref().unwrap_or("the record"),
-                rejection.message
-            ),
-        }],
+        Some(Answer::Rejected(rejection)) => compare::rejected(expect, rejection).into_iter().collect(),
         Some(Answer::Duplicate { .. }) | None => vec![Difference {
             key: "operation",
             expected: String::from("a new operation"),
             found: String::from("a duplicate: give it an op_id of its own"),
         }],
     }
-}
-
-fn compare(
-    pipeline: &Pipeline<MemoryStore, TestAddresses>,
-    record: &[u8],
-    expect: &Expect,
-    decision: &Decision,
-) -> Vec<Difference> {
-    let of_mode = |enforced: bool| decision.matches.iter().filter(move |found| found.enforced == enforced);
-    let matches = of_mode(true).map(|found| &*found.rule).collect();
-    let shadow = of_mode(false).map(|found| &*found.rule).collect();
-    let commands = decision.commands.iter().map(|command| command.kind.name()).collect();
-    let mut differences = Vec::new();
-    if let Some(verdict) = &expect.verdict
-        && verdict != decision.verdict.name()
-    {
-        let (expected, found) = (verdict.clone(), String::from(decision.verdict.name()));
-        differences.push(Difference { key: "verdict", expected, found });
-    }
-    for (key, expected, found) in [
-        ("matches", &expect.matches, matches),
-        ("shadow", &expect.shadow, shadow),
-        ("commands", &expect.commands, commands),
-    ] {
-        differences.extend(compare_sets(key, expected.as_deref(), found));
-    }
-    if expect.restrictions.is_some()
-        && let Ok(operation) = decode::decode(record)
-    {
-        let active = active_restrictions(pipeline, &operation);
-        let active = active.iter().map(String::as_str).collect();
-        differences.extend(compare_sets("restrictions", expect.restrictions.as_deref(), active));
-    }
-    differences
-}
-
-fn compare_sets(key: &'static str, expected: Option<&[String]>, found: BTreeSet<&str>) -> Option<Difference> {
-    let expected: BTreeSet<&str> = expected?.iter().map(String::as_str).collect();
-    let text = |names: &BTreeSet<&str>| {
-        let names: Vec<&str> = names.iter().copied().collect();
-        format!("[{}]", names.join(", "))
-    };
-    (expected != found).then(|| Difference { key, expected: text(&expected), found: text(&found) })
-}
-
-/// Lists the rules whose restrictions are in force for the wallet or the address of a step.
-fn active_restrictions(pipeline: &Pipeline<MemoryStore, TestAddresses>, operation: &Operation<'_>) -> BTreeSet<String> {
-    let at = operation.occurred_at;
-    let engine = &pipeline.engine;
-    let wallet = engine.wallets().get(symbol_of_text(&operation.wallet_id), &operation.wallet_id);
-    let restrictions = wallet.map_or(&[][..], Wallet::restrictions);
-    let mut active: BTreeSet<String> =
-        restrictions.iter().filter(|r| r.covers(at)).map(|r| String::from(&*r.rule)).collect();
-    for waiting in wallet.map_or(&[][..], Wallet::waiting) {
-        active.extend(waiting.holds.iter().filter(|hold| hold.own.is_some()).map(|hold| String::from(&*hold.rule)));
-    }
-    if let Some(address) = operation.ip {
-        let party = Party::Address(address);
-        let request = SharedRequest { windows: Vec::new(), parties: vec![party] };
-        let mut view = SharedView::default();
-        pipeline.store.fetch(engine.plan(), &request, &mut view);
-        active.extend(view.blocks(party).iter().filter(|r| r.covers(at)).map(|r| String::from(&*r.rule)));
-    }
-    active
 }
 
 /// Tells what an enforced rule's tests leave open: a rule needs one firing and one silent step.

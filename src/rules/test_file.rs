@@ -2,6 +2,8 @@
 //!
 //! Running them is not known here; this module says what a test file means and what is wrong with it.
 
+mod expect;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -14,6 +16,8 @@ use super::source::{FILE_BYTES_MAX, SourceFile};
 use super::yaml::{self, Entry, Node, NodeKind, Style};
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
+
+pub use expect::{Expect, ExpectedCommand, ExpectedRejection, ExpectedRestriction, ExpectedTerms};
 
 /// Most repetitions of one step.
 pub const TIMES_MAX: u32 = 10_000;
@@ -64,19 +68,6 @@ pub struct Step {
     pub span: Range<usize>,
 }
 
-/// What must hold after a step; `None` is "do not care". All lists are compared as sets.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expect {
-    pub verdict: Option<String>,
-    pub matches: Option<Vec<String>>,
-    pub shadow: Option<Vec<String>>,
-    pub commands: Option<Vec<String>>,
-    /// Rules whose restrictions are in force after the step.
-    pub restrictions: Option<Vec<String>>,
-    /// Where `expect` stands.
-    pub span: Range<usize>,
-}
-
 const TEST_KEYS: [&str; 7] = ["name", "start", "given", "with", "geo", "lists", "steps"];
 const STEP_KEYS: [&str; 4] = ["at", "times", "every", "expect"];
 const FIELD_KEYS: [&str; 17] = [
@@ -98,10 +89,6 @@ const FIELD_KEYS: [&str; 17] = [
     "source",
     "attributes",
 ];
-const EXPECT_KEYS: [&str; 5] = ["verdict", "matches", "shadow", "commands", "restrictions"];
-const VERDICTS: [&str; 4] = ["allow", "challenge", "hold", "refuse"];
-const COMMANDS: [&str; 9] = ["refuse", "hold", "challenge", "monitor", "block", "lift", "release", "cancel", "report"];
-
 /// Parses a test file from its bytes.
 ///
 /// # Errors
@@ -150,10 +137,33 @@ fn read_test(node: &Node, findings: &mut Findings) -> Option<TestCase> {
     let mut steps = Vec::new();
     if let Some(node) = keys.required("steps", "a test", findings) {
         for item in keys::list(node, "`steps`", findings) {
-            steps.extend(read_step(item, &given, start, findings));
+            steps.extend(read_steps(item, &given, start, findings));
         }
     }
     Some(TestCase { name: name?, span: name_node?.span.clone(), start: start?, with_all, geo, lists, steps })
+}
+
+/// Reads a step, or the `steps` of a group that is repeated `times` as a whole.
+fn read_steps(node: &Node, given: &Map<String, Value>, start: Option<Time>, findings: &mut Findings) -> Vec<Step> {
+    let is_group = matches!(&node.kind, NodeKind::Mapping(entries) if entries.iter().any(|entry| entry.key == "steps"));
+    if !is_group {
+        return read_step(node, given, start, findings).into_iter().collect();
+    }
+    let Some(keys) = Keys::open(node, "a group of steps", &["steps", "times", "every"], findings) else {
+        return Vec::new();
+    };
+    let times = keys.optional("times").map_or(Some(1), |node| repetitions(node, findings));
+    let every = keys.optional("every").map_or(Some(0), |node| span_of_time(node, findings));
+    let mut once = Vec::new();
+    for item in keys.optional("steps").map_or_else(Vec::new, |node| keys::list(node, "`steps`", findings)) {
+        once.extend(read_step(item, given, start, findings));
+    }
+    let (times, every) = (times.unwrap_or(0), every.unwrap_or(0));
+    let later = |step: &Step, round: u32| {
+        let at = step.at.saturating_add(every.saturating_mul(i64::from(round)));
+        Step { at, ..step.clone() }
+    };
+    (0..times).flat_map(|round| once.iter().map(move |step| later(step, round))).collect()
 }
 
 fn read_step(node: &Node, given: &Map<String, Value>, start: Option<Time>, findings: &mut Findings) -> Option<Step> {
@@ -174,7 +184,7 @@ fn read_step(node: &Node, given: &Map<String, Value>, start: Option<Time>, findi
         Some(node) => span_of_time(node, findings),
         None => Some(0),
     };
-    let expect = find("expect").map(|node| read_expect(node, findings)).unwrap_or_default();
+    let expect = find("expect").map(|node| expect::read(node, start, findings)).unwrap_or_default();
     let mut operation = given.clone();
     merge(&mut operation, own);
     Some(Step { at: at?, times: times?, every: every?, operation, expect, span: node.span.clone() })
@@ -274,26 +284,6 @@ fn read_lists(node: &Node, findings: &mut Findings) -> BTreeMap<String, Vec<Stri
 fn texts(node: &Node, what: &str, findings: &mut Findings) -> Vec<String> {
     let items = keys::list(node, what, findings);
     items.into_iter().filter_map(|item| keys::text(item, "an item", findings)).map(str::to_owned).collect()
-}
-
-fn read_expect(node: &Node, findings: &mut Findings) -> Expect {
-    let mut expect = Expect { span: node.span.clone(), ..Expect::default() };
-    let Some(keys) = Keys::open(node, "`expect`", &EXPECT_KEYS, findings) else {
-        return expect;
-    };
-    let verdicts: Vec<(&'static str, &'static str)> = VERDICTS.iter().map(|name| (*name, *name)).collect();
-    expect.verdict =
-        keys.optional("verdict").and_then(|node| keys::word(node, "verdict", &verdicts, findings)).map(str::to_owned);
-    expect.matches = keys.optional("matches").map(|node| texts(node, "`matches`", findings));
-    expect.shadow = keys.optional("shadow").map(|node| texts(node, "`shadow`", findings));
-    expect.restrictions = keys.optional("restrictions").map(|node| texts(node, "`restrictions`", findings));
-    let commands: Vec<(&'static str, &'static str)> = COMMANDS.iter().map(|name| (*name, *name)).collect();
-    expect.commands = keys.optional("commands").map(|node| {
-        let items = keys::list(node, "`commands`", findings);
-        let read = items.into_iter().filter_map(|item| keys::word(item, "command", &commands, findings));
-        read.map(str::to_owned).collect()
-    });
-    expect
 }
 
 fn repetitions(node: &Node, findings: &mut Findings) -> Option<u32> {
