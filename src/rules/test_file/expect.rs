@@ -17,6 +17,8 @@ pub struct Expect {
     pub commands: Option<Vec<ExpectedCommand>>,
     /// Restrictions in force after the step.
     pub restrictions: Option<Vec<ExpectedRestriction>>,
+    /// Names of the inputs that were missing.
+    pub degraded: Option<Vec<String>>,
     /// The operation is refused as a record: there is no decision.
     pub rejected: Option<ExpectedRejection>,
     /// Where `expect` stands.
@@ -61,7 +63,7 @@ pub struct ExpectedRejection {
     pub field: Option<String>,
 }
 
-const EXPECT_KEYS: [&str; 6] = ["verdict", "matches", "shadow", "commands", "restrictions", "rejected"];
+const EXPECT_KEYS: [&str; 7] = ["verdict", "matches", "shadow", "commands", "restrictions", "degraded", "rejected"];
 const VERDICTS: [&str; 4] = ["allow", "challenge", "hold", "refuse"];
 const COMMANDS: [&str; 9] = ["refuse", "hold", "challenge", "monitor", "block", "lift", "release", "cancel", "report"];
 const KINDS: [&str; 3] = ["monitor", "block", "hold"];
@@ -75,6 +77,7 @@ pub(super) fn read(node: &Node, start: Option<Time>, findings: &mut Findings) ->
     expect.verdict = keys.optional("verdict").and_then(|node| word(node, "verdict", &VERDICTS, findings));
     expect.matches = keys.optional("matches").map(|node| super::texts(node, "`matches`", findings));
     expect.shadow = keys.optional("shadow").map(|node| super::texts(node, "`shadow`", findings));
+    expect.degraded = keys.optional("degraded").map(|node| super::texts(node, "`degraded`", findings));
     expect.commands = keys.optional("commands").map(|node| {
         let items = keys::list(node, "`commands`", findings);
         items.into_iter().filter_map(|item| command(item, start, findings)).collect()
@@ -85,7 +88,8 @@ pub(super) fn read(node: &Node, start: Option<Time>, findings: &mut Findings) ->
     });
     expect.rejected = keys.optional("rejected").and_then(|node| rejection(node, findings));
     if let (Some(_), Some(entry)) = (&expect.rejected, keys.entry("rejected"))
-        && [&expect.matches, &expect.shadow].into_iter().any(Option::is_some) | expect.verdict.is_some()
+        && [&expect.matches, &expect.shadow, &expect.degraded].into_iter().any(Option::is_some)
+            | expect.verdict.is_some()
     {
         findings
             .error(Code::WrongShape, &entry.key_span, "a record that is refused has no decision")
