@@ -4,10 +4,12 @@
 //! are fixed: other teams' code depends on them.
 
 pub mod content;
+pub mod country;
 pub mod decision;
 pub mod decode;
 pub mod encode;
 pub mod money;
+pub mod network;
 pub mod partition;
 pub mod time;
 

@@ -1,8 +1,8 @@
 //! Each bad file in `tests/bad_rules/` is refused with exactly the text beside it (`NAME.txt`).
 //!
 //! `KUZET_BLESS=1 cargo test --test pure bad_rules::` writes the texts anew; read the difference before
-//! committing it. `NAME.yaml` is a rule, `NAME.mrp.yaml`, `NAME.lists.yaml` and `NAME.csv` are data,
-//! `NAME.test.yaml` is a test file.
+//! committing it. `NAME.yaml` is a rule, `NAME.mrp.yaml`, `NAME.lists.yaml`, `NAME.csv` and
+//! `NAME.networks.csv` are data, `NAME.test.yaml` is a test file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,6 +29,7 @@ fn set_around(name: &str, bytes: &[u8]) -> Vec<SourceFile> {
     let path = match name {
         name if name.ends_with(".mrp.yaml") => String::from("rules/data/mrp.yaml"),
         name if name.ends_with(".lists.yaml") => String::from("rules/data/lists.yaml"),
+        name if name.ends_with(".networks.csv") => String::from("rules/data/networks.csv"),
         name if name.ends_with(".csv") => String::from("rules/data/wallets.csv"),
         name => format!("rules/{name}"),
     };

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::engine::enrich::AddressFacts;
 use crate::engine::plan::{Plan, Settings};
 use crate::geo::Lookup;
+use crate::operation::network::parse_network;
 use crate::operation::{Time, decode};
 use crate::pipeline::{AddressBook, Answer, Limits, Pipeline, Record};
 use crate::rules::program::{Inputs, ListOrigin, ListRow, Mode, RuleSet};
@@ -92,7 +93,7 @@ fn pipeline_of(rules: &RuleSet, rule: &str, test: &TestCase) -> Pipeline<MemoryS
             let row = || vec![ListRow { from: None, until: None, reason: String::new() }];
             list.networks = values
                 .iter()
-                .filter_map(|value| value.parse().ok())
+                .filter_map(|value| parse_network(value).ok())
                 .flat_map(|network| row().into_iter().map(move |row| (network, row)))
                 .collect();
             let compared = |value: &String| list.list_type.compared(value).into_owned();

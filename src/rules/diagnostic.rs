@@ -7,6 +7,7 @@ pub mod render;
 
 use std::ops::Range;
 
+use crate::operation::country::nearest_country;
 use crate::operation::words;
 
 words! {
@@ -144,6 +145,17 @@ impl Findings {
     /// Counts the errors, warnings left out.
     pub(crate) fn error_count(&self) -> usize {
         self.list.iter().filter(|finding| finding.severity == Severity::Error).count()
+    }
+
+    /// Says that a text is no country's code, and which was probably meant.
+    pub(crate) fn not_a_country(&mut self, code: &str, span: &Range<usize>) {
+        let is_of_form = code.len() == 2 && code.bytes().all(|letter| letter.is_ascii_uppercase());
+        let finding = self.error(Code::BadValue, span, format!("`{code}` is not a country code"));
+        finding.label(if is_of_form { "no country has this code" } else { "not two capital letters" });
+        match nearest_country(code) {
+            Some(meant) => finding.help(format!("write `{meant}`")),
+            None => finding.help("countries are ISO 3166 codes: `KZ`, `RU`, `CN`"),
+        };
     }
 
     fn add(&mut self, severity: Severity, code: Code, span: &Range<usize>, message: String) -> &mut Diagnostic {

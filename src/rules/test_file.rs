@@ -15,6 +15,7 @@ use super::keys::{self, Keys};
 use super::source::{FILE_BYTES_MAX, SourceFile};
 use super::yaml::{self, Entry, Node, NodeKind, Style};
 use crate::operation::Time;
+use crate::operation::country::is_country;
 use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
 
 pub use expect::{Expect, ExpectedCommand, ExpectedRejection, ExpectedRestriction, ExpectedTerms};
@@ -254,12 +255,10 @@ fn read_geo(node: &Node, findings: &mut Findings) -> BTreeMap<String, TestAddres
         let Some(keys) = Keys::open(&entry.value, "an address", &["country", "anonymizer"], findings) else { continue };
         let country = keys.optional("country").and_then(|node| {
             let text = keys::text(node, "`country`", findings)?;
-            if let [first @ b'A'..=b'Z', second @ b'A'..=b'Z'] = text.as_bytes() {
+            if let ([first, second], true) = (text.as_bytes(), is_country(&text)) {
                 return Some([*first, *second]);
             }
-            findings
-                .error(Code::BadValue, &node.span, format!("`{text}` is not a country code"))
-                .label("not two capital letters");
+            findings.not_a_country(&text, &node.span);
             None
         });
         let anonymizer = keys

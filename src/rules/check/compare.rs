@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::number::{comparable, describe};
 use super::{Checker, Quantity, Type, Value, is_open};
+use crate::operation::country::is_country;
 use crate::rules::diagnostic::Code;
 use crate::rules::program::{
     AttributeType, Comparison, Condition, Field, Number, Symbol, symbol_of_address, symbol_of_country, symbol_of_text,
@@ -266,18 +267,10 @@ impl Checker<'_> {
     }
 
     fn country(&mut self, code: &str, span: &Range<usize>) -> Option<Symbol> {
-        if let [first @ b'A'..=b'Z', second @ b'A'..=b'Z'] = code.as_bytes() {
+        if let ([first, second], true) = (code.as_bytes(), is_country(code)) {
             return Some(Symbol::Literal(symbol_of_country([*first, *second])));
         }
-        let finding = self
-            .findings
-            .error(Code::BadValue, span, format!("`{code}` is not a country code"))
-            .label("not two capital letters");
-        if code.len() == 2 && code.is_ascii() {
-            finding.help(format!("write `{}`", code.to_ascii_uppercase()));
-        } else {
-            finding.help("countries are ISO 3166 codes: `KZ`, `RU`, `CN`");
-        }
+        self.findings.not_a_country(code, span);
         None
     }
 }

@@ -1,11 +1,9 @@
 //! `value,from,until,reason`: one value of a list on each line, bad rows reported and skipped.
 
-use std::net::IpAddr;
 use std::ops::Range;
 
-use ipnet::IpNet;
-
 use crate::operation::Time;
+use crate::operation::network::parse_network;
 use crate::operation::time::almaty_midnight;
 use crate::rules::diagnostic::{Code, Diagnostic, Findings};
 use crate::rules::keys::parse_date;
@@ -168,14 +166,13 @@ fn day(cell: &Cell, findings: &mut Findings) -> Option<Option<chrono::NaiveDate>
 fn add_value(cell: &Cell, row: ListRow, list: &mut List, findings: &mut Findings) {
     let value = cell.text.trim();
     if list.list_type == ListType::Cidr {
-        let network = value.parse::<IpNet>().ok().or_else(|| value.parse::<IpAddr>().ok().map(IpNet::from));
-        match network {
-            Some(network) => list.networks.push((network.trunc(), row)),
-            None => {
+        match parse_network(value) {
+            Ok(network) => list.networks.push((network, row)),
+            Err(error) => {
                 findings
-                    .error(Code::CsvRow, &cell.span, format!("`{value}` is neither a network nor an address"))
+                    .error(Code::CsvRow, &cell.span, format!("`{value}`: {error}"))
                     .label("here")
-                    .help("write `203.0.113.0/24` or one address");
+                    .help(error.help());
             }
         }
         return;
