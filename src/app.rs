@@ -13,11 +13,11 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::adapters::folders::{Folder, FolderError};
-use crate::adapters::geo_files::{ANONYMIZER_FILE, COUNTRY_FILE};
+use crate::adapters::geo_files;
 use crate::adapters::memory::MemoryStore;
 use crate::engine::Engine;
 use crate::engine::plan::{Plan, Settings};
-use crate::geo::{Geo, GeoDatabase, GeoError};
+use crate::geo::{DatabaseKind, Geo, GeoDatabase, GeoError};
 use crate::pipeline::{Limits, Pipeline};
 use crate::rules::program::RuleSet;
 use crate::rules::{self, Compiled, SourceFile};
@@ -94,14 +94,21 @@ pub fn load_rules_with(
 /// # Errors
 /// A file is there and cannot be read or used.
 pub fn load_geo(folder: &Folder) -> Result<Geo, LoadError> {
-    let load = |file: &'static str| -> Result<Option<GeoDatabase>, LoadError> {
-        let Some(bytes) = folder.file(file)? else { return Ok(None) };
-        match GeoDatabase::from_bytes(bytes.into_owned()) {
-            Ok(database) => Ok(Some(database)),
-            Err(source) => Err(LoadError::Geo { folder: folder.name(), file, source }),
-        }
-    };
-    Ok(Geo::new(load(COUNTRY_FILE)?, load(ANONYMIZER_FILE)?))
+    let load = |kind| load_geo_database(folder, kind);
+    Ok(Geo::new(load(DatabaseKind::Country)?, load(DatabaseKind::Anonymizer)?))
+}
+
+/// Loads one database of a geo folder; `None` where there is no such file.
+///
+/// # Errors
+/// The file is there and cannot be read or used.
+pub fn load_geo_database(folder: &Folder, kind: DatabaseKind) -> Result<Option<GeoDatabase>, LoadError> {
+    let file = geo_files::file_of(kind);
+    let Some(bytes) = folder.file(file)? else { return Ok(None) };
+    match GeoDatabase::from_bytes(kind, bytes.into_owned()) {
+        Ok(database) => Ok(Some(database)),
+        Err(source) => Err(LoadError::Geo { folder: folder.name(), file, source }),
+    }
 }
 
 /// Makes a pipeline that keeps shared state in this process.

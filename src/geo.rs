@@ -3,11 +3,21 @@
 //! Pure: databases come as bytes, and a new one is a new [`Geo`] that the caller swaps in. Nothing here
 //! knows files or the rules that ask.
 
-use std::borrow::Cow;
+pub mod build;
+mod database;
+pub mod list;
+mod record;
+
 use std::net::IpAddr;
 
-use maxminddb::{MaxMindDbError, Reader};
-use serde::Deserialize;
+use serde::Serialize;
+
+pub use database::{DatabaseKind, GeoDatabase, GeoError};
+
+use record::{AnonymizerRecord, CountryRecord};
+
+/// What people are told while the anonymizer database is a sample.
+pub const SAMPLE_WARNING: &str = "sample anonymizer database: rule 7.15 on proxies cannot fire";
 
 /// What one database says of one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +28,6 @@ pub enum Lookup<T> {
     Unknown,
     Known(T),
 }
-
-/// A text is no database, or names a format that is not read.
-#[derive(Debug, thiserror::Error)]
-#[error("not a readable MaxMind database")]
-pub struct GeoError(#[from] MaxMindDbError);
 
 /// The two databases; either may be absent.
 #[derive(Debug, Default)]
@@ -57,11 +62,14 @@ impl Geo {
         match database.record::<CountryRecord<'_>>(address) {
             Err(_) => Lookup::DatabaseMissing,
             Ok(None) => Lookup::Unknown,
-            Ok(Some(record)) => {
-                let nested = record.country.and_then(|country| country.iso_code);
-                nested.or(record.country_code).and_then(iso_code).map_or(Lookup::Unknown, Lookup::Known)
-            }
+            Ok(Some(record)) => record.code().map_or(Lookup::Unknown, Lookup::Known),
         }
+    }
+
+    /// Tells whether the anonymizer database is a sample: it answers, but no real client's address is in it.
+    #[must_use]
+    pub fn is_anonymizer_sample(&self) -> bool {
+        self.anonymizer.as_ref().is_some_and(GeoDatabase::is_sample)
     }
 
     /// Tells whether an address hides its user. No record means no: such databases list only what
@@ -79,17 +87,16 @@ impl Geo {
     #[must_use]
     pub fn anonymizer_flags(&self, address: IpAddr) -> Lookup<AnonymizerFlags> {
         let Some(database) = &self.anonymizer else { return Lookup::DatabaseMissing };
-        match database.record::<AnonymizerFlags>(address) {
+        match database.record::<AnonymizerRecord<'_>>(address) {
             Err(_) => Lookup::DatabaseMissing,
             Ok(None) => Lookup::Unknown,
-            Ok(Some(flags)) => Lookup::Known(flags),
+            Ok(Some(record)) => Lookup::Known(record.flags()),
         }
     }
 }
 
-/// The record of a GeoIP2-Anonymous-IP database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
-#[serde(default)]
+/// What a database says of one anonymizer, by the names of GeoIP2-Anonymous-IP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct AnonymizerFlags {
     pub is_anonymous: bool,
     pub is_anonymous_vpn: bool,
@@ -106,77 +113,17 @@ impl AnonymizerFlags {
     pub const fn hides(self) -> bool {
         self.is_anonymous_vpn || self.is_public_proxy || self.is_residential_proxy || self.is_tor_exit_node
     }
-}
 
-/// One database in memory.
-pub struct GeoDatabase {
-    reader: Reader<Cow<'static, [u8]>>,
-}
-
-impl GeoDatabase {
-    /// Reads the metadata. The records are not checked up front: the format's own check refuses some
-    /// good files, and a broken record is found when it is asked for.
-    ///
-    /// # Errors
-    /// What is wrong with the bytes.
-    pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, GeoError> {
-        Ok(Self { reader: Reader::from_source(bytes.into())? })
-    }
-
-    /// Returns the type that the database gives itself.
+    /// Returns the flags that either has.
     #[must_use]
-    pub fn database_type(&self) -> &str {
-        &self.reader.metadata().database_type
-    }
-
-    /// Returns the English description, where there is one.
-    #[must_use]
-    pub fn description(&self) -> Option<&str> {
-        self.reader.metadata().description.get("en").map(String::as_str)
-    }
-
-    /// Returns when it was built, in seconds since 1970-01-01T00:00:00Z.
-    #[must_use]
-    pub fn build_epoch_seconds(&self) -> u64 {
-        self.reader.metadata().build_epoch
-    }
-
-    /// Finds and decodes only the wanted fields of an address's record.
-    fn record<'a, T: Deserialize<'a>>(&'a self, address: IpAddr) -> Result<Option<T>, MaxMindDbError> {
-        // Some files hold IPv4 networks only in their IPv4 place.
-        let address = address.to_canonical();
-        if address.is_ipv6() && self.reader.metadata().ip_version == 4 {
-            return Ok(None);
+    pub const fn union(self, other: Self) -> Self {
+        Self {
+            is_anonymous: self.is_anonymous || other.is_anonymous,
+            is_anonymous_vpn: self.is_anonymous_vpn || other.is_anonymous_vpn,
+            is_hosting_provider: self.is_hosting_provider || other.is_hosting_provider,
+            is_public_proxy: self.is_public_proxy || other.is_public_proxy,
+            is_residential_proxy: self.is_residential_proxy || other.is_residential_proxy,
+            is_tor_exit_node: self.is_tor_exit_node || other.is_tor_exit_node,
         }
-        self.reader.lookup(address)?.decode()
     }
-}
-
-impl std::fmt::Debug for GeoDatabase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GeoDatabase")
-            .field("database_type", &self.database_type())
-            .field("build_epoch_seconds", &self.build_epoch_seconds())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Both schemas: MaxMind's `country.iso_code` and the flat `country_code`.
-#[derive(Deserialize)]
-struct CountryRecord<'a> {
-    #[serde(borrow, default)]
-    country: Option<CountryPart<'a>>,
-    #[serde(default)]
-    country_code: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-struct CountryPart<'a> {
-    #[serde(default)]
-    iso_code: Option<&'a str>,
-}
-
-fn iso_code(text: &str) -> Option<[u8; 2]> {
-    let code: [u8; 2] = text.as_bytes().try_into().ok()?;
-    code.iter().all(u8::is_ascii_alphabetic).then(|| code.map(|letter| letter.to_ascii_uppercase()))
 }

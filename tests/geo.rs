@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use kuzet::adapters::geo_files;
 use kuzet::cli::geoip::{BuildArgs, GeoipArgs, GeoipCommand, LookupArgs, run};
-use kuzet::geo::{Geo, GeoDatabase, Lookup};
+use kuzet::geo::{DatabaseKind, Geo, GeoDatabase, GeoError, Lookup};
+use kuzet::operation::country::is_country;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn database(path: &str) -> GeoDatabase {
-    geo_files::load_file(&root().join(path)).expect("readable").expect("there")
+fn database(kind: DatabaseKind, path: &str) -> GeoDatabase {
+    geo_files::load_file(kind, &root().join(path)).expect("readable").expect("there")
 }
 
 fn address(text: &str) -> IpAddr {
@@ -29,7 +30,7 @@ fn country(geo: &Geo, text: &str) -> String {
 
 #[test]
 fn maxmind_countries() {
-    let geo = Geo::new(Some(database("tests/geo/GeoIP2-Country-Test.mmdb")), None);
+    let geo = Geo::new(Some(database(DatabaseKind::Country, "tests/geo/GeoIP2-Country-Test.mmdb")), None);
     for (text, code) in [
         ("81.2.69.142", "GB"),
         ("::ffff:81.2.69.142", "GB"),
@@ -53,7 +54,7 @@ fn maxmind_countries() {
 
 #[test]
 fn maxmind_anonymizers() {
-    let geo = Geo::new(None, Some(database("tests/geo/GeoIP2-Anonymous-IP-Test.mmdb")));
+    let geo = Geo::new(None, Some(database(DatabaseKind::Anonymizer, "tests/geo/GeoIP2-Anonymous-IP-Test.mmdb")));
     let hide = [
         "1.2.0.1",
         "6.1.0.1",
@@ -104,7 +105,8 @@ fn shipped_databases() {
     }
     assert_eq!(geo.anonymizer(address("95.56.1.1")), Lookup::Known(false));
     let anonymizer = geo.anonymizer_database().unwrap();
-    assert_eq!(anonymizer.database_type(), "GeoIP2-Anonymous-IP");
+    assert_eq!(anonymizer.database_type(), "GeoIP2-Anonymous-IP-Sample");
+    assert!(geo.is_anonymizer_sample());
     assert!(anonymizer.description().unwrap().contains("documentation"));
     assert!(geo.country_database().unwrap().build_epoch_seconds() > 1_700_000_000);
 }
@@ -152,7 +154,8 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Asks one corrupt database everything; only a panic or a hang would be wrong.
 fn survive(bytes: Vec<u8>) {
     for as_country in [true, false] {
-        let Ok(database) = GeoDatabase::from_bytes(bytes.clone()) else { return };
+        let kind = if as_country { DatabaseKind::Country } else { DatabaseKind::Anonymizer };
+        let Ok(database) = GeoDatabase::from_bytes(kind, bytes.clone()) else { continue };
         let geo = if as_country { Geo::new(Some(database), None) } else { Geo::new(None, Some(database)) };
         for first in 0..=255_u8 {
             for text in [format!("{first}.2.3.4"), format!("{first:x}00::1"), format!("::{first:x}")] {
@@ -207,6 +210,7 @@ fn build_args(folder: &Path, lists: &[(&str, &str)]) -> BuildArgs {
         public_proxy: file("public_proxy"),
         residential_proxy: file("residential_proxy"),
         hosting: file("hosting"),
+        sample: false,
         description: "a test".to_owned(),
         out: folder.join("anonymizer.mmdb"),
     }
@@ -263,6 +267,7 @@ fn build_names_every_bad_line_and_writes_nothing() {
     assert_eq!(code, 1);
     assert!(err.contains(&format!("{}:2: found \"example.org\"", name("vpn"))), "{err}");
     assert!(err.contains(&format!("{}:2: found \"192.0.2.0/33\"", name("tor"))), "{err}");
+    assert!(err.ends_with("2 faults; nothing was written\n"), "{err}");
     assert!(!folder.path().join("anonymizer.mmdb").exists());
     let (code, _, err) = command(GeoipCommand::Build(build_args(folder.path(), &[])));
     assert_eq!(code, 2);
@@ -272,13 +277,189 @@ fn build_names_every_bad_line_and_writes_nothing() {
 #[test]
 fn lookup_prints_what_is_known() {
     let ask = |text: &str| -> serde_json::Value {
-        let args = LookupArgs { address: address(text), geoip: root().join("geoip") };
-        let (code, out, _) = command(GeoipCommand::Lookup(args));
-        assert_eq!(code, 0);
+        let args = LookupArgs { address: address(text), geoip: Some(root().join("geoip")) };
+        let (code, out, err) = command(GeoipCommand::Lookup(args));
+        assert_eq!((code, err.trim_end()), (0, kuzet::geo::SAMPLE_WARNING));
         serde_json::from_str(&out).expect("JSON")
     };
     let answer = ask("95.56.1.1");
     assert_eq!((&answer["country"], &answer["anonymizer"]), (&"KZ".into(), &false.into()));
     assert!(answer["country_database"]["built_at"].as_str().unwrap().starts_with("202"));
     assert_eq!(ask("192.0.2.1")["anonymizer_flags"]["is_anonymous_vpn"], true);
+}
+
+/// A database with one record for 1.0.0.0/8, of this type.
+fn one_record(database_type: &str, record: &serde_json::Value) -> Vec<u8> {
+    let mut writer = mmdb_writer::Writer::builder(database_type).description(&[("en", "a test")]).build();
+    writer.insert("1.0.0.0/8".parse::<ipnet::IpNet>().expect("a network"), record).expect("a record");
+    writer.to_bytes().expect("a database")
+}
+
+fn refusal(kind: DatabaseKind, bytes: Vec<u8>) -> String {
+    chain(&GeoDatabase::from_bytes(kind, bytes).expect_err("no such database"))
+}
+
+#[test]
+fn each_kind_is_refused_in_the_place_of_the_other() {
+    let read = |path: &str| std::fs::read(root().join(path)).expect("readable");
+    let (country, anonymizer) = ("tests/geo/GeoIP2-Country-Test.mmdb", "tests/geo/GeoIP2-Anonymous-IP-Test.mmdb");
+    assert_eq!(
+        refusal(DatabaseKind::Anonymizer, read(country)),
+        "found a database of the type \"GeoIP2-Country\", which holds countries, but only an anonymizer database, \
+         such as GeoIP2-Anonymous-IP is accepted here"
+    );
+    assert_eq!(
+        refusal(DatabaseKind::Country, read(anonymizer)),
+        "found a database of the type \"GeoIP2-Anonymous-IP\", which holds anonymizers, but only a country database, \
+         such as GeoIP2-Country or DBIP-Country-Lite is accepted here"
+    );
+    assert!(refusal(DatabaseKind::Anonymizer, read("geoip/country.mmdb")).contains("which holds countries"));
+    assert!(refusal(DatabaseKind::Country, read("geoip/anonymizer.mmdb")).contains("which holds anonymizers"));
+    let asn = || one_record("GeoLite2-ASN", &serde_json::json!({"autonomous_system_number": 9198}));
+    for kind in [DatabaseKind::Country, DatabaseKind::Anonymizer] {
+        let text = refusal(kind, asn());
+        assert!(text.contains("\"GeoLite2-ASN\", which holds neither countries nor anonymizers"), "{text}");
+    }
+}
+
+#[test]
+fn countries_are_read_in_every_form() {
+    for record in [
+        serde_json::json!({"country": {"iso_code": "RU", "names": {"en": "Russia"}}}),
+        serde_json::json!({"country_code": "RU"}),
+        serde_json::json!({"country": "Russia", "country_code": "RU"}),
+        serde_json::json!({"country": "RU", "country_name": "Russia"}),
+        serde_json::json!({"country_code": "ru"}),
+    ] {
+        let database =
+            GeoDatabase::from_bytes(DatabaseKind::Country, one_record("a type", &record)).expect("countries");
+        assert_eq!(country(&Geo::new(Some(database), None), "1.2.3.4"), "RU", "{record}");
+    }
+}
+
+#[test]
+fn types_of_proxies_are_flags() {
+    let hides = |kind: &str| {
+        let record = serde_json::json!({"proxy_type": kind, "country_code": "KZ"});
+        let database =
+            GeoDatabase::from_bytes(DatabaseKind::Anonymizer, one_record("IP2Proxy", &record)).expect("flags");
+        Geo::new(None, Some(database)).anonymizer(address("1.2.3.4"))
+    };
+    for kind in ["VPN", "TOR", "PUB", "WEB", "RES", "DCH/VPN", "vpn"] {
+        assert_eq!(hides(kind), Lookup::Known(true), "{kind}");
+    }
+    for kind in ["DCH", "SES", "CPN", "EPN", "-"] {
+        assert_eq!(hides(kind), Lookup::Known(false), "{kind}");
+    }
+}
+
+#[test]
+fn no_database_a_damaged_and_an_empty_one_are_told_apart() {
+    let whole = std::fs::read(root().join("geoip/country.mmdb")).unwrap();
+    let load = |bytes: Vec<u8>| GeoDatabase::from_bytes(DatabaseKind::Country, bytes);
+    for bytes in [
+        Vec::new(),
+        b"network,country\n".to_vec(),
+        whole[..whole.len() / 2].to_vec(),
+        whole[..whole.len() - 100].to_vec(),
+    ] {
+        let length = bytes.len();
+        assert!(matches!(load(bytes), Err(GeoError::Unreadable(_))), "{length} bytes");
+    }
+    // What is missing before the metadata, and what is not as it was.
+    let mut holed = whole[..1_000_000].to_vec();
+    holed.extend_from_slice(&whole[whole.len() - 1_000..]);
+    assert!(load(holed).is_err());
+    let mut damaged = whole.clone();
+    for place in (0..damaged.len() - 1_000).step_by(997) {
+        damaged[place] ^= 0xff;
+    }
+    let text = refusal(DatabaseKind::Country, damaged);
+    assert!(text.starts_with("the database is damaged: "), "{text}");
+    let empty = mmdb_writer::Writer::builder("GeoIP2-Country").build().to_bytes().unwrap();
+    assert_eq!(refusal(DatabaseKind::Country, empty), "the database holds no record");
+}
+
+#[test]
+fn every_country_of_the_shipped_database_may_stand_in_a_rule() {
+    let bytes = std::fs::read(root().join("geoip/country.mmdb")).unwrap();
+    let reader = maxminddb::Reader::from_source(bytes).unwrap();
+    let mut codes = std::collections::BTreeSet::new();
+    let mut seen = std::collections::HashSet::new();
+    for found in reader.networks(maxminddb::WithinOptions::default()).unwrap() {
+        let found = found.unwrap();
+        if seen.insert(found.offset()) {
+            let record: serde_json::Value = found.decode().unwrap().unwrap();
+            codes.extend(record["country_code"].as_str().or(record["country"]["iso_code"].as_str()).map(str::to_owned));
+        }
+    }
+    assert!(codes.len() > 200, "{}", codes.len());
+    let unknown: Vec<&String> = codes.iter().filter(|code| !is_country(code)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn a_database_of_documentation_ranges_is_a_sample_whatever_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_sample = |sample: bool, networks: &str| {
+        let args = BuildArgs { sample, ..build_args(folder.path(), &[("vpn", networks)]) };
+        let (code, _, err) = command(GeoipCommand::Build(args));
+        assert_eq!((code, err.as_str()), (0, ""));
+        geo_files::load(folder.path()).unwrap().is_anonymizer_sample()
+    };
+    assert!(is_sample(false, "192.0.2.0/24\n2001:db8:7::/48\n"));
+    assert!(is_sample(true, "185.220.101.0/24\n"));
+    assert!(!is_sample(false, "192.0.2.0/24\n185.220.101.0/24\n"));
+}
+
+#[test]
+fn build_refuses_a_list_without_a_network_and_keeps_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("anonymizer.mmdb");
+    std::fs::copy(root().join("tests/geo/GeoIP2-Anonymous-IP-Test.mmdb"), &out).unwrap();
+    let before = std::fs::read(&out).unwrap();
+    for (text, reason) in [
+        ("", "found no network, but a list holds at least one"),
+        ("# a comment\n\n", "found no network, but a list holds at least one"),
+        ("<!DOCTYPE html><html>", "found a web page in place of a list"),
+        ("::ffff:203.0.113.0/24\n", "a prefix of less than 96 bits holds every IPv4 address"),
+        ("203.0.113.7/24\n", "the address has bits behind the prefix; write `203.0.113.0/24`"),
+        ("0.0.0.0/0\n", "a prefix of at least 8 bits is accepted"),
+        ("2002:cb00:7107::/48\n", "6to4 and Teredo addresses stand for IPv4 ones"),
+    ] {
+        let args = build_args(folder.path(), &[("vpn", text), ("tor", "185.220.101.1\n")]);
+        let (code, _, err) = command(GeoipCommand::Build(args));
+        assert_eq!(code, 1, "{text}");
+        assert!(err.contains(reason), "{text}: {err}");
+        assert!(std::fs::read(&out).unwrap() == before, "{text}");
+    }
+    let args = build_args(folder.path(), &[("vpn", "::ffff:203.0.113.0/120\n185.220.101.1\n")]);
+    assert_eq!(command(GeoipCommand::Build(args)).0, 0);
+    let geo = geo_files::load(folder.path()).unwrap();
+    assert_eq!(geo.anonymizer(address("203.0.113.9")), Lookup::Known(true));
+    assert_eq!(geo.anonymizer(address("203.0.114.9")), Lookup::Known(false));
+}
+
+#[test]
+fn lookup_tells_missing_unusable_and_unknown_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |text: &str| {
+        let args = LookupArgs { address: address(text), geoip: Some(folder.path().to_owned()) };
+        let (code, out, err) = command(GeoipCommand::Lookup(args));
+        let answer: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        let of = |name: &str| answer[name]["answer"].as_str().expect("an answer").to_owned();
+        (code, of("country_database"), of("anonymizer_database"), err)
+    };
+    let (code, country, anonymizer, err) = ask("81.2.69.142");
+    assert_eq!((code, country.as_str(), anonymizer.as_str()), (1, "missing", "missing"));
+    assert!(err.contains("found no country.mmdb") && err.contains("found no anonymizer.mmdb"), "{err}");
+    std::fs::copy(root().join("tests/geo/GeoIP2-Country-Test.mmdb"), folder.path().join("country.mmdb")).unwrap();
+    std::fs::copy(root().join("tests/geo/GeoIP2-Country-Test.mmdb"), folder.path().join("anonymizer.mmdb")).unwrap();
+    let (code, country, anonymizer, err) = ask("81.2.69.142");
+    assert_eq!((code, country.as_str(), anonymizer.as_str()), (64, "found", "unusable"));
+    assert!(err.contains("anonymizer.mmdb: found a database of the type \"GeoIP2-Country\""), "{err}");
+    std::fs::copy(root().join("tests/geo/GeoIP2-Anonymous-IP-Test.mmdb"), folder.path().join("anonymizer.mmdb"))
+        .unwrap();
+    let (code, country, anonymizer, err) = ask("10.0.0.1");
+    assert_eq!((code, country.as_str(), anonymizer.as_str(), err.as_str()), (0, "no record", "no record", ""));
 }

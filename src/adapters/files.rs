@@ -10,7 +10,31 @@ pub use reader::{Batch, LINE_BYTES_MAX, Position, ReadError, Record, RecordReade
 pub use writer::{DecisionWriter, WriteError};
 
 use std::fs;
-use std::path::Path;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Writes a file whole: beside its place, then renamed, so that a reader sees the old file or the new one, also
+/// after the power has failed.
+///
+/// # Errors
+/// It cannot be written; what was there before is still there.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let mut file = fs::File::create(&beside)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // What is left of it would only confuse; the first error is the one to tell.
+        fs::remove_file(&beside).unwrap_or(());
+        return written;
+    }
+    #[cfg(unix)]
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
 
 /// Tells whether two paths lead to one regular file, so that writing the second would destroy the
 /// first. Devices and pipes are never the same file in this sense.
