@@ -27,7 +27,7 @@ pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 /// Stages of a batch that are measured from the start; `stage_seconds` takes others too.
 pub const STAGES: &[&str] = &["decode", "enrich", "fetch", "decide", "commit", "end_to_end"];
 /// Inputs that decisions name in `degraded`.
-pub const INPUTS: &[&str] = &["geoip.country", "geoip.anonymizer", "shared_state", "mrp"];
+pub const INPUTS: &[&str] = &["geoip.country", "geoip.anonymizer", "shared_state", "mrp", "attributes"];
 /// Metrics that had another name in the last release, and are shown under both in this one.
 const FORMER_NAMES: &[(&str, &str)] = &[
     ("kuzet_late_total", "kuzet_operations_late_total"),
@@ -131,7 +131,9 @@ impl Metrics {
         }
         self.late.inc_by(u64::from(decision.late));
         for input in &decision.degraded {
-            self.degraded.with_label_values(&[*input]).inc();
+            // Which attribute it was, decisions say.
+            let input = if input.starts_with("attributes.") { "attributes" } else { &**input };
+            self.degraded.with_label_values(&[input]).inc();
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod content;
 pub mod country;
+pub mod decimal;
 pub mod decision;
 pub mod decode;
 pub mod encode;
@@ -16,6 +17,7 @@ pub mod time;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+pub use decimal::Decimal;
 pub use money::Money;
 pub use time::Time;
 
@@ -171,7 +173,7 @@ pub struct Counterparty<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttributeValue<'a> {
     Text(Cow<'a, str>),
-    /// The JSON number as it was written; integers that fit an `i64` compare as ints, others are missing to rules.
+    /// The JSON number as it was written; rules read it as a [`Decimal`].
     Number(Cow<'a, str>),
     Bool(bool),
 }

@@ -10,6 +10,7 @@ use kuzet::pipeline::{Answer, Pipeline, Record};
 use kuzet::rules::{self, SourceFile};
 use serde_json::{Value, json};
 
+mod attributes;
 mod lists;
 mod naive;
 

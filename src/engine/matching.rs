@@ -5,5 +5,6 @@ pub mod evaluate;
 pub mod evaluation;
 pub mod evidence;
 pub mod fire;
+mod long_number;
 pub mod memo;
 pub mod record;

@@ -78,6 +78,8 @@ pub struct TypePlan {
     pub near_reads: Vec<Field>,
     /// What the geo databases are asked for: nothing, unless a rule or a window looks at the address.
     pub asks: Inputs,
+    /// The attributes that rules compare or look back at, each as the type it must be of.
+    pub attributes: Vec<Field>,
 }
 
 impl Plan {
@@ -215,12 +217,27 @@ fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationTy
         }
     }
     let asks = asks_of(rules, aggregates, &met, &feeds);
+    let set = rules;
     let mut parts = Predicates::default();
     let rules: Vec<_> = met.iter().map(|index| PlannedRule::of(rules, *index, &mut parts)).collect();
     let groups = RuleBlock::all_of(&rules, &parts);
     let feed = |id: AggregateId| Feed { aggregate: id, enters: parts.take_entry(&aggregates[id]) };
     let feeds = feeds.into_iter().map(feed).collect();
-    TypePlan { rules, feeds, parts, groups, shared_reads, near_reads, asks }
+    let attributes = attributes_of(set, &met, aggregates);
+    TypePlan { rules, feeds, parts, groups, shared_reads, near_reads, asks, attributes }
+}
+
+/// Lists the attributes that the rules of a type compare, and those that they look back at.
+fn attributes_of(rules: &RuleSet, met: &[usize], aggregates: &[PlannedAggregate]) -> Vec<Field> {
+    let mut found: Vec<Field> = Vec::new();
+    for rule in met.iter().map(|index| &rules.rules[*index]) {
+        let values = rule.aggregates.iter().filter_map(|id| aggregates[*id].definition.value.as_ref());
+        let values = values.filter(|field| matches!(field, Field::Attribute(..)));
+        found.extend(rule.attributes.iter().chain(values).cloned());
+    }
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// Finds what the rules and windows that operations of a type meet want to know of their address.

@@ -1,5 +1,7 @@
 //! The values that aggregates and numbers have.
 
+use crate::operation::Decimal;
+
 /// Kleene truth: none is unknown, because something that was read is missing.
 pub type Truth = Option<bool>;
 
@@ -70,4 +72,96 @@ pub enum AggregateValue {
 #[must_use]
 pub const fn whole_of_word(word: u64) -> Ratio {
     Ratio::whole(word.cast_signed() as i128)
+}
+
+/// Aggregates know decimals to so many places.
+pub const DECIMAL_PLACES: u32 = 16;
+/// One in the units that decimals are added up in.
+pub(crate) const DECIMAL_ONE: i128 = 10_i128.pow(DECIMAL_PLACES);
+/// Decimals of aggregates are below 10^13, in units.
+const DECIMAL_UNITS_MAX: i128 = 10_i128.pow(DECIMAL_PLACES + 13);
+/// They have at most 17 significant digits.
+const DIGITS_LIMIT: i128 = 10_i128.pow(17);
+/// The bits that those digits need.
+const DIGITS_BITS: u32 = 57;
+
+/// Packs a decimal into the word with which it enters windows, in the order of their size. `None` for one that
+/// windows cannot take: of more than 17 significant digits or 16 places, or not below 10^13.
+#[must_use]
+pub fn word_of_decimal(decimal: Decimal) -> Option<i64> {
+    let units = decimal.in_units(DECIMAL_PLACES).filter(|units| units.abs() < DECIMAL_UNITS_MAX)?;
+    let (mut digits, mut zeros) = (units.abs(), 0);
+    while digits >= DIGITS_LIMIT {
+        if digits % 10 != 0 {
+            return None;
+        }
+        digits /= 10;
+        zeros += 1;
+    }
+    // A larger number has more zeros taken off, or as many and larger digits.
+    let word = i64::try_from(digits).ok()? | zeros << DIGITS_BITS;
+    Some(if units < 0 { -word } else { word })
+}
+
+/// Returns the decimal of a word in units of its last place, [`DECIMAL_PLACES`] behind the point.
+#[must_use]
+pub fn units_of_word(word: i64) -> i128 {
+    let magnitude = word.unsigned_abs();
+    let digits = i128::from(magnitude & ((1 << DIGITS_BITS) - 1));
+    // A word that was never made of a decimal has more zeros than there can be: none of them counts.
+    let zeros = u32::try_from(magnitude >> DIGITS_BITS).unwrap_or(0).min(12);
+    let units = digits * 10_i128.pow(zeros);
+    if word < 0 { -units } else { units }
+}
+
+/// Returns the number of so many units.
+#[must_use]
+pub fn ratio_of_units(units: i128) -> Ratio {
+    if units % DECIMAL_ONE == 0 {
+        return Ratio::whole(units / DECIMAL_ONE);
+    }
+    Ratio { numerator: units, denominator: DECIMAL_ONE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(number: &str) -> Option<i64> {
+        Decimal::parse(number).and_then(word_of_decimal)
+    }
+
+    #[test]
+    fn words_are_in_the_order_of_their_decimals_and_lead_back_to_them() {
+        let ascending = [
+            "-9999999999999",
+            "-1000.5",
+            "-10",
+            "-9.9999999999999999",
+            "-1e-16",
+            "0",
+            "1e-16",
+            "0.8734521987654321",
+            "1",
+            "9.9999999999999999",
+            "10",
+            "10.000000000000001",
+            "87.5",
+            "1700000000000",
+            "9999999999999.9999",
+        ];
+        let words = ascending.map(|number| word(number).unwrap_or_else(|| panic!("{number}")));
+        assert!(words.is_sorted_by(|one, other| one < other), "{words:?}");
+        for (number, word) in ascending.iter().zip(words) {
+            let units = Decimal::parse(number).and_then(|decimal| decimal.in_units(DECIMAL_PLACES));
+            assert_eq!(Some(units_of_word(word)), units, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_windows_cannot_take_has_no_word() {
+        for number in ["1e13", "-1e13", "1e-17", "100000000000000001.5", "10.0000000000000001", "1e300"] {
+            assert_eq!(word(number), None, "{number}");
+        }
+    }
 }

@@ -73,7 +73,7 @@ fn decision() -> Decision {
         matches: vec![fired(true), fired(false)],
         commands: vec![command],
         late: true,
-        degraded: vec!["mrp"],
+        degraded: vec!["mrp".into()],
         ruleset: Arc::from("b1946ac92492"),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod read;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -42,8 +43,8 @@ pub struct Decision {
     /// In the order of [`CommandKind`], then rule id, then arrival of the subject, then restriction id.
     pub commands: Vec<Command>,
     pub late: bool,
-    /// Names of the inputs that were missing.
-    pub degraded: Vec<&'static str>,
+    /// Names of the inputs that were missing, and `attributes.KEY` of values of another kind than rules compare.
+    pub degraded: Vec<Cow<'static, str>>,
     pub ruleset: Arc<str>,
 }
 
@@ -63,6 +64,8 @@ pub enum EvidenceValue {
     Missing,
     Bool(bool),
     Int(i128),
+    /// A number with decimals or beyond an `i128`: it is written as a JSON number.
+    Decimal(super::Decimal),
     /// Money, words, addresses, times and durations.
     Text(Box<str>),
 }
@@ -254,6 +257,7 @@ impl EvidenceValue {
             Self::Bool(true) => out.extend_from_slice(b"true"),
             Self::Bool(false) => out.extend_from_slice(b"false"),
             Self::Int(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Self::Decimal(value) => out.extend_from_slice(value.to_string().as_bytes()),
             Self::Text(text) => push_string(out, text),
         }
     }

@@ -66,6 +66,8 @@ fn field(field: &Field) -> String {
             AttributeType::Int => ":int",
             AttributeType::Money => ":money",
             AttributeType::Bool => ":bool",
+            AttributeType::Number => ":number",
+            AttributeType::Any => ":any",
         });
     }
     out

@@ -39,6 +39,8 @@ pub(crate) struct Reads {
     /// With the byte each stands at.
     evidence: Vec<(usize, Evidence)>,
     pub(crate) needs: Inputs,
+    /// Attributes with the type they are compared as.
+    pub(crate) attributes: BTreeSet<Field>,
     pub(crate) aggregates: Vec<AggregateId>,
     pub(crate) lists: BTreeSet<usize>,
     /// Fields whose absence makes the condition unknown, and where they stand.
@@ -64,6 +66,11 @@ impl Reads {
         match field {
             Field::IpCountry => self.needs = self.needs.union(Inputs::GEOIP_COUNTRY),
             Field::IpIsAnonymizer => self.needs = self.needs.union(Inputs::GEOIP_ANONYMIZER),
+            Field::Attribute(_, AttributeType::Any) => {}
+            Field::Attribute(..) => {
+                self.needs = self.needs.union(Inputs::ATTRIBUTES);
+                self.attributes.insert(field.clone());
+            }
             _ => {}
         }
     }
@@ -76,6 +83,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) world: &'a mut World,
     pub(crate) reads: Reads,
     place: Place,
+    /// Inside a comparison with an attribute, where a number may have decimals.
+    beside_attribute: bool,
 }
 
 /// Where in the rule an expression stands.
@@ -146,7 +155,7 @@ const fn describe_symbol(symbol_type: Type) -> &'static str {
 
 impl<'a> Checker<'a> {
     pub(crate) fn new(file: &'a str, findings: &'a mut Findings, world: &'a mut World) -> Self {
-        Self { file, findings, world, reads: Reads::default(), place: Place::Condition }
+        Self { file, findings, world, reads: Reads::default(), place: Place::Condition, beside_attribute: false }
     }
 
     /// Checks an expression that must be a condition. What was wrong became `false`, which never runs:
@@ -184,6 +193,7 @@ impl<'a> Checker<'a> {
             Value::Broken => Condition::Literal(false),
             Value::Attribute(scope, key) => {
                 let field = Field::Attribute(key, AttributeType::Bool);
+                self.reads.need(&field);
                 Condition::Flag(scope, field)
             }
             Value::Word(word) => {
@@ -250,7 +260,7 @@ impl<'a> Checker<'a> {
                 Some(None) => {
                     self.findings
                         .error(Code::AttributeType, span, "an attribute cannot be of this type")
-                        .label("read as text, int, money or bool only");
+                        .label("read as text, number, money or bool only");
                     return Value::Broken;
                 }
                 None => return Value::Attribute(scope, Arc::clone(key)),
@@ -431,11 +441,10 @@ impl<'a> Checker<'a> {
             self.note_field(scope, &info.field, info.field_type, name, span, false);
             return Value::Condition(missing(info.field));
         };
-        // Nothing says its type here, so it is missing when it is neither text, int nor bool.
-        self.note_field(scope, &info.field, info.field_type, name, span, false);
-        let parts = [AttributeType::Text, AttributeType::Int, AttributeType::Bool];
-        let parts = parts.map(|as_type| missing(Field::Attribute(Arc::clone(key), as_type))).to_vec();
-        Value::Condition(if negated { Condition::Any(parts) } else { Condition::All(parts) })
+        // Nothing says its type here: it is missing when the key is.
+        let field = Field::Attribute(Arc::clone(key), AttributeType::Any);
+        self.note_field(scope, &field, info.field_type, name, span, false);
+        Value::Condition(missing(field))
     }
 }
 
@@ -464,7 +473,7 @@ fn is_open(expression: &Expression) -> bool {
 const fn attribute_type_of(wanted: Type) -> Option<(AttributeType, Type)> {
     match wanted {
         Type::Bool => Some((AttributeType::Bool, Type::Bool)),
-        Type::Int => Some((AttributeType::Int, Type::Int)),
+        Type::Int => Some((AttributeType::Number, Type::Int)),
         Type::Money => Some((AttributeType::Money, Type::Money)),
         Type::Text | Type::Enum | Type::Country | Type::Address => Some((AttributeType::Text, Type::Text)),
         Type::Duration | Type::Time | Type::Clauses => None,
@@ -474,6 +483,9 @@ const fn attribute_type_of(wanted: Type) -> Option<(AttributeType, Type)> {
 fn field_value(scope: Scope, field: Field, field_type: Type, words: &'static [&'static str]) -> Value {
     match field_type {
         Type::Bool => Value::Condition(Condition::Flag(scope, field)),
+        Type::Int if matches!(field, Field::Attribute(_, AttributeType::Number)) => {
+            Value::Number(Quantity::decimal(Number::Field(scope, field)))
+        }
         Type::Int | Type::Money | Type::Duration | Type::Time => {
             Value::Number(Quantity::whole(Number::Field(scope, field), field_type))
         }

@@ -86,15 +86,20 @@ pub enum Field {
     WalletIsConfirmed,
 }
 
-/// The type an attribute takes from what it is compared with; any other value of it is missing.
+/// The type an attribute takes from what it is compared with; a value of any other kind is missing.
+/// Stored layouts of rows hold these by number: a later one comes at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AttributeType {
     Text,
-    /// A JSON number that is an integer and fits an `i64`.
+    /// Only in stored layouts of earlier versions, which read integers alone.
     Int,
     /// A JSON string in the grammar of `amount`.
     Money,
     Bool,
+    /// A JSON number, as an exact [`crate::operation::Decimal`].
+    Number,
+    /// Whatever it is: only whether it is there and what it equals count.
+    Any,
 }
 
 /// Where a field is read: on the operation being judged (`this`), or on the past one inside `where`.
@@ -290,6 +295,18 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
+    /// Tells whether the values are decimals of an attribute.
+    #[must_use]
+    pub fn is_of_decimals(&self) -> bool {
+        matches!(self.value, Some(Field::Attribute(_, AttributeType::Number)))
+    }
+
+    /// Tells whether it adds decimals up: their words are packed, so that this needs every entry.
+    #[must_use]
+    pub fn adds_decimals(&self) -> bool {
+        self.is_of_decimals() && matches!(self.function, Function::Sum | Function::Avg)
+    }
+
     /// Tells whether the state belongs to the acting wallet's record (its key holds the wallet
     /// through `by`); otherwise it is shared between wallets.
     #[must_use]
@@ -344,6 +361,8 @@ impl Inputs {
     pub const GEOIP_ANONYMIZER: Self = Self(2);
     pub const MRP: Self = Self(4);
     pub const SHARED_STATE: Self = Self(8);
+    /// An attribute of the operation has a value of another kind than the rule compares.
+    pub const ATTRIBUTES: Self = Self(16);
 
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
@@ -394,6 +413,8 @@ pub struct Rule {
     pub evidence: Vec<Evidence>,
     /// What the rule reads that may be missing.
     pub needs: Inputs,
+    /// The attributes it compares, each as the type it must be of: a value of another kind is named in `degraded`.
+    pub attributes: Vec<Field>,
     /// Every aggregate the rule reads.
     pub aggregates: Vec<AggregateId>,
     /// Every list the rule reads, its aggregates included: positions in [`RuleSet::lists`].

@@ -114,6 +114,7 @@ fn read_keys(path: &str, text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>)
         actions,
         evidence,
         needs: checker.reads.needs,
+        attributes: checker.reads.attributes.iter().cloned().collect(),
         reads_login_run: checker.reads.aggregates.iter().any(|id| is_login_run(&checker.world.aggregates[*id])),
         aggregates: checker.reads.aggregates.clone(),
         lists: checker.reads.lists.iter().copied().collect(),

@@ -51,12 +51,13 @@ fn observe(summary: &mut Summary, decision: &Decision) {
     let mode = |enforced: bool| if enforced { "enforce" } else { "shadow" };
     let matches: Vec<(&str, &str)> = decision.matches.iter().map(|m| (&*m.rule, mode(m.enforced))).collect();
     let commands: Vec<&str> = decision.commands.iter().map(|command| command.kind.name()).collect();
+    let degraded: Vec<&str> = decision.degraded.iter().map(|input| &**input).collect();
     summary.observe(Observed::Decision {
         verdict: decision.verdict.name(),
         matches: &matches,
         commands: &commands,
         is_late: decision.late,
-        degraded: &decision.degraded,
+        degraded: &degraded,
         unknown_fields: 0,
     });
 }

@@ -8,13 +8,13 @@ use crate::engine::matching::evaluation::{Evaluation, Fired, MatchFacts, PastRow
 use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::PlannedAggregate;
 use crate::engine::state::keyed::{
-    KeyedState, calendar_span, value_of_age, value_of_last, value_of_range, value_of_total,
+    KeyedState, calendar_span, value_of_age, value_of_decimals, value_of_last, value_of_range, value_of_total,
 };
 use crate::engine::state::shared::{SharedKey, WindowRead};
 use crate::engine::state::wallet::index::{entry, is_visible_match};
 use crate::engine::state::wallet::row::{FLAG_CANCELLED, Row, is_visible, key_of_row};
 use crate::engine::state::wallet::runs::ChainStart;
-use crate::engine::value::{AggregateValue, Ratio};
+use crate::engine::value::{AggregateValue, Ratio, ratio_of_units, units_of_word};
 use crate::engine::window::{Entry, scan};
 use crate::operation::Time;
 use crate::operation::time::Span;
@@ -42,6 +42,18 @@ impl Evaluation<'_, '_> {
     }
 
     pub(super) fn compute(&mut self, id: AggregateId) -> AggregateValue {
+        let value = self.compute_words(id);
+        if !self.plan.aggregates[id].definition.is_of_decimals() {
+            return value;
+        }
+        match value {
+            AggregateValue::Word(word) => AggregateValue::Number(ratio_of_units(units_of_word(word.cast_signed()))),
+            other => other,
+        }
+    }
+
+    /// Computes an aggregate; what decimal a word stands for is still to be told.
+    fn compute_words(&mut self, id: AggregateId) -> AggregateValue {
         let plan = self.plan;
         let aggregate = &plan.aggregates[id];
         let Some(key) = self.reading_key(aggregate) else { return AggregateValue::Missing };
@@ -129,7 +141,7 @@ impl Evaluation<'_, '_> {
         let function = aggregate.definition.function;
         let is_sum = function == Function::Sum;
         let is_total = matches!(function, Function::Count | Function::Sum | Function::Any | Function::None);
-        if !is_total || aggregate.definition.residual.is_some() {
+        if !is_total || aggregate.definition.residual.is_some() || aggregate.definition.adds_decimals() {
             return None;
         }
         let (from, until, open_end) = self.reach(aggregate)?;
@@ -266,6 +278,9 @@ impl Evaluation<'_, '_> {
                 cells.evaluate(aggregate, self.at(), this)
             }
             Window::Quiet(quiet) => value_of_age(self.age(id, key, entries, this.is_some(), quiet)),
+            Window::Within(length) if aggregate.definition.adds_decimals() => {
+                value_of_decimals(function, pairs, length, at, this)
+            }
             Window::Within(length) => match function {
                 Function::Min | Function::Max | Function::Avg => {
                     value_of_range(function, scan::range(pairs, length, at, this))

@@ -3,10 +3,12 @@
 //! What a field or an aggregate is worth comes from a [`Facts`]: the judged operation, a match, or a
 //! past operation in a log. `None` is missing everywhere, and unknown for conditions.
 
+use crate::engine::matching::long_number;
 use crate::engine::value::multiply;
 use crate::engine::value::{AggregateValue, Ratio, whole_of_word};
+use crate::operation::Decimal;
 use crate::rules::program::{
-    AggregateId, Comparison, Condition, Field, Number, Operand, Scope, Symbol, symbol_of_text,
+    AggregateId, AttributeType, Comparison, Condition, Field, Number, Operand, Scope, Symbol, symbol_of_text,
 };
 use std::net::IpAddr;
 
@@ -14,6 +16,8 @@ use std::net::IpAddr;
 pub trait Facts {
     /// Returns a field as one word: the symbol, the bits of the `i64`, or 0 and 1.
     fn word(&self, scope: Scope, field: &Field) -> Option<u64>;
+    /// Returns a number of an attribute.
+    fn decimal(&self, scope: Scope, field: &Field) -> Option<Decimal>;
     /// Returns a field's text, for membership in a list.
     fn text(&self, scope: Scope, field: &Field) -> Option<&str>;
     /// Returns the address, for membership in a list of networks.
@@ -45,7 +49,14 @@ pub fn condition<F: Facts>(facts: &mut F, what: &Condition) -> Option<bool> {
             let ordering = match (short(facts, left), short(facts, right)) {
                 (Short::Missing, _) | (_, Short::Missing) => return None,
                 (Short::Value(left), Short::Value(right)) => left.cmp(&right),
-                (Short::Long, _) | (_, Short::Long) => number(facts, left)?.compare(number(facts, right)?)?,
+                (Short::Long, _) | (_, Short::Long) => {
+                    let ratios = number(facts, left).zip(number(facts, right));
+                    match ratios.and_then(|(left, right)| left.compare(right)) {
+                        Some(ordering) => ordering,
+                        // Missing, or longer than a ratio.
+                        None => long_number::compare(facts, left, right)?,
+                    }
+                }
             };
             Some(holds(*comparison, ordering))
         }
@@ -95,6 +106,9 @@ enum Short {
 fn short<F: Facts>(facts: &mut F, what: &Number) -> Short {
     match what {
         Number::Literal(value) => fits(i64::try_from(*value).ok()),
+        Number::Field(scope, field @ Field::Attribute(_, AttributeType::Number)) => {
+            short_of_decimal(facts, *scope, field)
+        }
         Number::Field(scope, field) => {
             facts.word(*scope, field).map_or(Short::Missing, |w| Short::Value(w.cast_signed()))
         }
@@ -105,6 +119,14 @@ fn short<F: Facts>(facts: &mut F, what: &Number) -> Short {
             AggregateValue::Missing | AggregateValue::Flag(_) => Short::Missing,
         },
         other => short_of_operands(facts, other),
+    }
+}
+
+#[cold]
+fn short_of_decimal<F: Facts>(facts: &F, scope: Scope, field: &Field) -> Short {
+    match facts.decimal(scope, field) {
+        None => Short::Missing,
+        Some(decimal) => fits(decimal.in_units(0).and_then(|whole| i64::try_from(whole).ok())),
     }
 }
 
@@ -135,11 +157,14 @@ fn short_of_operands<F: Facts>(facts: &mut F, what: &Number) -> Short {
     }
 }
 
-/// Evaluates a number; `None` is missing.
+/// Evaluates a number; `None` is missing, or longer than a ratio.
 pub fn number<F: Facts>(facts: &mut F, what: &Number) -> Option<Ratio> {
     match what {
         Number::Literal(value) => Some(Ratio::whole(*value)),
         Number::Mrp { hundredths } => Ratio::new(i128::from(*hundredths) * i128::from(facts.mrp()?), 100),
+        Number::Field(scope, field @ Field::Attribute(_, AttributeType::Number)) => {
+            ratio_of_decimal(facts.decimal(*scope, field)?)
+        }
         Number::Field(scope, field) => facts.word(*scope, field).map(whole_of_word),
         Number::Aggregate(id) => match facts.aggregate(*id) {
             AggregateValue::Number(value) => Some(value),
@@ -160,9 +185,18 @@ pub fn number<F: Facts>(facts: &mut F, what: &Number) -> Option<Ratio> {
         }
         Number::Remainder(left, right) => {
             let (left, right) = (number(facts, left)?, number(facts, right)?);
-            left.numerator.checked_rem(right.numerator).map(Ratio::whole)
+            let is_whole = left.denominator == 1 && right.denominator == 1;
+            left.numerator.checked_rem(right.numerator).filter(|_| is_whole).map(Ratio::whole)
         }
     }
+}
+
+fn ratio_of_decimal(decimal: Decimal) -> Option<Ratio> {
+    let power = 10_i128.checked_pow(decimal.exponent().unsigned_abs())?;
+    if decimal.exponent() < 0 {
+        return Some(Ratio { numerator: decimal.mantissa(), denominator: power });
+    }
+    decimal.mantissa().checked_mul(power).map(Ratio::whole)
 }
 
 fn symbol<F: Facts>(facts: &mut F, what: &Symbol) -> Option<u64> {

@@ -12,12 +12,12 @@ use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
 use crate::engine::state::wallet::row::{FLAG_REFUSED, Row, with_key_word};
-use crate::engine::value::AggregateValue;
+use crate::engine::value::{AggregateValue, DECIMAL_PLACES, units_of_word, word_of_decimal};
 use crate::engine::window_mask;
 use crate::geo::Lookup;
 use crate::operation::content::id_hash;
 use crate::operation::time::Span;
-use crate::operation::{AttributeValue, Money, Time};
+use crate::operation::{AttributeValue, Decimal, Money, Time};
 use crate::rules::program::{
     AggregateId, AttributeType, Field, Rule, Scope, Stream, symbol_of_country, symbol_of_text,
 };
@@ -153,7 +153,7 @@ impl Evaluation<'_, '_> {
             Field::Order => operation.order.map(crate::operation::Order::name),
             Field::Source => operation.source.map(crate::operation::ReportSource::name),
             Field::Currency => operation.kind.is_money().then_some("KZT"),
-            Field::Attribute(name, AttributeType::Text) => match self.attribute(name)? {
+            Field::Attribute(name, AttributeType::Text | AttributeType::Any) => match self.attribute(name)? {
                 AttributeValue::Text(text) => Some(text),
                 AttributeValue::Number(_) | AttributeValue::Bool(_) => None,
             },
@@ -198,7 +198,20 @@ impl Evaluation<'_, '_> {
         (is_remembered && age >= 0).then_some(age)
     }
 
-    fn attribute(&self, name: &str) -> Option<&AttributeValue<'_>> {
+    /// Tells whether the operation bears the attribute, but not as the type that is asked for.
+    #[must_use]
+    pub fn is_of_another_kind(&self, field: &Field) -> bool {
+        match field {
+            Field::Attribute(name, AttributeType::Number) => {
+                self.attribute(name).is_some() && self.decimal(Scope::This, field).is_none()
+            }
+            Field::Attribute(name, _) => self.attribute(name).is_some() && self.word(Scope::This, field).is_none(),
+            _ => false,
+        }
+    }
+
+    /// Returns an attribute as the record has it.
+    pub(super) fn attribute(&self, name: &str) -> Option<&AttributeValue<'_>> {
         self.operation.operation.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
@@ -208,11 +221,22 @@ impl Evaluation<'_, '_> {
             (AttributeValue::Text(text), AttributeType::Money) => {
                 Money::parse(text).map(|money| money.tiyn().cast_unsigned())
             }
-            (AttributeValue::Number(text), AttributeType::Int) => text.parse::<i64>().ok().map(i64::cast_unsigned),
+            (AttributeValue::Number(text), AttributeType::Number) => {
+                Decimal::parse(text).and_then(word_of_decimal).map(i64::cast_unsigned)
+            }
             (AttributeValue::Bool(value), AttributeType::Bool) => Some(u64::from(*value)),
+            (AttributeValue::Text(text), AttributeType::Any) => Some(symbol_of_text(text)),
+            (AttributeValue::Number(text), AttributeType::Any) => Some(symbol_of_number(text)),
+            (AttributeValue::Bool(value), AttributeType::Any) => Some(u64::from(*value)),
             (AttributeValue::Text(_) | AttributeValue::Number(_) | AttributeValue::Bool(_), _) => None,
         }
     }
+}
+
+/// Returns the bits of a number that is only compared for equality, apart from those of a text.
+fn symbol_of_number(text: &str) -> u64 {
+    let symbol = Decimal::parse(text).map_or_else(|| symbol_of_text(text), |it| symbol_of_text(&it.to_string()));
+    !symbol.rotate_left(32)
 }
 
 fn known<T>(lookup: Lookup<T>) -> Option<T> {
@@ -254,6 +278,14 @@ impl Facts for Evaluation<'_, '_> {
             | Field::Actor
             | Field::Attribute(..) => self.computed_word(field),
             Field::MatchRule | Field::MatchMode | Field::MatchClauses => None,
+        }
+    }
+
+    fn decimal(&self, _scope: Scope, field: &Field) -> Option<Decimal> {
+        let Field::Attribute(name, AttributeType::Number) = field else { return None };
+        match self.attribute(name)? {
+            AttributeValue::Number(text) => Decimal::parse(text),
+            AttributeValue::Text(_) | AttributeValue::Bool(_) => None,
         }
     }
 
@@ -360,6 +392,9 @@ impl Facts for ThisAsPast<'_, '_, '_> {
     fn word(&self, scope: Scope, field: &Field) -> Option<u64> {
         self.evaluation.word(scope, field)
     }
+    fn decimal(&self, scope: Scope, field: &Field) -> Option<Decimal> {
+        self.evaluation.decimal(scope, field)
+    }
     fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
         self.evaluation.text(scope, field)
     }
@@ -378,6 +413,15 @@ impl Facts for PastRow<'_, '_, '_, '_> {
             (Scope::This, _) | (Scope::Past, Field::WalletId) => self.evaluation.word(scope, field),
             (Scope::Past, Field::OccurredAt) => Some(self.row.at().nanos().cast_unsigned()),
             (Scope::Past, _) => self.column(field),
+        }
+    }
+    fn decimal(&self, scope: Scope, field: &Field) -> Option<Decimal> {
+        match scope {
+            Scope::This => self.evaluation.decimal(scope, field),
+            Scope::Past => {
+                let units = units_of_word(self.column(field)?.cast_signed());
+                Decimal::new(units, -i64::from(DECIMAL_PLACES))
+            }
         }
     }
     fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
@@ -399,6 +443,9 @@ impl Facts for MatchFacts<'_, '_, '_> {
             Field::MatchMode if scope == Scope::Past => Some(mode_symbol(self.fired.enforced)),
             _ => self.evaluation.word(scope, field),
         }
+    }
+    fn decimal(&self, scope: Scope, field: &Field) -> Option<Decimal> {
+        self.evaluation.decimal(scope, field)
     }
     fn text(&self, scope: Scope, field: &Field) -> Option<&str> {
         if *field == Field::MatchRule { Some(&self.rule.id) } else { self.evaluation.text(scope, field) }

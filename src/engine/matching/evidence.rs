@@ -4,14 +4,18 @@ use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::evaluation::Evaluation;
 use crate::engine::state::shared::change::SharedKey;
 use crate::engine::value::whole_of_word;
-use crate::engine::value::{AggregateValue, Ratio};
+use crate::engine::value::{AggregateValue, DECIMAL_ONE, DECIMAL_PLACES, Ratio};
 use crate::operation::Time;
 use crate::operation::decision::EvidenceValue;
-use crate::rules::program::{Evidence, Operand, Scope, Type, country_of_symbol};
+use crate::operation::{AttributeValue, Decimal};
+use crate::rules::program::{AttributeType, Evidence, Field, Operand, Scope, Type, country_of_symbol};
 
 /// Renders one value the condition read.
 pub fn show(evaluation: &mut Evaluation<'_, '_>, item: &Evidence) -> EvidenceValue {
     match &item.what {
+        Operand::Field(_, Field::Attribute(name, AttributeType::Number | AttributeType::Any)) => {
+            show_attribute(evaluation.attribute(name))
+        }
         Operand::Field(_, field) => match (evaluation.field_text(field), item.value_type) {
             (Some(text), _) => EvidenceValue::Text(text.into()),
             (None, Type::Address) => match evaluation.operation.operation.ip {
@@ -55,7 +59,35 @@ fn show_remembered(evaluation: &Evaluation<'_, '_>, id: usize, word: u64, value_
     text.map_or(EvidenceValue::Missing, |text| EvidenceValue::Text(text.into()))
 }
 
+/// Shows a number or an attribute of any kind as the record has it.
+fn show_attribute(value: Option<&AttributeValue<'_>>) -> EvidenceValue {
+    match value {
+        None => EvidenceValue::Missing,
+        Some(AttributeValue::Text(text)) => EvidenceValue::Text((&**text).into()),
+        Some(AttributeValue::Bool(value)) => EvidenceValue::Bool(*value),
+        Some(AttributeValue::Number(text)) => match Decimal::parse(text) {
+            Some(decimal) => show_decimal(decimal),
+            None => EvidenceValue::Text((&**text).into()),
+        },
+    }
+}
+
+fn show_decimal(decimal: Decimal) -> EvidenceValue {
+    decimal.in_units(0).map_or(EvidenceValue::Decimal(decimal), EvidenceValue::Int)
+}
+
+/// Shows what an aggregate made of decimals: an average rounded to the last place that they have.
+fn show_decimals(number: Ratio) -> EvidenceValue {
+    let count = number.denominator / DECIMAL_ONE;
+    let (units, rest) = (number.numerator.div_euclid(count.max(1)), number.numerator.rem_euclid(count.max(1)));
+    let rounded = units + i128::from(2 * rest >= count && rest > 0);
+    Decimal::new(rounded, -i64::from(DECIMAL_PLACES)).map_or(EvidenceValue::Missing, show_decimal)
+}
+
 fn show_number(number: Ratio, value_type: Type) -> EvidenceValue {
+    if value_type == Type::Int && number.denominator % DECIMAL_ONE == 0 {
+        return show_decimals(number);
+    }
     // An average is shown rounded; it was compared exactly.
     let rounded = if number.denominator == 1 {
         number.numerator

@@ -7,13 +7,16 @@ use crate::engine::plan::rule::PlannedRule;
 use crate::geo::Lookup;
 use crate::operation::OperationType;
 use crate::operation::decision::Match;
-use crate::rules::program::{Action, Field, Inputs, Operand, Rule, Scope};
+use crate::rules::program::{Action, Field, Inputs, Operand, Rule, Scope, Stream};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What firing the rules of one operation has come to.
 pub(crate) struct Firing {
     matches: Vec<Match>,
     /// Inputs that were missing.
-    degraded: Inputs,
+    degraded: Degraded,
     /// Rules of one stage do not see each other's matches.
     pending: Vec<Fired>,
     stage: u32,
@@ -22,11 +25,19 @@ pub(crate) struct Firing {
     lacking: Inputs,
 }
 
+/// What was missing when the rules of one operation were asked.
+#[derive(Debug, Default)]
+pub(crate) struct Degraded {
+    inputs: Inputs,
+    /// The keys of attributes whose values are of another kind than rules compare.
+    attributes: BTreeSet<Arc<str>>,
+}
+
 /// Evaluates the rules in order; returns what fired and the inputs that were missing.
-pub(crate) fn fire_rules(evaluation: &mut Evaluation<'_, '_>, refused: bool) -> (Vec<Match>, Inputs) {
+pub(crate) fn fire_rules(evaluation: &mut Evaluation<'_, '_>, refused: bool) -> (Vec<Match>, Degraded) {
     let met = evaluation.plan.of(evaluation.operation.operation.kind);
     let lacking = may_be_missing(evaluation);
-    let (matches, pending, degraded) = (Vec::new(), Vec::new(), Inputs::default());
+    let (matches, pending, degraded) = (Vec::new(), Vec::new(), Degraded::default());
     let mut firing = Firing { matches, degraded, pending, stage: 0, refused, lacking };
     for group in &met.groups {
         for number in group.candidates(lacking, |demand| evaluation.ask(demand)) {
@@ -54,7 +65,7 @@ impl Firing {
         }
         evaluation.for_enforced = planned.is_enforced(at);
         if planned.lacks_a_list {
-            self.degraded = self.degraded.union(Inputs::SHARED_STATE);
+            self.degraded.inputs = self.degraded.inputs.union(Inputs::SHARED_STATE);
         }
         if planned.needs.meets(self.lacking) {
             note_missing(evaluation, &evaluation.plan.rules.rules[planned.index], &mut self.degraded);
@@ -85,14 +96,45 @@ pub(crate) fn may_be_missing(evaluation: &Evaluation<'_, '_>) -> Inputs {
         (Inputs::GEOIP_ANONYMIZER, facts.anonymizer == Lookup::DatabaseMissing),
         (Inputs::MRP, evaluation.mrp().is_none()),
         (Inputs::SHARED_STATE, !view.available || view.complete_from.is_some()),
+        (Inputs::ATTRIBUTES, has_attribute_of_another_kind(evaluation)),
     ]
     .into_iter()
     .filter(|(_, may_be)| *may_be)
     .fold(Inputs::default(), |all, (input, _)| all.union(input))
 }
 
+/// Tells whether a rule or a window of the operation's type compares an attribute as something that it is not.
+fn has_attribute_of_another_kind(evaluation: &Evaluation<'_, '_>) -> bool {
+    let operation = &evaluation.operation.operation;
+    let compared = &evaluation.plan.of(operation.kind).attributes;
+    !operation.attributes.is_empty() && compared.iter().any(|field| !fits(evaluation, field))
+}
+
+/// Tells whether an attribute is absent, or of the type and size that comparisons and windows want.
+fn fits(evaluation: &Evaluation<'_, '_>, field: &Field) -> bool {
+    let is_present = matches!(field, Field::Attribute(name, _) if evaluation.attribute(name).is_some());
+    !is_present || evaluation.word(Scope::This, field).is_some()
+}
+
+/// Notes the attributes that the rule compares and that are of another kind, or too long for its windows.
+fn note_attributes(evaluation: &Evaluation<'_, '_>, rule: &Rule, degraded: &mut Degraded) {
+    let kind = evaluation.operation.operation.kind;
+    let entered = rule.aggregates.iter().map(|id| &evaluation.plan.aggregates[*id].definition);
+    let entered = entered.filter(|it| matches!(it.stream, Stream::Operations(types) if types.contains(kind)));
+    let too_long = entered.filter_map(|it| it.value.as_ref()).filter(|field| !fits(evaluation, field));
+    let of_another_kind = rule.attributes.iter().filter(|field| evaluation.is_of_another_kind(field));
+    for field in too_long.chain(of_another_kind) {
+        if let Field::Attribute(name, _) = field {
+            degraded.attributes.insert(Arc::clone(name));
+        }
+    }
+}
+
 /// Notes which inputs the rule needs on this operation and has not.
-pub(crate) fn note_missing(evaluation: &Evaluation<'_, '_>, rule: &Rule, degraded: &mut Inputs) {
+pub(crate) fn note_missing(evaluation: &Evaluation<'_, '_>, rule: &Rule, degraded: &mut Degraded) {
+    if rule.needs.contains(Inputs::ATTRIBUTES) {
+        note_attributes(evaluation, rule, degraded);
+    }
     let needs = rule.needs;
     let facts = &evaluation.operation.facts;
     let has_address = evaluation.operation.operation.ip.is_some();
@@ -107,7 +149,7 @@ pub(crate) fn note_missing(evaluation: &Evaluation<'_, '_>, rule: &Rule, degrade
         (Inputs::SHARED_STATE, is_shared_state_missing(evaluation, rule)),
     ] {
         if is_missing && needs.contains(input) {
-            *degraded = degraded.union(input);
+            degraded.inputs = degraded.inputs.union(input);
         }
     }
 }
@@ -125,15 +167,15 @@ pub(crate) fn is_shared_state_missing(evaluation: &Evaluation<'_, '_>, rule: &Ru
     !view.available || rule.aggregates.iter().any(is_part)
 }
 
-pub(crate) fn names_of(inputs: Inputs) -> Vec<&'static str> {
-    [
+pub(crate) fn names_of(degraded: Degraded) -> Vec<Cow<'static, str>> {
+    let inputs = [
         (Inputs::GEOIP_COUNTRY, "geoip.country"),
         (Inputs::GEOIP_ANONYMIZER, "geoip.anonymizer"),
         (Inputs::SHARED_STATE, "shared_state"),
         (Inputs::MRP, "mrp"),
     ]
     .into_iter()
-    .filter(|(input, _)| inputs.contains(*input))
-    .map(|(_, name)| name)
-    .collect()
+    .filter(|(input, _)| degraded.inputs.contains(*input))
+    .map(|(_, name)| Cow::Borrowed(name));
+    inputs.chain(degraded.attributes.iter().map(|key| Cow::Owned(format!("attributes.{key}")))).collect()
 }

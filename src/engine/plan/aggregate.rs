@@ -46,7 +46,10 @@ impl PlannedAggregate {
     pub fn is_totalled(&self) -> bool {
         let is_total =
             matches!(self.definition.function, Function::Count | Function::Sum | Function::Any | Function::None);
-        is_total && self.whole.is_some() && matches!(self.definition.window, Window::Today | Window::ThisMonth)
+        is_total
+            && !self.definition.adds_decimals()
+            && self.whole.is_some()
+            && matches!(self.definition.window, Window::Today | Window::ThisMonth)
     }
 
     /// Tells whether a log of middle length counts the aggregate's rows by their keys. EntryList rules read an age, and
@@ -54,6 +57,15 @@ impl PlannedAggregate {
     #[must_use]
     pub fn is_counted_by_key(&self) -> bool {
         self.is_indexed() && self.whole.is_none() && !matches!(self.definition.window, Window::Quiet(_))
+    }
+
+    /// Returns how long a sliding window is in nanoseconds, or the pause that ends a chain; 0 of a calendar's.
+    #[must_use]
+    pub const fn length(&self) -> i64 {
+        match self.definition.window {
+            Window::Within(length) | Window::Quiet(length) => length,
+            Window::Today | Window::ThisMonth => 0,
+        }
     }
 
     /// Tells whether the aggregate's state is a run or a chain instead of entries in a window.

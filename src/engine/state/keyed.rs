@@ -2,8 +2,8 @@
 //! Serves long wallet logs ([`crate::engine::index`]) and the windows that wallets share ([`crate::engine::shared`]).
 
 use crate::engine::plan::aggregate::PlannedAggregate;
-use crate::engine::value::{AggregateValue, Ratio};
-use crate::engine::window::{CalendarCell, Chain, Entry, Measure, RangeFold, Shape, Timeline};
+use crate::engine::value::{AggregateValue, DECIMAL_ONE, Ratio, ratio_of_units, units_of_word};
+use crate::engine::window::{CalendarCell, Chain, Entry, Measure, RangeFold, Shape, Timeline, scan};
 use crate::operation::Time;
 use crate::operation::time::{Span, almaty_day, almaty_month};
 use crate::rules::program::{Function, Window};
@@ -150,6 +150,11 @@ impl KeyedState {
     pub fn evaluate(&self, aggregate: &PlannedAggregate, at: Time, this: Option<i64>) -> AggregateValue {
         let function = aggregate.definition.function;
         match self {
+            Self::Within(timeline) if aggregate.definition.adds_decimals() => {
+                let entries: Vec<(i64, i64)> = timeline.iter().map(|entry| (entry.at, entry.value)).collect();
+                let length = aggregate.length();
+                value_of_decimals(function, entries.iter().copied(), length, at.nanos(), this)
+            }
             Self::Within(timeline) => match function {
                 Function::Min | Function::Max | Function::Avg => {
                     value_of_range(function, timeline.range(at.nanos(), this))
@@ -198,6 +203,10 @@ pub fn calendar_span(aggregate: &PlannedAggregate, at: Time) -> Span {
 /// Returns what a timeline or cell of the aggregate is asked for.
 #[must_use]
 pub fn measure(aggregate: &PlannedAggregate) -> Measure {
+    if aggregate.definition.adds_decimals() {
+        // It keeps every entry: packed decimals are unpacked when they are added up.
+        return Measure::Last;
+    }
     match aggregate.definition.function {
         Function::Sum => Measure::Sum,
         Function::Distinct => Measure::Distinct,
@@ -246,6 +255,28 @@ pub fn value_of_range(function: Function, fold: RangeFold) -> AggregateValue {
     }
 }
 
+/// Computes a sum or average of packed decimals over the entries of a sliding window.
+pub fn value_of_decimals(
+    function: Function,
+    entries: impl Iterator<Item = (i64, i64)> + Clone,
+    length: i64,
+    at: i64,
+    this: Option<i64>,
+) -> AggregateValue {
+    if function == Function::Sum {
+        return AggregateValue::Number(ratio_of_units(scan::fullest_decimals(entries, length, at, this)));
+    }
+    let from = at.saturating_sub(length);
+    let inside = entries.filter(|(time, _)| (from..=at).contains(time)).map(|(_, value)| value);
+    mean_of_decimals(inside.chain(this))
+}
+
+/// Averages packed decimals; of none it is missing.
+fn mean_of_decimals(words: impl Iterator<Item = i64>) -> AggregateValue {
+    let (count, units) = words.fold((0, 0), |(count, units), word| (count + 1, units + units_of_word(word)));
+    Ratio::new(units, count * DECIMAL_ONE).map_or(AggregateValue::Missing, AggregateValue::Number)
+}
+
 /// Turns the last entry into a value.
 #[must_use]
 pub fn value_of_last(entry: Option<Entry>) -> AggregateValue {
@@ -262,6 +293,13 @@ fn value_of_cell(aggregate: &PlannedAggregate, cell: Option<&CalendarCell>, this
     let function = aggregate.definition.function;
     let empty = CalendarCell::new(measure(aggregate));
     let cell = cell.unwrap_or(&empty);
+    if aggregate.definition.adds_decimals() {
+        let words = cell.entries().map(|entry| entry.value).chain(this);
+        return match function {
+            Function::Sum => AggregateValue::Number(ratio_of_units(words.map(units_of_word).sum())),
+            _ => mean_of_decimals(words),
+        };
+    }
     match function {
         Function::Last => value_of_last(cell.last()),
         Function::Min | Function::Max | Function::Avg => value_of_range(function, cell.range(this)),

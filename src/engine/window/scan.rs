@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::RangeFold;
 use super::tree::Summary;
+use crate::engine::value::units_of_word;
 
 /// Returns the largest count over the windows `[e−length, e]`, `at ≤ e ≤ at+length`; `this` counts the
 /// operation being judged, which lies in all of them.
@@ -19,6 +20,16 @@ pub fn fullest_count(entries: impl Iterator<Item = (i64, i64)> + Clone, length: 
 /// Returns the largest sum over the same windows; `this` is the value of the operation being judged.
 pub fn fullest_sum(entries: impl Iterator<Item = (i64, i64)> + Clone, length: i64, at: i64, this: Option<i64>) -> i128 {
     fullest_weight(entries, length, at, i128::from) + this.map_or(0, i128::from)
+}
+
+/// Returns the largest sum of packed decimals over the same windows, in units of their last place.
+pub fn fullest_decimals(
+    entries: impl Iterator<Item = (i64, i64)> + Clone,
+    length: i64,
+    at: i64,
+    this: Option<i64>,
+) -> i128 {
+    fullest_weight(entries, length, at, units_of_word) + this.map_or(0, units_of_word)
 }
 
 /// Returns the largest number of distinct values over the same windows, that of `this` included.

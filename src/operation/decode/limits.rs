@@ -7,7 +7,7 @@ pub(super) const DEVICE_ID_CHARS_MAX: usize = 128;
 pub(super) const ATTRIBUTES_MAX: usize = 32;
 pub(super) const ATTRIBUTE_TEXT_CHARS_MAX: usize = 256;
 /// The most significant digits of a number.
-pub(super) const ATTRIBUTE_DIGITS_MAX: usize = 28;
+pub(super) const ATTRIBUTE_DIGITS_MAX: usize = super::super::decimal::DIGITS_MAX;
 
 /// Tells whether a text is 1–64 of `A-Za-z0-9._:-`.
 pub(super) fn is_id(text: &str) -> bool {

@@ -10,8 +10,8 @@ use crate::rules::canonical;
 use crate::rules::diagnostic::Code;
 use crate::rules::fields::{self, FieldInfo};
 use crate::rules::program::{
-    Aggregate, AggregateId, Comparison, Condition, Evidence, Field, Function, KeyPart, Number, Operand, Read, Scope,
-    Stream, Symbol, Window,
+    Aggregate, AggregateId, AttributeType, Comparison, Condition, Evidence, Field, Function, KeyPart, Number, Operand,
+    Read, Scope, Stream, Symbol, Window,
 };
 use crate::rules::syntax::{AggregateSyntax, KeySyntax, Name, WindowKind};
 
@@ -45,6 +45,9 @@ impl Checker<'_> {
             }
             (function, Type::Int | Type::Money | Type::Duration | Type::Time) => {
                 let (bound, is_whole) = result_bound(function, value_type);
+                if aggregate.is_of_decimals() && function != Function::Distinct {
+                    return Value::Number(Quantity { is_whole, ..Quantity::decimal(number) });
+                }
                 Value::Number(Quantity { number, number_type: value_type, bound, is_whole })
             }
         }
@@ -227,9 +230,9 @@ impl Checker<'_> {
     ) -> Option<(Field, Type)> {
         let (field, field_type) = match field {
             Field::Attribute(key, _) => {
-                let wanted = if function == Function::Distinct { Some(Type::Text) } else { hint };
-                let chosen = wanted.and_then(attribute_type_of);
-                let Some((as_type, field_type)) = chosen else {
+                // Distinct values need no type: whatever two operations bear, it is the same or not.
+                let any = Some((AttributeType::Any, Type::Text)).filter(|_| function == Function::Distinct);
+                let Some((as_type, field_type)) = any.or_else(|| hint.and_then(attribute_type_of)) else {
                     self.findings
                         .error(Code::AttributeType, span, "nothing says what type this attribute has")
                         .label("its type comes from what the aggregate is compared with")
@@ -345,7 +348,10 @@ impl Checker<'_> {
                         .error(Code::BadKey, &name.span, format!("`{path}` cannot be a key"))
                         .label("not a field of an operation");
                 }
-                Some(FieldInfo { field, .. }) => {
+                Some(FieldInfo { mut field, .. }) => {
+                    if let Field::Attribute(_, as_type) = &mut field {
+                        *as_type = AttributeType::Any;
+                    }
                     self.reads.need(&field);
                     if field != Field::WalletId {
                         self.reads.may_miss.push((field.clone(), name.span.clone()));
@@ -443,7 +449,7 @@ fn result_bound(function: Function, value_type: Type) -> (Bound, bool) {
     match function {
         Function::Count | Function::Distinct | Function::Streak => (Bound::whole(COUNT_MAX), true),
         Function::Sum => (Bound::whole(one * COUNT_MAX), true),
-        Function::Avg => (Bound { numerator: one * COUNT_MAX, denominator: COUNT_MAX }, false),
+        Function::Avg => (Bound::Ratio { numerator: one * COUNT_MAX, denominator: COUNT_MAX }, false),
         Function::Min | Function::Max | Function::Last | Function::Age | Function::Any | Function::None => {
             (Bound::whole(one), true)
         }

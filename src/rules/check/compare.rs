@@ -12,7 +12,7 @@ use crate::rules::program::{
     AttributeType, Comparison, Condition, Field, Number, Symbol, symbol_of_address, symbol_of_country, symbol_of_text,
     symbol_of_word,
 };
-use crate::rules::syntax::Expression;
+use crate::rules::syntax::{Expression, ExpressionKind};
 
 impl Checker<'_> {
     /// Checks `left comparison right`.
@@ -23,16 +23,24 @@ impl Checker<'_> {
         right: &Expression,
         span: &Range<usize>,
     ) -> Value {
+        if let Some(value) = self.compare_attributes(left, comparison, right) {
+            return value;
+        }
+        let beside_attribute = self.beside_attribute || is_open(left) || is_open(right);
+        let outer = std::mem::replace(&mut self.beside_attribute, beside_attribute);
         let (left_value, right_value) = if is_open(left) && !is_open(right) {
             let right_value = self.value(right, None);
             let hint = right_value.hint();
             (self.value(left, hint.or(Some(Type::Text))), right_value)
         } else {
-            let first_hint = if is_open(left) { Some(Type::Text) } else { None };
+            // Only numbers have an order.
+            let is_order = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+            let first_hint = is_open(left).then_some(if is_order { Type::Int } else { Type::Text });
             let left_value = self.value(left, first_hint);
             let hint = left_value.hint();
             (left_value, self.value(right, hint))
         };
+        self.beside_attribute = outer;
         let condition = match (left_value, right_value) {
             (Value::Broken, _) | (_, Value::Broken) => None,
             (Value::Number(l), Value::Number(r)) => self.compare_numbers(l, comparison, r, left, right, span),
@@ -40,6 +48,32 @@ impl Checker<'_> {
             (l, r) => self.compare_symbols((l, left), comparison, (r, right), span),
         };
         condition.map_or(Value::Broken, Value::Condition)
+    }
+
+    /// Two attributes are equal whatever they are: text, number or bool. `None` where the sides are no such two.
+    fn compare_attributes(&mut self, left: &Expression, comparison: Comparison, right: &Expression) -> Option<Value> {
+        let negated = match comparison {
+            Comparison::Equal => false,
+            Comparison::NotEqual => true,
+            Comparison::Less | Comparison::LessOrEqual | Comparison::Greater | Comparison::GreaterOrEqual => {
+                return None;
+            }
+        };
+        if !(is_attribute(left) && is_attribute(right)) {
+            return None;
+        }
+        let (Some(left), Some(right)) = (self.any_attribute(left), self.any_attribute(right)) else {
+            return Some(Value::Broken);
+        };
+        Some(Value::Condition(Condition::Same { left, right, negated }))
+    }
+
+    fn any_attribute(&mut self, side: &Expression) -> Option<Symbol> {
+        let ExpressionKind::Name(name) = &side.kind else { return None };
+        let Value::Attribute(scope, key) = self.name(name, &side.span, None) else { return None };
+        let field = Field::Attribute(key, AttributeType::Any);
+        self.note_field(scope, &field, Type::Text, name, &side.span, true);
+        Some(Symbol::Field(scope, field))
     }
 
     fn compare_numbers(
@@ -273,6 +307,10 @@ impl Checker<'_> {
         self.findings.not_a_country(code, span);
         None
     }
+}
+
+fn is_attribute(expression: &Expression) -> bool {
+    matches!(expression.kind, ExpressionKind::Name(_)) && is_open(expression)
 }
 
 const fn holds(left: i128, comparison: Comparison, right: i128) -> bool {

@@ -1,7 +1,8 @@
 //! Numbers: literals with their units, arithmetic, and the proof that no value leaves `i128`.
 //!
 //! Every number carries the largest magnitude it can have as a ratio. The evaluator compares ratios by
-//! cross-multiplication, so the bound of every product it can form is checked here, once, at load.
+//! cross-multiplication, so the bound of every product it can form is checked here, once, at load. Decimals of
+//! attributes may be longer: what is made of them is evaluated in as many digits as it needs, which are bounded too.
 
 use std::ops::Range;
 
@@ -21,11 +22,13 @@ pub(super) struct Quantity {
     pub(super) is_whole: bool,
 }
 
-/// The largest magnitudes of numerator and denominator.
+/// How large a number can become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bound {
-    pub(super) numerator: i128,
-    pub(super) denominator: i128,
+pub(super) enum Bound {
+    /// The largest magnitudes of numerator and denominator.
+    Ratio { numerator: i128, denominator: i128 },
+    /// Made of decimals: the most digits that numerator and denominator have together.
+    Long { digits: u32 },
 }
 
 /// One amount, in tiyn: 15 integer digits and 2 decimals.
@@ -36,16 +39,34 @@ pub(super) const COUNT_MAX: i128 = 1_000_000_000;
 pub(crate) const MRP_MAX: i128 = 100_000_000_000;
 /// A literal number of MRP, in hundredths.
 const MRP_LITERAL_MAX: i128 = 100_000_000_000;
+/// The digits of one decimal as a ratio: see [`crate::operation::decimal`].
+const DECIMAL_DIGITS_MAX: u32 = 430;
+/// The most digits a number made of decimals may need.
+const LONG_DIGITS_MAX: u32 = 10_000;
 /// A literal int.
 const INT_MAX: i128 = 1_000_000_000_000_000_000;
 
 impl Bound {
     pub(super) const fn whole(numerator: i128) -> Self {
-        Self { numerator, denominator: 1 }
+        Self::Ratio { numerator, denominator: 1 }
+    }
+
+    /// Returns the most digits of numerator and denominator together.
+    const fn digits(self) -> u32 {
+        match self {
+            // Twice the digits of an i128.
+            Self::Ratio { .. } => 78,
+            Self::Long { digits } => digits,
+        }
     }
 }
 
 impl Quantity {
+    /// Makes the decimal of an attribute, or one that an aggregate found among several.
+    pub(super) const fn decimal(number: Number) -> Self {
+        Self { number, number_type: Type::Int, bound: Bound::Long { digits: DECIMAL_DIGITS_MAX }, is_whole: true }
+    }
+
     /// Makes a whole number bounded by its type.
     pub(super) const fn whole(number: Number, number_type: Type) -> Self {
         let bound = Bound::whole(match number_type {
@@ -70,7 +91,7 @@ impl Checker<'_> {
     /// Checks a literal number with its unit.
     pub(super) fn literal(&mut self, hundredths: i128, whole: bool, unit: Option<Unit>, span: &Range<usize>) -> Value {
         let (value, number_type, max) = match unit {
-            None if !whole => {
+            None if !whole && !self.beside_attribute => {
                 let source = self.source(span).to_owned();
                 self.findings
                     .error(Code::MoneyWithoutUnit, span, "a number with decimals needs a unit")
@@ -78,6 +99,7 @@ impl Checker<'_> {
                     .help(format!("say which unit: `{source} KZT` or `{source} MRP`"));
                 return Value::Broken;
             }
+            None if !whole => (hundredths, Type::Int, INT_MAX),
             None => (hundredths / 100, Type::Int, INT_MAX),
             Some(Unit::Kzt) => (hundredths, Type::Money, AMOUNT_MAX),
             Some(Unit::Mrp) => (hundredths, Type::Money, MRP_LITERAL_MAX),
@@ -98,8 +120,13 @@ impl Checker<'_> {
             (Some(Unit::Mrp), Ok(value)) if in_range => {
                 self.reads.needs = self.reads.needs.union(super::Inputs::MRP);
                 // So many hundredths times the MRP, over 100.
-                let bound = Bound { numerator: MRP_LITERAL_MAX * MRP_MAX, denominator: 100 };
+                let bound = Bound::Ratio { numerator: MRP_LITERAL_MAX * MRP_MAX, denominator: 100 };
                 (Number::Mrp { hundredths: value }, bound)
+            }
+            (None, _) if !whole => {
+                let parts = [Number::Literal(value), Number::Literal(100)].map(Box::new);
+                let [value_box, hundred] = parts;
+                (Number::Divide(value_box, hundred), Bound::Ratio { numerator: value, denominator: 100 })
             }
             _ => (Number::Literal(value), Bound::whole(value)),
         };
@@ -107,7 +134,12 @@ impl Checker<'_> {
             self.findings.error(Code::NumberTooLarge, span, "this number is too large").label("beyond the range");
             return Value::Broken;
         }
-        Value::Number(Quantity { number, number_type, bound, is_whole: unit != Some(Unit::Mrp) })
+        Value::Number(Quantity {
+            number,
+            number_type,
+            bound,
+            is_whole: unit != Some(Unit::Mrp) && (whole || unit.is_some()),
+        })
     }
 
     /// Returns the source text of a span.
@@ -279,25 +311,29 @@ const fn result_type(operator: Operator, left: Type, right: Type) -> Option<Type
 
 /// The bound of the result, `None` when a step of it could leave `i128`.
 fn result_bound(operator: Operator, left: Bound, right: Bound) -> Option<Bound> {
-    let (numerator, denominator) = match operator {
-        Operator::Add | Operator::Subtract => (
-            left.numerator
-                .checked_mul(right.denominator)?
-                .checked_add(right.numerator.checked_mul(left.denominator)?)?,
-            left.denominator.checked_mul(right.denominator)?,
-        ),
-        Operator::Multiply => {
-            (left.numerator.checked_mul(right.numerator)?, left.denominator.checked_mul(right.denominator)?)
-        }
-        Operator::Divide => {
-            (left.numerator.checked_mul(right.denominator)?, left.denominator.checked_mul(right.numerator)?)
-        }
-        Operator::Remainder => (right.numerator, 1),
+    let (Bound::Ratio { numerator: l, denominator: under_l }, Bound::Ratio { numerator: r, denominator: under_r }) =
+        (left, right)
+    else {
+        let digits = left.digits() + right.digits();
+        return (digits <= LONG_DIGITS_MAX).then_some(Bound::Long { digits });
     };
-    Some(Bound { numerator, denominator: denominator.max(1) })
+    let (numerator, denominator) = match operator {
+        Operator::Add | Operator::Subtract => {
+            (l.checked_mul(under_r)?.checked_add(r.checked_mul(under_l)?)?, under_l.checked_mul(under_r)?)
+        }
+        Operator::Multiply => (l.checked_mul(r)?, under_l.checked_mul(under_r)?),
+        Operator::Divide => (l.checked_mul(under_r)?, under_l.checked_mul(r)?),
+        Operator::Remainder => (r, 1),
+    };
+    Some(Bound::Ratio { numerator, denominator: denominator.max(1) })
 }
 
-/// Tells whether two numbers can be compared by cross-multiplication within `i128`.
+/// Tells whether two numbers can be compared: by cross-multiplication within `i128`, or in as many digits as needed.
 pub(super) fn comparable(left: Bound, right: Bound) -> bool {
-    left.numerator.checked_mul(right.denominator).is_some() && right.numerator.checked_mul(left.denominator).is_some()
+    match (left, right) {
+        (Bound::Ratio { numerator: l, denominator: under_l }, Bound::Ratio { numerator: r, denominator: under_r }) => {
+            l.checked_mul(under_r).is_some() && r.checked_mul(under_l).is_some()
+        }
+        (Bound::Long { .. }, _) | (_, Bound::Long { .. }) => true,
+    }
 }
