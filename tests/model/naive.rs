@@ -13,7 +13,7 @@
 //!   last link is older than 30 d and the lateness;
 //! - a transfer to oneself is a transfer into one's own wallet;
 //! - before the first row of the MRP table every debit and every top-up needs the table, whoever it is of;
-//! - ids are remembered for the duplicate horizon and the lateness, as duplicates and for `ref.age` alike;
+//! - an id makes a duplicate for the duplicate horizon alone; `ref.age` knows it for the lateness more;
 //! - a confirmed day is known as long as the day's sum is: until the wallet's newest operation is the
 //!   lateness past its end;
 //! - a restriction is extended or replaced as it stands for the time of the operation that fires its rule;
@@ -199,13 +199,8 @@ impl<'g> Naive<'g> {
 
     fn answer(&mut self, op: &Op) -> Answer {
         let newest = self.newest(&op.wallet);
-        if let Some(first) = self.remembered(&op.wallet, &op.id, newest) {
-            let same = first.op == *op;
-            let beyond = newest.is_some_and(|newest| first.op.at < newest - HORIZON);
-            if beyond {
-                self.tally.see("id remembered beyond the horizon");
-            }
-            return if same { Answer::Duplicate } else { Answer::Conflict };
+        if let Some(first) = self.remembered(&op.wallet, &op.id, newest, HORIZON) {
+            return if first.op == *op { Answer::Duplicate } else { Answer::Conflict };
         }
         let late = newest.is_some_and(|newest| op.at < newest - LATENESS);
         let now = Now { op, newest, late };

@@ -258,6 +258,9 @@ impl Weaver {
     fn push(&mut self, mut op: Op) -> String {
         self.made += 1;
         op.id = format!("op-{}", self.made);
+        if op.kind == Kind::FraudReported && op.source.is_none() {
+            op = op.source(self.rng.pick(&["client", "support", "issuer", "payment_system"]));
+        }
         self.latest = self.latest.max(op.at);
         self.now = self.now.max(op.at);
         let id = op.id.clone();

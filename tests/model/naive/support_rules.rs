@@ -31,7 +31,7 @@ impl Naive<'_> {
     pub(super) fn is_disputed_in_time(&mut self, now: Now<'_>) -> bool {
         let age = self.reference_age(now);
         self.tally.hit(DISPUTED, age == Some(DAY) || age == Some(DAY + 1));
-        let known = self.remembered(&now.op.wallet, now.op.reference.as_deref().unwrap_or_default(), now.newest);
+        let known = self.referred_to(now);
         let refused = known.is_some_and(|e| e.refused);
         let forgotten = known.is_none()
             && self.entries.iter().any(|e| e.op.wallet == now.op.wallet && Some(&e.op.id) == now.op.reference.as_ref());

@@ -55,10 +55,9 @@ impl Tally {
 }
 
 /// What the streams must bring about, and how often at least in 300 of them.
-pub(crate) const SEEN: [(&str, u64); 70] = [
+pub(crate) const SEEN: [(&str, u64); 69] = [
     ("duplicate", 50),
     ("conflicting duplicate", 50),
-    ("id remembered beyond the horizon", 10),
     ("late", 50),
     ("degraded", 50),
     ("verdict allow", 50),

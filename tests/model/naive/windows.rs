@@ -34,19 +34,24 @@ impl Naive<'_> {
         self.entries.iter().filter(|e| !e.refused && e.op.wallet == wallet).map(|e| e.op.at).max()
     }
 
-    /// The operation of this wallet and id that arrived before, if it is remembered: for the duplicate horizon
-    /// and the allowed lateness, refused and cancelled ones too.
-    pub(super) fn remembered(&self, wallet: &str, id: &str, newest: Option<Time>) -> Option<&Entry> {
+    /// The operation of this wallet and id that arrived before, if it is remembered so long: refused and
+    /// cancelled ones are too.
+    pub(super) fn remembered(&self, wallet: &str, id: &str, newest: Option<Time>, long: Time) -> Option<&Entry> {
         self.entries
             .iter()
             .rev()
             .find(|seen| seen.op.id == id && seen.op.wallet == wallet)
-            .filter(|seen| newest.is_none_or(|newest| seen.op.at >= newest - HORIZON - LATENESS))
+            .filter(|seen| newest.is_none_or(|newest| seen.op.at >= newest - long))
+    }
+
+    /// The operation that is referred to, if it is remembered: for the duplicate horizon and the lateness.
+    pub(super) fn referred_to(&self, now: Now<'_>) -> Option<&Entry> {
+        self.remembered(&now.op.wallet, now.op.reference.as_ref()?, now.newest, HORIZON + LATENESS)
     }
 
     /// `ref.age`: missing when the operation that is referred to is not remembered or lies later.
     pub(super) fn reference_age(&self, now: Now<'_>) -> Option<Time> {
-        let found = self.remembered(&now.op.wallet, now.op.reference.as_ref()?, now.newest)?;
+        let found = self.referred_to(now)?;
         let known = !found.refused || !self.has(Fault::RefAgeWithoutRefused);
         Some(now.op.at - found.op.at).filter(|age| *age >= 0 && known)
     }

@@ -25,7 +25,7 @@ pub(super) fn arrive(ops: Vec<(Time, Op)>, rng: &mut Random) -> Vec<Op> {
             // Whether an older id is remembered is asked only of what leaves nothing behind.
             let harmless = op.kind == Kind::TopUp && op.purpose.is_none();
             let delay = if harmless && rng.chance(70) {
-                rng.one(&[DAY, DAY + 10 * MINUTE, DAY + 10 * MINUTE + 1, 2 * DAY])
+                rng.one(&[DAY, DAY + 1, DAY - 1, DAY + 10 * MINUTE, 2 * DAY])
             } else {
                 rng.one(&[0, 0, 1, MINUTE, HOUR])
             };

@@ -103,7 +103,7 @@ impl Weaver {
         let start = self.now;
         let first = Op::new(Kind::TopUp, "", wallet, start).amount(KZT);
         self.push(first);
-        let newest = start + DAY + self.rng.one(&[0, 10 * MINUTE, 10 * MINUTE]) + self.rng.hair();
+        let newest = start + DAY + self.rng.one(&[0, 0, 10 * MINUTE]) + self.rng.hair();
         self.push(Op::new(Kind::Refund, "", wallet, newest).amount(KZT));
         let mut copy = self.ops[self.ops.len() - 2].1.clone();
         if self.rng.chance(30) {
