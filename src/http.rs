@@ -25,6 +25,7 @@ use axum::routing::{MethodRouter, get, post};
 use crate::adapters::kafka::Topics;
 use crate::adapters::store::Store;
 use crate::config::TokenConfig;
+use crate::geo::SAMPLE_WARNING;
 use crate::metrics::Metrics;
 use crate::operation::Time;
 use crate::service::Service;
@@ -93,11 +94,22 @@ pub struct GeoInfo {
     pub anonymizer: Option<DatabaseInfo>,
 }
 
+impl GeoInfo {
+    /// Says what the databases in use cannot do.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let is_sample = self.anonymizer.as_ref().is_some_and(|info| info.sample);
+        is_sample.then_some(SAMPLE_WARNING).into_iter().collect()
+    }
+}
+
 /// One geo database.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct DatabaseInfo {
     /// When it was made.
     pub built: Time,
+    /// It knows no real address.
+    pub sample: bool,
 }
 
 type Shared = Arc<Api>;

@@ -85,6 +85,7 @@ pub struct Metrics {
     /// The hash that `ruleset_info` shows.
     ruleset: Mutex<Option<String>>,
     geo_database_build: GaugeByName,
+    geo_database_sample: IntGaugeVec,
     pub shared_store_errors: IntCounter,
     http_requests: IntCounterVec,
     http_request_seconds: HistogramVec,
@@ -200,6 +201,15 @@ impl Metrics {
             }
             // What was never shown cannot be removed.
             None => drop(self.geo_database_build.remove_label_values(&[database])),
+        }
+    }
+
+    /// Shows whether a geo database is a sample; `None` when it is not there.
+    pub fn set_geo_sample(&self, database: &'static str, is_sample: Option<bool>) {
+        match is_sample {
+            Some(is_sample) => self.geo_database_sample.with_label_values(&[database]).set(i64::from(is_sample)),
+            // What was never shown cannot be removed.
+            None => drop(self.geo_database_sample.remove_label_values(&[database])),
         }
     }
 

@@ -102,3 +102,22 @@ fn a_reader_that_goes_away_is_no_fault() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stderr), "kuzet: output closed by its reader\n");
 }
+
+#[test]
+fn check_says_that_the_anonymizers_are_a_sample() {
+    let check = |geoip: &str| {
+        let root = |path: &str| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let output = crate::command::kuzet()
+            .arg("check")
+            .arg(root("rules"))
+            .arg("--geoip")
+            .arg(root(geoip))
+            .output()
+            .expect("runs");
+        assert_eq!(output.status.code(), Some(0));
+        text(&output.stdout)
+    };
+    let told = "warning: sample anonymizer database: rule 7.15 on proxies cannot fire (";
+    assert!(check("geoip").lines().any(|line| line.starts_with(told)), "{}", check("geoip"));
+    assert!(!check("tests/geo").contains("warning: "), "{}", check("tests/geo"));
+}

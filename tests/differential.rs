@@ -27,14 +27,37 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// The geo databases that the stored decisions were made with: the shipped countries, and the documentation ranges
+/// as a database that is no sample. One network more makes it so, which no stream uses (RFC 2544).
+fn geo_folder(folder: &Path) -> PathBuf {
+    let (lists, geoip) = (folder.join("lists"), folder.join("geoip"));
+    fs::create_dir_all(&lists).expect("a folder");
+    fs::create_dir_all(&geoip).expect("a folder");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("geoip/country.mmdb");
+    fs::copy(shipped, geoip.join("country.mmdb")).expect("a copy");
+    let mut command = crate::command::kuzet();
+    command.args(["geoip", "build"]).arg("--out").arg(geoip.join("anonymizer.mmdb"));
+    for (option, networks) in [
+        ("vpn", "192.0.2.0/24\n198.18.0.0/15\n"),
+        ("tor", "198.51.100.0/24\n"),
+        ("public-proxy", "203.0.113.0/24\n"),
+        ("residential-proxy", "2001:db8::/32\n"),
+    ] {
+        fs::write(lists.join(option), networks).expect("a list");
+        command.arg(format!("--{option}")).arg(lists.join(option));
+    }
+    let output = command.output().expect("kuzet starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    geoip
+}
+
 /// Decides a stream; returns its decisions, then its rejected records.
-fn replay(stream: &str, rules: &Path, folder: &Path) -> Vec<u8> {
+fn replay(stream: &str, rules: &Path, geoip: &Path, folder: &Path) -> Vec<u8> {
     let operations = match stream {
         "minsapay" => data("minsapay-2019.operations.jsonl.gz"),
         _ => data("differential").join(format!("{stream}.operations.jsonl.zst")),
     };
     let (out, rejected) = (folder.join("decisions.jsonl"), folder.join("rejected.jsonl"));
-    let geoip = Path::new(env!("CARGO_MANIFEST_DIR")).join("geoip");
     let mut command = crate::command::kuzet();
     command.arg("replay").arg(operations).arg("--rules").arg(rules).arg("--geoip").arg(geoip);
     let output = command.arg("--out").arg(&out).arg("--rejected").arg(&rejected).output().expect("kuzet starts");
@@ -67,10 +90,11 @@ fn check(set: &str, further_rules: bool) {
     if further_rules {
         copy_folder(&data("differential/more"), &rules.join("more"));
     }
+    let geoip = geo_folder(folder.path());
     let store = crate::environment::text("KUZET_STORE_DECISIONS").is_some();
     let mut complaints = Vec::new();
     for stream in STREAMS {
-        let found = replay(stream, &rules, folder.path());
+        let found = replay(stream, &rules, &geoip, folder.path());
         let stored = data("differential").join(format!("{stream}.{set}.decisions.jsonl.zst"));
         if store {
             fs::write(&stored, zstd::encode_all(&*found, 19).expect("zstd")).expect("a file");

@@ -463,3 +463,25 @@ fn lookup_tells_missing_unusable_and_unknown_apart() {
     let (code, country, anonymizer, err) = ask("10.0.0.1");
     assert_eq!((code, country.as_str(), anonymizer.as_str(), err.as_str()), (0, "no record", "no record", ""));
 }
+
+#[test]
+fn decisions_on_logins_say_that_the_anonymizers_are_a_sample() {
+    let login = r#"{"op_id":"l1","type":"login","occurred_at":"2026-03-02T10:00:00Z","wallet_id":"w1","client_status":"identified","outcome":"success","ip":"192.0.2.7"}"#;
+    let elsewhere = login.replace("192.0.2.7", "95.56.1.1").replace("l1", "l2");
+    let nowhere = login.replace(r#","ip":"192.0.2.7""#, "").replace("l1", "l3");
+    let transfer = r#"{"op_id":"t1","type":"transfer","occurred_at":"2026-03-02T10:01:00Z","wallet_id":"w2","client_status":"identified","amount":"5.00","ip":"192.0.2.7","counterparty":{"kind":"client","wallet_id":"w3"}}"#;
+    let mut seen = Vec::new();
+    crate::decide::decide_each([login, &elsewhere, &nowhere, transfer].join("\n").as_bytes(), |decision, _| {
+        let fires = decision.matches.iter().any(|found| &*found.rule == "login-through-anonymizer");
+        seen.push((decision.op_id.to_string(), fires, decision.degraded.clone()));
+    });
+    let is = |op: &str, fires: bool, degraded: &[&'static str]| (op.to_owned(), fires, degraded.to_vec());
+    // What the sample says counts: demonstrations and tests go on.
+    let expected = [
+        is("l1", true, &["geoip.anonymizer"]),
+        is("l2", false, &["geoip.anonymizer"]),
+        is("l3", false, &[]),
+        is("t1", false, &[]),
+    ];
+    assert_eq!(seen, expected);
+}

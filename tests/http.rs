@@ -438,3 +438,17 @@ fn a_certificate_makes_it_tls() {
     drop(stream.read_to_end(&mut answer));
     assert_eq!(Answer::parse(&answer).json()["alive"], true);
 }
+
+#[test]
+fn a_sample_of_a_database_is_told() {
+    let server = Server::start("");
+    let told = "sample anonymizer database: rule 7.15 on proxies cannot fire";
+    let ready = get(server.address, "/readyz");
+    assert_eq!((ready.status, &ready.json()["warnings"]), (200, &serde_json::json!([told])));
+    let session = get(server.address, "/v1/session").json();
+    assert_eq!(session["geo"]["anonymizer"]["sample"], true);
+    assert_eq!(session["geo"]["country"]["sample"], false);
+    let metrics = String::from_utf8(get(server.address, "/metrics").body).expect("text");
+    assert!(metrics.contains("kuzet_geo_database_sample{database=\"anonymizer\"} 1"), "{metrics}");
+    assert!(metrics.contains("kuzet_geo_database_sample{database=\"country\"} 0"), "{metrics}");
+}

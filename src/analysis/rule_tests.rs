@@ -58,6 +58,7 @@ impl AddressBook for TestAddresses {
         AddressFacts {
             country: known.and_then(|known| known.country).map_or(Lookup::Unknown, Lookup::Known),
             anonymizer: Lookup::Known(known.is_some_and(|known| known.anonymizer)),
+            anonymizer_is_sample: false,
         }
     }
 }

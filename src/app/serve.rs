@@ -363,18 +363,24 @@ fn reload_geo(api: &Api, folder: &Folder) {
     }
 }
 
-/// Tells the metrics, and people, what the databases are.
+/// Tells the metrics, the log and people what the databases are.
 fn show_geo(geo: &Geo, metrics: &Metrics) -> GeoInfo {
     let info = |name: &'static str, database: Option<&GeoDatabase>| {
         let built = database.map(GeoDatabase::build_epoch_seconds);
         metrics.set_geo_database(name, built);
+        metrics.set_geo_sample(name, database.map(GeoDatabase::is_sample));
+        let sample = database.is_some_and(GeoDatabase::is_sample);
         built.map(|seconds| {
             let nanos = i64::try_from(seconds).unwrap_or(0).saturating_mul(SECOND);
-            DatabaseInfo { built: Time::from_nanos(nanos) }
+            DatabaseInfo { built: Time::from_nanos(nanos), sample }
         })
     };
-    GeoInfo {
+    let shown = GeoInfo {
         country: info("country", geo.country_database()),
         anonymizer: info("anonymizer", geo.anonymizer_database()),
+    };
+    for warning in shown.warnings() {
+        warn!("{warning}");
     }
+    shown
 }

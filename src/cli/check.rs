@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -11,8 +11,9 @@ use crate::analysis::rule_tests;
 use crate::app;
 use crate::cli::exit;
 use crate::cli::test::rule_of_tests;
+use crate::geo::{DatabaseKind, SAMPLE_WARNING};
 use crate::rules::diagnostic::render;
-use crate::rules::program::{Mode, Rule, RuleSet};
+use crate::rules::program::{Inputs, Mode, Rule, RuleSet};
 use crate::rules::test_file::{self, TestFile};
 use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
 
@@ -30,6 +31,9 @@ pub struct CheckArguments {
     /// Folder of rules; `./rules` or the built-in rules when not given
     #[arg(value_name = "DIR")]
     pub rules: Option<PathBuf>,
+    /// Folder of country.mmdb and anonymizer.mmdb [default: ./geoip, else the embedded ones]
+    #[arg(long, value_name = "DIR")]
+    pub geoip: Option<PathBuf>,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
@@ -65,7 +69,12 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
     if arguments.format == CheckFormat::Text {
         let warnings = count(&diagnostics, Severity::Warning);
         match &rule_set {
-            Some(rule_set) if errors == 0 => writeln!(out, "{}", summary(rule_set, warnings))?,
+            Some(rule_set) if errors == 0 => {
+                writeln!(out, "{}", summary(rule_set, warnings))?;
+                if let Some(warning) = geo_warning(rule_set, arguments.geoip.as_deref())? {
+                    writeln!(out, "warning: {warning}")?;
+                }
+            }
             _ => {
                 let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
                 writeln!(out, "{errors}, {warnings} in {}", counted(files.len(), "file"))?;
@@ -136,6 +145,20 @@ fn unread(rule_set: &RuleSet) -> String {
     } else {
         format!("\nnot looked at, for they come from Redis: {}", unread.join(", "))
     }
+}
+
+/// Says what the geo databases keep the rules from: of anonymizers only, and only if a rule asks for them.
+fn geo_warning(rule_set: &RuleSet, geoip: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let asks = |rule: &Rule| rule.mode != Mode::Off && rule.needs.contains(Inputs::GEOIP_ANONYMIZER);
+    if !rule_set.rules.iter().any(asks) {
+        return Ok(None);
+    }
+    let folder = folders::geoip_folder(geoip)?;
+    Ok(match app::load_geo_database(&folder, DatabaseKind::Anonymizer) {
+        Ok(Some(database)) if database.is_sample() => Some(format!("{SAMPLE_WARNING} ({})", folder.name())),
+        Ok(_) => None,
+        Err(error) => Some(format!("{:#}", anyhow::Error::new(error))),
+    })
 }
 
 fn summary(rule_set: &RuleSet, warnings: usize) -> String {

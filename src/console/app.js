@@ -81,7 +81,8 @@ function footer() {
   const built = session.geo?.country?.built;
   return h("footer", { class: "muted small dots" },
     h("span", {}, t("footer_version", { version: session.version })), h("span", {}, t("ruleset"), " ", h("code", {}, session.ruleset)),
-    built ? h("span", {}, t("footer_geo", { date: dateText(built) })) : null);
+    built ? h("span", {}, t("footer_geo", { date: dateText(built) })) : null,
+    session.geo?.anonymizer?.sample ? h("span", { class: "warning", role: "status" }, t("sample_anonymizer")) : null);
 }
 
 function build() {

@@ -12,16 +12,26 @@ use crate::rules::program::{Field, Inputs, symbol_of_address, symbol_of_text};
 pub struct AddressFacts {
     pub country: Lookup<[u8; 2]>,
     pub anonymizer: Lookup<bool>,
+    /// The anonymizer database is a sample: what it answers counts, and decisions name it as missing.
+    pub anonymizer_is_sample: bool,
 }
 
 impl AddressFacts {
     /// Nothing is known: what the databases say of an address that they do not hold.
-    pub const UNKNOWN: Self = Self { country: Lookup::Unknown, anonymizer: Lookup::Unknown };
+    pub const UNKNOWN: Self =
+        Self { country: Lookup::Unknown, anonymizer: Lookup::Unknown, anonymizer_is_sample: false };
+
+    /// Tells whether no database knows real anonymizers: there is none, or a sample.
+    #[must_use]
+    pub fn lacks_anonymizers(&self) -> bool {
+        self.anonymizer_is_sample || self.anonymizer == Lookup::DatabaseMissing
+    }
 
     /// Asks the databases for what is wanted, and for nothing else: a look-up costs more than most rules.
     /// Without an address they answer unknown, unless they are missing.
     #[must_use]
     pub fn of(geo: &Geo, address: Option<IpAddr>, asks: Inputs) -> Self {
+        let anonymizer_is_sample = geo.is_anonymizer_sample();
         match address {
             Some(address) => Self {
                 country: if asks.contains(Inputs::GEOIP_COUNTRY) { geo.country(address) } else { Lookup::Unknown },
@@ -30,10 +40,12 @@ impl AddressFacts {
                 } else {
                     Lookup::Unknown
                 },
+                anonymizer_is_sample,
             },
             None => Self {
                 country: geo.country_database().map_or(Lookup::DatabaseMissing, |_| Lookup::Unknown),
                 anonymizer: geo.anonymizer_database().map_or(Lookup::DatabaseMissing, |_| Lookup::Unknown),
+                anonymizer_is_sample,
             },
         }
     }

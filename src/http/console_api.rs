@@ -28,7 +28,7 @@ pub(super) async fn session(State(api): State<Shared>, Extension(caller): Extens
     let refused = rules.refused.as_ref().map(|(at, refused)| json!({"at": at.to_string(), "text": refused.text}));
     let geo = api.geo.read().unwrap_or_else(PoisonError::into_inner).clone();
     let built = |info: &Option<super::DatabaseInfo>| {
-        info.as_ref().map_or(Value::Null, |info| json!({"built": info.built.to_string()}))
+        info.as_ref().map_or(Value::Null, |info| json!({"built": info.built.to_string(), "sample": info.sample}))
     };
     json_of(&json!({
         "name": caller.name,
@@ -297,7 +297,10 @@ pub(super) async fn health() -> Response {
 /// `GET /readyz`
 pub(super) async fn ready(State(api): State<Shared>) -> Result<Response, Problem> {
     match api.service.trouble() {
-        None => Ok(json_of(&json!({"ready": true}))),
+        None => {
+            let warnings = api.geo.read().unwrap_or_else(PoisonError::into_inner).warnings();
+            Ok(json_of(&json!({"ready": true, "warnings": warnings})))
+        }
         Some(trouble) => Err(Problem::new(503, trouble)),
     }
 }

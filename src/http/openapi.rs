@@ -229,7 +229,7 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         Handler::Session => ("The session", json_content(object(&["name", "roles", "version", "ruleset"]))),
         Handler::Metrics => ("The metrics", json!({"text/plain": {"schema": {"type": "string"}}})),
         Handler::Health => ("Alive", json_content(object(&["alive"]))),
-        Handler::Ready => ("Ready", json_content(object(&["ready"]))),
+        Handler::Ready => ("Ready", json_content(object(&["ready", "warnings"]))),
         Handler::OpenApi => ("The document", json_content(object(&["openapi", "paths"]))),
     }
 }

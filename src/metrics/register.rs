@@ -139,6 +139,11 @@ impl Metrics {
                 Opts::new("kuzet_geo_database_build_timestamp_seconds", "When a geo database was built, Unix time"),
                 &["database"],
             )),
+            geo_database_sample: to.gauges(
+                "kuzet_geo_database_sample",
+                "1 while a geo database in use is a sample, which knows no real address",
+                "database",
+            ),
             shared_store_errors: to.counter("kuzet_shared_store_errors_total", "Failed calls of the shared store"),
             http_requests: to.counters(
                 "kuzet_http_requests_total",

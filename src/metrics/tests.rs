@@ -21,6 +21,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_decisions_degraded_total", "counter", &["input"]),
     ("kuzet_duplicates_total", "counter", &[]),
     ("kuzet_geo_database_build_timestamp_seconds", "gauge", &["database"]),
+    ("kuzet_geo_database_sample", "gauge", &["database"]),
     ("kuzet_http_request_seconds", "histogram", &["endpoint"]),
     ("kuzet_http_requests_total", "counter", &["endpoint", "status"]),
     ("kuzet_operations_late_total", "counter", &[]),
@@ -89,6 +90,7 @@ fn used() -> Metrics {
     metrics.observe_reload(true);
     metrics.set_ruleset_hash("b1946ac92492");
     metrics.set_geo_database("country", Some(1_764_547_200));
+    metrics.set_geo_sample("anonymizer", Some(true));
     metrics.set_ready(true);
     set(&metrics.state_wallets, u64::MAX);
     metrics
@@ -214,6 +216,7 @@ fn a_decision_is_counted_by_all_it_says() {
         // The text format writes all numbers as floats.
         ("kuzet_state_wallets", "9223372036854776000"),
         ("kuzet_geo_database_build_timestamp_seconds{database=\"country\"}", "1764547200"),
+        ("kuzet_geo_database_sample{database=\"anonymizer\"}", "1"),
     ] {
         check(&metrics, series, Some(expected));
     }

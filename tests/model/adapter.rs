@@ -33,6 +33,7 @@ impl AddressBook for Addresses<'_> {
                 Lookup::Known(code.as_bytes().try_into().expect("a country code of two letters"))
             }),
             anonymizer: Lookup::Known(known.is_some_and(|known| known.flags.iter().any(hides))),
+            anonymizer_is_sample: false,
         }
     }
 }

@@ -93,7 +93,7 @@ pub(crate) fn may_be_missing(evaluation: &Evaluation<'_, '_>) -> Inputs {
     let view = evaluation.view;
     [
         (Inputs::GEOIP_COUNTRY, facts.country == Lookup::DatabaseMissing),
-        (Inputs::GEOIP_ANONYMIZER, facts.anonymizer == Lookup::DatabaseMissing),
+        (Inputs::GEOIP_ANONYMIZER, facts.lacks_anonymizers()),
         (Inputs::MRP, evaluation.mrp().is_none()),
         (Inputs::SHARED_STATE, !view.available || view.complete_from.is_some()),
         (Inputs::ATTRIBUTES, has_attribute_of_another_kind(evaluation)),
@@ -141,7 +141,7 @@ pub(crate) fn note_missing(evaluation: &Evaluation<'_, '_>, rule: &Rule, degrade
     // A field of this operation's own address needs an address; an aggregate's past ones do not.
     let reads = |field: Field| rule.evidence.iter().any(|item| item.what == Operand::Field(Scope::This, field.clone()));
     let country = facts.country == Lookup::DatabaseMissing && (has_address || !reads(Field::IpCountry));
-    let anonymizer = facts.anonymizer == Lookup::DatabaseMissing && (has_address || !reads(Field::IpIsAnonymizer));
+    let anonymizer = facts.lacks_anonymizers() && (has_address || !reads(Field::IpIsAnonymizer));
     for (input, is_missing) in [
         (Inputs::GEOIP_COUNTRY, country),
         (Inputs::GEOIP_ANONYMIZER, anonymizer),
