@@ -473,9 +473,15 @@ fn decisions_on_logins_say_that_the_anonymizers_are_a_sample() {
     let mut seen = Vec::new();
     crate::decide::decide_each([login, &elsewhere, &nowhere, transfer].join("\n").as_bytes(), |decision, _| {
         let fires = decision.matches.iter().any(|found| &*found.rule == "login-through-anonymizer");
-        seen.push((decision.op_id.to_string(), fires, decision.degraded.clone()));
+        seen.push((
+            decision.op_id.to_string(),
+            fires,
+            decision.degraded.iter().map(ToString::to_string).collect::<Vec<String>>(),
+        ));
     });
-    let is = |op: &str, fires: bool, degraded: &[&'static str]| (op.to_owned(), fires, degraded.to_vec());
+    let is = |op: &str, fires: bool, degraded: &[&str]| {
+        (op.to_owned(), fires, degraded.iter().map(ToString::to_string).collect::<Vec<String>>())
+    };
     // What the sample says counts: demonstrations and tests go on.
     let expected = [
         is("l1", true, &["geoip.anonymizer"]),

@@ -10,7 +10,7 @@ use crate::engine::lifecycle::Lifecycle;
 use crate::engine::lifecycle::in_force::InForce;
 use crate::engine::lifecycle::in_force::find_restrictions;
 use crate::engine::matching::evaluation::Evaluation;
-use crate::engine::matching::fire::{fire_rules, names_of};
+use crate::engine::matching::fire::{Degraded, fire_rules, names_of};
 use crate::engine::matching::memo::Memo;
 use crate::engine::matching::record::record;
 use crate::engine::outcome::{Disposition, Outcome};
@@ -20,7 +20,6 @@ use crate::engine::state::restriction::RestrictionKind;
 use crate::engine::state::wallet::Wallet;
 use crate::operation::OperationType;
 use crate::operation::decision::{Command, Decision, Match, Verdict, decision_id};
-use crate::rules::program::Inputs;
 use smallvec::SmallVec;
 
 /// Decides an operation; `memo` is scratch space.
@@ -82,7 +81,7 @@ fn effects<'e>(
     context: &Context<'e>,
     evaluation: &mut Evaluation<'_, '_>,
     in_force: &InForce<'e>,
-    (matches, degraded): (&mut Vec<Match>, &mut Inputs),
+    (matches, degraded): (&mut Vec<Match>, &mut Degraded),
 ) -> (Verdict, Vec<Command>, Changes, SharedChanges) {
     let mut lifecycle = Lifecycle::new(context, evaluation.operation, in_force);
     lifecycle.place(evaluation);
@@ -91,7 +90,7 @@ fn effects<'e>(
     lifecycle.carry_out(verdict);
     lifecycle.report(evaluation);
     if lifecycle.lacks_directory() {
-        *degraded = degraded.union(Inputs::SHARED_STATE);
+        degraded.add(crate::rules::program::Inputs::SHARED_STATE);
     }
     let (commands, changes, shared) = lifecycle.finish();
     (verdict, commands, changes, shared)

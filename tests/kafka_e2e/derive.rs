@@ -31,6 +31,8 @@ pub(crate) type Seen = BTreeMap<AggregateId, i128>;
 pub(crate) struct Witness {
     /// Blocks of the address, or of the wallet that money goes to.
     pub(crate) blocks: BTreeSet<Uuid>,
+    /// Until when those of them that refuse were in force: they may have been extended since, or later.
+    until: BTreeMap<Uuid, Option<Time>>,
     /// What rules fired on, by rule.
     pub(crate) shared: BTreeMap<String, Seen>,
 }
@@ -148,6 +150,9 @@ impl<'l> Derivation<'l> {
             });
             if is_told && others.is_some() {
                 witness.blocks.insert(id);
+                if command["command"] == "refuse" {
+                    witness.until.insert(id, time(&command["until"]));
+                }
             }
         }
         for (index, shared) in &self.lens.rules {
@@ -167,8 +172,12 @@ impl<'l> Derivation<'l> {
         let lens = self.lens;
         let Some(enriched) = lens.enrich(record) else { return Ok(None) };
         let witness = decision.map(|bytes| self.witness(bytes)).transpose()?.unwrap_or_default();
-        let blocks: Vec<Restriction> =
-            witness.blocks.iter().filter_map(|id| Some(self.placed.get(id)?.restriction.clone())).collect();
+        let as_seen = |id: &Uuid| {
+            let block = self.placed.get(id)?.restriction.clone();
+            let until = witness.until.get(id).copied().unwrap_or(block.until);
+            Some(Restriction { until, ..block })
+        };
+        let blocks: Vec<Restriction> = witness.blocks.iter().filter_map(as_seen).collect();
         let mut best = None;
         for windows in self.fits(&enriched, &blocks, &witness) {
             match self.decide(&enriched, &blocks, &windows) {
@@ -323,7 +332,6 @@ fn blocks_placed(decision: &Value) -> impl Iterator<Item = Placed> {
             "both" => Block::WalletBoth,
             _ => return None,
         };
-        let time = |value: &Value| value.as_str().and_then(|text| Time::parse_rfc3339(text).ok());
         let names: Vec<&str> = command["lifted_by"].as_array()?.iter().filter_map(Value::as_str).collect();
         let bits = Lifter::ALL.iter().filter(|lifter| names.contains(&lifter.name()));
         let clauses: Vec<Arc<str>> =
@@ -336,9 +344,14 @@ fn blocks_placed(decision: &Value) -> impl Iterator<Item = Placed> {
             from: time(&command["from"])?,
             until: time(&command["until"]),
             lifted_by: Lifters(bits.fold(0, |bits, lifter| bits | 1 << *lifter as u8)),
+            fired_last: time(&decision["occurred_at"])?,
         };
         Some(Placed { wallet: wallet.to_owned(), restriction })
     })
+}
+
+fn time(value: &Value) -> Option<Time> {
+    value.as_str().and_then(|text| Time::parse_rfc3339(text).ok())
 }
 
 /// Reads a number or an amount of money.

@@ -65,7 +65,7 @@ pub(crate) struct Changes<'p> {
     operations: u64,
     entered: Vec<(SharedKey, Entry)>,
     runs: BTreeMap<SharedKey, (u64, i64)>,
-    blocks: Vec<(Party, Uuid)>,
+    blocks: Vec<(Party, Restriction)>,
 }
 
 pub(crate) fn keys(plan: &Plan) -> Vec<SharedKey> {
@@ -104,6 +104,7 @@ impl<'p> Changes<'p> {
                 0 => self.remove(&mut batch),
                 1 => self.place(&mut batch),
                 2 => self.lift(&mut batch),
+                4 => self.extend(&mut batch),
                 3 => {
                     let party = parties()[self.random.below(2)];
                     batch.push(SharedChange::Seen { party, at: Time::from_nanos(self.now) });
@@ -162,22 +163,40 @@ impl<'p> Changes<'p> {
         let length = 30 * MINUTE + self.random.below(300 * MINUTE);
         let restriction = Restriction {
             id,
-            rule: "r".into(),
+            // A subject has one block of a rule.
+            rule: format!("r-{id}").into(),
             clauses: Arc::new(["7.18".into()]),
             kind: RestrictionKind::Block(block),
             from: Time::from_nanos(self.now),
             until: (self.random.below(3) > 0).then(|| Time::from_nanos(self.now + length)),
             lifted_by: Lifters(3),
+            fired_last: Time::from_nanos(self.now),
         };
-        self.blocks.push((party, id));
+        self.blocks.push((party, restriction.clone()));
         batch.push(SharedChange::Place { party, restriction: Box::new(restriction) });
+    }
+
+    /// The rule of a block fires again: it may end later, and counts as fired now.
+    fn extend(&mut self, batch: &mut Vec<SharedChange>) {
+        if self.blocks.is_empty() {
+            return;
+        }
+        let chosen = self.random.below(self.blocks.len());
+        let length = self.random.below(400 * MINUTE);
+        let until = (self.random.below(4) > 0).then(|| Time::from_nanos(self.now + length));
+        let (party, restriction) = &mut self.blocks[chosen];
+        if !restriction.covers(Time::from_nanos(self.now)) {
+            return;
+        }
+        restriction.extend(until, Time::from_nanos(self.now));
+        batch.push(SharedChange::Place { party: *party, restriction: Box::new(restriction.clone()) });
     }
 
     fn lift(&mut self, batch: &mut Vec<SharedChange>) {
         if !self.blocks.is_empty() {
             let chosen = self.random.below(self.blocks.len());
             let (party, restriction) = self.blocks.swap_remove(chosen);
-            batch.push(SharedChange::Lift { party, restriction });
+            batch.push(SharedChange::Lift { party, restriction: restriction.id });
         }
     }
 }

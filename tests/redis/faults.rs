@@ -35,12 +35,13 @@ fn in_time<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
 fn block(number: u128, kind: Block) -> Restriction {
     Restriction {
         id: Uuid::from_u128(number),
-        rule: "r".into(),
+        rule: format!("r-{number}").into(),
         clauses: Arc::new(["7.18".into()]),
         kind: RestrictionKind::Block(kind),
         from: Time::from_nanos(START),
         until: Some(Time::from_nanos(START + 120 * MINUTE)),
         lifted_by: Lifters(1),
+        fired_last: Time::from_nanos(START),
     }
 }
 

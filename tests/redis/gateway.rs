@@ -54,6 +54,11 @@ fn a_gateway_sees_what_is_in_force_and_keys_end_with_the_latest_restriction() {
     assert_eq!(fields(&server, KEY), BTreeMap::from([(id(2), "two".into())]));
     assert_eq!(ends(&server, KEY), soon.nanos() / 1_000_000);
 
+    // Another shard has extended a block; what the first shard said before may come later.
+    publish(&[update(4, (1, 30), placed(Some(later), "longer")), update(4, (0, 15), placed(Some(soon), "shorter"))]);
+    assert_eq!(fields(&server, KEY), BTreeMap::from([(id(2), "two".into()), (id(4), "longer".into())]));
+    publish(&[update(4, (1, 31), Shown::Lifted)]);
+
     // Late repetitions change nothing, nor does what is older than what is shown, or over already.
     publish(&[update(3, (0, 12), placed(None, "three")), update(2, (0, 11), placed(None, "other"))]);
     assert_eq!(fields(&server, KEY), BTreeMap::from([(id(2), "two".into())]));

@@ -158,7 +158,7 @@ pub(super) fn read_held(field: &[u8], value: &[u8]) -> Result<Held, Unreadable> 
     let read = || -> Option<Result<Held, StoredError>> {
         let rest = value.get(BLOCK_HEADER..)?;
         match value.first()? {
-            b'T' => Some(Ok(Held::Lifted(Uuid::from_slice(field).ok()?))),
+            b'T' | b'E' => Some(Ok(Held::Lifted(Uuid::from_slice(field).ok()?))),
             b'B' => Some(Reader::versioned(rest).and_then(|mut reader| read_first_block(&mut reader)).map(Held::Block)),
             b'C' => {
                 let ends = value.get(1..=TIME)?;

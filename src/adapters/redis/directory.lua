@@ -1,27 +1,27 @@
 -- Places and lifts blocks in the directory. Every change may be repeated, in any order: what was lifted once
--- never comes back, for its field stays as a tombstone.
+-- never comes back, for its field stays as a tombstone. What ended by itself comes back only if it is extended.
 -- KEYS: the parties. ARGV: the wall clock and the allowed lateness in seconds, then for each party the number
 -- of changes and the changes, each a letter and its bytes:
 --   P id, end, length in seconds, time of the last firing, record
 --   L id   S time of a login: what ended before it goes
 -- A block that is placed again is extended: the later end and the later firing count, the rest stays.
--- A field is an id. Its value: C (a block) or T (tombstone), the end in event time (zeros: until lifted), the
--- instant of the wall clock after which nobody needs it (zeros: never), then of a block the time of its last
--- firing and the record. B is a block as the release before wrote it: without the last firing.
+-- A field is an id. Its value: C (a block), T (lifted) or E (ended), the end in event time (zeros: until
+-- lifted), the instant of the wall clock after which nobody needs it (zeros: never), then of a block the time of
+-- its last firing and the record. B is a block as the release before wrote it: without the last firing.
 local GRACE = 30 * 86400
 local NEVER, NO_END = struct.pack('>I5', 0), string.rep('\0', 9)
 local now, lateness = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local function deadline_in(seconds) return struct.pack('>I5', now + seconds + GRACE) end
 
-local function lift(key, id)
+local function finish(key, id, letter)
   local known = redis.call('HGET', key, id)
   if not known then
-    redis.call('HSET', key, id, 'T' .. NO_END .. deadline_in(0))
+    redis.call('HSET', key, id, letter .. NO_END .. deadline_in(0))
   elseif string.sub(known, 1, 1) ~= 'T' then
     local deadline = string.sub(known, 11, 15)
     if deadline == NEVER then deadline = deadline_in(0) end
-    redis.call('HSET', key, id, 'T' .. string.sub(known, 2, 10) .. deadline)
+    redis.call('HSET', key, id, letter .. string.sub(known, 2, 10) .. deadline)
   end
 end
 
@@ -37,7 +37,7 @@ local function place(key, bytes)
   local deadline = ends == NO_END and NEVER or deadline_in(length + lateness)
   local known = redis.call('HGET', key, id)
   local kind = known and string.sub(known, 1, 1)
-  if kind == 'T' then return end
+  if kind == 'T' or (kind == 'E' and (ends ~= NO_END and ends <= string.sub(known, 2, 10))) then return end
   if known then
     ends, deadline = later(string.sub(known, 2, 10), ends, NO_END), later(string.sub(known, 11, 15), deadline, NEVER)
   end
@@ -57,7 +57,7 @@ for _, key in ipairs(KEYS) do
     if kind == 'P' then
       place(key, bytes)
     elseif kind == 'L' then
-      lift(key, bytes)
+      finish(key, bytes, 'T')
     elseif kind == 'S' then
       local s, n = struct.unpack('>I5I4', bytes)
       local fields = redis.call('HGETALL', key)
@@ -66,7 +66,7 @@ for _, key in ipairs(KEYS) do
         if ends ~= NO_END then
           local es, en = struct.unpack('>I5I4', ends)
           es = es + lateness
-          if es < s or (es == s and en <= n) then lift(key, fields[i]) end
+          if es < s or (es == s and en <= n) then finish(key, fields[i], 'E') end
         end
       end
     end

@@ -1,6 +1,6 @@
 -- Writes restrictions for gateways. Every update may be repeated, and come late: a lifting is final, a
--- restriction only ever becomes longer, and of two placements that end together the one of the same shard with
--- the greater sequence number stays.
+-- placement of the same shard yields to one with a greater sequence number, and one of another shard to one
+-- that ends later, for a restriction only ever becomes longer.
 -- KEYS, in pairs: the hash a gateway reads, and what is known of its fields. ARGV: the wall clock in
 -- milliseconds, then for each pair the number of updates, and for each of them: P or L, the restriction's id,
 -- shard, sequence number, end in milliseconds (empty: until lifted), what the gateway reads.
@@ -21,7 +21,7 @@ for pair = 1, #KEYS, 2 do
     local is_old = was == 'L'
     if was == 'P' and kind == 'P' then
       local ended, ending = tonumber(until_then) or math.huge, tonumber(ends) or math.huge
-      is_old = ending < ended or (ending == ended and of == shard and tonumber(seq) <= tonumber(since))
+      if of == shard then is_old = tonumber(seq) <= tonumber(since) else is_old = ending < ended end
     end
     if not is_old and kind == 'L' then
       local need = tonumber(until_then) or now + GRACE

@@ -55,7 +55,7 @@ pub(super) fn decided(
         let found = of_mode(enforced).map(|found| &*found.rule).collect();
         differences.extend(compare_sets(key, expected.as_deref(), found));
     }
-    let degraded = decision.degraded.iter().copied().collect();
+    let degraded = decision.degraded.iter().map(|name| &**name).collect();
     differences.extend(compare_sets("degraded", expect.degraded.as_deref(), degraded));
     if let Some(expected) = &expect.commands {
         let wanted: Vec<Wanted<'_>> = expected.iter().map(wanted_command).collect();

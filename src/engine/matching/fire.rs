@@ -33,6 +33,13 @@ pub(crate) struct Degraded {
     attributes: BTreeSet<Arc<str>>,
 }
 
+impl Degraded {
+    /// Adds inputs that were missing.
+    pub(crate) const fn add(&mut self, inputs: Inputs) {
+        self.inputs = self.inputs.union(inputs);
+    }
+}
+
 /// Evaluates the rules in order; returns what fired and the inputs that were missing.
 pub(crate) fn fire_rules(evaluation: &mut Evaluation<'_, '_>, refused: bool) -> (Vec<Match>, Degraded) {
     let met = evaluation.plan.of(evaluation.operation.operation.kind);
