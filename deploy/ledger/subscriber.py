@@ -13,8 +13,11 @@ What makes it right, whenever it is killed:
    record read again (offsets lost, topic copied) changes nothing.
 4. The numbers in `kuzet-seq` have no gap within a `kuzet-shard`. Behind a gap it books nothing and stops
    with exit code 3: something was lost, and people have to look.
-5. Only the order within one partition counts. The block of an address may be lifted by another wallet's
-   decision, in another partition: whichever comes first, the books end the same.
+5. Only the order within one partition counts. The block of an address may be extended or lifted by another
+   wallet's decision, in another partition: whichever comes first, the books end the same.
+6. A restriction that is commanded again with its old `restriction_id` is the same one with a later end: it is
+   one row, not two. Operations that wait may go on waiting when what they waited for is lifted: only
+   `release` and `cancel` end that.
 
 Exit codes: 0 done, 2 usage, 3 gap in the stream, 4 Kafka or kcat failed.
 
@@ -64,6 +67,13 @@ class Failed(Exception):
     """Kafka cannot be read: the message says why."""
 
 
+def later(one, other):
+    """The later of two ends of a restriction; None, no end, is later than any instant.
+
+    Times are in UTC and end with Z, with as many digits of the second's fraction as they need."""
+    return None if one is None or other is None else max(one, other, key=lambda time: time.rstrip("Z"))
+
+
 class Books:
     """The ledger's books."""
 
@@ -72,6 +82,7 @@ class Books:
         self.db.execute("PRAGMA journal_mode = WAL")
         # A commit is on the disk when it returns.
         self.db.execute("PRAGMA synchronous = FULL")
+        self.db.create_function("later", 2, later, deterministic=True)
         self.db.executescript(SCHEMA)
 
     def next_offset(self, partition):
@@ -153,12 +164,14 @@ class Books:
                 )
         elif kind in ("hold", "monitor", "block"):
             # In a decision, holds come before the monitoring that asks for them and bears the same id: what is
-            # booked is the monitoring. A row without a kind was lifted before it was known.
+            # booked is the monitoring. A row without a kind was lifted before it was known. One that is known is
+            # extended: of two ends the later one counts, whichever is read first.
             row = (command["restriction_id"], kind, f"{about} {subject}", command.get("direction"))
             self.db.execute(
                 "INSERT INTO restrictions VALUES (?, ?, ?, ?, ?, ?, 'active') ON CONFLICT (id) DO UPDATE SET "
+                "until = CASE WHEN kind IS NULL THEN excluded.until ELSE later(until, excluded.until) END, "
                 "kind = excluded.kind, subject = excluded.subject, direction = excluded.direction, "
-                "rule = excluded.rule, until = excluded.until WHERE kind IS NULL OR excluded.kind != 'hold'",
+                "rule = excluded.rule WHERE kind IS NULL OR excluded.kind != 'hold'",
                 (*row, command["rule"], command["until"]),
             )
         elif kind == "lift":

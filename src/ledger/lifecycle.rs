@@ -1,15 +1,26 @@
 //! What becomes of each wallet's restrictions and waiting operations, as the commands tell it.
 //!
-//! Two things happen without a command, and a decision does not say of which operation: a right PIN clears
-//! the PIN challenge of an operation that still waits for something else, and a `cancelled` from the ledger
-//! takes an operation away. After such a decision the wallet's waiting operations are in doubt, and what
-//! depends on the doubt is not held against the stream.
+//! Three things happen without a command, and a decision does not say of which operation: a right PIN clears
+//! the PIN challenge of an operation that still waits for something else, a `cancelled` from the ledger takes
+//! an operation away, and an owner who speaks of one operation takes a monitoring from what it waits for.
+//! After such a decision the wallet's waiting operations, or their causes, are in doubt, and what depends on
+//! the doubt is not held against the stream.
+//!
+//! An operation that nothing holds any more under a block without an end goes on waiting for that block,
+//! without a command too; this can be told from the block.
+
+mod lift;
+#[cfg(test)]
+mod tests;
+mod wallet;
 
 use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::{OperationType, Time};
 
-use super::read::{Command, Decision, Detail, Lifters, Subject};
+use super::read::{Command, Decision, Detail, Subject};
 use super::{ById, Finding, Here, Totals, id, id_hash, operation_key};
+use lift::Lifted;
+use wallet::{Cause, Kind, Pin, Restriction, Waiting, Wallet};
 
 /// An ended block is forgotten after this: it may refuse what occurred before its end and arrives later.
 const FORGET_AFTER_NANOS: i64 = 48 * 3_600 * 1_000_000_000;
@@ -30,8 +41,8 @@ pub(super) struct Context<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Lifecycles {
     wallets: ById<Wallet>,
-    /// Restrictions of wallets and addresses by id, and whether they refuse what other wallets do.
-    placed: ById<bool>,
+    /// Restrictions of wallets and addresses by id.
+    placed: ById<Scope>,
     /// Operations that were released or cancelled, by wallet and id.
     let_go: ById<(CommandKind, Option<u64>)>,
     /// Restrictions of other wallets or of addresses that were named and were not known yet.
@@ -39,61 +50,13 @@ pub(super) struct Lifecycles {
     from_before: u64,
 }
 
-#[derive(Debug)]
-struct Wallet {
-    shard: u32,
-    restrictions: Vec<Restriction>,
-    waiting: Vec<Waiting>,
-}
-
-#[derive(Debug)]
-struct Restriction {
-    id: u128,
-    kind: Kind,
-    until: Option<Time>,
-    lifted_by: Lifters,
-    rule: u128,
-}
-
+/// Whose restriction it is, and who meets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Monitor,
-    BlockDebit,
-    BlockBoth,
-}
-
-impl Restriction {
-    fn covers(&self, at: Time) -> bool {
-        self.until.is_none_or(|until| at < until)
-    }
-
-    fn blocks_debits(&self) -> bool {
-        matches!(self.kind, Kind::BlockDebit | Kind::BlockBoth)
-    }
-}
-
-#[derive(Debug)]
-struct Waiting {
-    op_id: Box<str>,
-    causes: Vec<Cause>,
-    pin: Pin,
-    /// The ledger may have taken it back.
-    is_in_doubt: bool,
-}
-
-#[derive(Debug)]
-struct Cause {
-    restriction: u128,
-    /// Set for the operation's own hold: who lifts it.
-    own: Option<Lifters>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pin {
-    No,
-    Asked,
-    /// Asked, and perhaps given.
-    InDoubt,
+enum Scope {
+    Wallet,
+    /// Of a wallet; other wallets' transfers to it are refused too.
+    Both,
+    Address,
 }
 
 impl Lifecycles {
@@ -120,14 +83,16 @@ impl Lifecycles {
             awaited: &mut self.awaited,
             from_before: &mut self.from_before,
             now_placed: Vec::new(),
-            lifted: Vec::new(),
+            lifted: Lifted::default(),
             lost_cause: Vec::new(),
         };
         step.place();
+        step.fire();
         step.let_through();
         step.refused_and_held();
         step.lift();
         step.release_and_cancel();
+        step.settled();
         step.left_waiting();
         step.in_doubt();
         step.start_waiting();
@@ -158,12 +123,12 @@ struct Step<'a> {
     found: &'a mut Vec<Finding>,
     wallet: &'a mut Wallet,
     wallet_key: u128,
-    placed: &'a mut ById<bool>,
+    placed: &'a mut ById<Scope>,
     let_go: &'a mut ById<(CommandKind, Option<u64>)>,
     awaited: &'a mut ById<Finding>,
     from_before: &'a mut u64,
     now_placed: Vec<u128>,
-    lifted: Vec<u128>,
+    lifted: Lifted,
     /// Waiting operations that lost a cause now.
     lost_cause: Vec<Box<str>>,
 }
@@ -186,6 +151,7 @@ impl Step<'_> {
         self.decision.commands.iter().filter(move |command| command.kind == kind)
     }
 
+    /// Restrictions that are placed, and those that are extended: commanded again with a later end.
     fn place(&mut self) {
         let decision = self.decision;
         for command in &decision.commands {
@@ -194,24 +160,82 @@ impl Step<'_> {
             else {
                 continue;
             };
-            let is_known_elsewhere = matches!(command.detail, Detail::Both | Detail::Login);
-            if self.placed.insert(restriction, is_known_elsewhere).is_some() {
-                self.tell("placed-twice", format!("restriction {} was placed before", id(restriction)));
-                continue;
-            }
-            let kind = match command.detail {
-                Detail::Login => continue,
-                Detail::Debit => Kind::BlockDebit,
-                Detail::Both => Kind::BlockBoth,
-                _ => Kind::Monitor,
+            let (scope, kind) = match command.detail {
+                Detail::Login => (Scope::Address, None),
+                Detail::Debit => (Scope::Wallet, Some(Kind::BlockDebit)),
+                Detail::Both => (Scope::Both, Some(Kind::BlockBoth)),
+                _ => (Scope::Wallet, Some(Kind::Monitor)),
             };
-            self.now_placed.push(restriction);
-            let (until, lifted_by, rule) = (command.until, command.lifted_by, id_hash(&command.rule));
-            self.wallet.restrictions.push(Restriction { id: restriction, kind, until, lifted_by, rule });
-            if kind == Kind::Monitor {
-                for waiting in &mut self.wallet.waiting {
-                    waiting.causes.push(Cause { restriction, own: None });
+            let before = self.placed.insert(restriction, scope);
+            let Some(kind) = kind else {
+                // Another wallet, in another partition, may extend the block of an address: which came first
+                // cannot be told.
+                if before.is_some_and(|before| before != scope) {
+                    self.placed_twice(restriction);
                 }
+                continue;
+            };
+            let (until, lifted_by, rule) = (command.until, command.lifted_by, id_hash(&command.rule));
+            let fired_last = decision.occurred_at;
+            let new = Restriction { id: restriction, kind, until, lifted_by, rule, fired_last };
+            if before.is_none() {
+                self.place_new(new);
+            } else if let Some(at) = self.wallet.restrictions.iter().position(|known| known.id == restriction) {
+                self.extend(at, &new);
+            } else {
+                self.placed_twice(restriction);
+            }
+        }
+    }
+
+    fn placed_twice(&mut self, restriction: u128) {
+        self.tell("placed-twice", format!("restriction {} was placed before", id(restriction)));
+    }
+
+    /// A rule has at most one restriction of a kind on a wallet; one that has ended is replaced.
+    fn place_new(&mut self, new: Restriction) {
+        let (at, is_late) = (self.decision.occurred_at, self.decision.is_late);
+        self.wallet.restrictions.retain(|known| !known.is_kin_of(&new) || known.covers(at));
+        // What comes later than the allowed lateness may find an ended one forgotten.
+        let is_sure = |known: &&Restriction| known.is_kin_of(&new) && (known.until.is_none() || !is_late);
+        if let Some(known) = self.wallet.restrictions.iter().find(is_sure).map(|known| known.id) {
+            let message = format!("restriction {} is placed beside {} of the same rule", id(new.id), id(known));
+            self.tell("placed-beside", message);
+        }
+        if new.kind == Kind::Monitor {
+            for waiting in &mut self.wallet.waiting {
+                waiting.causes.push(Cause::of_wallet(new.id));
+            }
+        }
+        self.now_placed.push(new.id);
+        self.wallet.restrictions.push(new);
+    }
+
+    fn extend(&mut self, at: usize, new: &Restriction) {
+        let known = &mut self.wallet.restrictions[at];
+        let wrong = if !known.is_kin_of(new) || known.lifted_by != new.lifted_by {
+            Some("as another one")
+        } else if !known.covers(self.decision.occurred_at) {
+            Some("although it has ended")
+        } else if !known.ends_before(new.until) {
+            Some("with an end that is no later")
+        } else {
+            None
+        };
+        known.until = new.until;
+        if let Some(wrong) = wrong {
+            self.tell("extension", format!("restriction {} is commanded again, {wrong}", id(new.id)));
+        }
+    }
+
+    /// Notes that the rules of restrictions in force have fired: what lies before that lifts them no more.
+    fn fire(&mut self) {
+        let at = self.decision.occurred_at;
+        for rule in &self.decision.enforced {
+            let rule = id_hash(rule);
+            let of_rule = |known: &&mut Restriction| known.rule == rule && known.covers(at);
+            for known in self.wallet.restrictions.iter_mut().filter(of_rule) {
+                known.fired_last = known.fired_last.max(at);
             }
         }
     }
@@ -253,8 +277,7 @@ impl Step<'_> {
                 }
                 continue;
             };
-            let known = self.wallet.restrictions.iter().find(|known| known.id == restriction);
-            match known {
+            match self.wallet.restriction(restriction) {
                 Some(known) => {
                     let fits = (known.kind == Kind::Monitor) == (command.kind == CommandKind::Hold);
                     let (covers, is_of_rule) =
@@ -289,8 +312,8 @@ impl Step<'_> {
     fn refused_elsewhere(&mut self, command: &Command<'_>, restriction: u128) {
         let message = format!("a refuse of {} by restriction {}, which nobody placed", command.rule, id(restriction));
         match self.placed.get(&restriction) {
-            Some(true) => {}
-            Some(false) => {
+            Some(Scope::Both | Scope::Address) => {}
+            Some(Scope::Wallet) => {
                 let message =
                     format!("a refuse of {} by restriction {}, which is not in force", command.rule, id(restriction));
                 self.tell("cause", message);
@@ -306,115 +329,13 @@ impl Step<'_> {
         }
     }
 
-    fn lift(&mut self) {
-        let decision = self.decision;
-        let mut reasons: Lifters = 0;
-        for command in decision.commands.iter().filter(|command| command.kind == CommandKind::Lift) {
-            let (Some(restriction), Detail::Reason(reason)) = (command.restriction, command.detail) else { continue };
-            match &command.subject {
-                Subject::Ip => {
-                    if !self.placed.contains_key(&restriction) {
-                        let message =
-                            format!("restriction {} of an address is lifted, which nobody placed", id(restriction));
-                        self.await_it(restriction, "not-placed", message);
-                    }
-                }
-                Subject::Wallet(_) => {
-                    reasons |= reason;
-                    self.lift_of_wallet(restriction, reason);
-                }
-                Subject::Operation(op_id) => {
-                    reasons |= reason;
-                    self.lift_own_hold(op_id, restriction, reason);
-                }
-            }
-        }
-        if reasons != 0 {
-            self.left_in_force(reasons);
-        }
-    }
-
-    fn lift_of_wallet(&mut self, restriction: u128, reason: Lifters) {
-        let at = self.decision.occurred_at;
-        match self.wallet.restrictions.iter().position(|known| known.id == restriction) {
-            Some(position) => {
-                let known = self.wallet.restrictions.remove(position);
-                if known.lifted_by & reason == 0 {
-                    self.tell(
-                        "lifted-by-another",
-                        format!("restriction {} may not be lifted by this", id(restriction)),
-                    );
-                }
-                if !known.covers(at) {
-                    self.tell("lifted-late", format!("restriction {} had ended by itself", id(restriction)));
-                }
-            }
-            None => {
-                let message = if self.placed.contains_key(&restriction) {
-                    format!("restriction {} is lifted, which is not in force for this wallet", id(restriction))
-                } else {
-                    format!("restriction {} is lifted, which was not placed", id(restriction))
-                };
-                self.tell_unless_cut("not-placed", message);
-            }
-        }
-        self.lifted.push(restriction);
-        for waiting in &mut self.wallet.waiting {
-            let before = waiting.causes.len();
-            waiting.causes.retain(|cause| cause.restriction != restriction);
-            if waiting.causes.len() < before {
-                self.lost_cause.push(waiting.op_id.clone());
-            }
-        }
-    }
-
-    fn lift_own_hold(&mut self, op_id: &str, restriction: u128, reason: Lifters) {
-        let Some(position) = self.position(op_id) else {
-            let message = format!("the hold of operation {op_id} is lifted, which does not wait");
-            self.tell_unless_cut("not-waiting", message);
-            return;
-        };
-        let waiting = &mut self.wallet.waiting[position];
-        let Some(at) = waiting.causes.iter().position(|cause| cause.restriction == restriction) else {
-            let message = format!("hold {} of operation {op_id} is lifted, which was not placed", id(restriction));
-            self.tell_unless_cut("not-placed", message);
-            return;
-        };
-        let cause = waiting.causes.remove(at);
-        self.lost_cause.push(waiting.op_id.clone());
-        if cause.own.is_some_and(|lifted_by| lifted_by & reason == 0) {
-            self.tell("lifted-by-another", format!("the hold of operation {op_id} may not be lifted by this"));
-        }
-    }
-
-    /// Whoever lifts one restriction lifts all that he may.
-    fn left_in_force(&mut self, reasons: Lifters) {
-        let is_new = |restriction: &Restriction| self.now_placed.contains(&restriction.id);
-        let left = self.wallet.restrictions.iter().find(|restriction| {
-            restriction.until.is_none() && restriction.lifted_by & reasons != 0 && !is_new(restriction)
-        });
-        if let Some(restriction) = left.map(|restriction| restriction.id) {
-            self.tell("left-in-force", format!("restriction {} should have been lifted too", id(restriction)));
-        }
-        let is_left = |cause: &Cause| cause.own.is_some_and(|lifted_by| lifted_by & reasons != 0);
-        let left =
-            self.wallet.waiting.iter().find(|waiting| !waiting.is_in_doubt && waiting.causes.iter().any(is_left));
-        if let Some(op_id) = left.map(|waiting| waiting.op_id.clone()) {
-            self.tell("left-in-force", format!("the hold of operation {op_id} should have been lifted too"));
-        }
-    }
-
-    fn position(&self, op_id: &str) -> Option<usize> {
-        self.wallet.waiting.iter().position(|waiting| &*waiting.op_id == op_id)
-    }
-
     fn release_and_cancel(&mut self) {
         let decision = self.decision;
         for command in &decision.commands {
             let Subject::Operation(op_id) = &command.subject else { continue };
             let is_repeated_challenge = command.detail == Detail::Pin && **op_id != *decision.op_id;
             if !matches!(command.kind, CommandKind::Release | CommandKind::Cancel) {
-                if is_repeated_challenge && self.position(op_id).is_none() {
+                if is_repeated_challenge && self.wallet.position(op_id).is_none() {
                     let message = format!("operation {op_id} is challenged again, which does not wait");
                     self.tell_unless_cut("not-waiting", message);
                 }
@@ -429,7 +350,7 @@ impl Step<'_> {
                 continue;
             }
             self.let_go.insert(key, (command.kind, self.context.here.seq));
-            match self.position(op_id) {
+            match self.wallet.position(op_id) {
                 None => {
                     self.tell_unless_cut("not-waiting", format!("operation {op_id} is {done}, which does not wait"))
                 }
@@ -445,7 +366,8 @@ impl Step<'_> {
 
     fn released(&mut self, waiting: &Waiting) {
         let op_id = &waiting.op_id;
-        if let Some(cause) = waiting.causes.first() {
+        let holds = |cause: &&Cause| !cause.is_in_doubt && !self.may_settle(waiting, cause);
+        if let Some(cause) = waiting.causes.iter().find(holds) {
             let message = format!("operation {op_id} is released while restriction {} holds it", id(cause.restriction));
             self.tell("released-early", message);
         }
@@ -462,12 +384,20 @@ impl Step<'_> {
         }
     }
 
-    /// What lost its last cause and is still there was forgotten.
+    /// What lost its last cause and is still there goes on waiting for the blocks without an end, or was
+    /// forgotten.
     fn left_waiting(&mut self) {
         for op_id in std::mem::take(&mut self.lost_cause) {
-            let Some(position) = self.position(&op_id) else { continue };
+            let Some(position) = self.wallet.position(&op_id) else { continue };
             let waiting = &self.wallet.waiting[position];
             if !waiting.causes.is_empty() || waiting.pin != Pin::No {
+                continue;
+            }
+            let is_endless = |known: &&Restriction| known.blocks_debits() && known.until.is_none();
+            let endless = self.wallet.restrictions.iter().filter(is_endless);
+            let causes: Vec<Cause> = endless.map(|known| Cause::of_wallet(known.id)).collect();
+            if !causes.is_empty() {
+                self.wallet.waiting[position].causes = causes;
                 continue;
             }
             let is_in_doubt = waiting.is_in_doubt;
@@ -475,7 +405,7 @@ impl Step<'_> {
             if !is_in_doubt {
                 let message =
                     format!("nothing holds operation {op_id} any more, and it is neither released nor cancelled");
-                self.tell("left-waiting", message);
+                self.tell_unless_cut("left-waiting", message);
             }
         }
     }
@@ -506,17 +436,18 @@ impl Step<'_> {
         let asks_pin = self.commands(CommandKind::Challenge).filter(is_own).any(|c| c.detail == Detail::Pin);
         let cause = |command: &Command<'_>| {
             let restriction = command.restriction?;
-            let is_of_wallet = self.wallet.restrictions.iter().any(|known| known.id == restriction);
+            let is_of_wallet = self.wallet.restriction(restriction).is_some();
             // Before a cut, a hold by a monitoring and an operation's own are told apart by the matches.
             let is_own = !is_of_wallet && decision.enforced.contains(&command.rule);
-            Some(Cause { restriction, own: is_own.then_some(command.lifted_by) })
+            Some(Cause { restriction, own: is_own.then_some(command.lifted_by), is_in_doubt: false })
         };
         let causes: Vec<Cause> = self.commands(CommandKind::Hold).filter(is_own).filter_map(cause).collect();
         if decision.verdict == Verdict::Refuse || (causes.is_empty() && !asks_pin) {
             return;
         }
         let pin = if asks_pin { Pin::Asked } else { Pin::No };
-        self.wallet.waiting.push(Waiting { op_id: (*decision.op_id).into(), causes, pin, is_in_doubt: false });
+        let (op_id, occurred_at) = ((*decision.op_id).into(), decision.occurred_at);
+        self.wallet.waiting.push(Waiting { op_id, occurred_at, causes, pin, is_in_doubt: false });
     }
 
     fn forget(&mut self) {

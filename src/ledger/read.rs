@@ -22,6 +22,9 @@ const LIFTERS: [&str; 10] = [
     "court",
 ];
 
+/// The proofs that an owner may give: the first seven of those words.
+pub(super) const IDENTITY: Lifters = 0x7f;
+
 /// Returns the bit of one who lifts.
 pub(super) fn lifter(name: &str) -> Lifters {
     LIFTERS.iter().position(|known| *known == name).map_or(0x8000, |at| 1 << at)
@@ -130,7 +133,9 @@ fn command(raw: CommandRecord<'_>) -> Result<Command<'_>, String> {
         },
         CommandKind::Lift => Detail::Reason(lifter(&raw.reason.ok_or_else(|| missing("reason"))?)),
         CommandKind::Report => match &*raw.to.ok_or_else(|| missing("to"))? {
-            "afm" | "antifraud_centre" | "issuer" => Detail::Nothing,
+            "afm" | "antifraud_centre" | "issuer" | "payment_system" | "law_enforcement" | "disputes" => {
+                Detail::Nothing
+            }
             other => return Err(unknown("to", other)),
         },
         CommandKind::Refuse | CommandKind::Hold | CommandKind::Monitor | CommandKind::Release | CommandKind::Cancel => {

@@ -79,7 +79,12 @@ impl Books {
                 let terms = [&command["direction"], &command["rule"], &command["until"]].map(text);
                 let [direction, rule, until] = terms;
                 let row = [kind, about_what, direction, rule, until, "active".to_owned()];
-                self.restrictions.entry(text(&command["restriction_id"])).or_insert(row);
+                let end = row[4].clone();
+                let known = self.restrictions.entry(text(&command["restriction_id"])).or_insert(row);
+                // Commanded again, it has a later end; a hold only names it.
+                if command["command"] != "hold" {
+                    known[4] = end;
+                }
             }
             "lift" => {
                 let row = self.restrictions.get_mut(&text(&command["restriction_id"])).expect("it was placed");

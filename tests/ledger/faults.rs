@@ -113,6 +113,16 @@ fn append(records: &mut Vec<Decided>, decision: &Value) {
     records.push(decided::enveloped(serde_json::to_vec(decision).expect("JSON"), shard, seq));
 }
 
+/// The ownership of W1 is disputed once more while the first dispute lasts; nothing comes after that.
+fn again(records: &mut Vec<Decided>, change: impl FnOnce(&mut Value)) {
+    records.truncate(position(records, "i1"));
+    let mut decision = value(&records[position(records, "d1")]);
+    decision["decision_id"] = OTHER_ID.into();
+    command(&mut decision, "monitor")["command_id"] = OTHER_ID.into();
+    change(&mut decision);
+    append(records, &decision);
+}
+
 const OTHER_ID: &str = "00000000-0000-5000-8000-000000000001";
 
 type Fault = (&'static str, fn(&mut Vec<Decided>));
@@ -217,6 +227,15 @@ pub(crate) const FAULTS: &[Fault] = &[
     ("a restriction is placed twice", |records| {
         let id = value(&records[position(records, "d1")])["commands"][0]["restriction_id"].clone();
         change(records, "b1", |decision| command(decision, "block")["restriction_id"] = id);
+    }),
+    ("a restriction is extended to the end that it has", |records| {
+        again(records, |_| {});
+    }),
+    ("a restriction is placed beside another of its rule", |records| {
+        again(records, |decision| command(decision, "monitor")["restriction_id"] = OTHER_ID.into());
+    }),
+    ("a lifting from before the rule fired", |records| {
+        change(records, "u1", |decision| decision["occurred_at"] = "2026-11-22T05:09:59.999Z".into());
     }),
     ("let through while monitored", |records| {
         change(records, "t1", |decision| {

@@ -1,19 +1,19 @@
-//! The check of a ledger over dense streams: it accepts what the engine says, and refuses what three of its
+//! The check of a ledger over dense streams: it accepts what the model and the engine say, and refuses what six
 //! wrong variants say, of which the decisions alone give the proof.
 
 use kuzet::ledger::{Checker, Finding, Totals};
 
 use std::collections::HashSet;
 
-use super::compare::EngineAnswer;
-use super::{LENGTH, adapter, streams};
+use super::compare::{Engine, EngineAnswer};
+use super::{LENGTH, adapter, standin, streams};
 use crate::environment::number;
 
-/// Checks what the engine says to a stream. `None` for a stream that sends an operation again after the
-/// duplicate horizon: it is decided again under the same ids, which the check tells, rightly.
-fn check(seed: u64, fault: Option<&str>) -> Option<(Vec<Finding>, Totals, Vec<String>)> {
+/// Checks what is said to a stream. `None` for a stream that sends an operation again after its id was
+/// forgotten: it is decided again under the same ids, which the check tells, rightly.
+fn check(engine: Engine, seed: u64, fault: Option<&str>) -> Option<(Vec<Finding>, Totals, Vec<String>)> {
     let stream = streams::stream(seed, LENGTH);
-    let answers = adapter::run_engine(&stream.lines, &streams::geo(), fault);
+    let answers = engine(&stream.lines, &streams::geo(), fault);
     let (mut lines, mut ids) = (Vec::new(), HashSet::new());
     for answer in answers {
         if let EngineAnswer::Decision(decision) = answer {
@@ -32,7 +32,16 @@ fn check(seed: u64, fault: Option<&str>) -> Option<(Vec<Finding>, Totals, Vec<St
 }
 
 #[test]
+fn what_the_model_says_passes() {
+    passes(standin::run);
+}
+
+#[test]
 fn what_the_engine_says_passes() {
+    passes(adapter::run_engine);
+}
+
+fn passes(engine: Engine) {
     let first = number("KUZET_SEED").unwrap_or(1);
     let seeds = first..first + number("KUZET_MODEL_STREAMS").unwrap_or(1_000);
     println!("seeds {seeds:?}");
@@ -40,7 +49,7 @@ fn what_the_engine_says_passes() {
     let (mut streams, mut checked) = (0, 0);
     for seed in seeds {
         streams += 1;
-        let Some((found, totals, lines)) = check(seed, None) else { continue };
+        let Some((found, totals, lines)) = check(engine, seed, None) else { continue };
         checked += 1;
         if let Some(first) = found.first() {
             let until = usize::try_from(first.seq.unwrap_or_default()).expect("a number of a line");
@@ -56,10 +65,10 @@ fn what_the_engine_says_passes() {
     assert!(commands.iter().all(|count| *count > 0), "a kind of command was never met: {commands:?}");
 }
 
-fn finds(fault: &str, code: &str) {
+fn finds(engine: Engine, fault: &str, code: &str) {
     let first = number("KUZET_SEED").unwrap_or(1);
     for seed in first..first + super::FAULT_STREAMS {
-        let found = check(seed, Some(fault)).map(|(found, ..)| found).unwrap_or_default();
+        let found = check(engine, seed, Some(fault)).map(|(found, ..)| found).unwrap_or_default();
         if let Some(finding) = found.first() {
             println!("{fault}: seed {seed}: {finding}");
             assert_eq!(finding.code, code);
@@ -69,17 +78,22 @@ fn finds(fault: &str, code: &str) {
     panic!("{fault}: not found in {} streams from seed {first}", super::FAULT_STREAMS);
 }
 
-#[test]
-fn a_restriction_lifted_by_the_wrong_one_is_found() {
-    finds("lift-too-much", "lifted-by-another");
+macro_rules! findings {
+    ($($test:ident: $fault:literal is $code:literal,)*) => {
+        mod fault_of_the_model {
+            $(#[test] fn $test() { super::finds(super::standin::run, $fault, $code); })*
+        }
+        mod fault_of_the_engine {
+            $(#[test] fn $test() { super::finds(super::adapter::run_engine, $fault, $code); })*
+        }
+    };
 }
 
-#[test]
-fn a_release_despite_a_block_is_found() {
-    finds("release-despite-block", "released-early");
-}
-
-#[test]
-fn a_block_beyond_its_end_is_found() {
-    finds("end-instant-blocked", "cause");
+findings! {
+    a_restriction_lifted_by_the_wrong_one_is_found: "lift-too-much" is "lifted-by-another",
+    a_release_despite_a_block_is_found: "release-despite-block" is "released-early",
+    a_block_beyond_its_end_is_found: "end-instant-blocked" is "lifted-late",
+    a_second_block_beside_the_first_is_found: "extension-as-second-block" is "placed-beside",
+    an_end_that_is_no_later_is_found: "extension-shortens" is "extension",
+    a_lifting_from_before_the_rule_fired_is_found: "lifting-by-arrival-only" is "lifted-early",
 }

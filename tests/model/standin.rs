@@ -5,6 +5,7 @@ use super::compare::EngineAnswer;
 use super::naive::{Answer, COMMANDS, Command, Decided, FAULTS, GeoMap, Naive};
 use super::op::{Op, write_time};
 use serde_json::{Map, Value, json};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 pub(crate) fn run(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
     let fault = fault.map(|name| {
@@ -27,32 +28,44 @@ pub(crate) fn run(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<En
         .collect()
 }
 
+/// An id that looks like the engine's, of a name.
+fn id(name: &str) -> String {
+    let half = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, name).hash(&mut hasher);
+        hasher.finish()
+    };
+    let (high, low) = (half(0), half(1));
+    let (one, two, three) = (high >> 32, high >> 16 & 0xffff, high & 0xffff);
+    format!("{one:08x}-{two:04x}-{three:04x}-{:04x}-{:012x}", low >> 48, low & 0xffff_ffff_ffff)
+}
+
 fn decision(op: &Op, decided: &Decided) -> Value {
     let mut commands = decided.commands.clone();
     for group in commands.chunk_by_mut(|a, b| (&a.kind, &a.rule, &a.subject) == (&b.kind, &b.rule, &b.subject)) {
-        group.sort_by(|a, b| a.restriction.cmp(&b.restriction));
+        group.sort_by_key(|command| command.restriction.as_deref().map(id));
     }
     let matches: Vec<Value> = decided
         .matches
         .iter()
         .map(|(rule, mode)| json!({"rule": rule, "mode": mode, "clauses": [], "evidence": {}}))
         .collect();
-    let commands: Vec<Value> = commands.iter().enumerate().map(|(n, c)| command(&op.id, n, c)).collect();
+    let commands: Vec<Value> = commands.iter().enumerate().map(|(n, c)| command(op, n, c)).collect();
     json!({
-        "decision_id": format!("decision-{}", op.id), "op_id": op.id, "wallet_id": op.wallet,
+        "decision_id": id(&format!("{} {}", op.wallet, op.id)), "op_id": op.id, "wallet_id": op.wallet,
         "type": op.kind.name(), "occurred_at": write_time(op.at, 1), "verdict": decided.verdict,
         "matches": matches, "commands": commands, "late": decided.late,
         "degraded": decided.degraded, "ruleset": "000000000000",
     })
 }
 
-fn command(op: &str, n: usize, command: &Command) -> Value {
+fn command(op: &Op, n: usize, command: &Command) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);
     };
     put("command", json!(command.kind));
-    put("command_id", json!(format!("command-{op}-{n}")));
+    put("command_id", json!(id(&format!("{} {} {n}", op.wallet, op.id))));
     put("rule", json!(command.rule));
     let (what, which) = command.subject.split_once(':').expect("a subject");
     put("subject", json!({ what: which }));
@@ -66,7 +79,7 @@ fn command(op: &str, n: usize, command: &Command) -> Value {
         put(detail, json!(command.detail));
     }
     if let Some(restriction) = &command.restriction {
-        put("restriction_id", json!(restriction));
+        put("restriction_id", json!(id(restriction)));
     }
     if COMMANDS[1..5].contains(&command.kind.as_str()) && command.kind != "challenge" {
         put("from", json!(command.from.map(|from| write_time(from, 1))));
