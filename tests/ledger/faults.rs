@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::decided::{self, Decided};
 use kuzet::ledger::{Beginning, Checker, Finding, Place, Record, Totals};
 
-/// Operations of seven wallets on one day.
+/// Operations of eight wallets on one day; the second block of the last one extends the first.
 fn operations() -> Vec<u8> {
     let operations = [
         ("a1", "W4", json!({"type": "payment", "amount": "10.00"})),
@@ -32,6 +32,8 @@ fn operations() -> Vec<u8> {
         ("t5", "W2", json!({"type": "transfer", "amount": "300000.00", "to": "W3"})),
         ("f1", "W2", json!({"type": "fraud_reported", "source": "issuer"})),
         ("p3", "W2", json!({"type": "payment", "amount": "10.00"})),
+        ("c1", "W8", json!({"type": "cash_out_details_wrong"})),
+        ("c2", "W8", json!({"type": "cash_out_details_wrong"})),
     ];
     let mut lines = Vec::new();
     for (minute, (op_id, wallet, mut operation)) in operations.into_iter().enumerate() {
@@ -230,6 +232,12 @@ pub(crate) const FAULTS: &[Fault] = &[
     }),
     ("a restriction is extended to the end that it has", |records| {
         again(records, |_| {});
+    }),
+    ("an extension that ends before what it extends", |records| {
+        change(records, "c2", |decision| command(decision, "block")["until"] = "2026-11-23T00:00:00Z".into());
+    }),
+    ("an extension under another id", |records| {
+        change(records, "c2", |decision| command(decision, "block")["restriction_id"] = OTHER_ID.into());
     }),
     ("a restriction is placed beside another of its rule", |records| {
         again(records, |decision| command(decision, "monitor")["restriction_id"] = OTHER_ID.into());

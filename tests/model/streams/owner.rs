@@ -169,7 +169,7 @@ impl Weaver {
         }
         let over = self.pay(wallet, "identified", limit + 1, at + SECOND);
         self.pin(wallet, &over, true, at + MINUTE);
-        self.pin(wallet, &over, self.made % 2 == 0, at + MINUTE);
+        self.pin(wallet, &over, self.made.is_multiple_of(2), at + MINUTE);
         self.pay(wallet, "identified", KZT, at + MINUTE);
     }
 }
