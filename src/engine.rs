@@ -175,7 +175,7 @@ impl Engine {
     pub fn decide(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Disposition {
         let at = operation.operation.occurred_at;
         if !self.day.contains(at) {
-            self.day = day_of(&self.plan, at);
+            self.day = self.plan.settings.day_of(at);
             self.mrp = self.plan.rules.mrp.at(self.day.start);
         }
         let mut memo = std::mem::take(&mut self.memo);
@@ -198,14 +198,6 @@ impl Engine {
             self.wallets.forget_idle(&self.plan, passed.minus(self.plan.idle_after));
         }
     }
-}
-
-fn day_of(plan: &Plan, at: Time) -> Span {
-    if plan.settings.has(mutant::EngineMutant::DayByUtc) {
-        let start = at.minus(at.nanos().rem_euclid(crate::operation::time::DAY));
-        return Span { start, end: start.plus(crate::operation::time::DAY) };
-    }
-    almaty_day(at)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod decimal;
 pub mod decision;
 pub mod decode;
 pub mod encode;
+pub mod localized;
 pub mod money;
 pub mod network;
 pub mod partition;

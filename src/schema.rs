@@ -161,6 +161,12 @@ pub fn decision() -> Value {
                         "clauses": clauses,
                         "mode": {"enum": ["enforce", "shadow"]},
                         "evidence": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+                        "message": {
+                            "description": "What the client is told, its placeholders filled; of an enforced match whose rule has a message",
+                            "type": "object",
+                            "required": ["kk", "ru", "en"],
+                            "properties": {"kk": {"type": "string"}, "ru": {"type": "string"}, "en": {"type": "string"}},
+                        },
                     },
                 },
             },

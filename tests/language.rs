@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 mod attributes;
 mod lists;
+mod messages;
 mod naive;
 
 const MRP: &str = "mrp:\n  - {from: 2020-01-01, value: 2651 KZT}\n  - {from: 2026-01-01, value: 4325 KZT}\n";

@@ -74,7 +74,8 @@ fn the_contracts_decision_is_valid() {
     let decision = json!({"decision_id": id, "op_id": "01JD8Q6T9V0000000000000001", "wallet_id": "77010000001", "type": "transfer",
         "occurred_at": "2026-11-22T05:15:00.123Z", "verdict": "hold",
         "matches": [{"rule": "transfer-over-100k", "clauses": ["7.15"], "mode": "enforce",
-                     "evidence": {"amount": "150000.00", "counterparty.kind": "client"}}],
+                     "evidence": {"amount": "150000.00", "counterparty.kind": "client"},
+                     "message": {"kk": "150 000 теңге", "ru": "150 000 тенге", "en": "150,000 KZT"}}],
         "commands": [{"command": "hold", "command_id": id, "rule": "transfer-over-100k", "clauses": ["7.15"],
                       "subject": {"operation": "01JD8Q6T9V0000000000000001"}, "restriction_id": id,
                       "from": "2026-11-22T05:15:00.123Z", "until": null,
@@ -89,6 +90,8 @@ fn the_contracts_decision_is_valid() {
         ("/commands/0/command", json!("report")),
         ("/commands/0/subject", json!({"wallet": "a", "ip": "b"})),
         ("/matches/0/mode", json!("off")),
+        ("/matches/0/message/kk", Value::Null),
+        ("/matches/0/message", json!("150,000 KZT")),
         ("/degraded", json!(["redis"])),
     ] {
         let mut changed = decision.clone();

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::operation::Time;
 use crate::operation::decision::read::{DecisionRecord, MatchRecord};
+use crate::operation::localized::Localized;
 use crate::operation::money::fmt_tiyn;
-use crate::rules::program::{Localized, MrpTable, RuleSet};
+use crate::rules::program::{MrpTable, RuleSet};
 
 /// Takes a stored decision's matches apart by the rules in use. `is_current` tells whether the rule has
 /// been changed since: then the text is not the one that matched.
@@ -34,6 +35,7 @@ fn explain_match(rules: &RuleSet, (is_current, at): (bool, Option<Time>), matche
         "is_current": is_current,
         "when": when.join(" and "),
         "evidence": evidence,
+        "message": matched.message.as_ref().map(|message| json!({"kk": message.kk, "ru": message.ru, "en": message.en})),
         "conditions": conditions,
     })
 }

@@ -1,7 +1,7 @@
 // The page of live decisions and the page of one decision.
 import { each, follow, get, segment } from "./api.js";
 import { h, replace } from "./dom.js";
-import { credit, evidenceValue, isMoney, local, money, t, time, word } from "./i18n.js";
+import { credit, evidenceValue, isMoney, lang, local, money, t, time, word } from "./i18n.js";
 import * as v from "./views.js";
 
 const FIRST = 200;
@@ -270,7 +270,9 @@ function whyCard(rule) {
     h("span", { class: "muted small dots" }, h("code", {}, rule.rule), h("span", {}, v.clausesText(rule.clauses)), v.modeBadge(rule.mode)));
   const source = rule.when?.trim();
   const changed = rule.is_current === false && h("p", { class: "muted small", "data-note": "changed" }, t(isGone ? "rule_gone" : "rule_changed"));
+  const message = local(rule.message);
   return h("article", { class: "why" }, head, changed,
+    message ? h("p", { class: "message", "data-note": "message" }, h("strong", {}, t("message_title"), ": "), h("span", { lang: lang() }, message)) : null,
     rule.conditions?.length ? conditionTable(rule) : h("p", { class: "muted" }, source || isGone ? "" : t("no_condition")),
     rule.conditions?.length ? null : v.evidenceList(rule.evidence),
     source ? h("details", {}, h("summary", {}, t("rule_text")), h("pre", { tabindex: "0" }, source)) : null);

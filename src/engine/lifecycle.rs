@@ -160,7 +160,13 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             let clauses: Clauses = Arc::from([Arc::from("7.13")]);
             let count = i128::try_from(waiting).unwrap_or(i128::MAX);
             let evidence = vec![("waiting".into(), EvidenceValue::Int(count))];
-            matches.push(Match { rule: rule.clone(), clauses: clauses.clone(), enforced: true, evidence });
+            matches.push(Match {
+                rule: rule.clone(),
+                clauses: clauses.clone(),
+                enforced: true,
+                evidence,
+                message: None,
+            });
             self.refuses.push(Ask { bearer: (rule, clauses), restriction: None, own: None });
             return Verdict::Refuse;
         }

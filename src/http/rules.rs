@@ -38,7 +38,7 @@ pub(super) async fn one(State(api): State<Shared>, Path(id): Path<String>) -> Re
     let (index, rule) = found.ok_or_else(|| Problem::new(404, "no rule has this id"))?;
     let mut value = api.service.with_rule_stats(|stats| shown(&plan, (index, rule), stats, newest));
     value["text"] = rule.source.clone().into();
-    value["message"] = rule.message.as_ref().map_or(Value::Null, localized);
+    value["message"] = rule.message.as_ref().map_or(Value::Null, |message| localized(&message.text));
     value["notes"] = rule.notes.clone().into();
     value["owner"] = rule.owner.clone().into();
     Ok(json_of(&value))

@@ -59,8 +59,13 @@ fn decision() -> Decision {
     let rule: Arc<str> = Arc::from("equal-transfers-in-hour");
     let clauses = Arc::from([Arc::from("7.15")]);
     let evidence = vec![(Arc::from("wallet_id"), EvidenceValue::Text(WALLET.into()))];
-    let fired =
-        |enforced| Match { rule: rule.clone(), clauses: Arc::clone(&clauses), enforced, evidence: evidence.clone() };
+    let fired = |enforced| Match {
+        rule: rule.clone(),
+        clauses: Arc::clone(&clauses),
+        enforced,
+        evidence: evidence.clone(),
+        message: None,
+    };
     let subject = Subject::Operation(OPERATION.into(), 1);
     let command =
         Command::new((WALLET, OPERATION), CommandKind::Hold, (&rule, &clauses), subject, None, Detail::Nothing);

@@ -11,6 +11,9 @@ use sha1::{Digest, Sha1};
 use smallvec::SmallVec;
 use uuid::Uuid;
 
+use super::localized::{Localized, Value};
+use super::money::fmt_tiyn;
+use super::time::duration_text;
 use super::{OperationType, Time, words};
 
 words! {
@@ -56,6 +59,8 @@ pub struct Match {
     pub enforced: bool,
     /// What the condition read, in the order of its text.
     pub evidence: Vec<(Arc<str>, EvidenceValue)>,
+    /// What the client is told, its placeholders filled; of an enforced match whose rule has a message.
+    pub message: Option<Arc<Localized>>,
 }
 
 /// A value shown in evidence.
@@ -68,6 +73,26 @@ pub enum EvidenceValue {
     Decimal(super::Decimal),
     /// Money, words, addresses, times and durations.
     Text(Box<str>),
+}
+
+impl From<Value> for EvidenceValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Missing | Value::Mrp(_) => Self::Missing,
+            Value::Flag(flag) => Self::Bool(flag),
+            Value::Whole(number) => Self::Int(number),
+            Value::Decimal(number) => Self::Decimal(number),
+            Value::Money(tiyn) => {
+                let mut text = String::new();
+                // Writing to a String cannot fail.
+                fmt_tiyn(tiyn, &mut text).unwrap_or_default();
+                Self::Text(text.into())
+            }
+            Value::Duration(nanos) => Self::Text(duration_text(nanos).into()),
+            Value::Time(time) => Self::Text(time.to_string().into()),
+            Value::Text(text) => Self::Text(text),
+        }
+    }
 }
 
 /// One command to the ledger.
@@ -246,7 +271,16 @@ impl Match {
             out.push(b':');
             value.encode(out);
         });
-        out.extend_from_slice(b"}}");
+        out.push(b'}');
+        if let Some(Localized { kk, ru, en }) = self.message.as_deref() {
+            let texts: [(&[u8], &String); 3] = [(b",\"message\":{\"kk\":", kk), (b",\"ru\":", ru), (b",\"en\":", en)];
+            for (name, text) in texts {
+                out.extend_from_slice(name);
+                push_string(out, text);
+            }
+            out.push(b'}');
+        }
+        out.push(b'}');
     }
 }
 

@@ -9,6 +9,7 @@ pub use rfc3339::Rfc3339Error;
 use chrono::offset::LocalResult;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Asia::Almaty;
+use chrono_tz::Tz;
 
 /// One second, minute, hour and exact day in nanoseconds.
 pub const SECOND: i64 = 1_000_000_000;
@@ -83,10 +84,16 @@ impl Time {
         out.push(b'Z');
     }
 
+    /// Converts to the clock of Almaty.
+    #[must_use]
+    pub fn to_almaty(self) -> DateTime<Tz> {
+        self.to_utc().with_timezone(&Almaty)
+    }
+
     /// Returns the calendar day of this instant in Almaty.
     #[must_use]
     pub fn almaty_date(self) -> NaiveDate {
-        self.to_utc().with_timezone(&Almaty).date_naive()
+        self.to_almaty().date_naive()
     }
 }
 
@@ -176,14 +183,14 @@ pub fn almaty_midnight(date: NaiveDate) -> Time {
 /// Adds calendar days at the same Almaty wall clock.
 #[must_use]
 pub fn plus_days(at: Time, days: u32) -> Time {
-    let local = at.to_utc().with_timezone(&Almaty).naive_local();
+    let local = at.to_almaty().naive_local();
     local.checked_add_days(Days::new(u64::from(days))).map_or(at, almaty_instant)
 }
 
 /// Adds calendar months at the same Almaty wall clock; a day that the month lacks becomes its last.
 #[must_use]
 pub fn plus_months(at: Time, months: u32) -> Time {
-    let local = at.to_utc().with_timezone(&Almaty).naive_local();
+    let local = at.to_almaty().naive_local();
     local.checked_add_months(Months::new(months)).map_or(at, almaty_instant)
 }
 

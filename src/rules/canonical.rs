@@ -171,10 +171,11 @@ pub(crate) fn rule_set_hash(rules: &[Rule], lists: &[List], mrp: &MrpTable, name
         hasher.update([0xff]);
     };
     for rule in rules {
+        let message = rule.message.as_ref().map(|message| &*message.text);
         put("rule");
         put(&rule.id);
         put(&format!("{:?}", rule.clauses));
-        put(&format!("{:?} {:?} {:?} {:?}", rule.title, rule.message, rule.owner, rule.severity));
+        put(&format!("{:?} {:?} {:?} {:?}", rule.title, message, rule.owner, rule.severity));
         put(&format!("{:?} {:?} {}", rule.notes, rule.mode, type_set(rule.on)));
         put(&format!("{:?} {:?} {:?}", rule.from, rule.until, rule.on_missing));
         put(&condition(&rule.when, names));

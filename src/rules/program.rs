@@ -7,6 +7,7 @@
 
 mod actions;
 mod data;
+pub mod message;
 mod reads;
 
 use std::net::IpAddr;
@@ -14,10 +15,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::operation::localized::Localized;
 use crate::operation::{OperationType, Time};
 
 pub use actions::{Action, Block, BlockTerm, Lifter, Lifters, Recipient};
 pub use data::{List, ListOrigin, ListRow, ListType, MrpTable};
+pub use message::Message;
 pub use reads::Read;
 
 /// The types of the language (3-valued logic aside, a value of each may be missing).
@@ -381,21 +384,14 @@ impl Inputs {
     }
 }
 
-/// A text in the three languages of the service.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Localized {
-    pub kk: String,
-    pub ru: String,
-    pub en: String,
-}
-
 /// One compiled rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     pub id: Arc<str>,
     pub clauses: Arc<[Arc<str>]>,
     pub title: Localized,
-    pub message: Option<Localized>,
+    /// What an enforced match tells the client.
+    pub message: Option<Message>,
     pub owner: String,
     pub severity: Option<String>,
     pub notes: Option<String>,

@@ -1,6 +1,7 @@
 //! One rule file: its keys, its condition, its actions, and what they may not say together.
 
 mod actions;
+mod message;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,11 +11,10 @@ use super::diagnostic::{Code, Diagnostic, Findings};
 use super::fields;
 use super::keys::{self, Keys};
 use super::parse;
-use super::program::{
-    Action, Aggregate, Condition, Field, Function, Localized, Mode, OnMissing, Rule, Stream, TypeSet,
-};
+use super::program::{Action, Aggregate, Condition, Field, Function, Mode, OnMissing, Rule, Stream, TypeSet};
 use super::syntax::{Expression, ExpressionKind};
 use super::yaml::{self, Node, NodeKind, Style};
+use crate::operation::localized::Localized;
 use crate::operation::time::almaty_midnight;
 use crate::operation::{OperationType, Time};
 
@@ -89,11 +89,7 @@ fn read_keys(path: &str, text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>)
         check_on_missing(on, &may_miss, checker);
     }
     let evidence = checker.reads.evidence();
-    let message = keys.optional("message").and_then(|node| {
-        let names: Vec<&str> = evidence.iter().map(|evidence| evidence.name.as_str()).collect();
-        check_placeholders(node, text, &names, checker.findings);
-        localized(node, "message", checker.findings)
-    });
+    let message = keys.optional("message").and_then(|node| message::read(node, text, &evidence, checker.findings));
     let severity = optional_text(keys, "severity", checker.findings);
     let notes = optional_text(keys, "notes", checker.findings);
     let when_span = keys.entry("when").map_or_else(|| keys.span().clone(), |entry| entry.key_span.clone());
@@ -328,42 +324,6 @@ fn check_on_missing(on: TypeSet, may_miss: &[(Field, Range<usize>)], checker: &m
                 .label(format!("`{first}` may come without it"))
                 .help("add `on_missing: skip` (do nothing then) or `on_missing: fire` (act as if it held)");
             return;
-        }
-    }
-}
-
-/// Placeholders in the raw text name what the condition reads or a field of the operation.
-fn check_placeholders(node: &Node, text: &str, evidence: &[&str], findings: &mut Findings) {
-    let NodeKind::Mapping(entries) = &node.kind else {
-        return;
-    };
-    for entry in entries {
-        if !matches!(entry.value.kind, NodeKind::Scalar { .. }) {
-            continue;
-        }
-        let start = entry.value.span.start;
-        let raw = text.get(entry.value.span.clone()).unwrap_or_default();
-        let mut at = 0;
-        while let Some(open) = raw[at..].find('{').map(|found| at + found) {
-            let Some(close) = raw[open..].find('}').map(|found| open + found) else {
-                findings
-                    .error(Code::Placeholder, &(start + open..start + open + 1), "this placeholder is not closed")
-                    .label("no `}` follows");
-                break;
-            };
-            let name = raw[open + 1..close].split_whitespace().collect::<Vec<_>>().join(" ");
-            let known = evidence.contains(&name.as_str()) || fields::field(&name, false).is_some();
-            if !known {
-                findings
-                    .error(
-                        Code::Placeholder,
-                        &(start + open..start + close + 1),
-                        format!("unknown placeholder `{name}`"),
-                    )
-                    .label("neither a field nor something the condition reads")
-                    .nearest(&name, evidence.iter().copied().chain(fields::known_paths(false)));
-            }
-            at = close + 1;
         }
     }
 }

@@ -79,13 +79,13 @@ impl<'e> Lifecycle<'_, 'e, '_> {
         let (plan, at) = (self.context.plan, self.at());
         let Some(named) = self.challenged() else {
             if plan.settings.has(EngineMutant::PinWithoutReferenceConfirms) {
-                self.changes.cold().confirmed_day = Some(crate::engine::day_of(plan, at).start);
+                self.changes.cold().confirmed_day = Some(plan.settings.day_of(at).start);
             }
             return;
         };
-        let day = crate::engine::day_of(plan, named.since);
+        let day = plan.settings.day_of(named.since);
         let confirms_event_day = plan.settings.has(EngineMutant::PinConfirmsEventDay);
-        let confirmed = if confirms_event_day { crate::engine::day_of(plan, at) } else { day };
+        let confirmed = if confirms_event_day { plan.settings.day_of(at) } else { day };
         self.changes.cold().confirmed_day = Some(confirmed.start);
         let named_only = plan.settings.has(EngineMutant::PinClearsNamedOnly);
         let mut left = Vec::new();

@@ -1,12 +1,15 @@
 //! Evaluates the rules of an operation in order: what fires, and what was missing.
 
+use smallvec::SmallVec;
+
 use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::evaluation::{Evaluation, Fired};
-use crate::engine::matching::evidence::show;
+use crate::engine::matching::evidence::{message, show};
 use crate::engine::plan::rule::PlannedRule;
 use crate::geo::Lookup;
 use crate::operation::OperationType;
-use crate::operation::decision::Match;
+use crate::operation::decision::{EvidenceValue, Match};
+use crate::operation::localized::Value;
 use crate::rules::program::{Action, Field, Inputs, Operand, Rule, Scope, Stream};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -87,9 +90,12 @@ impl Firing {
         let rule = &evaluation.plan.rules.rules[index];
         let enforced = evaluation.for_enforced;
         self.refused |= enforced && !rule.reads_login_run && rule.actions.contains(&Action::Refuse);
-        let evidence = rule.evidence.iter().map(|item| (item.name.as_str().into(), show(evaluation, item))).collect();
+        let values: SmallVec<[Value; 4]> = rule.evidence.iter().map(|item| show(evaluation, item)).collect();
+        let message = rule.message.as_ref().filter(|_| enforced).map(|text| message(evaluation, text, &values));
+        let names = rule.evidence.iter().map(|item| item.name.as_str().into());
+        let evidence = names.zip(values.into_iter().map(EvidenceValue::from)).collect();
         let (id, clauses) = (rule.id.clone(), rule.clauses.clone());
-        self.matches.push(Match { rule: id, clauses, enforced, evidence });
+        self.matches.push(Match { rule: id, clauses, enforced, evidence, message });
         self.pending.push(Fired { rule: index, enforced });
     }
 }

@@ -1,7 +1,8 @@
 //! The settings that decisions depend on besides the rules.
 
 use crate::engine::mutant::EngineMutant;
-use crate::operation::time::HOUR;
+use crate::operation::Time;
+use crate::operation::time::{DAY, HOUR, Span, almaty_day};
 
 /// The settings that decisions depend on besides the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Returns the calendar day that holds an instant: Almaty's.
+    #[must_use]
+    pub fn day_of(&self, at: Time) -> Span {
+        if self.has(EngineMutant::DayByUtc) {
+            let start = at.minus(at.nanos().rem_euclid(DAY));
+            return Span { start, end: start.plus(DAY) };
+        }
+        almaty_day(at)
+    }
+
     /// Returns how long the id of an operation is remembered for those that refer to it, in nanoseconds of
     /// event time; closed. A duplicate is known for the horizon alone.
     #[must_use]

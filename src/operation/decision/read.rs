@@ -47,6 +47,20 @@ pub struct MatchRecord<'a> {
     /// A JSON object: values by the names of what the condition read.
     #[serde(borrow)]
     pub evidence: &'a RawValue,
+    /// What the client is told, of an enforced match whose rule has a message.
+    #[serde(borrow)]
+    pub message: Option<MessageRecord<'a>>,
+}
+
+/// A text in three languages.
+#[derive(Debug, Deserialize)]
+pub struct MessageRecord<'a> {
+    #[serde(borrow)]
+    pub kk: Cow<'a, str>,
+    #[serde(borrow)]
+    pub ru: Cow<'a, str>,
+    #[serde(borrow)]
+    pub en: Cow<'a, str>,
 }
 
 /// A command.
@@ -110,7 +124,7 @@ impl MatchRecord<'_> {
 mod tests {
     use super::*;
 
-    const DECISION: &str = r#"{"decision_id":"34741870-60d7-5743-957d-5e8303be2e42","op_id":"a","wallet_id":"W1","type":"transfer","occurred_at":"2026-11-22T05:15:00Z","verdict":"hold","matches":[{"rule":"r","clauses":["7.15"],"mode":"enforce","evidence":{"amount":"1.00"},"later":1},{"rule":"s","clauses":[],"mode":"shadow","evidence":{}}],"commands":[{"command":"block","command_id":"e7fd8e94-4be6-585d-9819-72ec3caa6b4c","rule":"r","clauses":[],"subject":{"ip":"95.56.234.10"},"direction":"login","until":null}],"late":false,"degraded":[],"ruleset":"b1946ac92492"}"#;
+    const DECISION: &str = r#"{"decision_id":"34741870-60d7-5743-957d-5e8303be2e42","op_id":"a","wallet_id":"W1","type":"transfer","occurred_at":"2026-11-22T05:15:00Z","verdict":"hold","matches":[{"rule":"r","clauses":["7.15"],"mode":"enforce","evidence":{"amount":"1.00"},"message":{"kk":"1 теңге","ru":"1 тенге","en":"1 \\"KZT\\""},"later":1},{"rule":"s","clauses":[],"mode":"shadow","evidence":{}}],"commands":[{"command":"block","command_id":"e7fd8e94-4be6-585d-9819-72ec3caa6b4c","rule":"r","clauses":[],"subject":{"ip":"95.56.234.10"},"direction":"login","until":null}],"late":false,"degraded":[],"ruleset":"b1946ac92492"}"#;
 
     #[test]
     fn a_decision_is_read_and_what_is_not_known_is_skipped() {
@@ -118,6 +132,9 @@ mod tests {
         assert_eq!((&*read.op_id, &*read.verdict, read.seq), ("a", "hold", None));
         assert_eq!(read.enforced_rules().collect::<Vec<_>>(), ["r"]);
         assert_eq!(read.matches[0].evidence()["amount"], "1.00");
+        let message = read.matches[0].message.as_ref().expect("a message");
+        assert_eq!((&*message.kk, &*message.ru, &*message.en), ("1 теңге", "1 тенге", "1 \"KZT\""));
+        assert!(read.matches[1].message.is_none());
         let block = &read.commands[0];
         assert!(matches!(&block.subject, SubjectRecord::Ip(address) if address == "95.56.234.10"));
         assert_eq!((block.until.as_deref(), block.direction.as_deref()), (None, Some("login")));
