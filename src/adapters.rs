@@ -9,6 +9,7 @@ pub mod fleet_mutant;
 pub mod folder_watch;
 pub mod folders;
 pub mod geo_files;
+pub mod geo_update;
 pub mod kafka;
 pub mod kcat;
 pub mod memory;

@@ -13,6 +13,7 @@ mod cli;
 mod config;
 mod differential;
 mod documents;
+mod geo_update;
 mod messages;
 mod replay;
 #[cfg(not(feature = "kafka"))]

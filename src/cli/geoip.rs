@@ -1,7 +1,8 @@
-//! `kuzet geoip`: makes an anonymizer database from lists, and looks addresses up.
+//! `kuzet geoip`: makes an anonymizer database from lists or sources, and looks addresses up.
 
 mod build;
 mod lookup;
+mod update;
 
 use std::io::Write;
 
@@ -9,10 +10,12 @@ use clap::{Args, Subcommand};
 
 pub use build::BuildArgs;
 pub use lookup::LookupArgs;
+pub use update::UpdateArgs;
 
 /// Ask the geo databases, or make an anonymizer database
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  kuzet geoip update
   kuzet geoip build --vpn vpn.txt --tor tor.txt --out geoip/anonymizer.mmdb
   kuzet geoip lookup 95.56.234.10 --geoip geoip")]
 pub struct GeoipArgs {
@@ -27,6 +30,8 @@ pub enum GeoipCommand {
     Build(BuildArgs),
     /// Show what the databases say of an address
     Lookup(LookupArgs),
+    /// Make the anonymizer database from the lists that a file of sources names
+    Update(UpdateArgs),
 }
 
 /// Runs the command, writing its answer to `out` and reports to `err`; returns the exit code.
@@ -37,5 +42,6 @@ pub fn run(args: &GeoipArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyhow
     match &args.command {
         GeoipCommand::Build(args) => build::run(args, out, err),
         GeoipCommand::Lookup(args) => lookup::run(args, out, err),
+        GeoipCommand::Update(args) => update::run(args, out, err),
     }
 }
