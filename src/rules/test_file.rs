@@ -255,10 +255,10 @@ fn read_geo(node: &Node, findings: &mut Findings) -> BTreeMap<String, TestAddres
         let Some(keys) = Keys::open(&entry.value, "an address", &["country", "anonymizer"], findings) else { continue };
         let country = keys.optional("country").and_then(|node| {
             let text = keys::text(node, "`country`", findings)?;
-            if let ([first, second], true) = (text.as_bytes(), is_country(&text)) {
+            if let ([first, second], true) = (text.as_bytes(), is_country(text)) {
                 return Some([*first, *second]);
             }
-            findings.not_a_country(&text, &node.span);
+            findings.not_a_country(text, &node.span);
             None
         });
         let anonymizer = keys
