@@ -24,7 +24,8 @@
 //! - the order to cancel one operation bears the lowest rule of what the proof has cleared for it; if the
 //!   proof clears nothing, the lowest rule of all that it waits for;
 //! - what a rule cancels (`cancel_waiting`, `cancel_referenced`) bears that rule;
-//! - a restriction of a wallet is forgotten by that wallet's own time, also where others' transfers meet it.
+//! - a restriction that has ended is forgotten by its wallet's own time; others' transfers, whose wallets may
+//!   be behind that, meet it until their own time is past its end.
 
 mod consequences;
 mod fault;

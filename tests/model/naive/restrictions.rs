@@ -104,8 +104,18 @@ impl Naive<'_> {
     }
 
     fn covers(&self, restriction: &Restriction, at: Time) -> bool {
+        self.ends_after(restriction, at) && !restriction.until.is_some_and(|until| self.is_evicted(restriction, until))
+    }
+
+    fn ends_after(&self, restriction: &Restriction, at: Time) -> bool {
         let closed = Time::from(self.has(Fault::EndInstantBlocked));
-        restriction.until.is_none_or(|until| at < until + closed && !self.is_evicted(restriction, until))
+        restriction.until.is_none_or(|until| at < until + closed)
+    }
+
+    /// The same for others' money to the wallet, which may be on time where the wallet itself has gone on.
+    fn in_force_for_others(&self, restriction: &Restriction, at: Time) -> bool {
+        let stays = restriction.end == Some(End::Replaced) && self.has(Fault::ReplacedBlockStays);
+        (restriction.end.is_none() || stays) && self.ends_after(restriction, at)
     }
 
     fn is_evicted(&self, restriction: &Restriction, until: Time) -> bool {
@@ -144,7 +154,8 @@ impl Naive<'_> {
             if r.end.is_none() && (op.at == r.from || Some(op.at) == r.until) {
                 touched.push(r.rule);
             }
-            if self.in_force(r, op.at) {
+            let met_from_outside = direction == "both" && !own;
+            if self.in_force(r, op.at) || (met_from_outside && self.in_force_for_others(r, op.at)) {
                 stops.push(index);
                 match (direction, own, recipient, r.until) {
                     ("both", true, true, _) => met.push("transfer to itself under its own block"),
@@ -190,7 +201,8 @@ impl Naive<'_> {
 
     /// Is a block in force that keeps money of others from the wallet?
     pub(super) fn takes_no_money(&self, wallet: &str, at: Time) -> bool {
-        self.restrictions.iter().any(|r| r.shape == Shape::Block("both") && r.wallet == wallet && self.in_force(r, at))
+        let blocks = |r: &&Restriction| r.shape == Shape::Block("both") && r.wallet == wallet;
+        self.restrictions.iter().filter(blocks).any(|r| self.in_force_for_others(r, at))
     }
 
     /// Whether the wallet is blocked or monitored, and whether just then one of these ends.
