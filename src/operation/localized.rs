@@ -31,7 +31,6 @@ pub enum Value {
     Missing,
     Flag(bool),
     Whole(i128),
-    /// A number of an attribute that is not whole.
     Decimal(Decimal),
     /// Tiyn.
     Money(i128),
@@ -75,7 +74,7 @@ impl Language {
             Value::Flag(true) => out.push_str(self.choose(["иә", "да", "yes"])),
             Value::Flag(false) => out.push_str(self.choose(["жоқ", "нет", "no"])),
             Value::Whole(number) => self.push_number(*number, out),
-            Value::Decimal(number) => out.push_str(&number.to_string().replace('.', self.choose([",", ",", "."]))),
+            Value::Decimal(number) => self.push_decimal(*number, out),
             Value::Money(tiyn) => {
                 self.push_hundredths(*tiyn, out);
                 out.push(NO_BREAK_SPACE);
@@ -96,12 +95,33 @@ impl Language {
         if number < 0 {
             out.push('−');
         }
-        let digits = number.unsigned_abs().to_string();
+        self.push_digits(&number.unsigned_abs().to_string(), out);
+    }
+
+    fn push_digits(self, digits: &str, out: &mut String) {
         for (position, digit) in digits.chars().enumerate() {
             if position > 0 && (digits.len() - position).is_multiple_of(3) {
                 out.push(self.choose([NO_BREAK_SPACE, NO_BREAK_SPACE, ',']));
             }
             out.push(digit);
+        }
+    }
+
+    fn push_decimal(self, number: Decimal, out: &mut String) {
+        let text = number.to_string();
+        let unsigned = text.trim_start_matches('-');
+        if unsigned.len() < text.len() {
+            out.push('−');
+        }
+        match unsigned.split_once('.') {
+            // Very large and very small ones have an exponent.
+            _ if unsigned.contains('e') => out.push_str(unsigned),
+            None => self.push_digits(unsigned, out),
+            Some((whole, part)) => {
+                self.push_digits(whole, out);
+                out.push(self.choose([',', ',', '.']));
+                out.push_str(part);
+            }
         }
     }
 
@@ -182,6 +202,10 @@ mod tests {
     fn numbers_flags_and_texts_are_plain() {
         assert_eq!(shown(&Value::Whole(1_000)), ["1_000", "1_000", "1,000"]);
         assert_eq!(shown(&Value::Whole(-11))[0], "−11");
+        let decimal = |text| shown(&Value::Decimal(Decimal::parse(text).expect("a decimal")));
+        assert_eq!(decimal("-1234.50"), ["−1_234,5", "−1_234,5", "−1,234.5"]);
+        assert_eq!(decimal("12e5")[2], "1,200,000");
+        assert_eq!(decimal("1e90")[0], "1e90");
         assert_eq!(shown(&Value::Flag(true)), ["иә", "да", "yes"]);
         assert_eq!(shown(&Value::Text("W1".into())), ["W1", "W1", "W1"]);
         assert_eq!(shown(&Value::Missing), ["—", "—", "—"]);
