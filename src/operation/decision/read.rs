@@ -124,7 +124,7 @@ impl MatchRecord<'_> {
 mod tests {
     use super::*;
 
-    const DECISION: &str = r#"{"decision_id":"34741870-60d7-5743-957d-5e8303be2e42","op_id":"a","wallet_id":"W1","type":"transfer","occurred_at":"2026-11-22T05:15:00Z","verdict":"hold","matches":[{"rule":"r","clauses":["7.15"],"mode":"enforce","evidence":{"amount":"1.00"},"message":{"kk":"1 теңге","ru":"1 тенге","en":"1 \\"KZT\\""},"later":1},{"rule":"s","clauses":[],"mode":"shadow","evidence":{}}],"commands":[{"command":"block","command_id":"e7fd8e94-4be6-585d-9819-72ec3caa6b4c","rule":"r","clauses":[],"subject":{"ip":"95.56.234.10"},"direction":"login","until":null}],"late":false,"degraded":[],"ruleset":"b1946ac92492"}"#;
+    const DECISION: &str = r#"{"decision_id":"34741870-60d7-5743-957d-5e8303be2e42","op_id":"a","wallet_id":"W1","type":"transfer","occurred_at":"2026-11-22T05:15:00Z","verdict":"hold","matches":[{"rule":"r","clauses":["7.15"],"mode":"enforce","evidence":{"amount":"1.00"},"message":{"kk":"1 теңге","ru":"1 тенге","en":"1 \"KZT\""},"later":1},{"rule":"s","clauses":[],"mode":"shadow","evidence":{}}],"commands":[{"command":"block","command_id":"e7fd8e94-4be6-585d-9819-72ec3caa6b4c","rule":"r","clauses":[],"subject":{"ip":"95.56.234.10"},"direction":"login","until":null}],"late":false,"degraded":[],"ruleset":"b1946ac92492"}"#;
 
     #[test]
     fn a_decision_is_read_and_what_is_not_known_is_skipped() {
