@@ -11,6 +11,7 @@ mod random;
 
 mod bad_rules;
 mod decode;
+mod flips;
 mod geo;
 mod language;
 mod model;
