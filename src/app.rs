@@ -20,7 +20,7 @@ use crate::engine::plan::{Plan, Settings};
 use crate::geo::{DatabaseKind, Geo, GeoDatabase, GeoError};
 use crate::pipeline::{Limits, Pipeline};
 use crate::rules::program::RuleSet;
-use crate::rules::{self, Compiled, SourceFile};
+use crate::rules::{self, Compiled, SourceFile, Vanishing};
 
 /// Why kuzet cannot start with these folders.
 #[derive(Debug, Error)]
@@ -35,6 +35,8 @@ pub enum LoadError {
          (source = \"kafka\") has a Redis"
     )]
     NoRedis { folder: String, lists: String },
+    #[error("failed to load the rules of {folder}: {}", rules::NO_RULES)]
+    NoRules { folder: String },
     #[error("failed to open {folder}/{file}")]
     Geo { folder: String, file: &'static str, source: GeoError },
 }
@@ -43,7 +45,7 @@ fn count_of_errors(count: usize) -> String {
     if count == 1 { String::from("1 error") } else { format!("{count} errors") }
 }
 
-/// Reads the files of a rule folder that belong to a rule set: rules, tests and data.
+/// Reads the files of a rule folder: rules, tests, data, and whatever else lies there.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -52,34 +54,37 @@ pub fn rule_sources(folder: &Folder) -> Result<Vec<SourceFile>, FolderError> {
         Folder::Path(path) => format!("{}/", path.display()),
         Folder::Embedded(_) => String::new(),
     };
-    let wanted = |path: &str| path.ends_with(".yaml") || path.ends_with(".yml") || path.ends_with(".csv");
-    let files = folder.files(wanted)?;
-    let source = |file: crate::adapters::folders::FolderFile| SourceFile {
-        path: format!("{root}{}", file.path),
-        bytes: file.bytes.into_owned(),
-    };
+    // All of them: what is no file of a rule set is to be named, not passed over.
+    let files = folder.files(|_| true)?;
+    let source =
+        |file: crate::adapters::folders::FolderFile| SourceFile::of_folder(&root, &file.path, file.bytes.into_owned());
     Ok(files.into_iter().map(source).collect())
 }
 
 /// Loads a rule folder. Lists that come from Redis are not read.
 ///
 /// # Errors
-/// The folder cannot be read, or a file in it is not right.
+/// The folder cannot be read, a file in it is not right, or there is no rule.
 pub fn load_rules(folder: &Folder) -> Result<RuleSet, LoadError> {
-    load_rules_with(folder, |_| Vec::new())
+    load_rules_with(folder, Vanishing::Refused, |_| Vec::new())
 }
 
-/// Loads a rule folder, with what `more` adds to its files.
+/// Loads a rule folder, with what `more` adds to its files. A folder without any rule is used only where that
+/// was asked for in so many words.
 ///
 /// # Errors
-/// The folder cannot be read, or a file in it is not right.
+/// The folder cannot be read, a file in it is not right, or there is no rule.
 pub fn load_rules_with(
     folder: &Folder,
+    vanishing: Vanishing,
     more: impl FnOnce(&[SourceFile]) -> Vec<SourceFile>,
 ) -> Result<RuleSet, LoadError> {
     let mut sources = rule_sources(folder)?;
     sources.extend(more(&sources));
     match rules::compile(&sources) {
+        Ok(Compiled { rule_set, .. }) if rule_set.rules.is_empty() && vanishing == Vanishing::Refused => {
+            Err(LoadError::NoRules { folder: folder.name() })
+        }
         Ok(Compiled { rule_set, warnings: _ }) => Ok(rule_set),
         Err(diagnostics) => Err(LoadError::Rules {
             folder: folder.name(),

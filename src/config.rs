@@ -51,7 +51,7 @@ words! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub source: Source,
-    pub rules: FolderConfig,
+    pub rules: RulesConfig,
     pub geoip: FolderConfig,
     pub store: StoreConfig,
     pub kafka: KafkaConfig,
@@ -62,6 +62,15 @@ pub struct Config {
     pub tokens: Vec<TokenConfig>,
     pub log: LogConfig,
     origins: Origins,
+}
+
+/// `[rules]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulesConfig {
+    pub folder: Option<PathBuf>,
+    pub watch: bool,
+    /// Start without any rule: everything is allowed.
+    pub allow_empty: bool,
 }
 
 /// A folder that may change while kuzet runs.

@@ -12,6 +12,7 @@ mod check;
 mod data;
 pub mod diagnostic;
 mod fields;
+mod file_kind;
 mod keys;
 mod parse;
 pub mod program;
@@ -25,10 +26,12 @@ mod tests;
 mod token;
 pub mod yaml;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use diagnostic::render::{render_json, render_sarif, render_text};
 pub use diagnostic::{Diagnostic, Severity};
+pub use file_kind::FileKind;
 pub use source::{FILE_BYTES_MAX, REDIS_SET, SourceFile};
 
 use check::World;
@@ -39,49 +42,44 @@ pub(crate) use rule_file::condition_of;
 
 /// Most rules in one set.
 pub const RULES_MAX: usize = 500;
+/// Why a set without rules is not used.
+pub const NO_RULES: &str = "there is no rule, and everything would be allowed; if that is meant, say so: \
+    `rules.allow_empty` in the configuration, `allow_empty=true` on a reload, `kuzet check --allow-empty`";
+
+/// What is done where all rules, or all values of a list, are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vanishing {
+    /// The set is not used: most likely files were moved, or a list was emptied by accident.
+    Refused,
+    /// It was asked for in so many words.
+    Allowed,
+}
+
+/// Tells what a set would lose as a whole against the one before it: all its rules, or all values of a list that
+/// had some.
+#[must_use]
+pub fn vanished(before: &RuleSet, after: &RuleSet) -> Option<String> {
+    if after.rules.is_empty() {
+        return Some(NO_RULES.to_owned());
+    }
+    let is_empty = |list: &program::List| list.values.is_empty() && list.networks.is_empty();
+    let had_some = |name: &str| before.lists.iter().any(|list| list.name == name && !is_empty(list));
+    let emptied = after.lists.iter().filter(|list| list.is_read() && is_empty(list) && had_some(&list.name));
+    let names: Vec<String> = emptied.map(|list| format!("`{}`", list.name)).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "all values of {} are gone, and what they stood for would be allowed; if that is meant, say so \
+             (`allow_empty=true` on a reload)",
+            names.join(", ")
+        )
+    })
+}
+
 /// A rule set that loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compiled {
     pub rule_set: RuleSet,
     pub warnings: Vec<Diagnostic>,
-}
-
-/// What a file is, by its path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
-    Rule,
-    /// `ID.test.yaml`
-    Test,
-    /// `data/mrp.yaml`
-    Mrp,
-    /// `data/lists.yaml`
-    Lists,
-    /// `data/*.csv`
-    Csv,
-    /// `kuzet:list:{name}`: the values of a set in Redis, one a line.
-    RedisSet,
-    /// Anything else, which is ignored.
-    Other,
-}
-
-impl FileKind {
-    /// Tells what the file at this path is.
-    #[must_use]
-    pub fn of(path: &str) -> Self {
-        let mut parts = path.rsplit(['/', '\\']);
-        let name = parts.next().unwrap_or(path);
-        let in_data = parts.next() == Some("data");
-        match (name, in_data) {
-            ("mrp.yaml", true) => Self::Mrp,
-            ("lists.yaml", true) => Self::Lists,
-            (name, true) if name.to_ascii_lowercase().ends_with(".csv") => Self::Csv,
-            _ if path.starts_with(REDIS_SET) => Self::RedisSet,
-            (_, true) => Self::Other,
-            (name, false) if name.ends_with(".test.yaml") => Self::Test,
-            (name, false) if name.ends_with(".yaml") => Self::Rule,
-            (_, false) => Self::Other,
-        }
-    }
 }
 
 /// Compiles all rules and data of a folder.
@@ -90,8 +88,12 @@ impl FileKind {
 /// Every error of every file, and the warnings beside them, in the order of paths and places.
 pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
+    file_kind::check_files(files, &mut diagnostics);
     let texts = read_texts(files, &mut diagnostics);
-    let of_kind = |kind: FileKind| texts.iter().filter(move |(path, _)| FileKind::of(path) == kind);
+    let of_kind = |wanted: FileKind| {
+        let found = texts.iter().filter(move |(_, (kind, _))| *kind == wanted);
+        found.map(|(path, (_, text))| (*path, *text))
+    };
 
     let mut mrp = MrpTable::default();
     for (path, text) in of_kind(FileKind::Mrp) {
@@ -100,8 +102,14 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
         diagnostics.append(&mut found);
     }
     let mut lists = Vec::new();
+    let read_csv = RefCell::new(BTreeSet::new());
     for (path, text) in of_kind(FileKind::Lists) {
-        let (mut read, mut found) = data::read_lists(path, text, |path| texts.get(path).copied());
+        let csv = |csv: &str| {
+            let (path, (_, text)) = texts.get_key_value(csv)?;
+            read_csv.borrow_mut().insert(*path);
+            Some(*text)
+        };
+        let (mut read, mut found) = data::read_lists(path, text, csv);
         lists.append(&mut read);
         diagnostics.append(&mut found);
     }
@@ -111,7 +119,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
         aggregates: Vec::new(),
     };
     // In the order of rule ids, so that moving a file to another folder changes nothing.
-    let mut sources: Vec<(&str, &str)> = of_kind(FileKind::Rule).map(|(path, text)| (*path, *text)).collect();
+    let mut sources: Vec<(&str, &str)> = of_kind(FileKind::Rule).collect();
     sources.sort_by_key(|(path, _)| (rule_file::file_stem(path), *path));
     let mut rules: Vec<RuleFile> = Vec::new();
     for (path, text) in &sources {
@@ -120,6 +128,8 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
         rules.extend(reading.file);
     }
     check_set(&mut rules, &sources, &world, &mut diagnostics);
+    let is_rule = |id: &str| sources.iter().any(|(path, _)| rule_file::file_stem(path) == id);
+    file_kind::check_orphans(files, is_rule, |path| read_csv.borrow().contains(path), &mut diagnostics);
 
     diagnostics.sort_by(|a, b| (&a.path, a.span.start).cmp(&(&b.path, b.span.start)));
     if diagnostics.iter().any(|found| found.severity == Severity::Error) {
@@ -136,7 +146,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
 /// [`FileKind::RedisSet`] for each; a set without one compiles too, as a list that was not read.
 #[must_use]
 pub fn redis_lists(files: &[SourceFile]) -> Vec<String> {
-    let texts = files.iter().filter(|file| FileKind::of(&file.path) == FileKind::Lists);
+    let texts = files.iter().filter(|file| FileKind::of(file) == FileKind::Lists);
     let names = |file: &SourceFile| {
         let text = std::str::from_utf8(&file.bytes).ok()?;
         let (lists, _) = data::read_lists(&file.path, text, |_| None);
@@ -171,30 +181,21 @@ fn check_set(rules: &mut [RuleFile], sources: &[(&str, &str)], world: &World, di
 }
 
 /// Keeps the files that can be read at all, by path.
-fn read_texts<'f>(files: &'f [SourceFile], diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<&'f str, &'f str> {
+fn read_texts<'f>(
+    files: &'f [SourceFile],
+    diagnostics: &mut Vec<Diagnostic>,
+) -> BTreeMap<&'f str, (FileKind, &'f str)> {
     let mut texts = BTreeMap::new();
     for file in files {
-        match FileKind::of(&file.path) {
-            FileKind::Rule | FileKind::Mrp | FileKind::Lists => {
-                if let Some(text) = readable(file, FILE_BYTES_MAX, diagnostics) {
-                    texts.insert(file.path.as_str(), text);
-                }
-            }
-            FileKind::Csv | FileKind::RedisSet => {
-                // Lists are data, not rules: they may be long.
-                if let Some(text) = readable(file, usize::MAX, diagnostics) {
-                    texts.insert(file.path.as_str(), text);
-                }
-            }
-            FileKind::Other if file.path.to_ascii_lowercase().ends_with(".yml") => {
-                let mut findings = Findings::new(&file.path);
-                findings
-                    .error(Code::FileName, &(0..0), "this file would never be loaded")
-                    .label("its name ends in `.yml`")
-                    .help("rule files end in `.yaml`");
-                diagnostics.append(&mut findings.list);
-            }
-            FileKind::Test | FileKind::Other => {}
+        let kind = FileKind::of(file);
+        let max = match kind {
+            FileKind::Rule | FileKind::Mrp | FileKind::Lists => FILE_BYTES_MAX,
+            // Lists are data, not rules: they may be long.
+            FileKind::Csv | FileKind::RedisSet => usize::MAX,
+            FileKind::Test | FileKind::Text | FileKind::Misplaced | FileKind::Other => continue,
+        };
+        if let Some(text) = readable(file, max, diagnostics) {
+            texts.insert(file.path.as_str(), (kind, text));
         }
     }
     texts

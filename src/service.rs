@@ -32,6 +32,7 @@ use crate::operation::Time;
 use crate::operation::decode::Rejection;
 use crate::pipeline::Limits;
 use crate::rules::program::RuleSet;
+use crate::rules::{self, Vanishing};
 
 use active_restrictions::ActiveRestrictions;
 use rule_stats::RuleStats;
@@ -324,9 +325,17 @@ impl Service {
     /// asynchronous thread: it reads files.
     ///
     /// # Errors
-    /// Inside: the rules are not right; the old ones stay. Outside: the service cannot switch now.
-    pub fn reload(&self, now: Time) -> Result<Result<Arc<RuleSet>, RulesRefused>, Unavailable> {
-        match (self.load_rules)() {
+    /// Inside: the rules are not right, or all of them or all values of a list would be gone, which must be
+    /// allowed; the old ones stay. Outside: the service cannot switch now.
+    pub fn reload(&self, vanishing: Vanishing, now: Time) -> Result<Result<Arc<RuleSet>, RulesRefused>, Unavailable> {
+        let loaded = (self.load_rules)().and_then(|rules| {
+            let gone = rules::vanished(&self.rules().plan.rules, &rules).filter(|_| vanishing == Vanishing::Refused);
+            match gone {
+                Some(text) => Err(RulesRefused { text, errors: Vec::new() }),
+                None => Ok(rules),
+            }
+        });
+        match loaded {
             Ok(rules) => {
                 let rules = Arc::new(rules);
                 self.switch(Arc::clone(&rules), now)?;

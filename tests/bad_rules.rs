@@ -14,7 +14,7 @@ use kuzet::rules::{Diagnostic, SourceFile, compile, render_json, render_sarif, r
 const FOLDER: &str = "tests/bad_rules";
 
 fn source(path: &str, text: &[u8]) -> SourceFile {
-    SourceFile { path: path.to_owned(), bytes: text.to_vec() }
+    SourceFile::new(path.to_owned(), text.to_vec())
 }
 
 /// The files of a set in which the fixture is the only bad one.

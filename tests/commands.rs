@@ -16,5 +16,6 @@ mod documents;
 mod geo_update;
 mod messages;
 mod replay;
+mod whole_folders;
 #[cfg(not(feature = "kafka"))]
 mod without_kafka;

@@ -24,12 +24,12 @@ const SHOPS: &str = "value,from,until,reason\ncasino,2026-03-01,2026-03-02,sampl
 fn rule(id: &str, mode: &str, lines: &str) -> SourceFile {
     let title = "title: {kk: сынақ, ru: проба, en: test}";
     let text = format!("rule: {id}\nclauses: [\"7.15\"]\n{title}\nowner: risk\nmode: {mode}\n{lines}\n");
-    SourceFile { path: format!("rules/{id}.yaml"), bytes: text.into_bytes() }
+    SourceFile::new(format!("rules/{id}.yaml"), text.into_bytes())
 }
 
 fn pipeline(mut files: Vec<SourceFile>) -> Pipeline<MemoryStore> {
     for (name, text) in [("mrp.yaml", MRP), ("lists.yaml", LISTS), ("nets.csv", NETS), ("shops.csv", SHOPS)] {
-        files.push(SourceFile { path: format!("rules/data/{name}"), bytes: text.as_bytes().to_vec() });
+        files.push(SourceFile::new(format!("rules/data/{name}"), text.as_bytes().to_vec()));
     }
     match rules::compile(&files) {
         Ok(compiled) => app::pipeline(compiled.rule_set, Geo::default()),

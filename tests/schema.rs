@@ -176,7 +176,7 @@ fn lists_are_described() {
         // JSON is YAML.
         let lists = json!({"lists": {"flagged": list}});
         assert_eq!(schema.is_valid(&lists), is_right, "{lists}");
-        let file = |path: &str, text: String| kuzet::rules::SourceFile { path: path.to_owned(), bytes: text.into() };
+        let file = |path: &str, text: String| kuzet::rules::SourceFile::new(path, text);
         let csv = file("data/a.csv", "value,from,until,reason\n".to_owned());
         let compiled = kuzet::rules::compile(&[file("data/lists.yaml", lists.to_string()), csv]);
         assert_eq!(compiled.is_ok(), is_right, "{lists}: {compiled:?}");

@@ -10,7 +10,7 @@ use kuzet::geo::Geo;
 use kuzet::operation::Time;
 use kuzet::pipeline::{Answer, Record};
 use kuzet::rules::program::RuleSet;
-use kuzet::rules::{SourceFile, compile, render_text};
+use kuzet::rules::{SourceFile, Vanishing, compile, render_text};
 use kuzet::service::{ItemAnswer, LoadRules, RulesRefused, Service, ServiceSettings, Unobserved};
 use kuzet::simulate::{Parameters, Simulation};
 
@@ -29,7 +29,7 @@ fn with_rules(texts: &[&str]) -> Result<RuleSet, RulesRefused> {
     let mut sources = app::rule_sources(&rules_folder()).expect("the shipped rules");
     for (number, text) in texts.iter().enumerate() {
         let name = text.lines().find_map(|line| line.strip_prefix("rule: ")).map_or(format!("{number}"), str::to_owned);
-        sources.push(SourceFile { path: format!("{name}.yaml"), bytes: text.as_bytes().to_vec() });
+        sources.push(SourceFile::new(format!("{name}.yaml"), text.as_bytes().to_vec()));
     }
     match compile(&sources) {
         Ok(compiled) => Ok(compiled.rule_set),
@@ -242,7 +242,7 @@ fn a_window_added_by_a_reload_only_watches_until_it_has_been_fed_for_its_length(
     let service = start(folder.path(), shipped(), Arc::clone(&load));
     let before = service.rules().plan.ruleset.clone();
     submit(&service, &[transfer(1, "10:00:00"), transfer(2, "10:01:00")]);
-    let loaded = service.reload(now()).expect("a service that runs").expect("rules that are right");
+    let loaded = service.reload(Vanishing::Refused, now()).expect("a service that runs").expect("rules that are right");
     assert_ne!(loaded.hash, *before);
     let warming = |service: &Service| {
         let plan = service.rules().plan;
@@ -273,14 +273,14 @@ fn rules_that_are_wrong_leave_the_old_ones_in_use_and_a_rollback_goes_back() {
     };
     let service = start(folder.path(), shipped(), load);
     let before = service.rules().plan.ruleset.clone();
-    let refused = service.reload(now()).expect("a service that runs").expect_err("broken rules");
+    let refused = service.reload(Vanishing::Refused, now()).expect("a service that runs").expect_err("broken rules");
     assert!(refused.text.contains("broken.yaml"), "{}", refused.text);
     assert_eq!(service.rules().plan.ruleset, before);
     assert!(service.rules().refused.is_some());
     assert!(service.rollback(now()).expect("a service that runs").is_none(), "there is nothing to go back to");
 
     *next.lock().expect("no panic") = vec![BURST];
-    let loaded = service.reload(now()).expect("a service that runs").expect("rules that are right");
+    let loaded = service.reload(Vanishing::Refused, now()).expect("a service that runs").expect("rules that are right");
     assert!(service.rules().refused.is_none());
     assert_eq!(*service.rules().plan.ruleset, *loaded.hash);
     let back = service.rollback(now()).expect("a service that runs").expect("the set before");
@@ -299,7 +299,7 @@ fn windows_that_stay_keep_what_they_hold_over_a_reload() {
     };
     let records: Vec<Vec<u8>> = (1..=10).map(|number| equal(number).into_bytes()).collect();
     submit(&service, &records);
-    service.reload(now()).expect("a service that runs").expect("rules that are right");
+    service.reload(Vanishing::Refused, now()).expect("a service that runs").expect("rules that are right");
     submit(&service, &[equal(11).into_bytes()]);
     let names: Vec<String> = modes(&service, 11).into_iter().map(|(rule, _)| rule).collect();
     assert!(names.contains(&"equal-transfers-in-hour".to_owned()), "{names:?}");
@@ -318,7 +318,7 @@ fn a_window_added_by_a_reload_is_filled_from_the_log_of_operations() {
         let folder = tempfile::tempdir().expect("a folder");
         let service = start(folder.path(), shipped(), Arc::new(|| with_rules(&[SHOWING])));
         submit(&service, &records[..before]);
-        service.reload(now()).expect("a service that runs").expect("rules that are right");
+        service.reload(Vanishing::Refused, now()).expect("a service that runs").expect("rules that are right");
         submit(&service, &records[before..before + 50]);
         // As a killed process would leave it: what was filled in must be in the store.
         let killed = tempfile::tempdir().expect("a folder");
@@ -362,4 +362,39 @@ fn refused_records_are_kept_with_their_offsets() {
     assert_eq!(kept.len(), 2);
     assert_eq!((kept[0]["offset"].as_u64(), kept[1]["offset"].as_u64()), (Some(0), Some(1)));
     assert_eq!(kept[1]["raw"], "/w==");
+}
+
+/// A folder that is moved away for a second must not let everything pass meanwhile.
+#[test]
+fn a_reload_that_would_lose_all_rules_or_all_values_of_a_list_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let loads = Arc::new(Mutex::new(shipped()));
+    let load: LoadRules = {
+        let loads = Arc::clone(&loads);
+        Arc::new(move || Ok(loads.lock().expect("no panic").clone()))
+    };
+    let service = start(folder.path(), shipped(), load);
+    let in_use = service.rules().plan.ruleset.clone();
+    let reload = |vanishing| service.reload(vanishing, now()).expect("a service that runs");
+
+    let none = compile(&[]).expect("no rule is no error of a file").rule_set;
+    *loads.lock().expect("no panic") = none.clone();
+    let refused = reload(Vanishing::Refused).expect_err("all rules are gone");
+    assert!(refused.text.starts_with("there is no rule"), "{}", refused.text);
+    assert_eq!(service.rules().plan.ruleset, in_use);
+
+    let mut emptied = shipped();
+    let list = emptied.lists.iter_mut().find(|list| list.name == "antifraud_phones").expect("a list");
+    assert!(!list.values.is_empty(), "the shipped list has samples");
+    list.values.clear();
+    *loads.lock().expect("no panic") = emptied;
+    let refused = reload(Vanishing::Refused).expect_err("all values are gone");
+    assert!(refused.text.starts_with("all values of `antifraud_phones` are gone"), "{}", refused.text);
+    assert_eq!(service.rules().plan.ruleset, in_use);
+    reload(Vanishing::Allowed).expect("it was asked for");
+
+    *loads.lock().expect("no panic") = none;
+    reload(Vanishing::Allowed).expect("it was asked for");
+    assert!(service.rules().plan.rules.rules.is_empty());
+    service.stop();
 }

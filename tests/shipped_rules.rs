@@ -12,7 +12,7 @@ fn read(folder: &Path, files: &mut Vec<SourceFile>) {
             read(&path, files);
         } else {
             let bytes = fs::read(&path).expect("a readable file");
-            files.push(SourceFile { path: path.to_string_lossy().into_owned(), bytes });
+            files.push(SourceFile::new(path.to_string_lossy().into_owned(), bytes));
         }
     }
 }
@@ -41,7 +41,7 @@ fn shipped_rules_compile() {
 fn shipped_tests_parse() {
     let files = shipped();
     let mut tests = 0;
-    for file in files.iter().filter(|file| FileKind::of(&file.path) == FileKind::Test) {
+    for file in files.iter().filter(|file| FileKind::of(file) == FileKind::Test) {
         let text = std::str::from_utf8(&file.bytes).expect("UTF-8");
         match test_file::parse(&file.path, text) {
             Ok(parsed) => tests += parsed.tests.len(),

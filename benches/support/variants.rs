@@ -23,7 +23,7 @@ pub(crate) fn padded(sources: &[SourceFile], count: usize) -> Vec<SourceFile> {
             .replace("mode: enforce", "mode: shadow")
             .replace("000 KZT", &format!("{:03} KZT", turn))
             .replace(" MRP", &format!(".{:02} MRP", turn));
-        all.push(SourceFile { path: source.path.replace(name, &copy), bytes: changed.into_bytes() });
+        all.push(SourceFile::new(source.path.replace(name, &copy), changed.into_bytes()));
     }
     all
 }
@@ -31,10 +31,10 @@ pub(crate) fn padded(sources: &[SourceFile], count: usize) -> Vec<SourceFile> {
 /// Makes every window of an hour one of thirty days.
 pub(crate) fn with_long_windows(sources: &[SourceFile]) -> Vec<SourceFile> {
     let lengthen = |source: &SourceFile| match is_rule(source) {
-        true => SourceFile {
-            path: source.path.clone(),
-            bytes: text(source).replace("within 1h", "within 30d").into_bytes(),
-        },
+        true => {
+            let bytes = text(source).replace("within 1h", "within 30d").into_bytes();
+            SourceFile { bytes, ..source.clone() }
+        }
         false => source.clone(),
     };
     sources.iter().map(lengthen).collect()

@@ -38,7 +38,7 @@ impl RedisLists {
         let source = |name: String| {
             let values = self.read(&name)?;
             let text: String = values.iter().map(|value| format!("{value}\n")).collect();
-            Some(SourceFile { path: format!("{REDIS_SET}{name}"), bytes: text.into_bytes() })
+            Some(SourceFile::new(format!("{REDIS_SET}{name}"), text.into_bytes()))
         };
         redis_lists(files).into_iter().filter_map(source).collect()
     }

@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::operation::Time;
 use crate::operation::time::SECOND;
 use crate::rules::program::RuleSet;
-use crate::rules::{self, Compiled, Severity, SourceFile};
+use crate::rules::{self, Compiled, Severity, SourceFile, Vanishing};
 use crate::service::{LoadRules, RulesRefused, Service};
 
 use super::observers::{Chain, Counting};
@@ -94,7 +94,7 @@ impl Running {
         let geo_folder = folders::geoip_folder(config.geoip.folder.as_deref())?;
         let lists = redis_lists(config)?;
         let more = |files: &[SourceFile]| lists.as_deref().map(|lists| lists.sources(files)).unwrap_or_default();
-        let (rules, geo) = (load_rules_with(&rules_folder, more)?, load_geo(&geo_folder)?);
+        let (rules, geo) = (load_rules_with(&rules_folder, vanishing_of(config), more)?, load_geo(&geo_folder)?);
         check_lists(&rules, &rules_folder, config.source)?;
         let tls = config.http.tls.as_ref().map(|tls| http::serve::tls(&tls.certificate, &tls.key));
         let tls = tls.transpose().map_err(ServeError::Tls)?;
@@ -282,6 +282,11 @@ fn check_lists(rules: &RuleSet, folder: &Folder, source: Source) -> Result<(), L
 }
 
 /// Makes what loads the rules of a folder anew.
+/// Tells whether a start without rules is meant.
+const fn vanishing_of(config: &Config) -> Vanishing {
+    if config.rules.allow_empty { Vanishing::Allowed } else { Vanishing::Refused }
+}
+
 fn loader(folder: Folder, source: Source, lists: Option<Arc<RedisLists>>) -> LoadRules {
     Arc::new(move || {
         let refused = |text: String| RulesRefused { text, errors: Vec::new() };
@@ -331,7 +336,7 @@ fn watch_folder(path: &std::path::Path, reload: impl Fn() + Send + Sync + 'stati
 
 fn reload_rules(api: &Api) {
     let before = Arc::clone(&api.service.rules().plan.ruleset);
-    match api.service.reload(clock::now()) {
+    match api.service.reload(Vanishing::Refused, clock::now()) {
         Ok(Ok(rules)) => {
             api.metrics.observe_reload(true);
             api.metrics.set_ruleset(&rules);

@@ -34,6 +34,9 @@ pub struct CheckArguments {
     /// Folder of country.mmdb and anonymizer.mmdb [default: ./geoip, else the embedded ones]
     #[arg(long, value_name = "DIR")]
     pub geoip: Option<PathBuf>,
+    /// Accept a folder without any rule
+    #[arg(long)]
+    pub allow_empty: bool,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
@@ -57,7 +60,10 @@ pub enum CheckFormat {
 pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> anyhow::Result<i32> {
     let folder = folders::rules_folder(arguments.rules.as_deref())?;
     let files = app::rule_sources(&folder)?;
-    let (rule_set, diagnostics) = check(&files);
+    let (rule_set, mut diagnostics) = check(&files);
+    if rule_set.as_ref().is_some_and(|rule_set| rule_set.rules.is_empty()) && !arguments.allow_empty {
+        diagnostics.push(no_rules(&folder.name()));
+    }
     let text = match arguments.format {
         CheckFormat::Text if color => render::render_colored(&diagnostics, &files),
         CheckFormat::Text => rules::render_text(&diagnostics, &files),
@@ -85,6 +91,18 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
     Ok(if errors == 0 { exit::OK } else { exit::NO })
 }
 
+fn no_rules(folder: &str) -> Diagnostic {
+    Diagnostic {
+        code: "no-rules",
+        severity: Severity::Error,
+        message: format!("failed to load the rules of {folder}: {}", rules::NO_RULES),
+        path: folder.to_owned(),
+        span: 0..0,
+        label: String::from("no file named ID.yaml"),
+        help: Vec::new(),
+    }
+}
+
 /// Compiles the rules and parses their tests. The rule set is there when the rules load.
 #[must_use]
 pub fn check(files: &[SourceFile]) -> (Option<RuleSet>, Vec<Diagnostic>) {
@@ -92,10 +110,15 @@ pub fn check(files: &[SourceFile]) -> (Option<RuleSet>, Vec<Diagnostic>) {
         Ok(compiled) => (Some(compiled.rule_set), compiled.warnings),
         Err(diagnostics) => (None, diagnostics),
     };
+    let is_known =
+        |id: &str| rule_set.as_ref().is_none_or(|rule_set| rule_set.rules.iter().any(|rule| *rule.id == *id));
     let mut tests = BTreeMap::new();
-    for file in files.iter().filter(|file| FileKind::of(&file.path) == FileKind::Test) {
+    for file in files.iter().filter(|file| FileKind::of(file) == FileKind::Test) {
         match test_file::read(file) {
-            Ok(parsed) => tests.extend(rule_of_tests(&file.path).map(|rule| (rule.to_owned(), parsed))),
+            Ok(parsed) => {
+                diagnostics.extend(test_file::unknown_rules(file, &parsed, is_known));
+                tests.extend(rule_of_tests(&file.path).map(|rule| (rule.to_owned(), parsed)));
+            }
             Err(broken) => diagnostics.extend(broken),
         }
     }

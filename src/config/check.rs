@@ -12,8 +12,8 @@ use super::raw::{RawConfig, RawToken};
 use super::token::{HASH_PREFIX, Role, TOKEN_PREFIX, TokenConfig, TokenHash};
 use super::value::{RawValue, Setting, duration_text, read, read_text};
 use super::{
-    Config, EngineConfig, FolderConfig, HttpConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, RedisConfig, Source,
-    StoreConfig, TlsConfig,
+    Config, EngineConfig, FolderConfig, HttpConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, RedisConfig,
+    RulesConfig, Source, StoreConfig, TlsConfig,
 };
 use crate::operation::partition::Partitioner;
 use crate::rules::diagnostic::nearest_name;
@@ -118,7 +118,11 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
     let certificate = settings.path("http.tls.certificate");
     Config {
         source: settings.word("source", Source::from_name, Source::Http),
-        rules: FolderConfig { folder: settings.path("rules.folder"), watch: settings.flag("rules.watch") },
+        rules: RulesConfig {
+            folder: settings.path("rules.folder"),
+            watch: settings.flag("rules.watch"),
+            allow_empty: settings.flag("rules.allow_empty"),
+        },
         geoip: FolderConfig { folder: settings.path("geoip.folder"), watch: settings.flag("geoip.watch") },
         store: StoreConfig {
             path: settings.path("store.path").unwrap_or_default(),

@@ -111,13 +111,13 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn new(path: &str, text: &str) -> Self {
-        let file = SourceFile { path: path.to_owned(), bytes: masked(text).into_bytes() };
+        let file = SourceFile::new(path.to_owned(), masked(text).into_bytes());
         Self { path: path.to_owned(), files: vec![file], list: Vec::new() }
     }
 
     /// Makes a variable known, so that its value can be shown.
     pub(super) fn add_variable(&mut self, name: &str, value: &str) {
-        self.files.push(SourceFile { path: shown(name), bytes: masked(value).into_bytes() });
+        self.files.push(SourceFile::new(shown(name), masked(value).into_bytes()));
     }
 
     /// Adds an error; the returned handle adds label and help.

@@ -103,6 +103,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("source", Kind::Word(Source::NAMES), "http", "Where operations come from"),
     optional("rules.folder", Kind::Path, "Folder of rules; ./rules or the built-in rules when not set"),
     key("rules.watch", Kind::Bool, "true", "Load the rules again when the folder changes"),
+    key("rules.allow_empty", Kind::Bool, "false", "Start even if the folder holds no rule: everything is allowed then"),
     optional("geoip.folder", Kind::Path, "Folder of geo databases; ./geoip or the built-in ones when not set"),
     key("geoip.watch", Kind::Bool, "true", "Load the geo databases again when the folder changes"),
     key("store.path", Kind::Path, "./kuzet-data", "Folder of the store"),

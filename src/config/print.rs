@@ -106,6 +106,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
         Some(quoted(config.source.name())),
         folder(&config.rules.folder),
         Some(config.rules.watch.to_string()),
+        Some(config.rules.allow_empty.to_string()),
         folder(&config.geoip.folder),
         Some(config.geoip.watch.to_string()),
     ];

@@ -13,7 +13,7 @@ pub(super) fn rule(name: &str, on: &str, when: &str, on_missing: &str) -> Source
          mode: shadow\non: {on}\nwhen: |\n  {when}\non_missing: {on_missing}\nthen: [monitor]\n\
          message: {{kk: a, ru: b, en: c}}\nnotes: n\n"
     );
-    SourceFile { path: format!("{name}.yaml"), bytes: text.into_bytes() }
+    SourceFile::new(format!("{name}.yaml"), text.into_bytes())
 }
 
 /// Compiles rules and lays them out.

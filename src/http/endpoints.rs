@@ -115,13 +115,16 @@ pub static ENDPOINTS: &[Endpoint] = &[
     },
     get("get_rules", "/v1/rules", Handler::Rules, PEOPLE, "The rules in use, and what they matched"),
     get("get_rule", "/v1/rules/{id}", Handler::Rule, PEOPLE, "One rule with its text"),
-    post(
-        "post_reload",
-        "/v1/rules/reload",
-        Handler::Reload,
-        &[Role::Analyst],
-        "Reads the rule files again; all errors, or the new rule set",
-    ),
+    Endpoint {
+        query: &[("allow_empty", "true: accept that all rules, or all values of a list, are gone; refused otherwise")],
+        ..post(
+            "post_reload",
+            "/v1/rules/reload",
+            Handler::Reload,
+            &[Role::Analyst],
+            "Reads the rule files again; all errors, or the new rule set",
+        )
+    },
     post(
         "post_rollback",
         "/v1/rules/rollback",

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use crate::analysis::explain::localized;
 use crate::engine::plan::Plan;
+use crate::rules::Vanishing;
 use crate::rules::program::Rule;
 use crate::service::rule_stats::RuleStats;
 use crate::service::{RulesInUse, RulesRefused};
 
+use super::decisions::{Parameters, known};
 use super::problem::Problem;
 use super::{Shared, blocking, json_of};
 
@@ -78,10 +80,16 @@ fn shown(
 }
 
 /// `POST /v1/rules/reload`
-pub(super) async fn reload(State(api): State<Shared>) -> Result<Response, Problem> {
+pub(super) async fn reload(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
+    known(&parameters, &["allow_empty"])?;
+    let vanishing = match parameters.0.get("allow_empty").map(String::as_str) {
+        None | Some("false") => Vanishing::Refused,
+        Some("true") => Vanishing::Allowed,
+        Some(_) => return Err(Problem::new(400, "found allow_empty, but only true and false are accepted")),
+    };
     let (service, now) = (api.service.clone(), (api.clock)());
     let before = service.rules().plan.ruleset.clone();
-    let result = blocking(move || service.reload(now)).await??;
+    let result = blocking(move || service.reload(vanishing, now)).await??;
     api.metrics.observe_reload(result.is_ok());
     let rules = result.map_err(|refused| refusal(&refused))?;
     api.metrics.set_ruleset(&rules);
@@ -91,7 +99,8 @@ pub(super) async fn reload(State(api): State<Shared>) -> Result<Response, Proble
 /// The rules were refused: every error, as people and as programs read it.
 fn refusal(refused: &RulesRefused) -> Problem {
     let count = refused.errors.len();
-    let mut problem = Problem::new(422, format!("the rules have {count} errors; the ones in use stay in use"));
+    let what = if count == 0 { refused.text.clone() } else { format!("the rules have {count} errors") };
+    let mut problem = Problem::new(422, format!("{what}; the ones in use stay in use"));
     problem.text = Some(refused.text.clone());
     problem.errors.clone_from(&refused.errors);
     problem

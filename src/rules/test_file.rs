@@ -20,6 +20,8 @@ use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
 
 pub use expect::{Expect, ExpectedCommand, ExpectedRejection, ExpectedRestriction, ExpectedTerms};
 
+/// The rule that no file holds: it refuses what would wait beyond the limit (7.13).
+const BUILT_IN_RULE: &str = "waiting-limit";
 /// Most repetitions of one step.
 pub const TIMES_MAX: u32 = 10_000;
 
@@ -141,7 +143,43 @@ fn read_test(node: &Node, findings: &mut Findings) -> Option<TestCase> {
             steps.extend(read_steps(item, &given, start, findings));
         }
     }
+    if let (Some(name), Some(node)) = (&name, name_node) {
+        check_steps(name, &node.span, &steps, findings);
+    }
     Some(TestCase { name: name?, span: name_node?.span.clone(), start: start?, with_all, geo, lists, steps })
+}
+
+/// A test that does nothing, or expects nothing, would always pass.
+fn check_steps(name: &str, span: &Range<usize>, steps: &[Step], findings: &mut Findings) {
+    let is_empty = |step: &Step| Expect { span: 0..0, ..step.expect.clone() } == Expect::default();
+    let (what, help) = if steps.is_empty() {
+        ("has no steps", "a step is an operation and what is expected of it")
+    } else if steps.iter().all(is_empty) {
+        ("expects nothing", "say in `expect` of a step what must hold after it, such as `{verdict: hold}`")
+    } else {
+        return;
+    };
+    findings.error(Code::EmptyTest, span, format!("the test `{name}` {what}")).label("it would always pass").help(help);
+}
+
+/// Names the expectations of rules that are not there: they could never be met, or never fail.
+#[must_use]
+pub fn unknown_rules(file: &SourceFile, tests: &TestFile, is_known: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
+    let text = String::from_utf8_lossy(&file.bytes);
+    let mut findings = Findings::new(&file.path);
+    let mut seen = std::collections::BTreeSet::new();
+    for step in tests.tests.iter().flat_map(|test| &test.steps) {
+        for name in step.expect.rules().filter(|name| !is_known(name) && *name != BUILT_IN_RULE) {
+            let within = text.get(step.expect.span.clone()).unwrap_or_default();
+            let start = step.expect.span.start + within.find(name).unwrap_or(0);
+            if seen.insert(start) {
+                findings
+                    .error(Code::UnknownRule, &(start..start + name.len()), format!("there is no rule `{name}`"))
+                    .label("not a rule of this folder");
+            }
+        }
+    }
+    findings.list
 }
 
 /// Reads a step, or the `steps` of a group that is repeated `times` as a whole.

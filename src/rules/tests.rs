@@ -19,7 +19,7 @@ fn files(when: &str) -> Vec<SourceFile> {
         ("rules/data/n.csv", "value,from,until,reason\n10.0.0.0/8,,,\"a, b\"\n"),
     ]
     .iter()
-    .map(|(path, text)| SourceFile { path: (*path).to_owned(), bytes: text.as_bytes().to_vec() })
+    .map(|(path, text)| SourceFile::new((*path).to_owned(), text.as_bytes().to_vec()))
     .collect()
 }
 
@@ -104,7 +104,7 @@ proptest::proptest! {
         let _either = compile(&files(&when));
         let sources: Vec<SourceFile> = ["rules/r.yaml", "rules/data/mrp.yaml", "rules/data/lists.yaml", "rules/data/w.csv"]
             .iter()
-            .map(|path| SourceFile { path: (*path).to_owned(), bytes: file.as_bytes().to_vec() })
+            .map(|path| SourceFile::new((*path).to_owned(), file.as_bytes().to_vec()))
             .collect();
         if let Err(errors) = compile(&sources) {
             let _text = render_text(&errors, &sources);

@@ -10,7 +10,7 @@ const LINES: &str = "on: payment\nwhen: counterparty.phone in phones or counterp
                      or wallet_id in wallets\nthen:\n  - report: afm";
 
 fn file(name: &str, text: &str) -> SourceFile {
-    SourceFile { path: name.to_owned(), bytes: text.as_bytes().to_vec() }
+    SourceFile::new(name.to_owned(), text.as_bytes().to_vec())
 }
 
 /// Tells on which of the operations a rule over these lists fires.

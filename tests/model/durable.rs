@@ -116,7 +116,7 @@ fn with_extra_rule() -> RuleSet {
     static RULES: OnceLock<RuleSet> = OnceLock::new();
     let load = || {
         let mut sources = app::rule_sources(&super::adapter::known_rules()).expect("the rules load");
-        sources.push(SourceFile { path: "aaa-extra.yaml".into(), bytes: EXTRA.as_bytes().to_vec() });
+        sources.push(SourceFile::new("aaa-extra.yaml", EXTRA.as_bytes().to_vec()));
         let compiled = kuzet::rules::compile(&sources);
         compiled.unwrap_or_else(|found| panic!("{}", render_text(&found, &sources))).rule_set
     };

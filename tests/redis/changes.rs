@@ -44,12 +44,12 @@ pub(crate) fn plan() -> Plan {
 
 /// A rule set of one rule for each condition, as a plan.
 pub(crate) fn plan_of(conditions: &[&str]) -> Plan {
-    let mut files = vec![SourceFile { path: "rules/data/mrp.yaml".into(), bytes: MRP.into() }];
+    let mut files = vec![SourceFile::new("rules/data/mrp.yaml", MRP)];
     for (number, condition) in conditions.iter().enumerate() {
         let on = if condition.contains("login") { "login" } else { "debit" };
         let head = format!("rule: r-{number}\nclauses: [\"7.15\"]\ntitle: {{kk: с, ru: п, en: t}}\nowner: risk");
         let text = format!("{head}\nmode: enforce\non: {on}\nwhen: {condition}\nthen:\n  - report: afm\n");
-        files.push(SourceFile { path: format!("rules/r-{number}.yaml"), bytes: text.into() });
+        files.push(SourceFile::new(format!("rules/r-{number}.yaml"), text));
     }
     match rules::compile(&files) {
         Ok(compiled) => Plan::new(Arc::new(compiled.rule_set), Settings::default()),

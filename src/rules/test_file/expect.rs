@@ -63,6 +63,16 @@ pub struct ExpectedRejection {
     pub field: Option<String>,
 }
 
+impl Expect {
+    /// Lists the rules that it names.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &str> {
+        let fired = [&self.matches, &self.shadow].into_iter().flatten().flatten().map(String::as_str);
+        let commands = self.commands.iter().flatten().filter_map(|command| command.rule.as_deref());
+        let restrictions = self.restrictions.iter().flatten().map(|restriction| restriction.rule.as_str());
+        fired.chain(commands).chain(restrictions)
+    }
+}
+
 const EXPECT_KEYS: [&str; 7] = ["verdict", "matches", "shadow", "commands", "restrictions", "degraded", "rejected"];
 const VERDICTS: [&str; 4] = ["allow", "challenge", "hold", "refuse"];
 const COMMANDS: [&str; 9] = ["refuse", "hold", "challenge", "monitor", "block", "lift", "release", "cancel", "report"];

@@ -21,7 +21,7 @@ fn plan() -> Plan {
          mode: shadow\non: transfer\nwhen: |\n  {WHEN}\non_missing: skip\nthen: [monitor]\n\
          message: {{kk: a, ru: b, en: c}}\nnotes: n\n"
     );
-    let sources = [SourceFile { path: "shared.yaml".to_owned(), bytes: rule.into_bytes() }];
+    let sources = [SourceFile::new("shared.yaml".to_owned(), rule.into_bytes())];
     match rules::compile(&sources) {
         Ok(compiled) => Plan::new(Arc::new(compiled.rule_set), Settings::default()),
         Err(errors) => panic!("{}", rules::render_text(&errors, &sources)),
