@@ -20,7 +20,7 @@ use crate::operation::time::DAY;
 
 use encode::Encoder;
 use event::{Event, WALLETS_MAX};
-use patterns::{Patterns, Tag, cases};
+use patterns::{Patterns, Tag, WALLETS_EACH, cases};
 use rhythm::Rhythm;
 use traffic::Traffic;
 
@@ -241,11 +241,11 @@ fn instances(parameters: Parameters) -> Result<u64, ParametersError> {
     if parameters.fraud_per_mille == 0 {
         return Ok(0);
     }
-    // All cases together take some 150 operations, three each.
+    // All cases together take some 190 operations, three each.
     let round = cases() * 3;
     let rounds = (parameters.operations * parameters.fraud_per_mille / 1000 / round).max(1);
     let instances = rounds * cases();
-    if parameters.wallets + (instances + 1) * 8 > WALLETS_MAX {
+    if parameters.wallets + (instances + 1) * WALLETS_EACH > WALLETS_MAX {
         return Err(ParametersError::Patterns);
     }
     Ok(instances)

@@ -33,6 +33,13 @@ words! {
         FraudReportedBlock = "fraud-reported-block",
         DocumentsRefusedKeepBlock = "documents-refused-keep-block",
         TamperingBlock = "tampering-block",
+        OperationCountryChange = "operation-country-change",
+        SuspicionConfirmedBlock = "suspicion-confirmed-block",
+        OperationDisputed = "operation-disputed",
+        ComplaintBlock = "complaint-block",
+        SeizureBlock = "seizure-block",
+        AddressTriesManyWallets = "address-tries-many-wallets",
+        WrongPinRun = "wrong-pin-run",
         OperationLimitUnidentified = "operation-limit-unidentified",
         OperationLimitIdentified = "operation-limit-identified",
         FlaggedCounterparty = "flagged-counterparty",
@@ -56,7 +63,7 @@ pub(super) struct Tag {
 }
 
 /// How many wallets an instance may use.
-const WALLETS_EACH: u64 = 8;
+pub(super) const WALLETS_EACH: u64 = 12;
 /// Instances begin between 09:00 and 20:00 in Almaty, so that what must be of one day is.
 const FIRST_HOUR: i64 = 9;
 const WINDOW_MS: u64 = 11 * 3_600_000;
@@ -149,6 +156,7 @@ impl Patterns {
         if let Some((_, tag)) = self.steps.last_mut() {
             *tag = Some(Tag { rule, fraud, pattern });
         }
+        debug_assert!(self.steps.iter().any(|(event, _)| event.at_ms == first_ms), "{rule:?} begins later");
         for (event, tag) in &self.steps {
             self.pending.push(event.at_ms, (*event, *tag));
         }

@@ -36,7 +36,7 @@ impl Instance<'_> {
         &mut self.steps[place].0
     }
 
-    /// Names one of the instance's eight wallets.
+    /// Names one of the instance's [`WALLETS_EACH`](super::WALLETS_EACH) wallets.
     pub(super) const fn wallet(&self, number: u64) -> Wallet {
         Wallet::Client(self.first_wallet + number)
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::operation::{AttemptOutcome, ClientStatus, OperationType, Proof, ReportSource};
+use crate::operation::{AttemptOutcome, ClientStatus, OperationType, Order, Proof, ReportSource};
 use crate::simulate::event::{Party, Wallet};
 use crate::simulate::population::foreign_address;
 
@@ -15,7 +15,7 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// 1,000 KZT in tiyn.
 const THOUSAND: u64 = 100_000;
 
-/// Builds the operations of one instance and names its pattern.
+/// Builds the operations of one instance and names its pattern. One of them comes at the instance's first moment.
 pub(super) fn build(rule: Rule, it: &mut Instance<'_>) -> &'static str {
     match rule {
         Rule::TransferOver100k => transfer_over_100k(it),
@@ -28,6 +28,13 @@ pub(super) fn build(rule: Rule, it: &mut Instance<'_>) -> &'static str {
         Rule::WrongSecretAnswerCaptcha => failures(it, OperationType::SecretAnswer, 3, "third-wrong-answer"),
         Rule::ClientVoluntaryBlock => voluntary_block(it),
         Rule::OwnershipDisputeHold => support(it, OperationType::OwnershipDisputed, "ownership-disputed"),
+        Rule::OperationCountryChange => operation_country_change(it),
+        Rule::SuspicionConfirmedBlock => suspicion_confirmed(it),
+        Rule::OperationDisputed => operation_disputed(it),
+        Rule::ComplaintBlock => support(it, OperationType::ComplaintReceived, "complaint"),
+        Rule::SeizureBlock => seizure(it),
+        Rule::AddressTriesManyWallets => many_wallets_tried(it),
+        Rule::WrongPinRun => wrong_pins(it),
         Rule::CashOutWrongDetails => wrong_details(it),
         Rule::RepeatedSuspicionBlock => repeated_suspicion(it),
         Rule::FraudReportedBlock => support(it, OperationType::FraudReported, "fraud-reported"),
@@ -46,7 +53,13 @@ pub(super) fn build(rule: Rule, it: &mut Instance<'_>) -> &'static str {
     }
 }
 
+/// Over 100,000 KZT to another client; in the near miss exactly that, or more to the own wallet.
 fn transfer_over_100k(it: &mut Instance<'_>) -> &'static str {
+    if !it.fraud && it.random.chance(1, 2) {
+        let own = Party::Client(it.wallet(0));
+        it.debit(0, OperationType::Transfer, 150 * THOUSAND, own);
+        return "to-the-own-wallet";
+    }
     let over = if it.fraud { 1 + it.random.below(300 * THOUSAND) } else { 0 };
     it.transfer(0, 100 * THOUSAND + over);
     "one-large-transfer"
@@ -81,6 +94,18 @@ fn anonymizer(it: &mut Instance<'_>) -> &'static str {
     pattern
 }
 
+/// A login, every other time through a virtual private network of the demonstration's ranges: then the wallet is
+/// monitored, and what it does waits.
+fn login_monitored_or_not(it: &mut Instance<'_>) -> bool {
+    let [host, ..] = it.random.next().to_le_bytes();
+    let monitored = it.random.chance(1, 2);
+    let login = it.login(0);
+    if monitored {
+        login.ip = Some(v4([192, 0, 2, host]));
+    }
+    monitored
+}
+
 const fn v4([a, b, c, d]: [u8; 4]) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(a, b, c, d))
 }
@@ -94,9 +119,24 @@ fn country_change(it: &mut Instance<'_>) -> &'static str {
     "two-countries-in-two-hours"
 }
 
-/// Payments of exactly 100 MRP on one day, and one tiyn more.
+/// A login at home and a transfer from abroad two hours later; in the near miss one millisecond later still.
+fn operation_country_change(it: &mut Instance<'_>) -> &'static str {
+    it.login(0);
+    let (abroad, amount) = (foreign_address(it.random), it.random.between(2, 40) * THOUSAND);
+    let late = u64::from(!it.fraud);
+    it.transfer(2 * HOUR_MS + late, amount).ip = Some(abroad);
+    "transfer-from-another-country"
+}
+
+/// Payments of exactly 100 MRP on one day, and one tiyn more; or over that on a day that the PIN has confirmed.
 fn daily_total(it: &mut Instance<'_>) -> &'static str {
     let total = 100 * it.mrp_tiyn();
+    if !it.fraud && it.random.chance(1, 2) {
+        let challenged = it.payment(0, total + 1).id;
+        it.attempt(MINUTE_MS, OperationType::Pin, AttemptOutcome::Success).reference = Some(challenged);
+        it.payment(30 * MINUTE_MS, 20 * THOUSAND);
+        return "day-confirmed-by-pin";
+    }
     let first = it.random.between(total / 2, total - 10 * THOUSAND);
     let second = it.random.between(1, 9 * THOUSAND);
     it.payment(0, first);
@@ -123,8 +163,14 @@ fn voluntary_block(it: &mut Instance<'_>) -> &'static str {
 
 /// An event on which the rule always fires; the near miss is the owner's confirmed identity instead.
 fn support(it: &mut Instance<'_>, kind: OperationType, pattern: &'static str) -> &'static str {
-    const SOURCES: [ReportSource; 3] = [ReportSource::Client, ReportSource::Issuer, ReportSource::PaymentSystem];
-    it.payment(0, 2 * THOUSAND);
+    const SOURCES: [ReportSource; 5] = [
+        ReportSource::Client,
+        ReportSource::Issuer,
+        ReportSource::PaymentSystem,
+        ReportSource::AntifraudCentre,
+        ReportSource::LawEnforcement,
+    ];
+    let paid = it.payment(0, 2 * THOUSAND).id;
     let source = it.random.pick(&SOURCES);
     if !it.fraud {
         let event = it.event(10 * MINUTE_MS, OperationType::IdentityConfirmed);
@@ -136,15 +182,61 @@ fn support(it: &mut Instance<'_>, kind: OperationType, pattern: &'static str) ->
     event.actor = "support-1";
     if kind == OperationType::FraudReported {
         event.source = Some(source);
+        event.reference = Some(paid);
     }
     pattern
 }
 
+/// A large transfer waits, and the operator finds the suspicion grounded; in the near miss the client proves who
+/// they are.
+fn suspicion_confirmed(it: &mut Instance<'_>) -> &'static str {
+    let amount = it.random.between(101, 300) * THOUSAND;
+    it.transfer(0, amount);
+    let kind = if it.fraud { OperationType::SuspicionConfirmed } else { OperationType::IdentityConfirmed };
+    let proof = (!it.fraud).then_some(Proof::SecretAnswer);
+    let event = it.event(30 * MINUTE_MS, kind);
+    event.proof = proof;
+    event.source = Some(ReportSource::Support);
+    event.actor = "support-1";
+    "suspicion-confirmed"
+}
+
+/// The client says that a payment, done or waiting, was not theirs; in the near miss, that it was.
+fn operation_disputed(it: &mut Instance<'_>) -> &'static str {
+    let waiting = login_monitored_or_not(it);
+    let amount = it.random.between(5, 60) * THOUSAND;
+    let named = it.payment(5 * MINUTE_MS, amount).id;
+    let (fraud, after_ms) = (it.fraud, 5 * MINUTE_MS + it.random.between(1, 25) * HOUR_MS);
+    let kind = if fraud { OperationType::OperationDisputed } else { OperationType::IdentityConfirmed };
+    let event = it.event(after_ms, kind);
+    event.reference = Some(named);
+    event.source = Some(ReportSource::Client);
+    event.actor = "support-2";
+    if !fraud {
+        event.proof = Some(Proof::SecretAnswer);
+        event.order = Some(Order::Complete);
+    }
+    if waiting { "waiting-payment-disputed" } else { "payment-disputed" }
+}
+
+/// A court seizes the money; in the near miss it ends a seizure.
+fn seizure(it: &mut Instance<'_>) -> &'static str {
+    it.payment(0, 2 * THOUSAND);
+    if !it.fraud {
+        it.event(10 * MINUTE_MS, OperationType::SeizureOrdered).source = Some(ReportSource::Court);
+    }
+    let kind = if it.fraud { OperationType::SeizureOrdered } else { OperationType::SeizureLifted };
+    it.event(3 * HOUR_MS, kind).source = Some(ReportSource::Court);
+    "court-seizes-money"
+}
+
+/// A cash-out, waiting or not, to details that prove wrong; in the near miss another cash-out to the same.
 fn wrong_details(it: &mut Instance<'_>) -> &'static str {
+    login_monitored_or_not(it);
     let account = Party::BankAccount(it.first_wallet);
-    it.debit(0, OperationType::CashOut, 20 * THOUSAND, account);
+    let named = it.debit(MINUTE_MS, OperationType::CashOut, 20 * THOUSAND, account).id;
     if it.fraud {
-        it.event(30 * MINUTE_MS, OperationType::CashOutDetailsWrong);
+        it.event(30 * MINUTE_MS, OperationType::CashOutDetailsWrong).reference = Some(named);
     } else {
         it.debit(30 * MINUTE_MS, OperationType::CashOut, 20 * THOUSAND, account);
     }
@@ -176,6 +268,12 @@ fn operation_limit(it: &mut Instance<'_>, identified: bool) -> &'static str {
     let units = if identified { 500 } else { 100 };
     let status = if identified { ClientStatus::Identified } else { it.random.pick(&UNKNOWN) };
     let amount = units * it.mrp_tiyn() + u64::from(it.fraud);
+    if it.random.chance(1, 3) {
+        let card = Party::Card(it.random.below(10_000));
+        let event = it.event(0, OperationType::TopUp);
+        (event.amount_tiyn, event.party, event.status) = (amount, card, Some(status));
+        return "top-up-over-the-limit";
+    }
     it.payment(0, amount).status = Some(status);
     "operation-over-the-limit"
 }
@@ -255,6 +353,36 @@ fn one_device(it: &mut Instance<'_>) -> &'static str {
         it.login(after_ms).wallet = wallet;
     }
     "fourth-wallet-on-device"
+}
+
+/// Wrong passwords for eleven wallets from one address within an hour; in the near miss the first is a millisecond
+/// too old, or the eleventh is for a wallet that was tried before.
+fn many_wallets_tried(it: &mut Instance<'_>) -> &'static str {
+    for number in 1..=10 {
+        let wallet = it.wallet(number);
+        it.attempt((number - 1) * 6 * MINUTE_MS, OperationType::Login, AttemptOutcome::Failure).wallet = wallet;
+    }
+    let late = !it.fraud && it.random.chance(1, 2);
+    let last = if it.fraud || late { it.wallet(0) } else { it.wallet(4) };
+    let event = it.attempt(HOUR_MS + u64::from(late), OperationType::Login, AttemptOutcome::Failure);
+    event.wallet = last;
+    "eleventh-wallet-from-address"
+}
+
+/// A PIN that answers a challenge is wrong five times; in the near miss it was right in between, or the fifth comes
+/// a millisecond too late.
+fn wrong_pins(it: &mut Instance<'_>) -> &'static str {
+    let amount = 100 * it.mrp_tiyn() + it.random.between(1, 100 * THOUSAND);
+    let challenged = it.payment(0, amount).id;
+    let late = !it.fraud && it.random.chance(1, 2);
+    let mut after_ms = 0;
+    for number in 1..=5 {
+        let right = number == 4 && !it.fraud && !late;
+        after_ms += if number == 5 && late { 24 * HOUR_MS + 1 } else { 12 * SECOND_MS };
+        let outcome = if right { AttemptOutcome::Success } else { AttemptOutcome::Failure };
+        it.attempt(after_ms, OperationType::Pin, outcome).reference = Some(challenged);
+    }
+    "fifth-wrong-pin"
 }
 
 /// A transfer of more than 50,000 KZT on a device that is a day old at most.
