@@ -88,17 +88,18 @@ fn pipeline_of(rules: &RuleSet, rule: &str, test: &TestCase) -> Pipeline<MemoryS
     if !test.with_all {
         rules.rules.retain(|known| &*known.id == rule);
     }
-    for (name, values) in &test.lists {
+    for (name, replaced) in &test.lists {
+        let values = || replaced.values.iter().map(|(value, _)| value);
         if let Some(list) = rules.lists.iter_mut().find(|list| list.name == *name) {
             list.origin = ListOrigin::File;
             let row = || vec![ListRow { from: None, until: None, reason: String::new() }];
-            list.networks = values
-                .iter()
+            // Whoever runs tests refuses a file with a bad network (`check_lists`).
+            list.networks = values()
                 .filter_map(|value| parse_network(value).ok())
                 .flat_map(|network| row().into_iter().map(move |row| (network, row)))
                 .collect();
             let compared = |value: &String| list.list_type.compared(value).into_owned();
-            list.values = values.iter().map(|value| (compared(value), row())).collect();
+            list.values = values().map(|value| (compared(value), row())).collect();
         }
     }
     let address = |text: &String| text.parse::<IpAddr>().ok().map(|address| address.to_canonical());

@@ -117,6 +117,7 @@ pub fn check(files: &[SourceFile]) -> (Option<RuleSet>, Vec<Diagnostic>) {
         match test_file::read(file) {
             Ok(parsed) => {
                 diagnostics.extend(test_file::unknown_rules(file, &parsed, is_known));
+                diagnostics.extend(rule_set.iter().flat_map(|rules| parsed.check_lists(&file.path, &rules.lists)));
                 tests.extend(rule_of_tests(&file.path).map(|rule| (rule.to_owned(), parsed)));
             }
             Err(broken) => diagnostics.extend(broken),

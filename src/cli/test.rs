@@ -55,7 +55,7 @@ pub fn run(arguments: &TestArguments, out: &mut dyn Write) -> anyhow::Result<i32
             continue;
         }
         let source = sources.iter().find(|source| rule_of_tests(&source.path) == Some(&*rule));
-        match source.map(parse).transpose() {
+        match source.map(|source| parse(source, &rules)).transpose() {
             Ok(file) => run_file(&rules, &rule, source.zip(file.as_ref()), &mut tally, out)?,
             Err(diagnostics) => broken.extend(diagnostics),
         }
@@ -78,8 +78,10 @@ pub fn rule_of_tests(path: &str) -> Option<&str> {
     name.strip_suffix(".test.yaml").or_else(|| name.strip_suffix(".test.yml"))
 }
 
-fn parse(source: &SourceFile) -> Result<TestFile, Vec<Diagnostic>> {
-    test_file::parse(&source.path, &String::from_utf8_lossy(&source.bytes))
+fn parse(source: &SourceFile, rules: &RuleSet) -> Result<TestFile, Vec<Diagnostic>> {
+    let file = test_file::read(source)?;
+    let findings = file.check_lists(&source.path, &rules.lists);
+    if findings.is_empty() { Ok(file) } else { Err(findings) }
 }
 
 fn run_file(

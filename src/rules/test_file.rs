@@ -12,10 +12,12 @@ use serde_json::{Map, Number, Value};
 
 use super::diagnostic::{Code, Diagnostic, Findings, Severity};
 use super::keys::{self, Keys};
+use super::program::{List, ListType};
 use super::source::{FILE_BYTES_MAX, SourceFile};
 use super::yaml::{self, Entry, Node, NodeKind, Style};
 use crate::operation::Time;
 use crate::operation::country::is_country;
+use crate::operation::network::parse_network;
 use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
 
 pub use expect::{Expect, ExpectedCommand, ExpectedRejection, ExpectedRestriction, ExpectedTerms};
@@ -44,7 +46,7 @@ pub struct TestCase {
     /// What addresses are in this test; all others have no record.
     pub geo: BTreeMap<String, TestAddress>,
     /// The values of lists that this test replaces.
-    pub lists: BTreeMap<String, Vec<String>>,
+    pub lists: BTreeMap<String, TestList>,
     /// In order of arrival.
     pub steps: Vec<Step>,
 }
@@ -54,6 +56,15 @@ pub struct TestCase {
 pub struct TestAddress {
     pub country: Option<[u8; 2]>,
     pub anonymizer: bool,
+}
+
+/// The values of a list in a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestList {
+    /// Where the list's name stands.
+    pub span: Range<usize>,
+    /// Each with its place.
+    pub values: Vec<(String, Range<usize>)>,
 }
 
 /// One operation, or `times` of them.
@@ -69,6 +80,36 @@ pub struct Step {
     pub expect: Expect,
     /// The whole step.
     pub span: Range<usize>,
+}
+
+impl TestFile {
+    /// Holds what the tests say of lists to the lists of the rule set: their names, and the networks of lists of
+    /// networks. `path` is the file's.
+    #[must_use]
+    pub fn check_lists(&self, path: &str, known: &[List]) -> Vec<Diagnostic> {
+        let mut findings = Findings::new(path);
+        for (name, replaced) in self.tests.iter().flat_map(|test| &test.lists) {
+            let Some(list) = known.iter().find(|list| list.name == *name) else {
+                findings
+                    .error(Code::UnknownList, &replaced.span, format!("unknown list `{name}`"))
+                    .label("no such list")
+                    .nearest(name, known.iter().map(|list| list.name.as_str()));
+                continue;
+            };
+            if list.list_type != ListType::Cidr {
+                continue;
+            }
+            for (value, span) in &replaced.values {
+                if let Err(error) = parse_network(value) {
+                    findings
+                        .error(Code::BadValue, span, format!("`{value}`: {error}"))
+                        .label(format!("`{name}` is a list of networks"))
+                        .help(error.help());
+                }
+            }
+        }
+        findings.list
+    }
 }
 
 const TEST_KEYS: [&str; 7] = ["name", "start", "given", "with", "geo", "lists", "steps"];
@@ -308,14 +349,20 @@ fn read_geo(node: &Node, findings: &mut Findings) -> BTreeMap<String, TestAddres
     out
 }
 
-fn read_lists(node: &Node, findings: &mut Findings) -> BTreeMap<String, Vec<String>> {
+fn read_lists(node: &Node, findings: &mut Findings) -> BTreeMap<String, TestList> {
     let NodeKind::Mapping(entries) = &node.kind else {
         findings
             .error(Code::WrongShape, &node.span, "`lists` must be a mapping of list names")
             .label(format!("this is {}", node.describe()));
         return BTreeMap::new();
     };
-    entries.iter().map(|entry| (entry.key.clone(), texts(&entry.value, "the list", findings))).collect()
+    let mut read = |entry: &Entry| {
+        let items = keys::list(&entry.value, "the list", findings);
+        let text = |item: &Node| Some((keys::text(item, "an item", findings)?.to_owned(), item.span.clone()));
+        let values = items.into_iter().filter_map(text).collect();
+        (entry.key.clone(), TestList { span: entry.key_span.clone(), values })
+    };
+    entries.iter().map(&mut read).collect()
 }
 
 fn texts(node: &Node, what: &str, findings: &mut Findings) -> Vec<String> {
