@@ -16,6 +16,7 @@ mod file_kind;
 mod keys;
 mod parse;
 pub mod program;
+pub mod reference;
 mod rule_file;
 mod source;
 mod stage;

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
-use kuzet::cli::schema::{SchemaArgs, SchemaSubject, document, run};
+use kuzet::cli::schema::{SchemaArgs, SchemaSubject, run, text};
 use kuzet::operation::decode::{Rejection, decode, encode_rejection};
 use serde_json::{Value, json};
+
+fn document(subject: SchemaSubject) -> Value {
+    serde_json::from_str(&text(subject)).expect("JSON")
+}
 
 fn validator(subject: SchemaSubject) -> jsonschema::Validator {
     jsonschema::options().should_validate_formats(true).build(&document(subject)).expect("a valid schema")
@@ -32,6 +36,21 @@ fn every_schema_is_one() {
         assert_eq!(run(&SchemaArgs { subject }, &mut out).unwrap(), 0);
         assert_eq!(serde_json::from_slice::<Value>(&out).unwrap(), document);
     }
+}
+
+/// `KUZET_BLESS=1 cargo test --test pure schema::` writes the reference anew.
+#[test]
+fn the_rule_reference_is_that_of_the_program() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rule-reference.md");
+    let made = text(SchemaSubject::RuleReference);
+    if crate::environment::text("KUZET_BLESS").is_some() {
+        std::fs::write(&path, &made).expect("writable");
+    }
+    let stored = std::fs::read_to_string(&path).expect("docs/rule-reference.md");
+    for (number, (stored, made)) in stored.lines().zip(made.lines()).enumerate() {
+        assert_eq!(stored, made, "docs/rule-reference.md, line {}: KUZET_BLESS=1 writes it", number + 1);
+    }
+    assert_eq!(stored.len(), made.len(), "docs/rule-reference.md: KUZET_BLESS=1 writes it");
 }
 
 #[test]

@@ -1,16 +1,16 @@
 //! `kuzet schema`: the contract, the rule files and `kuzet.toml` as JSON Schema 2020-12, the topics as
-//! AsyncAPI 3.0.
+//! AsyncAPI 3.0, the rule language as a document for people.
 //!
 //! What is in them: [`crate::schema`].
 
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
 
+use crate::rules::reference;
 use crate::schema;
 
-/// Print the JSON Schema of a format, or the AsyncAPI document of the topics
+/// Print the JSON Schema of a format, the AsyncAPI document of the topics, or the rule reference
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kuzet schema rule > rule.schema.json")]
 pub struct SchemaArgs {
@@ -35,6 +35,8 @@ pub enum SchemaSubject {
     Config,
     /// The Kafka topics, as an AsyncAPI 3.0 document
     Asyncapi,
+    /// The reference of the rule language, as Markdown
+    RuleReference,
 }
 
 /// Prints the document; returns the exit code.
@@ -42,15 +44,14 @@ pub enum SchemaSubject {
 /// # Errors
 /// `out` cannot be written.
 pub fn run(args: &SchemaArgs, out: &mut dyn Write) -> anyhow::Result<i32> {
-    serde_json::to_writer_pretty(&mut *out, &document(args.subject))?;
-    writeln!(out)?;
+    out.write_all(text(args.subject).as_bytes())?;
     Ok(0)
 }
 
-/// Makes the document.
+/// Makes the document, with a line feed at its end.
 #[must_use]
-pub fn document(subject: SchemaSubject) -> Value {
-    match subject {
+pub fn text(subject: SchemaSubject) -> String {
+    let document = match subject {
         SchemaSubject::Operation => schema::operation(),
         SchemaSubject::Decision => schema::decision(),
         SchemaSubject::Rejected => schema::rejected(),
@@ -58,5 +59,7 @@ pub fn document(subject: SchemaSubject) -> Value {
         SchemaSubject::Lists => schema::lists(),
         SchemaSubject::Config => schema::config(),
         SchemaSubject::Asyncapi => schema::asyncapi(),
-    }
+        SchemaSubject::RuleReference => return reference::markdown(),
+    };
+    format!("{document:#}\n")
 }

@@ -19,6 +19,7 @@ use super::program::{
     Symbol, Type,
 };
 use super::syntax::{Expression, ExpressionKind, Name};
+pub(crate) use aggregate::{FUNCTIONS, WindowForm, takes_field, windows_of, works_on};
 pub(crate) use number::MRP_MAX;
 use number::Quantity;
 

@@ -3,6 +3,7 @@
 //! A diagnostic is plain data: it names a file and a byte range of it. Rendering for people and for
 //! machines is in [`render`]; nothing here prints.
 
+mod meaning;
 pub mod render;
 
 use std::ops::Range;

@@ -5,7 +5,7 @@
 
 mod aggregate;
 
-pub(crate) use aggregate::unit_nanos;
+pub(crate) use aggregate::{WINDOW_MAX, unit_nanos};
 use std::ops::Range;
 
 use super::diagnostic::{Code, Diagnostic, Findings};

@@ -3,6 +3,8 @@
 mod actions;
 mod message;
 
+pub(crate) use actions::{ACTIONS, DAYS_MAX, MONTHS_MAX};
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use crate::operation::localized::Localized;
 use crate::operation::time::almaty_midnight;
 use crate::operation::{OperationType, Time};
 
-const KEYS: [&str; 14] = [
+pub(crate) const KEYS: [&str; 14] = [
     "rule",
     "clauses",
     "title",

@@ -15,7 +15,7 @@ use crate::rules::program::{
 };
 use crate::rules::syntax::{AggregateSyntax, KeySyntax, Name, WindowKind};
 
-const FUNCTIONS: [(&str, Function); 11] = [
+pub(crate) const FUNCTIONS: [(&str, Function); 11] = [
     ("count", Function::Count),
     ("sum", Function::Sum),
     ("distinct", Function::Distinct),
@@ -243,15 +243,7 @@ impl Checker<'_> {
             }
             field => (field, field_type),
         };
-        let fits = match function {
-            Function::Sum | Function::Avg => matches!(field_type, Type::Int | Type::Money),
-            Function::Min | Function::Max => {
-                matches!(field_type, Type::Int | Type::Money | Type::Time)
-            }
-            Function::Distinct => !matches!(field_type, Type::Bool | Type::Clauses),
-            Function::Last => field_type != Type::Clauses,
-            Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => false,
-        };
+        let fits = works_on(function, field_type);
         if !fits {
             let name = function_name(function);
             self.findings
@@ -385,17 +377,17 @@ impl Checker<'_> {
             WindowKind::Broken => return None,
         };
         let function = function?;
-        let (fits, wanted) = match function {
-            Function::Streak | Function::Age => (matches!(window, Window::Quiet(_)), "`quiet 24h`"),
-            Function::Last => (matches!(window, Window::Within(_)), "`within 2h`"),
-            Function::Count
-            | Function::Sum
-            | Function::Distinct
-            | Function::Min
-            | Function::Max
-            | Function::Avg
-            | Function::Any
-            | Function::None => (!matches!(window, Window::Quiet(_)), "`within 1h`, `today` or `this month`"),
+        let kind = match window {
+            Window::Within(_) => WindowForm::Within,
+            Window::Today | Window::ThisMonth => WindowForm::Calendar,
+            Window::Quiet(_) => WindowForm::Quiet,
+        };
+        let accepted = windows_of(function);
+        let fits = accepted.contains(&kind);
+        let wanted = match accepted {
+            [WindowForm::Quiet] => "`quiet 24h`",
+            [WindowForm::Within] => "`within 2h`",
+            _ => "`within 1h`, `today` or `this month`",
         };
         if !fits {
             let name = function_name(function);
@@ -421,9 +413,45 @@ fn function_name(function: Function) -> &'static str {
     FUNCTIONS.iter().find(|(_, known)| *known == function).map_or("", |(name, _)| name)
 }
 
-const fn takes_field(function: Function) -> bool {
+pub(crate) const fn takes_field(function: Function) -> bool {
     match function {
         Function::Sum | Function::Distinct | Function::Min | Function::Max | Function::Avg | Function::Last => true,
+        Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => false,
+    }
+}
+
+/// The windows that differ in which functions accept them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WindowForm {
+    Within,
+    /// `today` and `this month`.
+    Calendar,
+    Quiet,
+}
+
+/// Lists the windows that a function accepts.
+pub(crate) const fn windows_of(function: Function) -> &'static [WindowForm] {
+    match function {
+        Function::Streak | Function::Age => &[WindowForm::Quiet],
+        Function::Last => &[WindowForm::Within],
+        Function::Count
+        | Function::Sum
+        | Function::Distinct
+        | Function::Min
+        | Function::Max
+        | Function::Avg
+        | Function::Any
+        | Function::None => &[WindowForm::Within, WindowForm::Calendar],
+    }
+}
+
+/// Tells whether a function can work on a field of this type.
+pub(crate) fn works_on(function: Function, field_type: Type) -> bool {
+    match function {
+        Function::Sum | Function::Avg => matches!(field_type, Type::Int | Type::Money),
+        Function::Min | Function::Max => matches!(field_type, Type::Int | Type::Money | Type::Time),
+        Function::Distinct => !matches!(field_type, Type::Bool | Type::Clauses),
+        Function::Last => field_type != Type::Clauses,
         Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => false,
     }
 }

@@ -12,12 +12,12 @@ use crate::rules::program::{Action, Block, BlockTerm, Lifter, Lifters, Recipient
 use crate::rules::syntax::{Expression, ExpressionKind};
 use crate::rules::yaml::{Node, NodeKind};
 
-const ACTIONS: [&str; 8] =
+pub(crate) const ACTIONS: [&str; 8] =
     ["hold", "monitor", "challenge", "refuse", "block", "report", "cancel_waiting", "cancel_referenced"];
 
 /// Longest term of a block, as a guard against slips of the pen.
-const DAYS_MAX: u32 = 3_660;
-const MONTHS_MAX: u32 = 120;
+pub(crate) const DAYS_MAX: u32 = 3_660;
+pub(crate) const MONTHS_MAX: u32 = 120;
 
 /// Reads the list of actions for a rule on these operation types.
 pub(super) fn read(node: &Node, on: TypeSet, checker: &mut Checker<'_>) -> Vec<Action> {
