@@ -2,6 +2,8 @@
 
 use std::process::{Output, Stdio};
 
+use kuzet::cli;
+
 fn kuzet(arguments: &[&str]) -> Output {
     let mut command = crate::command::kuzet();
     command.args(arguments).stdin(Stdio::null()).output().expect("the binary has been built")
@@ -11,25 +13,23 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Reads the names of all commands from the help.
-fn commands() -> Vec<String> {
-    let help = text(&kuzet(&["--help"]).stdout);
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let starts = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    starts.filter_map(|line| line.split_whitespace().next()).map(String::from).filter(|name| name != "help").collect()
-}
-
+/// At any depth: `geoip build` as well as `geoip`. An example is a command line of this program.
 #[test]
 fn help_of_every_command_has_an_example() {
-    let commands = commands();
-    assert!(commands.iter().any(|command| command == "replay"), "{commands:?}");
-    for command in commands {
-        let output = kuzet(&[&command, "--help"]);
-        assert_eq!(output.status.code(), Some(0), "{command}");
+    let paths = cli::command_paths();
+    assert!(paths.iter().any(|path| path == "replay") && paths.iter().any(|path| path == "store verify"), "{paths:?}");
+    let mut without = Vec::new();
+    for path in paths {
+        let output = crate::command::kuzet().args(path.split(' ')).arg("--help").output().expect("built");
+        assert_eq!(output.status.code(), Some(0), "{path}");
         let help = text(&output.stdout);
-        let example = help.lines().skip_while(|line| !line.starts_with("Example")).nth(1).unwrap_or_default();
-        assert!(example.contains(&format!("kuzet {command}")), "no example in the help of {command}:\n{help}");
+        let examples: Vec<&str> = help.lines().skip_while(|line| !line.starts_with("Example")).skip(1).collect();
+        let wanted = format!("kuzet {path}");
+        if !examples.iter().any(|line| line.contains(&wanted)) {
+            without.push(path);
+        }
     }
+    assert!(without.is_empty(), "no example below a line `Example:` in the help of: {}", without.join(", "));
 }
 
 #[test]

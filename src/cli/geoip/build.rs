@@ -18,7 +18,8 @@ use crate::geo::list::{self, Format};
 #[command(after_help = "Each list holds one address, network (192.0.2.0/24) or range per line; # begins a comment.
 An address in several lists bears every flag. A list without a network, or with a bad line, is refused.
 
-Example: kuzet geoip build --vpn vpn.txt --tor tor.txt --out geoip/anonymizer.mmdb")]
+Example:
+  kuzet geoip build --vpn vpn.txt --tor tor.txt --out geoip/anonymizer.mmdb")]
 pub struct BuildArgs {
     /// Networks of VPN services
     #[arg(long, value_name = "FILE")]
