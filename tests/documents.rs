@@ -1,5 +1,7 @@
-//! No document promises what does not exist: command lines parse, links lead somewhere, named tests are
-//! there, and documents stay as short as they are meant to be.
+//! No document promises what does not exist: command lines parse, blocks are what the program takes or prints, links
+//! lead somewhere, named tests are there, and documents stay as short as they are meant to be.
+
+mod contents;
 
 use std::ffi::OsString;
 use std::fs;
@@ -96,7 +98,7 @@ fn every_command_line_is_one_of_this_program() {
         let mut lines = Vec::new();
         for block in blocks(&text) {
             match &*block.language {
-                "sh" | "bash" => lines.extend(command_lines(&block.lines, "")),
+                "sh" => lines.extend(command_lines(&block.lines, "")),
                 "console" => lines.extend(command_lines(&block.lines, "$ ")),
                 _ => {}
             }
@@ -236,6 +238,31 @@ fn tests_named_in_documents_exist() {
 /// Tells whether a test, or a module that a macro makes tests of, has this name.
 fn is_named(sources: &str, name: &str) -> bool {
     sources.contains(&format!("fn {name}(")) || sources.contains(&format!("mod {name} {{"))
+}
+
+/// A source file is named by its path, or by the end of it: `lifecycle/lifting.rs`.
+#[test]
+fn source_files_named_in_documents_exist() {
+    let mut sources = String::new();
+    let mut folders = vec![root("src"), root("tests"), root("benches")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => sources.push_str(&format!("{}\n", path.display())),
+            }
+        }
+    }
+    let mut complaints = Vec::new();
+    let is_path = |code: &str| code.chars().all(|c| c.is_ascii_alphanumeric() || "_/.".contains(c));
+    for (path, text) in documents() {
+        for code in inline_codes(&text).into_iter().filter(|code| code.ends_with(".rs") && is_path(code)) {
+            if !sources.contains(&format!("/{code}\n")) {
+                complaints.push(format!("{path}: {code}"));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 /// Help speaks to its reader, at every depth, and not of its own types.
