@@ -82,7 +82,8 @@ quick: tools
 	cargo test $(LOCKED) --lib --test pure --test commands --test serve
 
 # The runner's summaries are added up into one last line: a test binary that happens to be empty may
-# not stand for the whole run. Documentation examples are not compiled twice: they run with the rest.
+# not stand for the whole run. `cargo test` also runs the documentation example of src/lib.rs, on the library as it
+# was built for the tests: nothing is compiled twice.
 test:
 	@started=$$SECONDS; times=""
 	stage() {
