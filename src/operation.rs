@@ -22,13 +22,25 @@ pub use decimal::Decimal;
 pub use money::Money;
 pub use time::Time;
 
-/// Defines a closed set of contract words: the enum, its wire names, and the way back.
+/// Defines a closed set of contract words: the enum, its wire names, and the way back. A set whose codes are stored
+/// writes each code behind its variant; they are positions all the same, so a later word stands at the end.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident {
+        $($(#[$vmeta:meta])* $variant:ident $(($code:literal))? = $text:literal),+ $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum $name { $($(#[$vmeta])* $variant),+ }
+        pub enum $name { $($(#[$vmeta])* $variant $(= $code)?),+ }
+
+        // Tables are indexed by codes.
+        const _: () = {
+            let mut position = 0;
+            while position < $name::ALL.len() {
+                assert!($name::ALL[position] as usize == position);
+                position += 1;
+            }
+        };
 
         impl $name {
             /// Lists every value in the order of the contract.
@@ -59,30 +71,30 @@ pub(crate) use words;
 words! {
     /// What happened; see the contract's table of types.
     OperationType {
-        Transfer = "transfer",
-        Payment = "payment",
-        CashOut = "cash_out",
-        Redemption = "redemption",
-        TopUp = "top_up",
-        Refund = "refund",
-        Login = "login",
-        SecretAnswer = "secret_answer",
-        Pin = "pin",
-        Cancelled = "cancelled",
-        WalletBlockRequested = "wallet_block_requested",
-        WalletUnblockRequested = "wallet_unblock_requested",
-        OwnershipDisputed = "ownership_disputed",
-        IdentityConfirmed = "identity_confirmed",
-        IpUnblockRequested = "ip_unblock_requested",
-        CashOutDetailsWrong = "cash_out_details_wrong",
-        FraudReported = "fraud_reported",
-        DocumentsRefused = "documents_refused",
-        TamperingDetected = "tampering_detected",
-        SuspicionConfirmed = "suspicion_confirmed",
-        OperationDisputed = "operation_disputed",
-        ComplaintReceived = "complaint_received",
-        SeizureOrdered = "seizure_ordered",
-        SeizureLifted = "seizure_lifted",
+        Transfer(0) = "transfer",
+        Payment(1) = "payment",
+        CashOut(2) = "cash_out",
+        Redemption(3) = "redemption",
+        TopUp(4) = "top_up",
+        Refund(5) = "refund",
+        Login(6) = "login",
+        SecretAnswer(7) = "secret_answer",
+        Pin(8) = "pin",
+        Cancelled(9) = "cancelled",
+        WalletBlockRequested(10) = "wallet_block_requested",
+        WalletUnblockRequested(11) = "wallet_unblock_requested",
+        OwnershipDisputed(12) = "ownership_disputed",
+        IdentityConfirmed(13) = "identity_confirmed",
+        IpUnblockRequested(14) = "ip_unblock_requested",
+        CashOutDetailsWrong(15) = "cash_out_details_wrong",
+        FraudReported(16) = "fraud_reported",
+        DocumentsRefused(17) = "documents_refused",
+        TamperingDetected(18) = "tampering_detected",
+        SuspicionConfirmed(19) = "suspicion_confirmed",
+        OperationDisputed(20) = "operation_disputed",
+        ComplaintReceived(21) = "complaint_received",
+        SeizureOrdered(22) = "seizure_ordered",
+        SeizureLifted(23) = "seizure_lifted",
     }
 }
 
@@ -127,37 +139,38 @@ impl OperationType {
 
 words! {
     /// How well the client is known (4.1 of the offer).
-    ClientStatus { Unregistered = "unregistered", Unidentified = "unidentified", Identified = "identified" }
+    ClientStatus { Unregistered(0) = "unregistered", Unidentified(1) = "unidentified", Identified(2) = "identified" }
 }
 words! {
     /// What kind of party stands on the other side of a debit or credit.
     CounterpartyKind {
-        Client = "client", Merchant = "merchant", BankAccount = "bank_account", Agent = "agent", Card = "card",
+        Client(0) = "client", Merchant(1) = "merchant", BankAccount(2) = "bank_account",
+        Agent(3) = "agent", Card(4) = "card",
     }
 }
 words! {
     /// How an attempt ended.
-    AttemptOutcome { Success = "success", Failure = "failure" }
+    AttemptOutcome { Success(0) = "success", Failure(1) = "failure" }
 }
 words! {
     /// What was proved: identity (7.8, 7.9, 7.14, 7.16), explanations given (6.2.5), facts of a fraud
     /// established (7.24).
     Proof {
-        Pin = "pin", SecretAnswer = "secret_answer", IdentityDocument = "identity_document",
-        MobileContract = "mobile_contract", Agreed = "agreed", Explanations = "explanations",
-        FactsEstablished = "facts_established",
+        Pin(0) = "pin", SecretAnswer(1) = "secret_answer", IdentityDocument(2) = "identity_document",
+        MobileContract(3) = "mobile_contract", Agreed(4) = "agreed", Explanations(5) = "explanations",
+        FactsEstablished(6) = "facts_established",
     }
 }
 words! {
     /// What the owner says of the waiting operations, or of the one that `ref_op_id` names (7.6).
-    Order { Complete = "complete", Cancel = "cancel" }
+    Order { Complete(0) = "complete", Cancel(1) = "cancel" }
 }
 words! {
-    /// Who reported. Stored state holds the positions, so a later word stands at the end.
+    /// Who reported.
     ReportSource {
-        Client = "client", Support = "support", Issuer = "issuer", PaymentSystem = "payment_system",
-        AntifraudCentre = "antifraud_centre", LawEnforcement = "law_enforcement", Ledger = "ledger",
-        Court = "court",
+        Client(0) = "client", Support(1) = "support", Issuer(2) = "issuer", PaymentSystem(3) = "payment_system",
+        AntifraudCentre(4) = "antifraud_centre", LawEnforcement(5) = "law_enforcement", Ledger(6) = "ledger",
+        Court(7) = "court",
     }
 }
 

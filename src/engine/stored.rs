@@ -13,6 +13,8 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 mod first;
+#[cfg(test)]
+mod numbers;
 pub mod wallets;
 pub mod windows;
 mod words;

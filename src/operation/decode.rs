@@ -23,19 +23,20 @@ use super::{Operation, words};
 pub const RECORD_BYTES_MAX: usize = 64 * 1024;
 
 words! {
-    /// The top-level fields of an operation, in the order of the contract's table.
+    /// The top-level fields of an operation, in the order of the contract's table. Their codes go into the hash of an
+    /// operation's content, which is stored.
     Field {
-        OpId = "op_id", Type = "type", OccurredAt = "occurred_at", WalletId = "wallet_id",
-        ClientStatus = "client_status", Amount = "amount", Currency = "currency",
-        Counterparty = "counterparty", Ip = "ip", DeviceId = "device_id", Outcome = "outcome",
-        RefOpId = "ref_op_id", Proof = "proof", Order = "order", Actor = "actor", Source = "source",
-        Attributes = "attributes",
+        OpId(0) = "op_id", Type(1) = "type", OccurredAt(2) = "occurred_at", WalletId(3) = "wallet_id",
+        ClientStatus(4) = "client_status", Amount(5) = "amount", Currency(6) = "currency",
+        Counterparty(7) = "counterparty", Ip(8) = "ip", DeviceId(9) = "device_id", Outcome(10) = "outcome",
+        RefOpId(11) = "ref_op_id", Proof(12) = "proof", Order(13) = "order", Actor(14) = "actor", Source(15) = "source",
+        Attributes(16) = "attributes",
     }
 }
 
 words! {
     /// The fields of `counterparty`.
-    CounterpartyField { Kind = "kind", WalletId = "wallet_id", Account = "account", Phone = "phone" }
+    CounterpartyField { Kind(0) = "kind", WalletId(1) = "wallet_id", Account(2) = "account", Phone(3) = "phone" }
 }
 
 /// Decodes one record, borrowing its texts from the bytes where they bear no escapes.

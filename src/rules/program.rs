@@ -44,7 +44,8 @@ pub enum Type {
     Clauses,
 }
 
-/// A field of an operation, of a match, or of the acting wallet.
+/// A field of an operation, of a match, or of the acting wallet. Stored layouts of rows hold these by position: a
+/// later one comes at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Field {
     OpId,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What a restriction of a wallet or an address does while it is in force.
+/// What a restriction of a wallet or an address does while it is in force. Stored by position: a later one comes at
+/// the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RestrictionKind {
     /// Outgoing operations wait (7.13).

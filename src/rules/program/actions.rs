@@ -94,7 +94,7 @@ pub enum BlockTerm {
     UntilLifted,
 }
 
-/// What a block stops.
+/// What a block stops. Stored by position: a later one comes at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Block {
     /// The wallet's debits.

@@ -15,7 +15,7 @@ pub struct SharedKey {
     pub key: u64,
 }
 
-/// Whom a directory entry concerns.
+/// Whom a directory entry concerns. Stored by position: a later one comes at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Party {
     /// Logins from this address.
@@ -24,7 +24,8 @@ pub enum Party {
     Wallet(u64),
 }
 
-/// A change to shared state, idempotent by the operation it comes from.
+/// A change to shared state, idempotent by the operation it comes from. Stored by position: a later one comes at the
+/// end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SharedChange {
     Insert {
