@@ -236,7 +236,112 @@ fn support_lifts_a_hold_and_is_named() {
     let sent = as_role("support", "GET", &format!("/v1/operations/{}", lifted["seq"]), "").json();
     assert_eq!(sent["operation"]["actor"], "support-token");
     assert_eq!(as_role("support", "GET", "/v1/restrictions", "").json()["total"], 0);
-    assert_eq!(SUPPORT_EVENTS.len(), 7);
+}
+
+/// Sends a support event; returns the commands of its decision, each as its kind and its subject.
+fn event(address: SocketAddr, path: &str, body: &str) -> Vec<String> {
+    let answer = post(address, &format!("/v1/wallets/{path}"), body);
+    assert_eq!(answer.status, 200, "{path}: {}", String::from_utf8_lossy(&answer.body));
+    let decision = answer.json();
+    let shown = |command: &Value| {
+        let subject = command["subject"].as_object().and_then(|subject| subject.values().next());
+        let word = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        format!("{} {}", word(command.get("command")), word(subject))
+    };
+    decision["commands"].as_array().into_iter().flatten().map(shown).collect()
+}
+
+#[test]
+fn every_support_event_is_decided() {
+    let server = Server::start("");
+    let address = server.address;
+    let expected = |name: &str| match name {
+        "wallet-block-requested"
+        | "cash-out-details-wrong"
+        | "suspicion-confirmed"
+        | "complaint-received"
+        | "seizure-ordered" => &["block"][..],
+        "fraud-reported" => &["block", "report"],
+        "ownership-disputed" | "operation-disputed" => &["monitor"],
+        _ => &[],
+    };
+    for known in SUPPORT_EVENTS {
+        let body = r#"{"proof":"pin","ip":"192.0.2.1","ref_op_id":"unknown-1","source":"issuer"}"#;
+        let decision = post(address, &format!("/v1/wallets/of-{0}/{0}", known.name), body).json();
+        assert_eq!((&decision["type"], &decision["verdict"]), (&known.kind.name().into(), &"allow".into()));
+        let commands: Vec<&str> =
+            decision["commands"].as_array().into_iter().flatten().filter_map(|one| one["command"].as_str()).collect();
+        assert_eq!(commands, expected(known.name), "{}", known.name);
+    }
+    let missing = post(address, "/v1/wallets/w1/operation-disputed", "{}").problem(400);
+    assert_eq!((&missing["code"], &missing["field"]), (&"missing_field".into(), &"ref_op_id".into()));
+}
+
+#[test]
+fn one_waiting_operation_is_settled_by_itself() {
+    let server = Server::start("");
+    let address = server.address;
+    for op in ["a1", "a2", "a3", "a4"] {
+        post(address, "/v1/operations", &transfer(op, "w1", "150000.00"));
+    }
+    let waiting = || -> Vec<Value> {
+        let wallet = get(address, "/v1/wallets/w1").json();
+        wallet["waiting"].as_array().into_iter().flatten().map(|one| one["op_id"].clone()).collect()
+    };
+    let settled = event(address, "w1/identity-confirmed", r#"{"proof":"agreed","ref_op_id":"a2"}"#);
+    assert_eq!(
+        (settled, waiting()),
+        (vec!["lift a2".into(), "release a2".into()], vec!["a1".into(), "a3".into(), "a4".into()])
+    );
+    let cancel = r#"{"proof":"agreed","order":"cancel","ref_op_id":"a1"}"#;
+    assert_eq!(event(address, "w1/identity-confirmed", cancel), ["lift a1", "cancel a1"]);
+    assert_eq!(event(address, "w1/operation-disputed", r#"{"ref_op_id":"a3"}"#), ["monitor w1", "cancel a3"]);
+    assert_eq!(event(address, "w1/cash-out-details-wrong", r#"{"ref_op_id":"a4"}"#), ["block w1", "cancel a4"]);
+    assert_eq!(waiting(), Vec::<Value>::new());
+}
+
+#[test]
+fn a_suspended_operation_shows_the_block_that_it_waits_for() {
+    let server = Server::start("");
+    let address = server.address;
+    let cause = || get(address, "/v1/wallets/w1").json()["waiting"][0]["holds"].clone();
+    post(address, "/v1/operations", &transfer("a1", "w1", "150000.00"));
+    let own = cause();
+    assert_eq!((&own[0]["kind"], &own[0]["is_own"], &own[0]["until"]), (&"hold".into(), &true.into(), &Value::Null));
+    assert_eq!(own[0]["lifted_by"].as_array().map(Vec::len), Some(5));
+    assert_eq!(event(address, "w1/wallet-block-requested", ""), ["block w1"]);
+    assert_eq!(event(address, "w1/identity-confirmed", r#"{"proof":"agreed"}"#), ["lift a1"]);
+    let block = cause();
+    assert_eq!(block.as_array().map(Vec::len), Some(1));
+    assert_eq!((&block[0]["rule"], &block[0]["kind"]), (&"client-voluntary-block".into(), &"block".into()));
+    assert_eq!((&block[0]["direction"], &block[0]["is_own"]), (&"both".into(), &false.into()));
+    assert_eq!(block[0]["lifted_by"], serde_json::json!(["client"]));
+    let blocks = get(address, "/v1/restrictions?kind=block").json();
+    assert_eq!((&blocks["total"], &blocks["restrictions"][0]["waiting"]), (&1.into(), &1.into()));
+    assert_eq!(event(address, "w1/wallet-unblock-requested", ""), ["lift w1", "release a1"]);
+}
+
+#[test]
+fn an_extended_block_is_one_restriction_with_its_new_end() {
+    let server = Server::start("");
+    let address = server.address;
+    let login = |number: usize, ip: &str| {
+        let body = format!(
+            r#"{{"op_id":"l{number}","type":"login","occurred_at":"2026-03-02T10:{number}0:00Z","wallet_id":"w1","outcome":"success","ip":"{ip}"}}"#
+        );
+        post(address, "/v1/operations", &body).json()
+    };
+    login(0, "95.56.234.10");
+    let [first, second] = [(1, "212.42.96.5"), (2, "95.56.234.10")].map(|(number, ip)| {
+        let wallet = (login(number, ip), get(address, "/v1/wallets/w1").json()).1;
+        let all = wallet["restrictions"].as_array().cloned().unwrap_or_default();
+        let mut blocks = all.into_iter().filter(|one| one["kind"] == "block");
+        let block = blocks.next().expect("a block");
+        assert_eq!(blocks.next(), None);
+        block
+    });
+    assert_eq!((&first["until"], &second["until"]), (&"2026-03-02T12:10:00Z".into(), &"2026-03-02T12:20:00Z".into()));
+    assert_eq!((&first["restriction_id"], &first["from"]), (&second["restriction_id"], &second["from"]));
 }
 
 #[test]
@@ -408,6 +513,18 @@ fn the_document_names_every_endpoint() {
         let operation = &document["paths"][endpoint.path][method];
         assert_eq!(operation["operationId"], endpoint.name);
     }
+    let event = &document["paths"]["/v1/wallets/{id}/{event}"]["post"];
+    let names = event["parameters"].as_array().expect("parameters").iter().find(|one| one["name"] == "event");
+    let names = names.and_then(|one| one["schema"]["enum"].as_array()).expect("events");
+    assert_eq!(names.len(), SUPPORT_EVENTS.len());
+    for known in SUPPORT_EVENTS {
+        assert!(names.contains(&known.name.into()));
+        assert!(event["description"].as_str().is_some_and(|text| text.contains(known.name)), "{}", known.name);
+    }
+    let fields = &event["requestBody"]["content"]["application/json"]["schema"]["properties"];
+    assert_eq!(fields["proof"]["enum"].as_array().map(Vec::len), Some(8), "seven proofs, and none: {fields}");
+    assert!(fields["ref_op_id"].is_object(), "{fields}");
+    assert!(fields["source"]["enum"].as_array().is_some_and(|all| all.contains(&"court".into())), "{fields}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::adapters::store::Stream;
 use crate::engine::restriction::Waiting;
 use crate::operation::{OperationType, Time};
-use crate::rules::program::Lifter;
+use crate::rules::program::{Lifter, Lifters};
 use crate::service::active_restrictions::Entry;
 
 use super::access::Caller;
@@ -77,7 +77,9 @@ fn shown(entry: &Entry, now: Time) -> ShownRestriction<'_> {
     }
 }
 
-fn shown_waiting(waiting: &Waiting) -> Value {
+/// Shows an operation that waits, and every cause: its own hold, or one of the wallet's `restrictions`. A
+/// block among the causes says that the operation goes on only when the block ends.
+fn shown_waiting(waiting: &Waiting, restrictions: &[Entry]) -> Value {
     let clauses = |clauses: &crate::operation::decision::Clauses| -> Vec<String> {
         clauses.iter().map(|clause| clause.to_string()).collect()
     };
@@ -85,10 +87,15 @@ fn shown_waiting(waiting: &Waiting) -> Value {
         .holds
         .iter()
         .map(|cause| {
-            let lifters = cause.own.map(|own| own.iter().map(Lifter::name).collect::<Vec<_>>());
+            let names = |lifters: Lifters| lifters.iter().map(Lifter::name).collect::<Vec<_>>();
+            let known = restrictions.iter().find(|entry| entry.id == cause.restriction);
             json!({
                 "restriction_id": cause.restriction.to_string(), "rule": &*cause.rule,
-                "clauses": clauses(&cause.clauses), "lifted_by": lifters,
+                "clauses": clauses(&cause.clauses),
+                "kind": known.map(|entry| entry.kind), "direction": known.and_then(|entry| entry.direction),
+                "until": known.and_then(|entry| entry.until).map(|until| until.to_string()),
+                "is_own": cause.own.is_some(),
+                "lifted_by": known.map(|entry| entry.lifted_by).or(cause.own).map(names),
             })
         })
         .collect();
@@ -119,7 +126,7 @@ pub(super) async fn wallet(State(api): State<Shared>, Path(id): Path<String>) ->
         "wallet_id": &*view.id,
         "newest": view.newest.map(|newest| newest.to_string()),
         "restrictions": view.restrictions.iter().map(|entry| shown(entry, now)).collect::<Vec<_>>(),
-        "waiting": view.waiting.iter().map(shown_waiting).collect::<Vec<_>>(),
+        "waiting": view.waiting.iter().map(|waiting| shown_waiting(waiting, &view.restrictions)).collect::<Vec<_>>(),
         "windows": windows,
     });
     let seqs = view.decisions;
@@ -177,7 +184,8 @@ pub(super) async fn restrictions(State(api): State<Shared>, parameters: Paramete
 }
 
 /// What a support event's body may hold; the wallet is in the path, the actor is the token's name.
-const EVENT_FIELDS: &[&str] = &["op_id", "occurred_at", "proof", "order", "source", "ip", "attributes", "actor"];
+pub(super) const EVENT_FIELDS: &[&str] =
+    &["op_id", "occurred_at", "ref_op_id", "proof", "order", "source", "ip", "attributes", "actor"];
 
 /// `POST /v1/wallets/{id}/identity-confirmed` and the other support events
 pub(super) async fn support_event(
@@ -186,8 +194,8 @@ pub(super) async fn support_event(
     Extension(caller): Extension<Caller>,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, Problem> {
-    let kind = SUPPORT_EVENTS.iter().find(|(name, _)| *name == event).map(|(_, kind)| *kind).ok_or_else(|| {
-        let names: Vec<&str> = SUPPORT_EVENTS.iter().map(|(name, _)| *name).collect();
+    let kind = SUPPORT_EVENTS.iter().find(|known| known.name == event).map(|known| known.kind).ok_or_else(|| {
+        let names: Vec<&str> = SUPPORT_EVENTS.iter().map(|known| known.name).collect();
         Problem::new(404, format!("no such support event; there are {}", names.join(", ")))
     })?;
     let body = body.map_err(|rejection| Problem::new(rejection.status().as_u16(), "the body could not be read"))?;

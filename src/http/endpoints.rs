@@ -139,13 +139,65 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("get_openapi", "/openapi.json", Handler::OpenApi, &[], "This document"),
 ];
 
-/// The support events and their names in paths.
-pub const SUPPORT_EVENTS: &[(&str, OperationType)] = &[
-    ("identity-confirmed", OperationType::IdentityConfirmed),
-    ("wallet-block-requested", OperationType::WalletBlockRequested),
-    ("wallet-unblock-requested", OperationType::WalletUnblockRequested),
-    ("ownership-disputed", OperationType::OwnershipDisputed),
-    ("ip-unblock-requested", OperationType::IpUnblockRequested),
-    ("fraud-reported", OperationType::FraudReported),
-    ("documents-refused", OperationType::DocumentsRefused),
+/// A support event that can be sent over HTTP.
+#[derive(Debug)]
+pub struct SupportEvent {
+    /// Its name in the path.
+    pub name: &'static str,
+    pub kind: OperationType,
+    /// What happened, and what its fields say.
+    pub meaning: &'static str,
+}
+
+const fn event(name: &'static str, kind: OperationType, meaning: &'static str) -> SupportEvent {
+    SupportEvent { name, kind, meaning }
+}
+
+/// The support events.
+pub static SUPPORT_EVENTS: &[SupportEvent] = &[
+    event(
+        "identity-confirmed",
+        OperationType::IdentityConfirmed,
+        "something was proved by `proof`: every restriction of the wallet that this proof can lift is lifted, and what \
+         waited for nothing else is released or, with `order: cancel`, cancelled. With `ref_op_id` that one waiting \
+         operation is settled, and the wallet's restrictions stay",
+    ),
+    event(
+        "wallet-block-requested",
+        OperationType::WalletBlockRequested,
+        "the client asks to block the wallet (7.20); what already waits goes on waiting",
+    ),
+    event(
+        "wallet-unblock-requested",
+        OperationType::WalletUnblockRequested,
+        "the client asks to lift the block of their own (7.20)",
+    ),
+    event("ownership-disputed", OperationType::OwnershipDisputed, "a block was asked for, ownership not proved (7.6)"),
+    event(
+        "ip-unblock-requested",
+        OperationType::IpUnblockRequested,
+        "an identified client asks to open the address `ip` (7.18)",
+    ),
+    event(
+        "cash-out-details-wrong",
+        OperationType::CashOutDetailsWrong,
+        "the details of a cash-out are wrong (7.22); the operation that `ref_op_id` names is cancelled if it waits",
+    ),
+    event(
+        "fraud-reported",
+        OperationType::FraudReported,
+        "`source` reports a fraud (7.24, 7.25, 7.27): everything that waits is cancelled; `ref_op_id` says which \
+         operation is spoken of",
+    ),
+    event("documents-refused", OperationType::DocumentsRefused, "the client refuses to show documents (7.26)"),
+    event("suspicion-confirmed", OperationType::SuspicionConfirmed, "the suspicion is found to be grounded (7.23)"),
+    event(
+        "operation-disputed",
+        OperationType::OperationDisputed,
+        "the client says that they did not order the operation that `ref_op_id` names (7.5, 7.11); it is cancelled if \
+         it waits. `ref_op_id` is required",
+    ),
+    event("complaint-received", OperationType::ComplaintReceived, "others complain of the client (6.2.5)"),
+    event("seizure-ordered", OperationType::SeizureOrdered, "a court arrests the e-money (6.3.15)"),
+    event("seizure-lifted", OperationType::SeizureLifted, "the court's arrest ended (6.3.15); it alone is lifted"),
 ];

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::schema;
 
+use super::console_api::EVENT_FIELDS;
 use super::endpoints::{ENDPOINTS, Endpoint, Handler, SUPPORT_EVENTS};
 use super::operations::OPERATIONS_MAX;
 use super::problem::Details;
@@ -104,7 +105,7 @@ fn operation(endpoint: &Endpoint, has_tokens: bool) -> Value {
         "responses": responses,
     });
     if !roles.is_empty() {
-        operation["description"] = format!("Roles: {}.", roles.join(", ")).into();
+        operation["description"] = format!("{}Roles: {}.", description(endpoint.handler), roles.join(", ")).into();
         if has_tokens {
             operation["security"] = json!([{"token": []}]);
         }
@@ -113,6 +114,28 @@ fn operation(endpoint: &Endpoint, has_tokens: bool) -> Value {
         operation["requestBody"] = body;
     }
     operation
+}
+
+/// Says, in Markdown, what the summary of an endpoint leaves out.
+fn description(handler: Handler) -> String {
+    let events = || -> String {
+        SUPPORT_EVENTS.iter().map(|event| format!("- `{}`: {}.\n", event.name, event.meaning)).collect()
+    };
+    match handler {
+        Handler::SupportEvent => format!(
+            "The same as sending that operation.\n\n{}\nWhat lifts ends only what fired last when it occurred or \
+             before.\n\n",
+            events()
+        ),
+        Handler::Wallet => {
+            "`restrictions`: what is in force, `until` as it was last extended. `waiting`: the operations that wait, \
+             each with its causes: `holds`, of which `kind`, `direction`, `until` and `lifted_by` tell what it is, \
+             and `pins`. A cause that is a block says that the operation is suspended: it goes on when the block \
+             ends.\n\n"
+                .to_owned()
+        }
+        _ => String::new(),
+    }
 }
 
 fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'static str)> {
@@ -149,7 +172,7 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     for name in endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
         let schema = match name {
             "seq" => json!({"type": "integer", "minimum": 0}),
-            "event" => json!({"enum": SUPPORT_EVENTS.iter().map(|(name, _)| *name).collect::<Vec<_>>()}),
+            "event" => json!({"enum": SUPPORT_EVENTS.iter().map(|event| event.name).collect::<Vec<_>>()}),
             _ => json!({"type": "string", "minLength": 1}),
         };
         parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
@@ -178,14 +201,30 @@ fn request_body(handler: Handler) -> Option<Value> {
         Handler::SupportEvent => {
             let operation = schema::operation();
             let of = |name: &str| operation["properties"][name].clone();
-            let names = ["op_id", "occurred_at", "proof", "order", "source", "ip", "actor", "attributes"];
-            let properties: Map<String, Value> = names.iter().map(|name| ((*name).to_owned(), of(name))).collect();
+            let properties: Map<String, Value> =
+                EVENT_FIELDS.iter().map(|name| ((*name).to_owned(), of(name))).collect();
             json!({"type": "object", "properties": properties, "additionalProperties": false})
         }
         _ => return None,
     };
     let required = handler == Handler::PostOperations;
-    Some(json!({"required": required, "content": {"application/json": {"schema": schema}}}))
+    let mut media = json!({"schema": schema});
+    if handler == Handler::SupportEvent {
+        media["examples"] = event_examples();
+    }
+    Some(json!({"required": required, "content": {"application/json": media}}))
+}
+
+/// Bodies of support events; the event is in the path.
+fn event_examples() -> Value {
+    let example = |summary: &str, value: Value| json!({"summary": summary, "value": value});
+    json!({
+        "identity": example("identity-confirmed: lifts what a document can lift, releases what then waits for nothing", json!({"proof": "identity_document"})),
+        "one_operation": example("identity-confirmed: cancels one waiting operation", json!({"proof": "agreed", "order": "cancel", "ref_op_id": "01JD8Q6T9V0000000000000001"})),
+        "disputed": example("operation-disputed", json!({"ref_op_id": "01JD8Q6T9V0000000000000001", "source": "client"})),
+        "fraud": example("fraud-reported by a payment system, about one operation", json!({"source": "payment_system", "ref_op_id": "01JD8Q6T9V0000000000000001"})),
+        "seizure": example("seizure-ordered or seizure-lifted", json!({"source": "court"})),
+    })
 }
 
 /// Describes what a request that is right gets.
@@ -242,9 +281,36 @@ mod tests {
 
     #[test]
     fn every_support_event_is_an_operation_type() {
-        for (name, kind) in SUPPORT_EVENTS {
-            assert_eq!(name.replace('-', "_"), kind.name());
-            assert!(OperationType::ALL.contains(kind));
+        for event in SUPPORT_EVENTS {
+            assert_eq!(event.name.replace('-', "_"), event.kind.name());
+        }
+    }
+
+    /// All but those of the ledger's own machines can be sent by a person.
+    #[test]
+    fn every_event_that_people_report_has_a_path() {
+        let machines = [OperationType::Cancelled, OperationType::TamperingDetected];
+        for kind in OperationType::ALL {
+            let by_people = !(kind.is_money() || kind.is_session() || machines.contains(kind));
+            assert_eq!(SUPPORT_EVENTS.iter().any(|event| event.kind == *kind), by_people, "{}", kind.name());
+        }
+    }
+
+    #[test]
+    fn the_examples_of_bodies_fit_their_schema() {
+        let body = request_body(Handler::SupportEvent).expect("a body");
+        let media = &body["content"]["application/json"];
+        let names = |value: &Value| -> Vec<String> {
+            value.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+        };
+        for example in media["examples"].as_object().expect("examples").values() {
+            for name in names(&example["value"]) {
+                let schema = &media["schema"]["properties"][&name];
+                assert!(schema.is_object(), "{name}");
+                if let Some(accepted) = schema["enum"].as_array() {
+                    assert!(accepted.contains(&example["value"][&name]), "{example}");
+                }
+            }
         }
     }
 
