@@ -11,6 +11,12 @@ use crate::operation::decode::{RECORD_BYTES_MAX, RejectionCode};
 use crate::operation::{AttemptOutcome, ClientStatus, CounterpartyKind, OperationType, Order, Proof, ReportSource};
 use crate::rules::program::{Lifter, Recipient};
 
+/// Operations as the ledger and support send them, one a line.
+const OPERATIONS: &str = include_str!("schema/examples/operations.jsonl");
+
+/// What the shipped rules decide on them; a test holds it true.
+const DECISIONS: &str = include_str!("schema/examples/decisions.jsonl");
+
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Describes `kuzet.toml`.
@@ -31,7 +37,10 @@ pub fn operation() -> Value {
         "required": ["op_id", "type", "occurred_at", "wallet_id"],
         "properties": {
             "op_id": described("Unique id of the operation: the idempotency key", id()),
-            "type": {"description": "What happened", "enum": OperationType::NAMES},
+            "type": {
+                "description": "What happened. Money moves by transfer, payment, cash_out, redemption (out), top_up and refund (in); login, secret_answer and pin are attempts of the client; all others tell what the ledger, support or a court found",
+                "enum": OperationType::NAMES,
+            },
             "occurred_at": {
                 "description": "Event time, RFC 3339 with an offset, from 2000-01-01 to 2100-01-01: every window and day is computed from it",
                 "type": "string",
@@ -58,8 +67,8 @@ pub fn operation() -> Value {
             "ip": described("The client's IPv4 or IPv6 address", json!({"type": ["string", "null"], "anyOf": [{"type": "null"}, {"format": "ipv4"}, {"format": "ipv6"}]})),
             "device_id": optional_text(128),
             "outcome": optional_word("How the attempt ended", AttemptOutcome::NAMES),
-            "ref_op_id": described("The operation it speaks of", json!({"anyOf": [id(), {"type": "null"}]})),
-            "proof": optional_word("What was proved: identity, explanations given, facts of a fraud established", Proof::NAMES),
+            "ref_op_id": described("The operation it speaks of. cancelled and operation_disputed need it; on pin it names the challenged operation, on identity_confirmed the one waiting operation to settle, on cash_out_details_wrong the one to cancel; on fraud_reported it only names", json!({"anyOf": [id(), {"type": "null"}]})),
+            "proof": optional_word("What was proved: identity (the first five), explanations given (6.2.5), facts of a fraud established (7.24). It lifts what names it in lifted_by and fired last when this occurred or before", Proof::NAMES),
             "order": optional_word("What the owner says of the waiting operations, or of the one that ref_op_id names; complete when absent", Order::NAMES),
             "actor": described("The person or system behind a support event", optional_text(64)),
             "source": optional_word("Who says so", ReportSource::NAMES),
@@ -71,7 +80,13 @@ pub fn operation() -> Value {
             },
         },
         "allOf": requirements(),
+        "examples": lines(OPERATIONS),
     })
+}
+
+/// Reads one example a line.
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// What the types need beyond the fields that all operations bear.
@@ -162,7 +177,7 @@ pub fn decision() -> Value {
                         "mode": {"enum": ["enforce", "shadow"]},
                         "evidence": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
                         "message": {
-                            "description": "What the client is told, its placeholders filled; of an enforced match whose rule has a message",
+                            "description": "What the client is told, to show or send as it is: its placeholders are filled, amounts and times written as each language writes them, times by Almaty's clock. Of an enforced match whose rule has a message",
                             "type": "object",
                             "required": ["kk", "ru", "en"],
                             "properties": {"kk": {"type": "string"}, "ru": {"type": "string"}, "en": {"type": "string"}},
@@ -170,11 +185,16 @@ pub fn decision() -> Value {
                     },
                 },
             },
-            "commands": {"type": "array", "items": command(&clauses)},
+            "commands": {
+                "description": "What the ledger has to do, in this order: refuse, hold, challenge, monitor, block, lift, release, cancel, report; of one kind by rule id. A command_id that was carried out before is dropped",
+                "type": "array",
+                "items": command(&clauses),
+            },
             "late": {"description": "It occurred before the wallet's newest operation by more than the allowed lateness", "type": "boolean"},
             "degraded": {"description": "Inputs that a rule needed and that were missing", "type": "array", "items": {"anyOf": [{"enum": ["geoip.country", "geoip.anonymizer", "shared_state", "mrp"]}, {"description": "An attribute whose value is of another kind than a rule compares", "type": "string", "pattern": "^attributes\\."}]}},
             "ruleset": {"description": "Names the rules and lists that decided", "type": "string", "pattern": "^[0-9a-f]{12}$"},
         },
+        "examples": lines(DECISIONS),
     })
 }
 
@@ -187,7 +207,10 @@ fn command(clauses: &Value) -> Value {
         "type": "object",
         "required": ["command", "command_id", "rule", "clauses", "subject"],
         "properties": {
-            "command": {"enum": CommandKind::NAMES},
+            "command": {
+                "description": "refuse: do not carry it out. hold: it waits for restriction_id. challenge: it waits for the PIN, or the next attempt needs the anti-robot check. monitor: outgoing operations wait. block: operations in direction are refused until until. lift: the restriction ends now; a lifting with ref_op_id lifts that operation's own hold alone. release: carry the waiting operation out. cancel: it must not be carried out. report: tell to. An operation that would be released while a block of outgoing operations without an end is in force is suspended: it gets neither release nor cancel until that block is lifted",
+                "enum": CommandKind::NAMES,
+            },
             "command_id": uuid(),
             "rule": {"description": "The rule that asked, or that created the restriction", "type": "string"},
             "clauses": clauses,
@@ -198,13 +221,13 @@ fn command(clauses: &Value) -> Value {
                 "properties": {"operation": {"type": "string"}, "wallet": {"type": "string"}, "ip": {"type": "string"}},
                 "additionalProperties": false,
             },
-            "restriction_id": uuid(),
-            "from": time(),
-            "until": {"description": "null: until lifted", "anyOf": [time(), {"type": "null"}]},
-            "lifted_by": {"type": "array", "items": {"type": "string"}},
+            "restriction_id": described("The restriction. One that is commanded again, with another command_id and a later until, is extended: it replaces its earlier terms and is no second restriction", uuid()),
+            "from": described("When it began; an extension leaves it as it was", time()),
+            "until": {"description": "When it ends: at this instant the wallet or address is free. null: until lifted", "anyOf": [time(), {"type": "null"}]},
+            "lifted_by": {"description": "The proofs and parties that can lift it; an extension leaves them as they were", "type": "array", "items": {"type": "string"}},
             "challenge": {"enum": ["pin", "captcha"]},
             "direction": {"enum": ["debit", "both", "login"]},
-            "reason": {"type": "string"},
+            "reason": {"description": "The proof or the party that lifted it", "type": "string"},
             "to": {"enum": recipients()},
         },
         "allOf": [
@@ -423,10 +446,14 @@ pub fn asyncapi() -> Value {
 
 /// A message whose payload is one of the schemas above; the dialect is told by the format.
 fn message(name: &str, mut payload: Value, key: &Value, headers: Value) -> Value {
+    let mut examples = Vec::new();
     if let Some(payload) = payload.as_object_mut() {
         payload.remove("$schema");
+        if let Some(Value::Array(found)) = payload.remove("examples") {
+            examples = found.into_iter().map(|example| json!({"name": example["type"], "payload": example})).collect();
+        }
     }
-    json!({
+    let mut message = json!({
         "name": name,
         "title": payload["title"],
         "summary": payload["description"],
@@ -435,7 +462,11 @@ fn message(name: &str, mut payload: Value, key: &Value, headers: Value) -> Value
         // What the schemas use means the same in this draft and in theirs.
         "payload": {"schemaFormat": "application/schema+json;version=draft-07", "schema": payload},
         "bindings": {"kafka": {"key": key, "bindingVersion": "0.5.0"}},
-    })
+    });
+    if !examples.is_empty() {
+        message["examples"] = examples.into();
+    }
+    message
 }
 
 fn channel(topic: &str, message: &str, description: &str) -> Value {

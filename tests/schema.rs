@@ -218,6 +218,56 @@ fn the_topics_are_described() {
             let message = document.pointer(target).unwrap();
             assert!(jsonschema::meta::is_valid(&message["payload"]["schema"]), "{target}");
             assert!(jsonschema::meta::is_valid(&message["headers"]), "{target}");
+            let schema = jsonschema::validator_for(&message["payload"]["schema"]).unwrap();
+            let examples = message["examples"].as_array().map_or(&[][..], Vec::as_slice);
+            assert_eq!(examples.is_empty(), address == "wallet.operations.rejected", "{target}");
+            for example in examples {
+                assert!(schema.is_valid(&example["payload"]), "{example}");
+            }
         }
     }
+    let terms = document.pointer("/components/messages/decision/payload/schema/properties/commands").unwrap();
+    for (field, word) in [("restriction_id", "extended"), ("command", "suspended")] {
+        let text = terms["items"]["properties"][field]["description"].as_str().unwrap();
+        assert!(text.contains(word), "{field}: {text}");
+    }
+}
+
+/// The examples of decisions are what the shipped rules say to the examples of operations, but for the name of
+/// the rule set and the wording of messages. `KUZET_BLESS=1` writes them anew.
+#[test]
+fn the_examples_are_true() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema/examples");
+    let operations = std::fs::read(folder.join("operations.jsonl")).expect("readable");
+    let schema = validator(SchemaSubject::Operation);
+    for operation in fixtures("../src/schema/examples/operations.jsonl") {
+        assert!(schema.is_valid(&operation), "{operation}");
+    }
+    let mut decided = Vec::new();
+    crate::decide::decide_each(&operations, |_, line| decided.push(String::from_utf8(line).expect("text")));
+    let file = folder.join("decisions.jsonl");
+    if std::env::var_os("KUZET_BLESS").is_some() {
+        std::fs::write(&file, decided.concat()).expect("writable");
+    }
+    let comparable = |mut decision: Value| {
+        decision["ruleset"] = Value::Null;
+        for one in decision["matches"].as_array_mut().into_iter().flatten() {
+            for (_, text) in one["message"].as_object_mut().into_iter().flatten() {
+                *text = Value::Null;
+            }
+        }
+        decision
+    };
+    let decided: Vec<Value> =
+        decided.iter().map(|line| comparable(serde_json::from_str(line).expect("JSON"))).collect();
+    let stored: Vec<Value> = fixtures("../src/schema/examples/decisions.jsonl").into_iter().map(comparable).collect();
+    assert_eq!(stored, decided, "KUZET_BLESS=1 writes {} anew", file.display());
+    let schema = validator(SchemaSubject::Decision);
+    for decision in fixtures("../src/schema/examples/decisions.jsonl") {
+        assert!(schema.is_valid(&decision), "{:?}", schema.iter_errors(&decision).next());
+    }
+    let commands: Vec<&Value> = stored.iter().flat_map(|decision| decision["commands"].as_array().unwrap()).collect();
+    let blocks: Vec<&&Value> = commands.iter().filter(|one| one["rule"] == "suspicion-confirmed-block").collect();
+    assert_eq!(blocks[0]["restriction_id"], blocks[1]["restriction_id"], "an extension is shown");
+    assert!(blocks[0]["until"].as_str() < blocks[1]["until"].as_str());
 }
