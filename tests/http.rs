@@ -307,6 +307,7 @@ fn a_suspended_operation_shows_the_block_that_it_waits_for() {
     let cause = || get(address, "/v1/wallets/w1").json()["waiting"][0]["holds"].clone();
     post(address, "/v1/operations", &transfer("a1", "w1", "150000.00"));
     let own = cause();
+    assert_eq!(get(address, "/v1/wallets/w1").json()["waiting"][0]["seq"], 1);
     assert_eq!((&own[0]["kind"], &own[0]["is_own"], &own[0]["until"]), (&"hold".into(), &true.into(), &Value::Null));
     assert_eq!(own[0]["lifted_by"].as_array().map(Vec::len), Some(5));
     assert_eq!(event(address, "w1/wallet-block-requested", ""), ["block w1"]);
@@ -342,6 +343,7 @@ fn an_extended_block_is_one_restriction_with_its_new_end() {
     });
     assert_eq!((&first["until"], &second["until"]), (&"2026-03-02T12:10:00Z".into(), &"2026-03-02T12:20:00Z".into()));
     assert_eq!((&first["restriction_id"], &first["from"]), (&second["restriction_id"], &second["from"]));
+    assert_eq!((&first["fired_last"], &second["fired_last"]), (&first["from"], &"2026-03-02T10:20:00Z".into()));
 }
 
 #[test]

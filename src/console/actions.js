@@ -2,7 +2,7 @@
 import { can, explain, get, post, Problem, segment } from "./api.js";
 import { closeButton, openDialog } from "./dialog.js";
 import { h, replace } from "./dom.js";
-import { t, tn, word } from "./i18n.js";
+import { money, t, time, tn, word } from "./i18n.js";
 import * as v from "./views.js";
 
 const ACTIONS = {
@@ -13,6 +13,13 @@ const ACTIONS = {
   dispute: { path: "ownership-disputed", title: "dialog_dispute_title", button: "action_dispute", form: textForm("dialog_dispute_text") },
   fraud: { path: "fraud-reported", title: "dialog_fraud_title", button: "action_fraud", form: fraudForm },
   documents: { path: "documents-refused", title: "dialog_documents_title", button: "action_documents", form: textForm("dialog_documents_text") },
+  settle: { path: "identity-confirmed", title: "dialog_settle_title", button: "action_settle", form: settleForm },
+  disputed: { path: "operation-disputed", title: "dialog_disputed_title", button: "action_disputed", form: operationForm("dialog_disputed_text", { source: "client" }, true) },
+  details: { path: "cash-out-details-wrong", title: "dialog_details_title", button: "action_details", form: operationForm("dialog_details_text", {}, false, "cash_out") },
+  suspicion: { path: "suspicion-confirmed", title: "dialog_suspicion_title", button: "action_suspicion", form: textForm("dialog_suspicion_text") },
+  complaint: { path: "complaint-received", title: "dialog_complaint_title", button: "action_complaint", form: textForm("dialog_complaint_text") },
+  seizure: { path: "seizure-ordered", title: "dialog_seizure_title", button: "action_seizure", form: textForm("dialog_seizure_text", { source: "court" }) },
+  unseize: { path: "seizure-lifted", title: "dialog_unseize_title", button: "action_unseize", form: textForm("dialog_unseize_text", { source: "court" }) },
 };
 
 /** Which actions can end a restriction. */
@@ -22,6 +29,7 @@ export function actionsOf(restriction) {
   if (restriction.ip && by.includes("support")) found.push("ip");
   if (by.some((who) => v.PROOFS.includes(who))) found.push("confirm");
   if (by.includes("client")) found.push("unblock");
+  if (by.includes("court")) found.push("unseize");
   return found;
 }
 
@@ -68,8 +76,94 @@ function showOutcome(content, close, decision) {
   shut.focus();
 }
 
-function textForm(key) {
-  return (target) => ({ element: h("p", {}, tn(key, { wallet: v.walletLink(target.wallet) })), body: () => ({}) });
+function textForm(key, body = {}) {
+  return (target) => ({ element: h("p", {}, tn(key, { wallet: v.walletLink(target.wallet) })), body: () => body });
+}
+
+const RECENT = 20;
+const AT_ONCE = 5;
+
+/** An operation in few words; its own page tells the rest. */
+function operationText(operation, opId) {
+  const of = operation || {};
+  const amount = of.amount === undefined ? null : [" ", money(v.normalMoney(of.amount))];
+  return [of.type ? h("strong", {}, word("type_", of.type), amount, " ") : null, v.idSpan(opId)];
+}
+
+/** Finds the outgoing operations that an event may speak of: those that wait, then the newest others. */
+async function outgoing(wallet) {
+  const found = await get(`/v1/wallets/${segment(wallet)}`);
+  const waits = new Set(found.waiting.map(({ op_id: id }) => id));
+  const others = found.decisions.filter(({ type, op_id: id }) => v.DEBITS.includes(type) && !waits.has(id));
+  const all = [...found.waiting.map((item) => ({ ...item, waits: true })), ...others.map((item) => ({ ...item, since: item.occurred_at }))].slice(0, RECENT);
+  await v.addOperations(all, AT_ONCE);
+  return all;
+}
+
+/**
+ * Says which operation an event speaks of: one of the wallet's newest, or any other by its id. Where it may
+ * speak of none, that is chosen at first. `only` leaves out what is known to be of another type.
+ */
+function operationForm(key, more, required, only = null) {
+  return (target) => {
+    const chosen = target.operation?.op_id;
+    const place = h("div", { "aria-live": "polite" }, h("p", { class: "muted small" }, t("loading")));
+    const field = h("input", { type: "text", id: "other-operation", maxlength: 64, autocomplete: "off", spellcheck: "false", pattern: "[A-Za-z0-9._:\\-]{1,64}", "aria-label": t("op_id") });
+    const OTHER = " other"; // No id holds a space.
+    const select = () => {
+      field.hidden = chosenIn(element, "operation") !== OTHER;
+      field.required = !field.hidden;
+      if (!field.hidden) field.focus();
+    };
+    const show = (all) => {
+      const known = all.map((item) => ({ value: item.op_id, text: operationText(item.operation, item.op_id), note: [item.waits ? `${t("operation_waits")}, ` : "", time(item.since, true)] }));
+      const none = required ? [] : [{ value: "", text: t("operation_none") }];
+      const first = required ? known[0]?.value ?? OTHER : "";
+      replace(place, radios(t("dialog_operation"), "operation", [...none, ...known, { value: OTHER, text: t("operation_other") }], first, select), field);
+      select();
+    };
+    const element = h("div", {},
+      h("p", {}, tn(key, { wallet: v.walletLink(target.wallet) })),
+      chosen ? h("p", {}, t("operation"), " ", operationText(target.operation.operation, chosen)) : place);
+    if (!chosen) outgoing(target.wallet).then((all) => show(all.filter(({ operation }) => !only || !operation || operation.type === only)), () => show([]));
+    const named = () => {
+      const value = chosen ?? chosenIn(element, "operation") ?? "";
+      return value === OTHER ? field.value.trim() : value;
+    };
+    return { element, body: () => (named() ? { ...more, ref_op_id: named() } : more) };
+  };
+}
+
+/** Settles one waiting operation: the wallet's restrictions and whatever else waits stay. */
+function settleForm(target) {
+  const { op_id: opId, operation, holds, pins = [] } = target.operation;
+  const forecast = h("div", { class: "forecast", "aria-live": "polite" });
+  const options = v.PROOFS.map((value) => ({ value, text: word("by_", value), note: holds.some(({ lifted_by: by }) => by?.includes(value)) ? null : t("clears_nothing") }));
+  const orders = ["complete", "cancel"].map((value) => ({ value, text: t(`order_one_${value}`) }));
+  const foresee = () => {
+    const proof = chosenIn(element, "proof");
+    if (chosenIn(element, "order") === "cancel") {
+      replace(forecast, h("p", {}, t("settle_cancels")));
+      return;
+    }
+    if (!proof) {
+      replace(forecast);
+      return;
+    }
+    const clears = holds.filter(({ lifted_by: by }) => by?.includes(proof));
+    const stays = [...holds.filter((hold) => !clears.includes(hold)), ...pins.map((pin) => ({ ...pin, kind: "pin" }))];
+    const blocks = (target.restrictions || []).filter(({ kind, direction }) => kind === "block" && direction !== "login");
+    const ends = stays.length || blocks.some(({ until }) => !until) ? "settle_waits" : blocks.length ? "settle_blocked" : "settle_completes";
+    const named = [...stays, ...blocks.filter((block) => !stays.some(({ restriction_id: id }) => id === block.restriction_id))];
+    replace(forecast, h("p", { class: ends === "settle_completes" ? null : "warning" }, t(ends)),
+      named.length ? h("ul", {}, named.map((item) => h("li", {}, word("kind_", item.kind), ": ", h("code", {}, item.rule)))) : null);
+  };
+  const element = h("div", {},
+    h("p", {}, t("operation"), " ", operationText(operation, opId), h("br"), t("wallet"), " ", v.walletLink(target.wallet)),
+    radios(t("dialog_order_one"), "order", orders, "complete", () => foresee()),
+    radios(t("dialog_proof"), "proof", options, null, () => foresee()),
+    forecast, h("p", { class: "muted small" }, t("settle_note")));
+  return { element, body: () => ({ proof: chosenIn(element, "proof"), order: chosenIn(element, "order"), ref_op_id: opId }) };
 }
 
 /** A block of an address belongs to no wallet: support says for which client it is lifted. */
@@ -104,8 +198,9 @@ const chosenIn = (element, name) => element.querySelector(`input[name="${name}"]
 
 function fraudForm(target) {
   const options = v.SOURCES.map((value) => ({ value, text: word("source_", value) }));
-  const element = h("div", {}, h("p", {}, tn("dialog_fraud_text", { wallet: v.walletLink(target.wallet) })), radios(t("dialog_source"), "source", options, null));
-  return { element, body: () => ({ source: chosenIn(element, "source") }) };
+  const about = operationForm("dialog_fraud_text", {}, false)(target);
+  const element = h("div", {}, about.element, radios(t("dialog_source"), "source", options, null));
+  return { element, body: () => ({ ...about.body(), source: chosenIn(element, "source") }) };
 }
 
 /** Proof and order; what the proof lifts on this wallet shows as it is chosen. */
@@ -123,7 +218,7 @@ function confirmForm(target) {
   function foresee() {
     const proof = chosenIn(element, "proof");
     if (!wallet || !proof) return;
-    const holds = wallet.waiting.flatMap((waiting) => waiting.holds.filter((hold) => hold.lifted_by).map((hold) => ({ ...hold, kind: "hold" })));
+    const holds = wallet.waiting.flatMap((waiting) => waiting.holds.filter((hold) => hold.is_own));
     const known = new Set(wallet.restrictions.map((restriction) => restriction.restriction_id));
     const all = [...wallet.restrictions, ...holds.filter((hold) => !known.has(hold.restriction_id))];
     const lists = { lifts: [], stays: [] };
@@ -143,11 +238,23 @@ function confirmForm(target) {
   return { element, body: () => ({ proof: chosenIn(element, "proof"), order: chosenIn(element, "order") }) };
 }
 
-/** All that support can do on a wallet's page. */
+/** All that support can do on a wallet's page, in groups: what the client asks for, what others report. */
 export function walletButtons(wallet, done) {
   if (!can("support")) return null;
   const target = { wallet: wallet.wallet_id };
-  const blockedByClient = wallet.restrictions.some((restriction) => (restriction.lifted_by || []).includes("client"));
-  const names = ["confirm", blockedByClient ? "unblock" : "block", "dispute", "fraud", "documents"];
-  return names.map((name) => actionButton(name, target, done));
+  const lifted = (who) => wallet.restrictions.some((restriction) => (restriction.lifted_by || []).includes(who));
+  const groups = {
+    actions_client: ["confirm", lifted("client") ? "unblock" : "block", "disputed", "details"],
+    actions_reports: ["dispute", "documents", "suspicion", "complaint", "fraud", lifted("court") ? "unseize" : "seizure"],
+  };
+  return Object.entries(groups).map(([name, actions]) =>
+    h("div", { class: "buttons", role: "group", "aria-label": t(name) }, h("span", { class: "muted small group" }, t(name)), actions.map((action) => actionButton(action, target, done))));
+}
+
+/** What support can do about one operation that waits. */
+export function waitingButtons(wallet, waiting, done) {
+  if (!can("support")) return null;
+  const target = { wallet: wallet.wallet_id, operation: waiting, restrictions: wallet.restrictions };
+  const names = ["settle", "disputed", waiting.operation?.type === "cash_out" && "details"].filter(Boolean);
+  return h("div", { class: "buttons" }, names.map((name) => actionButton(name, target, done)));
 }

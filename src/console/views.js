@@ -1,5 +1,5 @@
 // Pieces that several pages show.
-import { explain } from "./api.js";
+import { each, explain, get } from "./api.js";
 import { append, h, svg } from "./dom.js";
 import { evidenceValue, isMoney, local, money, t, time, timeText, tn, word } from "./i18n.js";
 
@@ -79,6 +79,15 @@ export function facts(pairs) {
 }
 
 export const json = (value) => h("details", {}, h("summary", {}, t("copy_json")), h("pre", { tabindex: "0" }, JSON.stringify(value, null, 2)));
+
+/** Adds to each item that has a `seq` the operation as it was sent; one that is gone stays as it is. */
+export const addOperations = (items, width, signal) => each(items.filter(({ seq }) => seq), width, async (item) => {
+  try {
+    ({ operation: item.operation } = await get(`/v1/operations/${item.seq}`, signal));
+  } catch {
+    // What is no longer kept, or kept elsewhere, shows by its id.
+  }
+});
 
 /** The amount of a decision as far as it is known: its operation's, else the one in evidence. */
 export function amountOf(decision) {
@@ -192,8 +201,12 @@ export function restrictionKind(restriction) {
   return h("span", {}, word("kind_", restriction.kind), direction && restriction.kind === "block" ? h("div", { class: "muted small" }, direction) : null);
 }
 
+/** When a restriction ends, and that its rule fired again: then it was extended, or lasts as long as before. */
 export function untilText(restriction) {
-  return restriction.until ? h("span", {}, tn("until_time", { time: time(restriction.until, true) })) : t("until_lifted");
+  const until = restriction.until ? h("span", {}, tn("until_time", { time: time(restriction.until, true) })) : t("until_lifted");
+  if (!restriction.fired_last || restriction.fired_last === restriction.from) return until;
+  const again = tn(restriction.until ? "until_extended" : "fired_again", { time: time(restriction.fired_last, true) });
+  return h("div", {}, until, h("div", { class: "muted small", "data-note": "again" }, again));
 }
 
 // Figures of a rule.

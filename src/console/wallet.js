@@ -1,11 +1,13 @@
 // The page of one wallet.
 import { each, get, Problem, segment } from "./api.js";
-import { restrictionButtons, walletButtons } from "./actions.js";
+import { restrictionButtons, waitingButtons, walletButtons } from "./actions.js";
 import { h, replace } from "./dom.js";
-import { ageText, credit, evidenceValue, numberText, t, time, tn } from "./i18n.js";
+import { ageText, credit, evidenceValue, money, numberText, t, time, tn, word } from "./i18n.js";
 import * as v from "./views.js";
 
 const AT_ONCE = 5;
+/** Of so many waiting operations the amounts are asked for; the others show by their ids. */
+const WAITING_TOLD = 50;
 
 function restrictionCards(wallet, done) {
   if (!wallet.restrictions.length) return v.empty(t("restrictions_none"));
@@ -22,13 +24,31 @@ function restrictionCards(wallet, done) {
     restrictionButtons(restriction, done))));
 }
 
-function waitingList(wallet) {
+/** What an operation waits for. A block among it has suspended the operation, which goes on when it ends. */
+function causes(waiting) {
+  const cause = (key, values, more) => h("li", {}, tn(key, values), more ? h("span", { class: "muted" }, [" (", more, ")"]) : null);
+  const holds = waiting.holds.map((hold) => {
+    const key = hold.kind === "block" ? "waiting_block" : hold.kind === "monitor" ? "waiting_monitor" : "waiting_hold";
+    return cause(key, { rule: v.ruleLink(hold.rule) }, hold.lifted_by ? v.lifters(hold.lifted_by) : null);
+  });
+  return h("ul", { class: "small" }, holds, (waiting.pins || []).map((pin) => cause("waiting_pin", { rule: v.ruleLink(pin.rule) })));
+}
+
+function waitingCard(wallet, waiting, done) {
+  const { operation, seq } = waiting;
+  const to = operation?.counterparty;
+  const receiver = to?.wallet_id ? v.walletLink(to.wallet_id) : to?.account || to?.phone ? v.idSpan(to.account || to.phone) : word("w_", to?.kind || "");
+  return h("li", { "data-waiting": waiting.op_id },
+    operation ? h("div", { class: "cardhead" }, h("strong", {}, word("type_", operation.type)), h("strong", {}, money(v.normalMoney(operation.amount)))) : null,
+    operation && to ? h("p", { class: "small" }, "→ ", receiver) : null,
+    h("p", { class: "small dots" }, h("span", {}, seq ? h("a", { href: v.decisionHref(seq) }, v.idSpan(waiting.op_id)) : v.idSpan(waiting.op_id)), h("span", { class: "muted" }, tn("waiting_since", { time: time(waiting.since, true) }))),
+    causes(waiting),
+    waitingButtons(wallet, waiting, done));
+}
+
+function waitingList(wallet, done) {
   if (!wallet.waiting.length) return v.empty(t("waiting_none"));
-  return h("ul", { class: "cards" }, wallet.waiting.map((waiting) => h("li", {},
-    h("div", { class: "cardhead" }, v.idSpan(waiting.op_id), h("span", { class: "muted small" }, tn("waiting_since", { time: time(waiting.since, true) }))),
-    h("ul", { class: "small" },
-      waiting.holds.map((hold) => h("li", {}, tn("waiting_hold", { rule: v.ruleLink(hold.rule) }), hold.lifted_by ? h("span", { class: "muted" }, [" (", v.lifters(hold.lifted_by), ")"]) : null)),
-      (waiting.pins || []).map((pin) => h("li", {}, tn("waiting_pin", { rule: v.ruleLink(pin.rule) })))))));
+  return h("ul", { class: "cards" }, wallet.waiting.map((waiting) => waitingCard(wallet, waiting, done)));
 }
 
 function windowTable(wallet) {
@@ -50,6 +70,7 @@ export async function walletPage(page, id) {
   replace(page.element, v.heading(title), v.loading());
   try {
     const wallet = await get(`/v1/wallets/${segment(id)}`, page.signal);
+    await v.addOperations(wallet.waiting.slice(0, WAITING_TOLD), AT_ONCE, page.signal);
     const chart = h("div", { class: "timeline" }, v.loading());
     const columns = v.decisionColumns(false);
     const rows = (decisions) => decisions.map((decision) => v.decisionRow(columns, decision, { withWallet: false }));
@@ -58,9 +79,9 @@ export async function walletPage(page, id) {
     const query = new URLSearchParams({ wallet: id });
     const body = h("div", { class: "page" },
       v.heading(title, h("span", { class: "muted" }, wallet.newest ? tn("wallet_newest", { time: time(wallet.newest) }) : t("wallet_no_ops"))),
-      buttons ? h("div", { class: "buttons toolbar", role: "group", "aria-label": t("actions") }, buttons) : null,
+      buttons ? h("div", { class: "toolbar" }, buttons) : null,
       v.section(t("restrictions_active"), restrictionCards(wallet, page.again)),
-      v.section(t("waiting_title"), waitingList(wallet)),
+      v.section(t("waiting_title"), waitingList(wallet, page.again)),
       v.section(t("timeline"), chart),
       v.section(t("windows_title"), windowTable(wallet)),
       v.section(t("recent_decisions"), wallet.decisions.length ? table.element : v.empty(t("decisions_empty")), h("p", {}, h("a", { href: `#/decisions?${query}` }, t("all_decisions")))));

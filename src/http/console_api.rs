@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::adapters::store::Stream;
-use crate::engine::restriction::Waiting;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{Lifter, Lifters};
 use crate::service::active_restrictions::Entry;
+use crate::service::views::WaitingView;
 
 use super::access::Caller;
 use super::decisions::{Parameters, duration, known, limit, push_with_seq};
@@ -55,6 +55,7 @@ struct ShownRestriction<'a> {
     from: String,
     until: Option<String>,
     lifted_by: Vec<&'static str>,
+    fired_last: String,
     age_seconds: i64,
     waiting: usize,
 }
@@ -72,6 +73,7 @@ fn shown(entry: &Entry, now: Time) -> ShownRestriction<'_> {
         from: entry.from.to_string(),
         until: entry.until.map(|until| until.to_string()),
         lifted_by: entry.lifted_by.iter().map(Lifter::name).collect(),
+        fired_last: entry.fired_last.to_string(),
         age_seconds: now.since(entry.from).max(0) / crate::operation::time::SECOND,
         waiting: entry.waiting,
     }
@@ -79,7 +81,7 @@ fn shown(entry: &Entry, now: Time) -> ShownRestriction<'_> {
 
 /// Shows an operation that waits, and every cause: its own hold, or one of the wallet's `restrictions`. A
 /// block among the causes says that the operation goes on only when the block ends.
-fn shown_waiting(waiting: &Waiting, restrictions: &[Entry]) -> Value {
+fn shown_waiting(WaitingView { waiting, seq }: &WaitingView, restrictions: &[Entry]) -> Value {
     let clauses = |clauses: &crate::operation::decision::Clauses| -> Vec<String> {
         clauses.iter().map(|clause| clause.to_string()).collect()
     };
@@ -101,7 +103,7 @@ fn shown_waiting(waiting: &Waiting, restrictions: &[Entry]) -> Value {
         .collect();
     let pins: Vec<Value> =
         waiting.pins.iter().map(|pin| json!({"rule": &*pin.rule, "clauses": clauses(&pin.clauses)})).collect();
-    json!({"op_id": &*waiting.op_id, "since": waiting.since.to_string(), "holds": holds, "pins": pins})
+    json!({"op_id": &*waiting.op_id, "seq": seq, "since": waiting.since.to_string(), "holds": holds, "pins": pins})
 }
 
 /// `GET /v1/wallets/{id}`

@@ -128,7 +128,8 @@ fn description(handler: Handler) -> String {
             events()
         ),
         Handler::Wallet => {
-            "`restrictions`: what is in force, `until` as it was last extended. `waiting`: the operations that wait, \
+            "`restrictions`: what is in force, `until` as it was last extended; what is proved before `fired_last` lifts \
+             none of it. `waiting`: the operations that wait, \
              each with its causes: `holds`, of which `kind`, `direction`, `until` and `lifted_by` tell what it is, \
              and `pins`. A cause that is a block says that the operation is suspended: it goes on when the block \
              ends.\n\n"

@@ -32,6 +32,8 @@ pub struct Entry {
     pub from: Time,
     pub until: Option<Time>,
     pub lifted_by: Lifters,
+    /// When its rule fired last, to place it, to extend it or again: what is proved before lifts nothing.
+    pub fired_last: Time,
     /// How many operations wait because of it.
     pub waiting: usize,
 }
@@ -141,6 +143,7 @@ pub fn entry(restriction: &Restriction, wallet_id: Option<&Arc<str>>, waiting: &
         from: restriction.from,
         until: restriction.until,
         lifted_by: restriction.lifted_by,
+        fired_last: restriction.fired_last,
         waiting: waiting.iter().filter(is_cause).count(),
     }
 }
@@ -160,6 +163,7 @@ pub fn own_holds(waiting: &Waiting, wallet_id: &Arc<str>) -> impl Iterator<Item 
             from: waiting.since,
             until: None,
             lifted_by: cause.own?,
+            fired_last: waiting.since,
             waiting: 1,
         })
     })

@@ -21,10 +21,20 @@ pub struct WalletView {
     pub id: Arc<str>,
     pub newest: Option<Time>,
     pub restrictions: Vec<Entry>,
-    pub waiting: Vec<Waiting>,
+    /// In order of arrival.
+    pub waiting: Vec<WaitingView>,
     pub windows: Vec<WindowView>,
     /// Sequence numbers of its newest decisions, newest first.
     pub decisions: Vec<u64>,
+}
+
+/// An operation that waits. What it waits for are its own holds and some of the wallet's restrictions, among
+/// them a block without an end that suspends it (7.20).
+#[derive(Debug, Clone)]
+pub struct WaitingView {
+    pub waiting: Waiting,
+    /// Sequence number of its decision, as long as its wallet remembers it.
+    pub seq: Option<u64>,
 }
 
 /// One window of a wallet under one key, as it is at the wallet's newest operation.
@@ -52,11 +62,13 @@ impl WalletView {
         });
         wallet.waiting().iter().for_each(|waiting| restrictions.extend(own_holds(waiting, &id)));
         restrictions.sort_by_key(|entry| (entry.from, entry.id));
+        let seq = |waiting: &Waiting| wallet.find(plan, waiting.id).map(Row::seq);
+        let shown = |waiting: &Waiting| WaitingView { waiting: waiting.clone(), seq: seq(waiting) };
         let operations = wallet.rows(plan).rev().filter(|row| !row.has(FLAG_MATCH));
         Self {
             newest: wallet.newest(),
             restrictions,
-            waiting: wallet.waiting().to_vec(),
+            waiting: wallet.waiting().iter().map(shown).collect(),
             windows: windows(plan, wallet),
             decisions: operations.map(Row::seq).take(DECISIONS_SHOWN).collect(),
             id,

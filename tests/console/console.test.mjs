@@ -255,6 +255,128 @@ test("the client's own block is lifted by the client only", async () => {
   await close();
 });
 
+/** Opens a dialog by its button, answers it, and gives what it says was done. */
+async function act(page, button, answer = async () => {}) {
+  await button.click();
+  const dialog = page.locator("dialog[open]");
+  await dialog.waitFor();
+  await answer(dialog);
+  await dialog.locator('button[data-action="submit"]').click();
+  await dialog.locator(".outcome").waitFor();
+  const outcome = await dialog.locator(".outcome").innerText();
+  await dialog.locator('button[data-action="close"]').click();
+  await dialog.waitFor({ state: "detached" });
+  return outcome;
+}
+
+const waitingCard = (page, operation) => page.locator(`[data-waiting="${operation}"]`);
+
+test("one waiting operation is settled by itself, another is cancelled, a third is disputed", async () => {
+  const wallet = unique("settle");
+  const first = await transfer(wallet);
+  const second = await transfer(wallet, "160000.00");
+  const third = await transfer(wallet, "170000.00");
+  const { page, close } = await open({ hash: walletHash(wallet) });
+  await waitingCard(page, first.op_id).getByText("150\u2009000.00\u00a0₸").waitFor();
+  const released = await act(page, waitingCard(page, first.op_id).locator('button[data-action="settle"]'), async (dialog) => {
+    await dialog.getByText(first.op_id).waitFor();
+    await dialog.getByRole("radio", { name: "explanations" }).check();
+    await dialog.getByText("will go on waiting because of").waitFor();
+    await dialog.getByRole("radio", { name: "agreed with the client" }).check();
+    await dialog.getByText("will be carried out at once").waitFor();
+  });
+  assert.match(released, new RegExp(`Carry out operation ${first.op_id}`));
+  await waitingCard(page, first.op_id).waitFor({ state: "detached" });
+  const cancelled = await act(page, waitingCard(page, second.op_id).locator('button[data-action="settle"]'), async (dialog) => {
+    await dialog.getByRole("radio", { name: "Cancel it" }).check();
+    await dialog.getByText("whatever it waits for").waitFor();
+    await dialog.getByRole("radio", { name: "PIN", exact: true }).check();
+  });
+  assert.match(cancelled, new RegExp(`Cancel operation ${second.op_id}`));
+  await waitingCard(page, second.op_id).waitFor({ state: "detached" });
+  const disputed = await act(page, waitingCard(page, third.op_id).locator('button[data-action="disputed"]'));
+  assert.match(disputed, /Monitor wallet/);
+  assert.match(disputed, new RegExp(`Cancel operation ${third.op_id}`));
+  assert.match(disputed, /to the disputes team/);
+  await page.getByText("No operation is waiting.").waitFor();
+  const { decisions } = await call(`/v1/wallets/${wallet}`);
+  const { operation } = await call(`/v1/operations/${decisions[0].seq}`);
+  assert.deepEqual([operation.ref_op_id, operation.source], [third.op_id, "client"]);
+  await close();
+});
+
+test("an operation that its client's own block suspends says so, and goes on when the block ends", async () => {
+  const wallet = unique("suspended");
+  const held = await transfer(wallet);
+  const { page, close } = await open({ hash: walletHash(wallet) });
+  await act(page, page.locator('.toolbar button[data-action="block"]'));
+  const card = waitingCard(page, held.op_id);
+  await page.locator('.toolbar button[data-action="unblock"]').waitFor();
+  await act(page, card.locator('button[data-action="settle"]'), async (dialog) => {
+    await dialog.getByRole("radio", { name: "agreed with the client" }).check();
+    await dialog.getByText("will go on waiting because of").waitFor();
+    assert.match(await dialog.locator(".forecast").innerText(), /client-voluntary-block/);
+  });
+  await card.getByText("suspended until the block ends").waitFor();
+  const outcome = await act(page, page.locator('.toolbar button[data-action="unblock"]'));
+  assert.match(outcome, new RegExp(`Carry out operation ${held.op_id}`));
+  await page.getByText("No operation is waiting.").waitFor();
+  await close();
+});
+
+test("what others report about a client is entered, and a seizure is ended by the court only", async () => {
+  const wallet = unique("reports");
+  const cashOut = await decide({ type: "cash_out", wallet_id: wallet, client_status: "identified", amount: "1000.00", counterparty: { kind: "bank_account", account: "KZ86125KZT5004100100" } });
+  const { page, close } = await open({ hash: walletHash(wallet) });
+  const button = (name) => page.locator(`.toolbar button[data-action="${name}"]`);
+  const details = await act(page, button("details"), async (dialog) => {
+    await dialog.getByRole("radio", { name: /Cash-out/ }).check();
+  });
+  assert.match(details, /Block outgoing operations/);
+  for (const [action, rule] of [["complaint", "complaint-block"], ["suspicion", "suspicion-confirmed-block"], ["seizure", "seizure-block"]]) {
+    assert.match(await act(page, button(action)), new RegExp(rule));
+  }
+  const other = await act(page, button("disputed"), async (dialog) => {
+    await dialog.getByRole("radio", { name: "Another operation, by its id" }).check();
+    await dialog.getByLabel("Operation id").fill("unknown-operation");
+  });
+  assert.match(other, /Monitor wallet/);
+  const again = await act(page, button("suspicion"));
+  assert.match(again, /suspicion-confirmed-block/, "a block that is extended is commanded again");
+  const extended = page.locator(".cards li", { hasText: "suspicion-confirmed-block" });
+  await extended.locator('[data-note="again"]').getByText("extended").waitFor();
+  assert.match(await extended.innerText(), /identity document, mobile contract/);
+  assert.equal(await extended.count(), 1, "it is one block");
+  const fraud = await act(page, button("fraud"), async (dialog) => {
+    await dialog.getByRole("radio", { name: "a payment system" }).check();
+    await dialog.getByRole("radio", { name: /Cash-out/ }).check();
+  });
+  assert.match(fraud, /Report .* to a payment system/);
+  const ended = await act(page, button("unseize"));
+  assert.match(ended, /Lift the restriction/);
+  await button("seizure").waitFor();
+  const { decisions } = await call(`/v1/wallets/${wallet}`);
+  const sent = (type) => call(`/v1/operations/${decisions.find((decision) => decision.type === type).seq}`).then(({ operation }) => operation);
+  assert.equal((await sent("cash_out_details_wrong")).ref_op_id, cashOut.op_id);
+  assert.equal((await sent("operation_disputed")).ref_op_id, "unknown-operation");
+  const report = await sent("fraud_reported");
+  assert.deepEqual([report.source, report.ref_op_id], ["payment_system", cashOut.op_id]);
+  assert.equal((await sent("seizure_lifted")).source, "court");
+  await close();
+});
+
+test("what the client is told shows in the language of the console", async () => {
+  const decision = await transfer(unique("told"));
+  const { message } = decision.matches[0];
+  for (const language of ["kk", "ru", "en"]) {
+    const { page, close } = await open({ hash: `#/decisions/${decision.seq}`, language });
+    const shown = page.locator('[data-note="message"]').first();
+    assert.ok((await shown.innerText()).includes(message[language]), message[language]);
+    assert.equal(await shown.locator("span").getAttribute("lang"), language);
+    await close();
+  }
+});
+
 test("a block of an address is lifted on behalf of a client", async () => {
   const wallet = unique("guess");
   const ip = `198.51.100.${process.pid % 250}`;
