@@ -321,7 +321,7 @@ mod tests {
             "rule: example\nclauses: [\"1\"]\ntitle: {{kk: a, ru: a, en: a}}\nowner: risk\nmode: enforce\non: {on}\n\
              on_missing: skip\n{when}then:\n  - {then}\n"
         );
-        let file = SourceFile { path: "example.yaml".to_owned(), bytes: rule.into_bytes() };
+        let file = SourceFile::new("example.yaml", rule);
         compile(&[file]).map(|_| ()).map_err(|findings| format!("{when}{then}: {findings:?}"))
     }
 

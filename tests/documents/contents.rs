@@ -43,10 +43,10 @@ fn blocks_of(language: &str) -> Vec<(String, Block)> {
 
 /// The data files of the shipped rules, and one rule more.
 fn compiled(id: &str, text: &str) -> Result<RuleSet, String> {
-    let mut files = vec![SourceFile { path: format!("rules/{id}.yaml"), bytes: text.as_bytes().to_vec() }];
+    let mut files = vec![SourceFile::new(format!("rules/{id}.yaml"), text.as_bytes())];
     for entry in fs::read_dir(root("rules/data")).expect("the data").flatten() {
         let path = format!("rules/data/{}", entry.file_name().to_string_lossy());
-        files.push(SourceFile { path, bytes: fs::read(entry.path()).expect("readable") });
+        files.push(SourceFile::new(path, fs::read(entry.path()).expect("readable")));
     }
     match rules::compile(&files) {
         Ok(compiled) => Ok(compiled.rule_set),
