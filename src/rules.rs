@@ -104,6 +104,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     }
     let mut lists = Vec::new();
     let read_csv = RefCell::new(BTreeSet::new());
+    let mut lists_are_wrong = false;
     for (path, text) in of_kind(FileKind::Lists) {
         let csv = |csv: &str| {
             let (path, (_, text)) = texts.get_key_value(csv)?;
@@ -112,6 +113,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
         };
         let (mut read, mut found) = data::read_lists(path, text, csv);
         lists.append(&mut read);
+        lists_are_wrong |= found.iter().any(|found| found.severity == Severity::Error);
         diagnostics.append(&mut found);
     }
     let mut world = World {
@@ -130,7 +132,9 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     }
     check_set(&mut rules, &sources, &world, &mut diagnostics);
     let is_rule = |id: &str| sources.iter().any(|(path, _)| rule_file::file_stem(path) == id);
-    file_kind::check_orphans(files, is_rule, |path| read_csv.borrow().contains(path), &mut diagnostics);
+    // Where the lists are not right, nobody knows which files they would read.
+    let is_listed = |path: &str| lists_are_wrong || read_csv.borrow().contains(path);
+    file_kind::check_orphans(files, is_rule, is_listed, &mut diagnostics);
 
     diagnostics.sort_by(|a, b| (&a.path, a.span.start).cmp(&(&b.path, b.span.start)));
     if diagnostics.iter().any(|found| found.severity == Severity::Error) {

@@ -44,7 +44,10 @@ fn findings_of(name: &str, files: &[SourceFile]) -> Vec<Diagnostic> {
         return match test_file::read(file) {
             Ok(tests) => {
                 let rules = compile(&files[..files.len() - 1]).expect("the lists are good").rule_set;
-                tests.check_lists(&file.path, &rules.lists)
+                let stem = name.trim_end_matches(".test.yaml");
+                let mut findings = tests.check_lists(&file.path, &rules.lists);
+                findings.extend(test_file::unknown_rules(file, &tests, |rule| rule == stem));
+                findings
             }
             Err(findings) => findings,
         };
@@ -68,6 +71,8 @@ fn findings_of_large_sets() -> Vec<Diagnostic> {
     files.push(source("rules/large.yaml", "# үлкен\n".repeat(10_000).as_bytes()));
     files.push(source("rules/bytes.yaml", b"rule: \xff\n"));
     files.push(source("rules/other.yml", b"rule: other\n"));
+    let mrp = b"mrp: [{from: 2026-01-01, value: 4325 KZT}]\n";
+    files.extend(["rules/data/mrp.yaml", "rules/again/data/mrp.yaml"].map(|path| source(path, mrp)));
     compile(&files).expect_err("a set beyond the limits")
 }
 

@@ -178,13 +178,14 @@ fn read_test(node: &Node, findings: &mut Findings) -> Option<TestCase> {
         .unwrap_or(false);
     let geo = keys.optional("geo").map(|node| read_geo(node, findings)).unwrap_or_default();
     let lists = keys.optional("lists").map(|node| read_lists(node, findings)).unwrap_or_default();
-    let mut steps = Vec::new();
+    let (mut steps, errors) = (Vec::new(), findings.error_count());
     if let Some(node) = keys.required("steps", "a test", findings) {
         for item in keys::list(node, "`steps`", findings) {
             steps.extend(read_steps(item, &given, start, findings));
         }
     }
-    if let (Some(name), Some(node)) = (&name, name_node) {
+    // What could not be read may have expected something.
+    if let (Some(name), Some(node), true) = (&name, name_node, errors == findings.error_count()) {
         check_steps(name, &node.span, &steps, findings);
     }
     Some(TestCase { name: name?, span: name_node?.span.clone(), start: start?, with_all, geo, lists, steps })

@@ -35,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "source",
             "diagnostic",
+            "file_kind",
             "token",
             "yaml",
             "keys",
