@@ -2,8 +2,6 @@
 
 mod meanings;
 
-use std::fmt::Write as _;
-
 use super::check::{AGGREGATES_MAX, FUNCTIONS, WindowForm, takes_field, windows_of, works_on};
 use super::diagnostic::Code;
 use super::fields::{self, CLASSES, FIELDS, MATCH_FIELDS};
@@ -29,6 +27,9 @@ const TYPES: [Type; 10] = [
     Type::Clauses,
 ];
 
+/// Writes what stands under one title.
+type Section = fn(&mut String);
+
 /// Writes the reference as Markdown: names, types and limits are those that rules are checked with.
 #[must_use]
 pub fn markdown() -> String {
@@ -36,7 +37,7 @@ pub fn markdown() -> String {
         "# Rule reference\n\nMade by `kuzet schema rule-reference` from the tables that rules are checked with. \
          How rules are written, with examples, is in the [guide for analysts](../rules/README.md).\n",
     );
-    let sections: [(&str, fn(&mut String)); 12] = [
+    let sections: [(&str, Section); 12] = [
         ("Keys of a rule file", keys),
         ("Operation types and classes", operations),
         ("Fields", operation_fields),
@@ -178,12 +179,13 @@ fn operators(out: &mut String) {
         ],
         ["`=`, `!=`", "two values of one type", "equal, not equal"],
         ["`<`, `<=`, `>`, `>=`", "numbers, money, durations, times", "order; `>` is strict"],
-        ["`+`, `-`", "numbers, money, durations", "exact"],
+        ["`+`, `-`", "numbers, money, durations; a time and a duration; times by `-`", "exact"],
         [
-            "`*`, `/`, `%`",
-            "numbers, and money or durations with them",
-            "exact; by zero is missing; `%` for whole numbers",
+            "`*`, `/`",
+            "numbers; money or a duration, and a number; `/` also two of money or two durations",
+            "exact; a division by zero is missing",
         ],
+        ["`%`", "whole numbers", "the remainder, with the sign of the dividend; by zero is missing"],
         ["`in`, `not in`", "a text or an address, and a list", "`counterparty.phone in antifraud_phones`"],
         ["`is missing`, `is present`", "a field or an aggregate", "never unknown"],
         ["`has`", "`clauses` and a text", "inside an aggregate over `match`"],
@@ -204,7 +206,7 @@ fn aggregates(out: &mut String) {
         let (meaning, empty, example) = meanings::function(function);
         row(out, &[&code(name), &worked_on(function), &windows(function), meaning, empty, &code(example)]);
     }
-    out.push_str("\n");
+    out.push('\n');
     table(out, &["key", "which past operations"]);
     for cells in [
         ["`by wallet`", "those of the same wallet; the state belongs to the wallet"],
@@ -260,13 +262,12 @@ fn actions(out: &mut String) {
             row(out, &[&code(written), meaning]);
         }
     }
-    let _ = write!(
-        out,
+    out.push_str(&format!(
         "\nA block's `for` is exact in `s`, `m`, `h`; calendar days `d` (at most {DAYS_MAX}) and months `mo` (at most \
          {MONTHS_MAX}) end at the same Almaty wall clock, clamped to the month's end; `until_lifted` has no end. Only \
          debits can be held or challenged by a PIN. While a restriction of a rule is in force, the rule firing again \
          extends it if it would then end later.\n",
-    );
+    ));
 }
 
 fn lifters_and_recipients(out: &mut String) {
@@ -281,7 +282,7 @@ fn lifters_and_recipients(out: &mut String) {
         };
         row(out, &[&code(lifter.name()), meanings::lifter(*lifter), by_default]);
     }
-    out.push_str("\n");
+    out.push('\n');
     table(out, &["in `report`", "who is told"]);
     for recipient in Recipient::ALL {
         row(out, &[&code(recipient.name()), meanings::recipient(*recipient)]);
