@@ -50,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "stage",
             "self",
             "test_file",
+            "reference",
         ],
     ),
 ];
