@@ -28,7 +28,7 @@
 //! when: amount > 100_000 KZT
 //! then: [hold]
 //! ";
-//! let file = SourceFile { path: "large-transfer.yaml".to_owned(), bytes: rule.as_bytes().to_vec() };
+//! let file = SourceFile::new("large-transfer.yaml", rule);
 //! let compiled = compile(&[file]).expect("the rule makes sense");
 //! let mut pipeline = app::pipeline(compiled.rule_set, Geo::default());
 //!
