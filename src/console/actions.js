@@ -13,7 +13,7 @@ const ACTIONS = {
   dispute: { path: "ownership-disputed", title: "dialog_dispute_title", button: "action_dispute", form: textForm("dialog_dispute_text") },
   fraud: { path: "fraud-reported", title: "dialog_fraud_title", button: "action_fraud", form: fraudForm },
   documents: { path: "documents-refused", title: "dialog_documents_title", button: "action_documents", form: textForm("dialog_documents_text") },
-  settle: { path: "identity-confirmed", title: "dialog_settle_title", button: "action_settle", form: settleForm },
+  settle: { path: "identity-confirmed", title: "dialog_settle_title", button: "action_one_settle", form: settleForm },
   disputed: { path: "operation-disputed", title: "dialog_disputed_title", button: "action_disputed", form: operationForm("dialog_disputed_text", { source: "client" }, true) },
   details: { path: "cash-out-details-wrong", title: "dialog_details_title", button: "action_details", form: operationForm("dialog_details_text", {}, false, "cash_out") },
   suspicion: { path: "suspicion-confirmed", title: "dialog_suspicion_title", button: "action_suspicion", form: textForm("dialog_suspicion_text") },
@@ -34,10 +34,9 @@ export function actionsOf(restriction) {
 }
 
 /** A button of an action, only for those who may use it. */
-export function actionButton(name, target, done) {
+export function actionButton(name, target, done, text = ACTIONS[name].button) {
   if (!can("support")) return null;
-  const action = ACTIONS[name];
-  return h("button", { type: "button", "data-action": name, onclick: () => run(action, target, done) }, t(action.button));
+  return h("button", { type: "button", "data-action": name, onclick: () => run(ACTIONS[name], target, done) }, t(text));
 }
 
 export const restrictionButtons = (restriction, done) =>
@@ -118,7 +117,8 @@ function operationForm(key, more, required, only = null) {
     const show = (all) => {
       const known = all.map((item) => ({ value: item.op_id, text: operationText(item.operation, item.op_id), note: [item.waits ? `${t("operation_waits")}, ` : "", time(item.since, true)] }));
       const none = required ? [] : [{ value: "", text: t("operation_none") }];
-      const first = required ? known[0]?.value ?? OTHER : "";
+      // What the event must speak of is chosen by a person, unless there is nothing to choose from.
+      const first = required ? (known.length ? null : OTHER) : "";
       replace(place, radios(t("dialog_operation"), "operation", [...none, ...known, { value: OTHER, text: t("operation_other") }], first, select), field);
       select();
     };
@@ -248,7 +248,7 @@ export function walletButtons(wallet, done) {
     actions_reports: ["dispute", "documents", "suspicion", "complaint", "fraud", lifted("court") ? "unseize" : "seizure"],
   };
   return Object.entries(groups).map(([name, actions]) =>
-    h("div", { class: "buttons", role: "group", "aria-label": t(name) }, h("span", { class: "muted small group" }, t(name)), actions.map((action) => actionButton(action, target, done))));
+    h("div", { role: "group", "aria-label": t(name) }, h("span", { class: "muted small" }, t(name)), h("div", { class: "buttons" }, actions.map((action) => actionButton(action, target, done)))));
 }
 
 /** What support can do about one operation that waits. */
@@ -256,5 +256,5 @@ export function waitingButtons(wallet, waiting, done) {
   if (!can("support")) return null;
   const target = { wallet: wallet.wallet_id, operation: waiting, restrictions: wallet.restrictions };
   const names = ["settle", "disputed", waiting.operation?.type === "cash_out" && "details"].filter(Boolean);
-  return h("div", { class: "buttons" }, names.map((name) => actionButton(name, target, done)));
+  return h("div", { class: "buttons" }, names.map((name) => actionButton(name, target, done, `action_one_${name}`)));
 }

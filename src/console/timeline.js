@@ -201,7 +201,7 @@ export function drawTimeline(place, decisions, signal) {
     cursor: { drag: { x: true, y: false, uni: 10 }, points: { show: false } },
     scales: { x: { time: true, range: (_, from, to) => (from === first && to === last ? [first - margin, last + margin] : [from, to]) }, y: { range: () => [0, highest] } },
     axes: [
-      { ...axis, values: (_, marks, __, ___, step) => marks.map((mark) => axisTimeText(mark, step)) },
+      { ...axis, space: 80, values: (_, marks, __, ___, step) => marks.map((mark) => axisTimeText(mark, step)) },
       { ...axis, size: 80, values: (_, marks) => marks.map((mark) => numberText(String(mark))) },
     ],
     series: [{}, { paths: () => null, points: { show: false } }],
