@@ -12,7 +12,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -447,6 +447,9 @@ test("a 403 is said clearly", async (context) => {
 test("rule errors keep their carets, and decisions outlive their rules", async () => {
   const file = join(rules, "section7", "transfer-over-100k.yaml");
   const text = readFileSync(file, "utf8");
+  // Tests that name a rule do not outlive it: they are set aside while it is gone.
+  const ruleTests = readdirSync(rules, { recursive: true }).filter((name) => name.endsWith(".test.yaml"))
+    .map((name) => [join(rules, name), readFileSync(join(rules, name))]);
   const wallet = unique("rules");
   const decision = await transfer(wallet);
   const { page, close } = await open({ role: "analyst", hash: "#/rules", expected: ["422"] });
@@ -468,14 +471,14 @@ test("rule errors keep their carets, and decisions outlive their rules", async (
     await goTo(page, `#/decisions/${decision.seq}`);
     await page.locator('[data-note="changed"]').getByText("The rules have changed").waitFor();
 
-    rmSync(file);
+    for (const gone of [file, ...ruleTests.map(([name]) => name)]) rmSync(gone);
     await goTo(page, "#/rules");
     await reload.click();
     await page.locator(".state.success").waitFor();
     await goTo(page, `#/decisions/${decision.seq}`);
     await page.locator('[data-note="changed"]').getByText("no longer among the rules").waitFor();
   } finally {
-    writeFileSync(file, text);
+    for (const [name, bytes] of [[file, text], ...ruleTests]) writeFileSync(name, bytes);
   }
   await goTo(page, "#/rules");
   await reload.click();
