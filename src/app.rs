@@ -2,6 +2,7 @@
 
 #[cfg(feature = "kafka")]
 pub mod fleet;
+mod geo_updates;
 mod observers;
 pub mod redis_lists;
 pub mod serve;

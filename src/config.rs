@@ -52,7 +52,7 @@ words! {
 pub struct Config {
     pub source: Source,
     pub rules: RulesConfig,
-    pub geoip: FolderConfig,
+    pub geoip: GeoipConfig,
     pub store: StoreConfig,
     pub kafka: KafkaConfig,
     pub redis: RedisConfig,
@@ -73,12 +73,16 @@ pub struct RulesConfig {
     pub allow_empty: bool,
 }
 
-/// A folder that may change while kuzet runs.
+/// `[geoip]`
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderConfig {
+pub struct GeoipConfig {
     /// `None`: beside the user, else embedded.
     pub folder: Option<PathBuf>,
     pub watch: bool,
+    /// How often the anonymizer database is made anew; `None`: never.
+    pub update_every: Option<Duration>,
+    /// `None`: `sources.toml` in the geo folder.
+    pub sources: Option<PathBuf>,
 }
 
 /// `[store]`

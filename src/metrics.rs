@@ -84,14 +84,23 @@ pub struct Metrics {
     ruleset_info: IntGaugeVec,
     /// The hash that `ruleset_info` shows.
     ruleset: Mutex<Option<String>>,
-    geo_database_build: GaugeByName,
-    geo_database_sample: IntGaugeVec,
+    geo: GeoMetrics,
     pub shared_store_errors: IntCounter,
     http_requests: IntCounterVec,
     http_request_seconds: HistogramVec,
     pub sse_subscribers: IntGauge,
     ready: IntGauge,
     fleet: FleetMetrics,
+}
+
+/// Of the geo databases and their sources.
+#[derive(Debug)]
+struct GeoMetrics {
+    database_build: GaugeByName,
+    database_sample: IntGaugeVec,
+    update_last_successful: IntGaugeVec,
+    source_last_success: GaugeByName,
+    source_failures: IntCounterVec,
 }
 
 /// What only a fleet has.
@@ -197,19 +206,37 @@ impl Metrics {
         match build_epoch {
             Some(epoch) => {
                 let built = Duration::from_secs(epoch).as_secs_f64();
-                self.geo_database_build.with_label_values(&[database]).set(built);
+                self.geo.database_build.with_label_values(&[database]).set(built);
             }
             // What was never shown cannot be removed.
-            None => drop(self.geo_database_build.remove_label_values(&[database])),
+            None => drop(self.geo.database_build.remove_label_values(&[database])),
         }
     }
 
     /// Shows whether a geo database is a sample; `None` when it is not there.
     pub fn set_geo_sample(&self, database: &'static str, is_sample: Option<bool>) {
         match is_sample {
-            Some(is_sample) => self.geo_database_sample.with_label_values(&[database]).set(i64::from(is_sample)),
+            Some(is_sample) => self.geo.database_sample.with_label_values(&[database]).set(i64::from(is_sample)),
             // What was never shown cannot be removed.
-            None => drop(self.geo_database_sample.remove_label_values(&[database])),
+            None => drop(self.geo.database_sample.remove_label_values(&[database])),
+        }
+    }
+
+    /// Shows whether a geo database could be made anew from its sources; what is in use stays if not.
+    pub fn observe_geo_update(&self, database: &'static str, made: bool) {
+        self.geo.update_last_successful.with_label_values(&[database]).set(i64::from(made));
+    }
+
+    /// Shows that a source of a geo database gave a list that was taken, at a second of Unix time; `None` when it was
+    /// refused. Sources are named in a file of the operator's.
+    pub fn observe_geo_source(&self, source: &str, taken_at: Option<u64>) {
+        let failures = self.geo.source_failures.with_label_values(&[source]);
+        match taken_at {
+            Some(seconds) => {
+                let seconds = Duration::from_secs(seconds).as_secs_f64();
+                self.geo.source_last_success.with_label_values(&[source]).set(seconds);
+            }
+            None => failures.inc(),
         }
     }
 

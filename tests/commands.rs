@@ -7,6 +7,8 @@ mod command;
 #[path = "support/environment.rs"]
 #[expect(dead_code, reason = "no number is asked for here")]
 mod environment;
+#[path = "support/pages.rs"]
+mod pages;
 
 mod cli;
 #[cfg(all(feature = "kafka", feature = "redis"))]

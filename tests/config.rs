@@ -19,10 +19,13 @@ source = "kafka"
 [rules]
 folder = "my/rules"
 watch = false
+allow_empty = true
 
 [geoip]
 folder = "C:\\geo \"x\""
 watch = false
+update_every = "12h"
+sources = "my/sources.toml"
 
 [store]
 path = "/var/lib/kuzet"
@@ -248,8 +251,11 @@ fn every_key_is_accepted() {
     assert_eq!(config.source, Source::Kafka);
     assert_eq!((config.rules.folder.as_deref(), config.rules.watch), (Some(Path::new("my/rules")), false));
     assert_eq!((config.geoip.folder.as_deref(), config.geoip.watch), (Some(Path::new("C:\\geo \"x\"")), false));
-    assert_eq!(config.store.path, PathBuf::from("/var/lib/kuzet"));
+    assert!(config.rules.allow_empty);
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    let update = (config.geoip.update_every, config.geoip.sources.as_deref());
+    assert_eq!(update, (Some(hours(12)), Some(Path::new("my/sources.toml"))));
+    assert_eq!(config.store.path, PathBuf::from("/var/lib/kuzet"));
     let retention =
         [config.store.retention_decisions, config.store.retention_operations, config.store.retention_rejected];
     assert_eq!(retention, [hours(1825 * 24), hours(36), hours(24)]);
@@ -322,11 +328,11 @@ fn variables_say_the_same_as_the_file() {
     let config = parse("kuzet.toml", FULL, NO_ENV).expect("good");
     let printed = config.print();
     let variables = as_variables(&printed);
-    assert_eq!(variables.len(), 45, "{variables:?}");
+    assert_eq!(variables.len(), 47, "{variables:?}");
     let tokens = &FULL[FULL.find("[[token]]").expect("tokens")..FULL.find("[log]").expect("log")];
     let again = parse("kuzet.toml", tokens, variables).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(again, config);
-    assert_eq!(again.origin_counts(), (0, 45));
+    assert_eq!(again.origin_counts(), (0, 47));
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod client;
 mod command;
 #[path = "support/environment.rs"]
 mod environment;
+#[path = "support/pages.rs"]
+mod pages;
 #[path = "support/random.rs"]
 mod random;
 #[path = "support/standing.rs"]
@@ -16,6 +18,7 @@ mod standing;
 mod wait;
 
 mod fuzz;
+mod geo_updates;
 mod http;
 mod service;
 mod soak;

@@ -19,9 +19,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// It cannot be written; what was there before is still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path);
     let mut file = fs::File::create(&beside)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
@@ -34,6 +32,23 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         fs::File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Tries whether [`replace`] could write the file now: writes an empty one beside it and takes that away.
+///
+/// # Errors
+/// It could not.
+pub fn try_replace(path: &Path) -> io::Result<()> {
+    let beside = beside(path);
+    fs::File::create(&beside)?;
+    fs::remove_file(&beside)
+}
+
+/// The file that is written whole before it takes another's place.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    PathBuf::from(beside)
 }
 
 /// Tells whether two paths lead to one regular file, so that writing the second would destroy the

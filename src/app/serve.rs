@@ -26,6 +26,7 @@ use crate::rules::program::RuleSet;
 use crate::rules::{self, Compiled, Severity, SourceFile, Vanishing};
 use crate::service::{LoadRules, RulesRefused, Service};
 
+use super::geo_updates::GeoUpdates;
 use super::observers::{Chain, Counting};
 use super::redis_lists::{RedisLists, redis_settings};
 use super::settings::service_settings;
@@ -92,6 +93,7 @@ impl Running {
         let begun = Instant::now();
         let rules_folder = folders::rules_folder(config.rules.folder.as_deref())?;
         let geo_folder = folders::geoip_folder(config.geoip.folder.as_deref())?;
+        let geo_updates = GeoUpdates::new(&config.geoip, &geo_folder)?;
         let lists = redis_lists(config)?;
         let more = |files: &[SourceFile]| lists.as_deref().map(|lists| lists.sources(files)).unwrap_or_default();
         let (rules, geo) = (load_rules_with(&rules_folder, vanishing_of(config), more)?, load_geo(&geo_folder)?);
@@ -138,6 +140,9 @@ impl Running {
         let running = Self { service, address, api, runtime, stop, server, signals };
         running.watch_folders(config, &rules_folder, &geo_folder);
         running.watch_lists(config, lists);
+        if let Some(updates) = geo_updates {
+            running.update_geo(updates, &geo_folder);
+        }
         #[cfg(unix)]
         running.reload_on_hangup(&geo_folder)?;
         running.make_backups(&config.store.path);
@@ -176,6 +181,28 @@ impl Running {
                     }
                 };
                 drop(tokio::task::spawn_blocking(look).await);
+            }
+        });
+    }
+
+    /// Makes the anonymizer database anew from its sources: at once, and then again and again.
+    fn update_geo(&self, updates: GeoUpdates, folder: &Folder) {
+        let (updates, folder, metrics) = (Arc::new(updates), folder.clone(), Arc::clone(&self.api.metrics));
+        // A list that is on its way while the service ends must not keep the store open.
+        let api = Arc::downgrade(&self.api);
+        self.runtime.spawn(async move {
+            loop {
+                let (now, folder, metrics, api) =
+                    (Arc::clone(&updates), folder.clone(), Arc::clone(&metrics), api.clone());
+                let update = move || {
+                    let made = now.update(&metrics);
+                    if let (true, Some(api)) = (made, api.upgrade()) {
+                        reload_geo(&api, &folder);
+                    }
+                    made
+                };
+                let made = tokio::task::spawn_blocking(update).await.unwrap_or(false);
+                tokio::time::sleep(updates.pause(made)).await;
             }
         });
     }

@@ -12,7 +12,7 @@ use super::raw::{RawConfig, RawToken};
 use super::token::{HASH_PREFIX, Role, TOKEN_PREFIX, TokenConfig, TokenHash};
 use super::value::{RawValue, Setting, duration_text, read, read_text};
 use super::{
-    Config, EngineConfig, FolderConfig, HttpConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, RedisConfig,
+    Config, EngineConfig, GeoipConfig, HttpConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, RedisConfig,
     RulesConfig, Source, StoreConfig, TlsConfig,
 };
 use crate::operation::partition::Partitioner;
@@ -62,9 +62,13 @@ impl Settings {
     }
 
     fn duration(&self, path: &str) -> Duration {
+        self.duration_if_set(path).unwrap_or(Duration::ZERO)
+    }
+
+    fn duration_if_set(&self, path: &str) -> Option<Duration> {
         match self.values.get(path) {
-            Some(Setting::Duration(length)) => *length,
-            _ => Duration::ZERO,
+            Some(Setting::Duration(length)) => Some(*length),
+            _ => None,
         }
     }
 
@@ -123,7 +127,12 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             watch: settings.flag("rules.watch"),
             allow_empty: settings.flag("rules.allow_empty"),
         },
-        geoip: FolderConfig { folder: settings.path("geoip.folder"), watch: settings.flag("geoip.watch") },
+        geoip: GeoipConfig {
+            folder: settings.path("geoip.folder"),
+            watch: settings.flag("geoip.watch"),
+            update_every: settings.duration_if_set("geoip.update_every"),
+            sources: settings.path("geoip.sources"),
+        },
         store: StoreConfig {
             path: settings.path("store.path").unwrap_or_default(),
             retention_decisions: settings.duration("store.retention_decisions"),

@@ -106,6 +106,12 @@ pub(crate) const KEYS: &[Key] = &[
     key("rules.allow_empty", Kind::Bool, "false", "Start even if the folder holds no rule: everything is allowed then"),
     optional("geoip.folder", Kind::Path, "Folder of geo databases; ./geoip or the built-in ones when not set"),
     key("geoip.watch", Kind::Bool, "true", "Load the geo databases again when the folder changes"),
+    optional(
+        "geoip.update_every",
+        duration(1, 366 * DAY),
+        "How often the anonymizer database is made anew from its sources; never when not set",
+    ),
+    optional("geoip.sources", Kind::Path, "File of these sources; sources.toml in the geo folder when not set"),
     key("store.path", Kind::Path, "./kuzet-data", "Folder of the store"),
     key("store.retention_decisions", duration(DAY, 36_525 * DAY), "1826d", "How long decisions are kept"),
     key("store.retention_operations", duration(DAY, 36_525 * DAY), "90d", "How long operations are kept"),

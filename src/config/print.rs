@@ -109,6 +109,8 @@ fn texts(config: &Config) -> Vec<Option<String>> {
         Some(config.rules.allow_empty.to_string()),
         folder(&config.geoip.folder),
         Some(config.geoip.watch.to_string()),
+        config.geoip.update_every.map(|every| quoted(&duration_text(every))),
+        config.geoip.sources.as_deref().map(path),
     ];
     texts.extend(store(&config.store).map(Some));
     texts.extend(kafka(&config.kafka));

@@ -10,7 +10,8 @@ use prometheus::{
 };
 
 use super::{
-    FleetMetrics, INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS, STAGES, TRANSACTION_RESULTS,
+    FleetMetrics, GeoMetrics, INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS, STAGES,
+    TRANSACTION_RESULTS,
 };
 use crate::adapters::clock;
 use crate::operation::OperationType;
@@ -54,6 +55,38 @@ impl Register {
 
     fn times(&self, name: &str, help: &str, label: &str) -> HistogramVec {
         self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), &[label]))
+    }
+}
+
+/// Makes the metrics of the geo databases.
+fn geo(to: &Register) -> GeoMetrics {
+    GeoMetrics {
+        database_build: to.add(GaugeVec::new(
+            Opts::new("kuzet_geo_database_build_timestamp_seconds", "When a geo database was built, Unix time"),
+            &["database"],
+        )),
+        database_sample: to.gauges(
+            "kuzet_geo_database_sample",
+            "1 while a geo database in use is a sample, which knows no real address",
+            "database",
+        ),
+        update_last_successful: to.gauges(
+            "kuzet_geo_update_last_successful",
+            "Whether the last update of a geo database from its sources replaced it: 0 or 1",
+            "database",
+        ),
+        source_last_success: to.add(GaugeVec::new(
+            Opts::new(
+                "kuzet_geo_source_last_success_timestamp_seconds",
+                "When a source of a geo database last gave a list that was taken, Unix time",
+            ),
+            &["source"],
+        )),
+        source_failures: to.counters(
+            "kuzet_geo_source_failures_total",
+            "Lists of a source of a geo database that were not there or were refused",
+            &["source"],
+        ),
     }
 }
 
@@ -135,15 +168,7 @@ impl Metrics {
             ),
             ruleset_info: to.gauges("kuzet_ruleset_info", "The rule set that decides: 1", "ruleset"),
             ruleset: Mutex::new(None),
-            geo_database_build: to.add(GaugeVec::new(
-                Opts::new("kuzet_geo_database_build_timestamp_seconds", "When a geo database was built, Unix time"),
-                &["database"],
-            )),
-            geo_database_sample: to.gauges(
-                "kuzet_geo_database_sample",
-                "1 while a geo database in use is a sample, which knows no real address",
-                "database",
-            ),
+            geo: geo(to),
             shared_store_errors: to.counter("kuzet_shared_store_errors_total", "Failed calls of the shared store"),
             http_requests: to.counters(
                 "kuzet_http_requests_total",

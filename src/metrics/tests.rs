@@ -22,6 +22,9 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_duplicates_total", "counter", &[]),
     ("kuzet_geo_database_build_timestamp_seconds", "gauge", &["database"]),
     ("kuzet_geo_database_sample", "gauge", &["database"]),
+    ("kuzet_geo_source_failures_total", "counter", &["source"]),
+    ("kuzet_geo_source_last_success_timestamp_seconds", "gauge", &["source"]),
+    ("kuzet_geo_update_last_successful", "gauge", &["database"]),
     ("kuzet_http_request_seconds", "histogram", &["endpoint"]),
     ("kuzet_http_requests_total", "counter", &["endpoint", "status"]),
     ("kuzet_operations_late_total", "counter", &[]),
@@ -96,6 +99,9 @@ fn used() -> Metrics {
     metrics.set_ruleset_hash("b1946ac92492");
     metrics.set_geo_database("country", Some(1_764_547_200));
     metrics.set_geo_sample("anonymizer", Some(true));
+    metrics.observe_geo_source("tor-exits", Some(1_764_547_200));
+    metrics.observe_geo_source("a-list", None);
+    metrics.observe_geo_update("anonymizer", false);
     metrics.set_ready(true);
     set(&metrics.state_wallets, u64::MAX);
     metrics
@@ -222,6 +228,10 @@ fn a_decision_is_counted_by_all_it_says() {
         ("kuzet_state_wallets", "9223372036854776000"),
         ("kuzet_geo_database_build_timestamp_seconds{database=\"country\"}", "1764547200"),
         ("kuzet_geo_database_sample{database=\"anonymizer\"}", "1"),
+        ("kuzet_geo_source_last_success_timestamp_seconds{source=\"tor-exits\"}", "1764547200"),
+        ("kuzet_geo_source_failures_total{source=\"tor-exits\"}", "0"),
+        ("kuzet_geo_source_failures_total{source=\"a-list\"}", "1"),
+        ("kuzet_geo_update_last_successful{database=\"anonymizer\"}", "0"),
     ] {
         check(&metrics, series, Some(expected));
     }
