@@ -251,7 +251,8 @@ fn the_examples_are_true() {
     crate::decide::decide_each(&operations, |_, line| decided.push(String::from_utf8(line).expect("text")));
     let file = folder.join("decisions.jsonl");
     if std::env::var_os("KUZET_BLESS").is_some() {
-        std::fs::write(&file, decided.concat()).expect("writable");
+        let lines: String = decided.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(&file, lines).expect("writable");
     }
     let comparable = |mut decision: Value| {
         decision["ruleset"] = Value::Null;

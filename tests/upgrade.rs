@@ -100,6 +100,15 @@ fn read(name: &str) -> Vec<u8> {
     zstd::decode_all(&fs::read(fixture().join(name)).expect("the fixture")[..]).expect("zstd")
 }
 
+/// A decision without what it tells the client: the release that wrote the fixture did not tell it.
+fn without_messages(decision: &[u8]) -> serde_json::Value {
+    let mut decision: serde_json::Value = serde_json::from_slice(decision).expect("JSON");
+    for found in decision["matches"].as_array_mut().into_iter().flatten() {
+        found.as_object_mut().expect("a match").remove("message");
+    }
+    decision
+}
+
 fn unpacked() -> tempfile::TempDir {
     unpacked_from(&fixture())
 }
@@ -131,10 +140,11 @@ fn a_store_of_version_1_goes_on() {
 
     let service = start(folder.path(), rules(fixture().join("rules")));
     let (found, expected) = (decide(&service, &lines(&read("operations.jsonl.zst"))), read("decisions.jsonl.zst"));
-    for (found, expected) in lines(&found).iter().zip(&lines(&expected)) {
-        assert_eq!(String::from_utf8_lossy(found), String::from_utf8_lossy(expected));
+    let (found, stored) = (lines(&found), lines(&expected));
+    assert_eq!(found.len(), stored.len());
+    for (found, stored) in found.iter().zip(&stored) {
+        assert_eq!(without_messages(found), without_messages(stored));
     }
-    assert_eq!(found, expected);
     let matched =
         lines(&expected).iter().filter(|line| !line.windows(12).any(|part| part == b"\"matches\":[]")).count();
     println!("{before} decisions, {groups} + {windows} groups, {journals} journals read; {matched} of {NEXT} matched");
