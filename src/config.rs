@@ -61,6 +61,8 @@ pub struct Config {
     /// Not empty, unless `http.listen` is a loopback address.
     pub tokens: Vec<TokenConfig>,
     pub log: LogConfig,
+    /// Variables that look like kuzet's and are not: Kubernetes sets them for a service named `kuzet`.
+    pub ignored_variables: Vec<String>,
     origins: Origins,
 }
 
@@ -247,6 +249,28 @@ impl Config {
     #[must_use]
     pub fn print(&self) -> String {
         print::print(self)
+    }
+
+    /// Lists what can be used and is hardly meant, a sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if !self.ignored_variables.is_empty() {
+            let names = self.ignored_variables.join(", ");
+            warnings.push(format!(
+                "variables that Kubernetes sets for a service named kuzet stand for no key and are ignored: {names}"
+            ));
+        }
+        let EngineConfig { lateness, max_future_skew, .. } = &self.engine;
+        if max_future_skew > lateness {
+            warnings.push(format!(
+                "engine.max_future_skew is longer than engine.lateness ({} against {}): one operation with a clock \
+                 that far ahead makes all later ones of its wallet late",
+                value::duration_text(*max_future_skew),
+                value::duration_text(*lateness)
+            ));
+        }
+        warnings
     }
 
     /// Counts the keys set in the file, and those set by variables.

@@ -33,7 +33,7 @@ use crate::engine::Engine;
 use crate::engine::enrich;
 use crate::engine::outcome::{Disposition, Outcome};
 use crate::engine::shared::{SharedRequest, SharedView};
-use crate::engine::stored::Journal;
+use crate::engine::stored::{ChangeLog, Journal, NoJournal};
 use crate::engine::wallets::PrefetchKey;
 use crate::geo::Geo;
 use crate::operation::decode::Rejection;
@@ -41,23 +41,24 @@ use crate::operation::decode::Rejection;
 /// How many records are understood and decided together while they lie in the processor's caches.
 const SUB_BATCH: usize = 64;
 
-/// A batch that is being decided, part by part: what it comes to so far, and shared state as it sees it.
+/// A batch that is being decided, part by part: what it comes to so far, and shared state as it sees it. `J` takes
+/// down what it changes in wallets' records.
 #[must_use = "a batch is to be finished; the engine has moved on with it"]
-pub struct Batch {
+pub struct Batch<J = Journal> {
     view: SharedView,
     answers: Vec<Answer>,
-    journal: Journal,
+    journal: J,
     unknown_fields: u64,
     stages: Stages,
 }
 
-impl Batch {
+impl<J: ChangeLog> Batch<J> {
     /// Begins a batch of so many records.
     pub fn of(records: usize) -> Self {
         Self {
             view: SharedView::of_batch(records),
             answers: Vec::with_capacity(records),
-            journal: Journal::default(),
+            journal: J::default(),
             unknown_fields: 0,
             stages: Stages::default(),
         }
@@ -66,9 +67,9 @@ impl Batch {
 
 /// Operations that can be decided: what they will read of shared state is there.
 #[must_use = "prepared operations go on to be decided"]
-pub struct Prepared<'a> {
+pub struct Prepared<'a, J = Journal> {
     operations: Vec<Result<enrich::Enriched<'a>, Rejection>>,
-    batch: Batch,
+    batch: Batch<J>,
 }
 
 /// The engine with what it needs to decide batches.
@@ -80,9 +81,13 @@ pub struct Pipeline<S, G = Geo> {
 }
 
 impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
-    /// Decides a batch.
+    /// Decides a batch that is to be written down.
     pub fn decide(&mut self, records: &[Record<'_>]) -> Decided {
-        let mut batch = Batch::of(records.len());
+        self.decide_into::<Journal>(records)
+    }
+
+    fn decide_into<J: ChangeLog>(&mut self, records: &[Record<'_>]) -> Decided<(), J> {
+        let mut batch = Batch::<J>::of(records.len());
         let part_max = if self.store.is_near() { SUB_BATCH } else { records.len().max(1) };
         let mut spare = Spare::default();
         for part in records.chunks(part_max) {
@@ -99,7 +104,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     /// # Errors
     /// The shared store did not take the changes; see [`SharedStore::apply`].
     pub fn process(&mut self, records: &[Record<'_>]) -> Result<Committed, SharedStoreError> {
-        let decided = self.decide(records);
+        let decided = self.decide_into::<NoJournal>(records);
         commit(&mut Unlogged(&self.store), decided)
     }
 
@@ -109,7 +114,12 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     }
 
     /// Fetches what deciding these operations as the batch's next part will read of shared state.
-    pub fn prepare<'a>(&self, enriched: Enriched<'a>, mut batch: Batch, spare: &mut Spare<'a>) -> Prepared<'a> {
+    pub fn prepare<'a, J: ChangeLog>(
+        &self,
+        enriched: Enriched<'a>,
+        mut batch: Batch<J>,
+        spare: &mut Spare<'a>,
+    ) -> Prepared<'a, J> {
         let enriched = self.intake().renew(enriched, spare);
         let began = Instant::now();
         let mut request = SharedRequest::default();
@@ -128,7 +138,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     }
 
     /// Decides prepared operations in their order. Wallets' records move on here, and nowhere else.
-    pub fn decide_prepared<'a>(&mut self, prepared: Prepared<'a>, spare: &mut Spare<'a>) -> Batch {
+    pub fn decide_prepared<'a, J: ChangeLog>(&mut self, prepared: Prepared<'a, J>, spare: &mut Spare<'a>) -> Batch<J> {
         let began = Instant::now();
         let Prepared { operations, mut batch } = prepared;
         for together in operations.chunks(SUB_BATCH) {
@@ -147,7 +157,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     }
 
     /// Ends a batch: shared state inside this process moves on with it.
-    pub fn finish(&self, batch: Batch) -> Decided {
+    pub fn finish<J: ChangeLog>(&self, batch: Batch<J>) -> Decided<(), J> {
         let Batch { view, answers, journal, unknown_fields, mut stages } = batch;
         let began = Instant::now();
         let shared = view.into_changes();
@@ -167,7 +177,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         }
     }
 
-    fn decide_one(&mut self, operation: &enrich::Enriched<'_>, batch: &mut Batch) -> Answer {
+    fn decide_one<J: ChangeLog>(&mut self, operation: &enrich::Enriched<'_>, batch: &mut Batch<J>) -> Answer {
         batch.unknown_fields += u64::from(operation.operation.unknown_fields);
         match self.engine.decide(operation, &batch.view) {
             Disposition::Duplicate { seq } => Answer::Duplicate { seq },

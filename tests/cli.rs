@@ -121,3 +121,12 @@ fn check_says_that_the_anonymizers_are_a_sample() {
     assert!(check("geoip").lines().any(|line| line.starts_with(told)), "{}", check("geoip"));
     assert!(!check("tests/geo").contains("warning: "), "{}", check("tests/geo"));
 }
+
+/// `kuzet schema operation | head -1`: who has seen enough is no error.
+#[test]
+fn a_document_may_be_read_in_part() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = crate::command::kuzet().args(["schema", "operation"]).stdout(writer).output().expect("built");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}

@@ -92,6 +92,9 @@ pub fn run(arguments: &ConfigArguments, out: &mut dyn Write, err: &mut dyn Write
                 out,
                 "the configuration can be used: set in the file {in_file}, by variables {in_variables}, tokens {tokens}"
             )?;
+            for warning in config.warnings() {
+                writeln!(out, "warning: {warning}")?;
+            }
             let built = [("kafka", cfg!(feature = "kafka")), ("redis", cfg!(feature = "redis"))];
             let built: Vec<&str> = built.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
             writeln!(

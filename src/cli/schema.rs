@@ -44,8 +44,11 @@ pub enum SchemaSubject {
 /// # Errors
 /// `out` cannot be written.
 pub fn run(args: &SchemaArgs, out: &mut dyn Write) -> anyhow::Result<i32> {
-    out.write_all(text(args.subject).as_bytes())?;
-    Ok(0)
+    match out.write_all(text(args.subject).as_bytes()).and_then(|()| out.flush()) {
+        // Whoever has seen enough, as `head` has, is no error.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
+        written => written.map(|()| 0).map_err(Into::into),
+    }
 }
 
 /// Makes the document, with a line feed at its end.

@@ -34,6 +34,9 @@ pub struct ServeArguments {
 pub fn run(arguments: &ServeArguments, log_format: LogFormat) -> anyhow::Result<i32> {
     let config = config::load(arguments.config.as_deref(), environment())?;
     start_logging(&config, log_format);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let mut running = Running::start(&config, Hearing::BeforeReady)?;
     let still_works = running.wait(std::future::pending())?;
     running.stop();

@@ -115,7 +115,7 @@ pub(super) fn check(raw: &RawConfig, path_name: &str, text: &str, findings: &mut
     let mut origins = Origins::new(path_name, text);
     settings.places.iter().for_each(|(path, place)| origins.add(path, place));
     raw.tokens.iter().for_each(|token| origins.add_token(&token.place));
-    config(&settings, tokens, origins)
+    Config { ignored_variables: raw.ignored.clone(), ..config(&settings, tokens, origins) }
 }
 
 fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Config {
@@ -186,6 +186,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             format: settings.word("log.format", LogFormat::from_name, LogFormat::Text),
             level: settings.word("log.level", LogLevel::from_name, LogLevel::Info),
         },
+        ignored_variables: Vec::new(),
         origins,
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct RawConfig {
     /// By key; the file's value first, then the variable's, which counts.
     pub(super) values: BTreeMap<&'static str, Vec<Placed>>,
     pub(super) tokens: Vec<RawToken>,
+    /// Variables that nobody set for kuzet.
+    pub(super) ignored: Vec<String>,
 }
 
 /// One `[[token]]`.
@@ -48,9 +50,39 @@ pub(super) fn read(text: &str, env: impl IntoIterator<Item = (String, String)>, 
     let of_kuzet = |(name, _): &(String, String)| name.starts_with(VARIABLE_PREFIX) && !name.starts_with(TEST_PREFIX);
     let variables: BTreeMap<String, String> = env.into_iter().filter(of_kuzet).collect();
     for (name, value) in &variables {
-        reading.variable(name, value);
+        if is_of_kubernetes(name, value) {
+            reading.raw.ignored.push(name.clone());
+        } else {
+            reading.variable(name, value);
+        }
     }
     reading.raw
+}
+
+/// Tells whether Kubernetes made the variable, as it does in every container of a name space with a service
+/// named `kuzet`: `KUZET_SERVICE_HOST`, `KUZET_SERVICE_PORT` and one for each named port, `KUZET_PORT` and, for
+/// each port, `KUZET_PORT_8480_TCP` with its `_PROTO`, `_PORT` and `_ADDR`. Whoever writes `KUZET_PORT=8480` means
+/// something else and is told.
+fn is_of_kubernetes(name: &str, value: &str) -> bool {
+    let is_link =
+        |value: &str| value.split_once("://").is_some_and(|(scheme, _)| matches!(scheme, "tcp" | "udp" | "sctp"));
+    let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return false };
+    if let Some(port) = rest.strip_prefix("PORT_") {
+        let mut parts = port.split('_');
+        let number = parts.next().is_some_and(|number| number.parse::<u16>().is_ok());
+        let protocol = parts.next().is_some_and(|protocol| matches!(protocol, "TCP" | "UDP" | "SCTP"));
+        let part = parts.next();
+        let is_known = match part {
+            None => is_link(value),
+            Some(part) => matches!(part, "PROTO" | "PORT" | "ADDR"),
+        };
+        return number && protocol && is_known && parts.next().is_none();
+    }
+    match rest {
+        "SERVICE_HOST" | "SERVICE_PORT" => true,
+        "PORT" => is_link(value),
+        _ => rest.starts_with("SERVICE_PORT_"),
+    }
 }
 
 struct Reading<'t> {
@@ -280,5 +312,37 @@ fn raw_of(value: &Spanned<DeValue<'_>>) -> RawValue {
         DeValue::Datetime(_) => RawValue::Other("a date"),
         DeValue::Array(items) => RawValue::List(items.iter().map(|item| (raw_of(item), item.span())).collect()),
         DeValue::Table(_) => RawValue::Other("a section"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_kubernetes;
+
+    #[test]
+    fn what_kubernetes_sets_for_a_service_named_kuzet_is_known() {
+        for (name, value) in [
+            ("KUZET_SERVICE_HOST", "10.96.0.7"),
+            ("KUZET_SERVICE_PORT", "8480"),
+            ("KUZET_SERVICE_PORT_HTTP", "8480"),
+            ("KUZET_PORT", "tcp://10.96.0.7:8480"),
+            ("KUZET_PORT_8480_TCP", "tcp://10.96.0.7:8480"),
+            ("KUZET_PORT_8480_TCP_PROTO", "tcp"),
+            ("KUZET_PORT_8480_TCP_PORT", "8480"),
+            ("KUZET_PORT_8480_TCP_ADDR", "10.96.0.7"),
+        ] {
+            assert!(is_of_kubernetes(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("KUZET_PORT", "8480"),
+            ("KUZET_PORT_8480", "x"),
+            ("KUZET_PORT_8480_TCP", "8480"),
+            ("KUZET_PORT_HTTP_TCP_ADDR", "10.96.0.7"),
+            ("KUZET_PORT_8480_TCP_ADDR_X", "10.96.0.7"),
+            ("KUZET_SERVICE", "kuzet"),
+            ("KUZET_HTTP_LISTEN", "tcp://10.96.0.7:8480"),
+        ] {
+            assert!(!is_of_kubernetes(name, value), "{name}");
+        }
     }
 }

@@ -22,7 +22,7 @@ mod words;
 pub use crate::engine::state::groups::{GROUPS, wallet_group};
 pub use crate::engine::state::layout::{LayoutMigration, StateLayout};
 pub use first::read_block as read_first_block;
-pub use wallets::{Journal, JournalReader};
+pub use wallets::{ChangeLog, Journal, JournalReader, NoJournal};
 pub use words::{Reader, Writer};
 
 /// The version of everything written here. A change of the format adds one, and a way to read the old.

@@ -35,20 +35,20 @@ pub struct Stages {
 /// A batch that was decided and waits for its commit; the next one may be decided meanwhile. The state of
 /// this process has moved on with it: whoever cannot commit it must drop the engine.
 ///
-/// `W` is what the caller writes down with the batch.
+/// `W` is what the caller writes down with the batch, `J` took down what it changes in wallets' records.
 #[must_use = "a decided batch is to be committed; the engine has moved on with it"]
-pub struct Decided<W = ()> {
+pub struct Decided<W = (), J = Journal> {
     /// The plan it was decided by: changes name windows by their place in it.
     pub(super) plan: Arc<Plan>,
     pub(super) answers: Vec<Answer>,
     pub(super) shared: Vec<SharedChange>,
-    pub(super) journal: Journal,
+    pub(super) journal: J,
     pub(super) unknown_fields: u64,
     pub(super) stages: Stages,
     pub(super) with: W,
 }
 
-impl<W> Decided<W> {
+impl<W, J> Decided<W, J> {
     /// Returns one answer a record: to write down, not yet to tell.
     #[must_use]
     pub fn answers(&self) -> &[Answer] {
@@ -67,25 +67,27 @@ impl<W> Decided<W> {
         &self.plan
     }
 
-    /// Returns the bytes of everything that the batch changes, for rules laid out like this.
-    #[must_use]
-    pub fn journal(&self, layout: u64) -> Vec<u8> {
-        self.journal.encode(layout, &self.shared)
-    }
-
     /// Returns what is written down with the batch.
     pub const fn with(&self) -> &W {
         &self.with
     }
 
     /// Adds what is written down with the batch, in place of what was there.
-    pub fn write_with<V>(self, with: V) -> Decided<V> {
+    pub fn write_with<V>(self, with: V) -> Decided<V, J> {
         let Self { plan, answers, shared, journal, unknown_fields, stages, with: _ } = self;
         Decided { plan, answers, shared, journal, unknown_fields, stages, with }
     }
 }
 
-impl<W> fmt::Debug for Decided<W> {
+impl<W> Decided<W> {
+    /// Returns the bytes of everything that the batch changes, for rules laid out like this.
+    #[must_use]
+    pub fn journal(&self, layout: u64) -> Vec<u8> {
+        self.journal.encode(layout, &self.shared)
+    }
+}
+
+impl<W, J> fmt::Debug for Decided<W, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decided").field("answers", &self.answers).finish_non_exhaustive()
     }
@@ -120,7 +122,7 @@ pub trait Uncommitted {
     fn into_committed(self, durable: Durable) -> Self::Committed;
 }
 
-impl<W> Uncommitted for Decided<W> {
+impl<W, J> Uncommitted for Decided<W, J> {
     type Committed = Committed<W>;
 
     fn into_committed(self, durable: Durable) -> Committed<W> {
@@ -170,10 +172,10 @@ pub fn commit<B: Uncommitted, L: CommitLog<B>>(log: &mut L, batches: B) -> Resul
 #[derive(Debug)]
 pub struct Unlogged<'s, S: ?Sized>(pub &'s S);
 
-impl<W, S: SharedStore + ?Sized> CommitLog<Decided<W>> for Unlogged<'_, S> {
+impl<W, J, S: SharedStore + ?Sized> CommitLog<Decided<W, J>> for Unlogged<'_, S> {
     type Error = SharedStoreError;
 
-    fn write(&mut self, _: &Decided<W>) -> Result<(), SharedStoreError> {
+    fn write(&mut self, _: &Decided<W, J>) -> Result<(), SharedStoreError> {
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::app;
 use crate::engine::enrich::AddressFacts;
 use crate::engine::plan::{Plan, Settings};
 use crate::engine::stored::wallets::encode_group;
-use crate::engine::stored::{GROUPS, JournalReader, Layouts, StateLayout};
+use crate::engine::stored::{GROUPS, Journal, JournalReader, Layouts, StateLayout};
 use crate::operation::Time;
 use crate::operation::time::MINUTE;
 use crate::rules::program::{Inputs, RuleSet, symbol_of_text};
@@ -140,7 +140,7 @@ fn operations_enriched_for_other_rules_are_enriched_again() {
         let decoded = intake.decode(&records(&lines[1..6]), spare);
         let enriched = intake.enrich(decoded, spare);
         assert_eq!(geo.0.into_inner(), 5);
-        drop(pipeline.prepare(enriched, Batch::of(5), spare));
+        drop(pipeline.prepare(enriched, Batch::<Journal>::of(5), spare));
     };
     let pipeline = pipeline();
     enriched_by(&pipeline, pipeline.engine.plan());

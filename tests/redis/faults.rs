@@ -317,3 +317,38 @@ fn nothing_to_enter_asks_nothing() {
     assert_eq!(store.publish(&[]), Ok(()));
     assert_eq!(store.errors(), 0);
 }
+
+/// The release before wrote blocks without the time of the last firing. They stay in force, are extended, and are
+/// lifted.
+#[test]
+fn blocks_of_the_release_before_are_read_and_extended() {
+    let (server, plan) = (Server::start(), changes::plan());
+    let store = fresh(&server, &plan);
+    let (address, old) = (parties()[0], block(7, Block::AddressLogin));
+    let until = START + 120 * MINUTE;
+    // Fields of a record lie one behind the other, as those of a tuple do.
+    let fields = (old.id, &old.rule, &old.clauses, old.kind, old.from, old.until, old.lifted_by);
+    let fields = postcard::to_stdvec(&fields).expect("bytes");
+    let (seconds, nanos) = (until.div_euclid(1_000_000_000), until.rem_euclid(1_000_000_000));
+    let mut value = b"B".to_vec();
+    value.extend_from_slice(&(seconds + (1 << 34)).to_be_bytes()[3..]);
+    value.extend_from_slice(&nanos.to_be_bytes()[4..]);
+    value.extend_from_slice(&u32::MAX.to_be_bytes());
+    value.insert(10, 0);
+    value.push(1);
+    value.extend_from_slice(&u32::try_from(fields.len()).expect("short").to_le_bytes());
+    value.extend_from_slice(&fields);
+    let Party::Address(ip) = address else { panic!("an address") };
+    let key = format!("kuzet:d:ip:{ip}");
+    redis::cmd("HSET").arg(&key).arg(old.id.as_bytes()).arg(&value).exec(&mut server.connection()).expect("HSET");
+
+    let read = blocks(&fetch(&store, &plan), address);
+    assert_eq!(read, [Restriction { fired_last: old.from, ..old.clone() }]);
+    let mut extended = read[0].clone();
+    extended.extend(Some(minutes(200)), minutes(80));
+    store.apply(&plan, &[place(address, &extended)]).expect("an apply");
+    assert_eq!(blocks(&fetch(&store, &plan), address), std::slice::from_ref(&extended));
+    let lift = SharedChange::Lift { party: address, restriction: old.id };
+    store.apply(&plan, std::slice::from_ref(&lift)).expect("an apply");
+    assert!(blocks(&fetch(&store, &plan), address).is_empty());
+}

@@ -13,6 +13,21 @@ use crate::engine::stored::{Layouts, StoredError, first};
 use crate::operation::Time;
 use crate::rules::program::symbol_of_text;
 
+/// What takes down the changes that a batch makes to wallets' records.
+pub trait ChangeLog: Default {
+    /// Takes down the changes of one operation to its wallet's record.
+    fn record(&mut self, wallet_id: &str, changes: &Changes);
+}
+
+/// Takes nothing down: of those who keep nothing beyond their own run.
+#[derive(Debug, Default)]
+pub struct NoJournal;
+
+impl ChangeLog for NoJournal {
+    #[inline]
+    fn record(&mut self, _: &str, _: &Changes) {}
+}
+
 /// What one batch changes, as bytes.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -20,9 +35,8 @@ pub struct Journal {
     count: usize,
 }
 
-impl Journal {
-    /// Writes down the changes of one operation to its wallet's record.
-    pub fn record(&mut self, wallet_id: &str, changes: &Changes) {
+impl ChangeLog for Journal {
+    fn record(&mut self, wallet_id: &str, changes: &Changes) {
         self.count += 1;
         let out = &mut self.wallets;
         out.text(wallet_id);
@@ -37,7 +51,9 @@ impl Journal {
             out.value(cold);
         }
     }
+}
 
+impl Journal {
     /// Returns the bytes of everything that the batch changed, for rules laid out like this.
     #[must_use]
     pub fn encode(&self, layout: u64, shared: &[SharedChange]) -> Vec<u8> {
