@@ -78,6 +78,31 @@ fn write_fixture(cluster: &Cluster) {
     write("decisions.jsonl.zst", &decisions[decisions.len() - NEXT..]);
 }
 
+/// Makes topics as they were when the state was written: `before` operations that are not read again, the last of
+/// their decisions, and the state.
+fn lay_down(cluster: &Cluster, topics: &Topics, before: usize, state: &[Vec<u8>]) {
+    let producer: BaseProducer = cluster.client().create().expect("a producer");
+    let (operations_topic, decisions_topic, state_topic) =
+        (topics.name("operations"), topics.name("decisions"), topics.name("state"));
+    for _ in 0..before {
+        let record = BaseRecord::to(&operations_topic).partition(0).key("any").payload("not read again");
+        producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
+    }
+    let seq = before.to_string();
+    let headers = OwnedHeaders::new().insert(Header { key: "kuzet-seq", value: Some(&seq) });
+    let record = BaseRecord::to(&decisions_topic).partition(0).key("any").payload("{}").headers(headers);
+    producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
+    for line in state {
+        let line: Value = serde_json::from_slice(line).expect("JSON");
+        let value = line["value"].as_str().map(|value| STANDARD.decode(value).expect("bytes"));
+        let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&state_topic).partition(0);
+        record.key = line["key"].as_str();
+        record.payload = value.as_deref();
+        producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
+    }
+    producer.flush(fleet::WAIT).expect("the records are taken");
+}
+
 #[test]
 fn a_state_of_version_1_goes_on() {
     let cluster = shared();
@@ -90,37 +115,84 @@ fn a_state_of_version_1_goes_on() {
     let (operations, expected) = (read("operations.jsonl.zst"), read("decisions.jsonl.zst"));
     assert_eq!((operations.len(), expected.len()), (NEXT, NEXT));
 
-    // What was there before: as many operations as the state has read, and its last decision.
-    let producer: BaseProducer = cluster.client().create().expect("a producer");
-    let before = 600 - NEXT;
-    let (operations_topic, decisions_topic, state_topic) =
-        (topics.name("operations"), topics.name("decisions"), topics.name("state"));
-    for _ in 0..before {
-        let record = BaseRecord::to(&operations_topic).partition(0).key("any").payload("not read again");
-        producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
-    }
-    let seq = before.to_string();
-    let headers = OwnedHeaders::new().insert(Header { key: "kuzet-seq", value: Some(&seq) });
-    let record = BaseRecord::to(&decisions_topic).partition(0).key("any").payload("{}").headers(headers);
-    producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
-    for line in read("state.jsonl.zst") {
-        let line: Value = serde_json::from_slice(&line).expect("JSON");
-        let value = line["value"].as_str().map(|value| STANDARD.decode(value).expect("bytes"));
-        let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&state_topic).partition(0);
-        record.key = line["key"].as_str();
-        record.payload = value.as_deref();
-        producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
-    }
-    producer.flush(fleet::WAIT).expect("the records are taken");
+    lay_down(&cluster, &topics, 600 - NEXT, &read("state.jsonl.zst"));
 
     fleet::send(&cluster, &topics, &operations);
     let mut instance = Instance::start(&config, None);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
     instance.end();
-    let found = values_of(&cluster, &decisions_topic);
+    let found = values_of(&cluster, &topics.name("decisions"));
     assert_eq!(found.len(), 1 + NEXT, "decisions were made again, or none were made");
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     for (index, (found, expected)) in found[1..].iter().zip(&expected).enumerate() {
         assert_eq!(text(found), text(expected), "decision {index} after the upgrade");
     }
+}
+
+/// `state-stacked.jsonl.zst` was written by the release before restrictions were extended, with the rules and
+/// nearly the operations of `tests/data/store-v1-stacked`: three blocks of one rule on W1, two on an address, all
+/// of them in journals.
+#[test]
+fn restrictions_that_were_stacked_go_on_as_one() {
+    const BEFORE: usize = 6;
+    let cluster = shared();
+    let topics = Topics::create(&cluster, "stacked", 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = configure(&cluster, &topics, folder.path());
+    let manifest = env!("CARGO_MANIFEST_DIR");
+    replace(
+        &config,
+        &format!("{manifest}/tests/data/store-v1/rules"),
+        &format!("{manifest}/tests/data/store-v1-stacked/rules"),
+    );
+    lay_down(&cluster, &topics, BEFORE, &read("state-stacked.jsonl.zst"));
+
+    let operation = |number: u32, at: &str, wallet: &str, fields: Value| {
+        let mut operation = json!({
+            "op_id": format!("next-{number}"), "wallet_id": wallet, "occurred_at": format!("2026-11-20T{at}+05:00"),
+        });
+        operation.as_object_mut().expect("an object").extend(fields.as_object().expect("fields").clone());
+        operation.to_string().into_bytes()
+    };
+    let payment = json!({"type": "payment", "client_status": "identified", "amount": "5.00", "counterparty": {"kind": "merchant"}});
+    let login = json!({"type": "login", "outcome": "success", "ip": "203.0.113.7"});
+    let confirmed = json!({"type": "identity_confirmed", "proof": "identity_document"});
+    fleet::send(
+        &cluster,
+        &topics,
+        &[
+            operation(1, "10:30:00", "W1", payment.clone()),
+            operation(2, "10:19:59", "W1", confirmed.clone()),
+            operation(3, "10:31:00", "W1", confirmed.clone()),
+            operation(4, "10:31:01", "W1", payment),
+            operation(5, "10:32:00", "W9", login.clone()),
+            operation(6, "10:33:00", "W9", json!({"type": "ip_unblock_requested", "ip": "203.0.113.7"})),
+            operation(7, "10:34:00", "W9", login),
+            operation(8, "10:35:00", "W4", confirmed),
+        ],
+    );
+    let mut instance = Instance::start(&config, None);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    instance.end();
+    let told = |decision: &Vec<u8>| {
+        let decision: Value = serde_json::from_slice(decision).expect("JSON");
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        let command = |command: &Value| {
+            format!(", {} {} {}", text(&command["command"]), text(&command["rule"]), text(&command["until"]))
+        };
+        let commands: String = decision["commands"].as_array().expect("commands").iter().map(command).collect();
+        format!("{} {}{commands}", text(&decision["op_id"]), text(&decision["verdict"]))
+    };
+    let found: Vec<String> = values_of(&cluster, &topics.name("decisions"))[1..].iter().map(told).collect();
+    let expected = [
+        "next-1 refuse, refuse failed-login-block 2026-11-20T07:20:00Z",
+        "next-2 allow",
+        "next-3 allow, lift failed-login-block -",
+        "next-4 allow",
+        "next-5 refuse, refuse failed-login-address 2026-11-20T07:15:00Z",
+        "next-6 allow, lift failed-login-address -",
+        "next-7 allow",
+        "next-8 allow, lift transfer-over-100k -, release transfer-over-100k -",
+    ];
+    assert_eq!(found, expected);
 }
