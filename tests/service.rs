@@ -398,3 +398,34 @@ fn a_reload_that_would_lose_all_rules_or_all_values_of_a_list_is_refused() {
     assert!(service.rules().plan.rules.rules.is_empty());
     service.stop();
 }
+
+/// A file that was emptied is damage, never a new store; one that is gone is not made anew behind an open store.
+#[test]
+fn an_emptied_store_is_damage_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(FILE);
+    std::fs::write(&path, b"").expect("a file");
+    let refused = Store::open(folder.path(), CACHE).expect_err("no store");
+    assert!(matches!(refused, StoreError::Emptied { .. }), "{refused}");
+    assert_eq!(std::fs::metadata(&path).expect("the file").len(), 0);
+    for command in ["stats", "verify", "compact"] {
+        let output = crate::command::kuzet().args(["store", command, "--store"]).arg(folder.path()).output();
+        let output = output.expect("it runs");
+        assert_eq!(output.status.code(), Some(64), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("the file is empty"), "{output:?}");
+    }
+    let elsewhere = folder.path().join("elsewhere");
+    let mut restore = crate::command::kuzet();
+    restore.args(["store", "restore", "--from"]).arg(folder.path()).arg("--store").arg(&elsewhere);
+    let output = restore.output().expect("it runs");
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    assert!(!elsewhere.join(FILE).exists());
+    assert_eq!(std::fs::metadata(&path).expect("the file").len(), 0);
+
+    std::fs::remove_file(&path).expect("gone");
+    let store = Store::open(folder.path(), CACHE).expect("where no file is, a store is made");
+    std::fs::remove_file(&path).expect("gone");
+    store.close();
+    assert!(store.reopen().is_err());
+    assert!(!path.exists(), "a store that is gone is not made anew");
+}

@@ -46,6 +46,11 @@ pub enum StoreError {
     InUse { path: PathBuf },
     #[error("failed to open the store {path}: it has version {found}, this program reads version {VERSION}")]
     Version { path: PathBuf, found: u64 },
+    #[error(
+        "failed to open the store {path}: the file is empty, and no store ever is: what it held is lost; restore a \
+         backup, or move the file away to begin with nothing"
+    )]
+    Emptied { path: PathBuf },
     #[error("failed to open the store {path}")]
     Open { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("failed to commit: the disk is full")]
@@ -156,7 +161,8 @@ impl Store {
             make_file(&path, cache_bytes)?;
         }
         let file = path.clone();
-        Self::opened_by(path, Box::new(move || builder(cache_bytes).create(&file)))
+        // Never makes a file: where the one that was opened is gone, a new one would take its place unnoticed.
+        Self::opened_by(path, Box::new(move || builder(cache_bytes).open(&file)))
     }
 
     /// Opens a store whose bytes are behind a backend: a disk that fails when it is told to.
@@ -483,6 +489,7 @@ fn open_database(path: &Path, open: &OpenDatabase) -> Result<Database, StoreErro
         DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
             StoreError::DiskFull
         }
+        _ if path.metadata().is_ok_and(|found| found.len() == 0) => StoreError::Emptied { path: path.to_path_buf() },
         other => StoreError::Open { path: path.to_path_buf(), source: Box::new(other) },
     })?;
     if path.exists() {
