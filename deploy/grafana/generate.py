@@ -5,7 +5,7 @@
     generate.py --check     fails if those files are not what this script writes
     generate.py --queries   prints every query as a JSON line: dashboard, panel, expr, only_in
 
-`only_in` is the source of operations (`kafka`, `http`) without which the query has no series, or null.
+`only_in` is the source of operations (`kafka`, `http`) or the setting without which the query has no series, or null.
 Needs nothing but Python's standard library.
 """
 
@@ -22,18 +22,21 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # How long panels look back for a rate: at least four scrapes.
 RATE = "[$__rate_interval]"
 
-# Metrics that exist only where operations come from Kafka, and only where they come over HTTP.
+# Metrics that exist only where operations come from Kafka, only where they come over HTTP, and only where the
+# service makes its anonymizer database itself.
 ONLY_IN = {
     "kafka": ["kuzet_consumer_lag_records", "kuzet_shards", "kuzet_shard_halted", "kuzet_transactions_total",
               "kuzet_recoveries_total", "kuzet_recovery_seconds", "kuzet_shared_pending_changes"],
     "http": ["kuzet_store_bytes", "kuzet_store_free_bytes"],
+    "geoip.update_every": ["kuzet_geo_update_last_successful", "kuzet_geo_source_last_success_timestamp_seconds",
+                           "kuzet_geo_source_failures_total"],
 }
 
 RED, YELLOW, GREEN = "red", "yellow", "green"
 
 
 def only_in(expression):
-    """The source of operations without which an expression has no series; None when it has them in both."""
+    """The source of operations, or the setting, without which an expression has no series; None when there is none."""
     for source, metrics in ONLY_IN.items():
         if any(re.search(rf"\b{metric}(_bucket|_sum|_count)?\b", expression) for metric in metrics):
             return source
