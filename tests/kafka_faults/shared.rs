@@ -1,8 +1,8 @@
 //! Runs in which Redis is killed or loses everything.
 //!
-//! Two shipped rules read windows of the shared store, and they only watch (mode `shadow`): what they match
+//! Three shipped rules read windows of the shared store, and they only watch (mode `shadow`): what they match
 //! places nothing and refuses nothing. Blocks of addresses and of both directions are shared too, but the
-//! simulator gives each wallet addresses and counterparties of its own, so that none reaches another wallet.
+//! stand sends no operation that a block of another wallet could reach.
 //! So a decision may differ from that of an engine without a shared store in two places only: matches of those
 //! rules, and `shared_state` among its missing inputs. Both are taken out before decisions are compared; whether
 //! `shared_state` is there is judged apart, by what was known of Redis when the operation was sent.
@@ -19,8 +19,8 @@ use crate::cluster::Cluster;
 use crate::random::Random;
 use crate::server::Server;
 
-/// The rules that read the shared store: one judges logins, the other debits.
-const RULES: [&str; 2] = ["mule-in-and-out", "one-device-many-wallets"];
+/// The rules that read the shared store: two judge logins, one debits.
+const RULES: [&str; 3] = ["address-tries-many-wallets", "mule-in-and-out", "one-device-many-wallets"];
 const MINUTE: i64 = 60_000_000_000;
 /// How far back their windows reach at least.
 const REACH_OF_LOGINS: i64 = 24 * 60 * MINUTE;
@@ -155,10 +155,15 @@ pub(crate) fn judge_marks(stand: &Stand, cluster: &Cluster, phases: &Phases) -> 
         let known = phases.iter().rev().find(|(from, _)| *from <= index).map(|(_, known)| *known);
         let at = occurred_at(record);
         let is_login = json(record)["type"] == "login";
+        // What may release others asks for the blocks of those that they pay, and for no window: blocks are
+        // whole as soon as the server was given them again.
+        let releases = ["identity_confirmed", "pin", "wallet_unblock_requested", "seizure_lifted"];
+        let reads_windows = !releases.iter().any(|kind| json(record)["type"] == *kind);
         let reach = if is_login { REACH_OF_LOGINS } else { REACH_OF_DEBITS };
         let must = match known {
             Some(Known::Away) => Some(applies),
             Some(Known::Whole(None)) => Some(false),
+            Some(Known::Whole(Some(_))) if !reads_windows => Some(false),
             // Some minutes less: the instant is the newest one of what the process held when it noticed.
             Some(Known::Whole(Some(since))) if at.minus(reach) <= since.minus(10 * MINUTE) => Some(applies),
             Some(Known::Whole(_) | Known::Open) | None => (!applies).then_some(false),

@@ -83,6 +83,27 @@ fn restored(said: &str) -> BTreeSet<i32> {
     lists.flat_map(|(list, _)| list.split(", ").filter_map(|shard| shard.parse().ok())).collect()
 }
 
+/// Leaves out what one wallet's block does to another: logins from an address that another wallet came from
+/// before, and transfers to wallets that somebody has blocked.
+fn keeps_apart() -> impl FnMut(&Vec<u8>) -> bool {
+    let (mut first_of, mut blocked) = (BTreeMap::<String, String>::new(), BTreeSet::<String>::new());
+    move |record| {
+        let operation = check::json(record);
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        let wallet = text(&operation["wallet_id"]).expect("a wallet");
+        match operation["type"].as_str() {
+            Some("fraud_reported" | "tampering_detected" | "wallet_block_requested") => {
+                blocked.insert(wallet);
+                true
+            }
+            Some("transfer") => text(&operation["counterparty"]["wallet_id"]).is_none_or(|to| !blocked.contains(&to)),
+            Some("login") => text(&operation["ip"])
+                .is_none_or(|address| *first_of.entry(address).or_insert_with(|| wallet.clone()) == wallet),
+            _ => true,
+        }
+    }
+}
+
 fn operations(seed: u64) -> impl Iterator<Item = Vec<u8>> {
     let start = kuzet::operation::Time::parse_rfc3339("2026-03-02T00:00:00+05:00").expect("a time");
     let parameters =
@@ -193,7 +214,8 @@ impl Stand {
     /// Sends so many operations at once; those of a later call follow in time.
     pub(crate) fn send(&mut self, cluster: &Cluster, count: usize) -> Vec<Vec<u8>> {
         assert!(self.load.is_none(), "the load sends");
-        let records: Vec<Vec<u8>> = operations(self.seed).skip(self.sent.len()).take(count).collect();
+        let operations = operations(self.seed).filter(keeps_apart());
+        let records: Vec<Vec<u8>> = operations.skip(self.sent.len()).take(count).collect();
         fleet::send(cluster, &self.topics, &records);
         self.sent.extend(records.iter().cloned());
         records
