@@ -11,6 +11,7 @@ use kuzet::rules::{self, SourceFile};
 use serde_json::{Value, json};
 
 mod attributes;
+mod decimals;
 mod lists;
 mod messages;
 mod naive;

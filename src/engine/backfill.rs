@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::engine::enrich::Enriched;
 use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::memo::Memo;
-use crate::engine::matching::record::{halves_of, word_of_column};
+use crate::engine::matching::record::{halves_of, long_decimals, long_value, word_of_column};
 use crate::engine::plan::aggregate::{PlannedAggregate, past_fields};
 use crate::engine::plan::row_layout::{ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use crate::engine::state::shared::SharedView;
@@ -20,7 +20,7 @@ use crate::operation::content::id_hash;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{Field, Function, Scope, Stream, Window};
 use compact_str::CompactString;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Collects what windows would hold had they always been there.
 #[derive(Debug)]
@@ -28,8 +28,15 @@ pub struct Backfill {
     windows: Vec<usize>,
     /// Operations that were cancelled later, by wallet and id.
     cancelled: HashSet<(u64, u128)>,
-    rows: HashMap<(u64, CompactString), Vec<Vec<u64>>>,
+    rows: HashMap<(u64, CompactString), Rows>,
     shared: Vec<SharedChange>,
+}
+
+/// Rows of one wallet, and the texts of long decimals in them.
+#[derive(Debug, Default)]
+struct Rows {
+    words: Vec<Vec<u64>>,
+    texts: BTreeMap<u64, Box<str>>,
 }
 
 /// Tells whether a window can be filled from operations alone.
@@ -113,17 +120,22 @@ impl Backfill {
             let Some(key) = evaluation.feeding_key(aggregate).filter(|_| !aggregate.owned) else { continue };
             let (at, value) = (operation.operation.occurred_at.nanos(), evaluation.value(aggregate));
             let entry = Entry { at, op: operation.shared_op(), value };
-            self.shared.push(SharedChange::Insert { key: SharedKey { aggregate: id, key }, entry });
+            let key = SharedKey { aggregate: id, key };
+            self.shared.push(SharedChange::Insert { key, entry });
+            let text = long_value(&evaluation, aggregate, entry);
+            self.shared.extend(text.map(|(symbol, text)| SharedChange::Text { key, symbol, text }));
         }
         let wallet = (operation.wallet, CompactString::from(&*operation.operation.wallet_id));
-        self.rows.entry(wallet).or_default().push(row);
+        let rows = self.rows.entry(wallet).or_default();
+        rows.texts.extend(long_decimals(plan, &row, |field| evaluation.decimal(Scope::Past, field)));
+        rows.words.push(row);
     }
 
     /// Puts what was collected into the wallets' records; returns what is for the shared windows.
     pub fn finish(self, engine: &mut Engine) -> Vec<SharedChange> {
         let plan = std::sync::Arc::clone(engine.plan());
         for ((symbol, id), rows) in self.rows {
-            engine.wallets_mut().get_or_insert(symbol, &id).backfill(&plan, &rows);
+            engine.wallets_mut().get_or_insert(symbol, &id).backfill(&plan, &rows.words, rows.texts);
         }
         self.shared
     }

@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod evaluation;
 pub mod evidence;
 pub mod fire;
+mod long_decimals;
 mod long_number;
 pub mod memo;
 pub mod record;

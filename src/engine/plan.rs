@@ -18,7 +18,9 @@ use crate::engine::plan::prefilter::RuleBlock;
 use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
 use crate::engine::plan::rule::ALWAYS;
 use crate::operation::{OperationType, Time};
-use crate::rules::program::{Aggregate, AggregateId, Field, Inputs, List, Mode, Rule, RuleSet, Stream, symbol_of_text};
+use crate::rules::program::{
+    Aggregate, AggregateId, AttributeType, Field, Inputs, List, Mode, Rule, RuleSet, Stream, symbol_of_text,
+};
 pub use aggregate::PlannedAggregate;
 pub use rule::PlannedRule;
 pub use settings::Settings;
@@ -39,6 +41,8 @@ pub struct Plan {
     pub columns: Vec<Field>,
     /// For each column the word of a missing value: [`MISSING`] where a `where` has to tell it from zero.
     pub missing_words: Vec<u64>,
+    /// Which columns hold decimals of attributes, that may have to be kept as texts.
+    pub decimal_columns: Vec<usize>,
     pub mask_words: usize,
     by_type: Vec<TypePlan>,
     /// Aggregates over matches.
@@ -80,6 +84,8 @@ pub struct TypePlan {
     pub asks: Inputs,
     /// The attributes that rules compare or look back at, each as the type it must be of.
     pub attributes: Vec<Field>,
+    /// Aggregates that add decimals up and that some rule of the type reads: a total may be too long.
+    pub totals: Vec<AggregateId>,
 }
 
 impl Plan {
@@ -108,6 +114,8 @@ impl Plan {
         whole.enumerate().for_each(|(position, aggregate)| aggregate.whole = Some(position));
         let is_told = |field: &Field| aggregates.iter().any(|aggregate| aggregate.residual_past.contains(field));
         let missing_words = columns.iter().map(|field| if is_told(field) { MISSING } else { 0 }).collect();
+        let is_decimal = |at: &usize| matches!(columns[*at], Field::Attribute(_, AttributeType::Number));
+        let decimal_columns = (0..columns.len()).filter(is_decimal).collect();
         let match_feeds =
             (0..aggregates.len()).filter(|id| aggregates[*id].definition.stream == Stream::Matches).collect();
         let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();
@@ -128,6 +136,7 @@ impl Plan {
             twins,
             columns,
             missing_words,
+            decimal_columns,
             mask_words,
             by_type,
             match_feeds,
@@ -224,7 +233,11 @@ fn type_plan(rules: &RuleSet, aggregates: &[PlannedAggregate], kind: OperationTy
     let feed = |id: AggregateId| Feed { aggregate: id, enters: parts.take_entry(&aggregates[id]) };
     let feeds = feeds.into_iter().map(feed).collect();
     let attributes = attributes_of(set, &met, aggregates);
-    TypePlan { rules, feeds, parts, groups, shared_reads, near_reads, asks, attributes }
+    let reads = met.iter().flat_map(|index| &set.rules[*index].aggregates).copied();
+    let mut totals: Vec<_> = reads.filter(|id| aggregates[*id].definition.adds_decimals()).collect();
+    totals.sort_unstable();
+    totals.dedup();
+    TypePlan { rules, feeds, parts, groups, shared_reads, near_reads, asks, attributes, totals }
 }
 
 /// Lists the attributes that the rules of a type compare, and those that they look back at.

@@ -1,6 +1,7 @@
 //! The values that aggregates and numbers have.
 
 use crate::operation::Decimal;
+use crate::rules::program::symbol_of_text;
 
 /// Kleene truth: none is unknown, because something that was read is missing.
 pub type Truth = Option<bool>;
@@ -63,6 +64,11 @@ pub(crate) fn multiply(left: i128, right: i128) -> Option<i128> {
 pub enum AggregateValue {
     Missing,
     Number(Ratio),
+    /// What decimals came to of which some are kept as texts: a total, divided by a count.
+    Share {
+        total: Decimal,
+        count: u64,
+    },
     /// A symbol, of `last`, `min` or `max` over a field that is no number.
     Word(u64),
     Flag(bool),
@@ -74,21 +80,43 @@ pub const fn whole_of_word(word: u64) -> Ratio {
     Ratio::whole(word.cast_signed() as i128)
 }
 
-/// Aggregates know decimals to so many places.
+/// Aggregates know packed decimals to so many places.
 pub const DECIMAL_PLACES: u32 = 16;
-/// One in the units that decimals are added up in.
+/// One in the units that packed decimals are added up in.
 pub(crate) const DECIMAL_ONE: i128 = 10_i128.pow(DECIMAL_PLACES);
-/// Decimals of aggregates are below 10^13, in units.
+/// Packed decimals are below 10^13, in units.
 const DECIMAL_UNITS_MAX: i128 = 10_i128.pow(DECIMAL_PLACES + 13);
 /// They have at most 17 significant digits.
 const DIGITS_LIMIT: i128 = 10_i128.pow(17);
 /// The bits that those digits need.
 const DIGITS_BITS: u32 = 57;
+/// Words from here on name decimals that are kept as texts; those of packed ones are below, by far.
+const TEXT_WORDS: i64 = 1 << 62;
 
-/// Packs a decimal into the word with which it enters windows, in the order of their size. `None` for one that
-/// windows cannot take: of more than 17 significant digits or 16 places, or not below 10^13.
+/// What an aggregate over decimals comes to while its window holds some that are kept as texts: those have to be
+/// read before it has a value.
+pub const UNREAD_DECIMALS: AggregateValue = AggregateValue::Word(TEXT_WORDS.cast_unsigned());
+
+/// Returns the word with which a decimal enters windows. Words of packed decimals are in the order of their size.
+/// A decimal of more than 17 significant digits or 16 places, or not below 10^13, is kept as a text, and its word
+/// is the text's symbol: see [`is_kept_as_text`].
 #[must_use]
-pub fn word_of_decimal(decimal: Decimal) -> Option<i64> {
+pub fn word_of_decimal(decimal: Decimal) -> i64 {
+    packed(decimal).unwrap_or_else(|| text_word(decimal))
+}
+
+/// Tells whether the word names a decimal that is kept as a text, and stands above the words of all packed ones.
+#[must_use]
+pub const fn is_kept_as_text(word: i64) -> bool {
+    word >= TEXT_WORDS
+}
+
+#[cold]
+fn text_word(decimal: Decimal) -> i64 {
+    TEXT_WORDS | (symbol_of_text(&decimal.to_string()) >> 2).cast_signed()
+}
+
+fn packed(decimal: Decimal) -> Option<i64> {
     let units = decimal.in_units(DECIMAL_PLACES).filter(|units| units.abs() < DECIMAL_UNITS_MAX)?;
     let (mut digits, mut zeros) = (units.abs(), 0);
     while digits >= DIGITS_LIMIT {
@@ -103,7 +131,7 @@ pub fn word_of_decimal(decimal: Decimal) -> Option<i64> {
     Some(if units < 0 { -word } else { word })
 }
 
-/// Returns the decimal of a word in units of its last place, [`DECIMAL_PLACES`] behind the point.
+/// Returns the decimal of a word that packs one, in units of its last place, [`DECIMAL_PLACES`] behind the point.
 #[must_use]
 pub fn units_of_word(word: i64) -> i128 {
     let magnitude = word.unsigned_abs();
@@ -127,8 +155,8 @@ pub fn ratio_of_units(units: i128) -> Ratio {
 mod tests {
     use super::*;
 
-    fn word(number: &str) -> Option<i64> {
-        Decimal::parse(number).and_then(word_of_decimal)
+    fn word(number: &str) -> i64 {
+        word_of_decimal(Decimal::parse(number).unwrap_or_else(|| panic!("{number}")))
     }
 
     #[test]
@@ -150,7 +178,7 @@ mod tests {
             "1700000000000",
             "9999999999999.9999",
         ];
-        let words = ascending.map(|number| word(number).unwrap_or_else(|| panic!("{number}")));
+        let words = ascending.map(word);
         assert!(words.is_sorted_by(|one, other| one < other), "{words:?}");
         for (number, word) in ascending.iter().zip(words) {
             let units = Decimal::parse(number).and_then(|decimal| decimal.in_units(DECIMAL_PLACES));
@@ -159,9 +187,16 @@ mod tests {
     }
 
     #[test]
-    fn what_windows_cannot_take_has_no_word() {
-        for number in ["1e13", "-1e13", "1e-17", "100000000000000001.5", "10.0000000000000001", "1e300"] {
-            assert_eq!(word(number), None, "{number}");
+    fn what_one_word_cannot_pack_is_kept_as_text_above_all_that_it_can() {
+        let long = ["1e13", "-1e13", "1e-17", "-1e-17", "100000000000000001.5", "10.0000000000000001", "1e300"];
+        for number in long {
+            assert!(is_kept_as_text(word(number)), "{number}");
+            assert_ne!(word(number).cast_unsigned(), u64::MAX, "{number}");
         }
+        for number in ["9999999999999.9999", "-9999999999999.9999", "1e-16", "0", "12345678901234567e-16"] {
+            assert!(!is_kept_as_text(word(number)), "{number}");
+        }
+        assert_eq!(word("1e13"), word("10000000000000.0"), "equal numbers have one word");
+        assert_ne!(word("1e13"), word("-1e13"));
     }
 }

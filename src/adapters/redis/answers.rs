@@ -30,7 +30,7 @@ pub(super) fn ask_window(pipe: &mut Pipeline, plan: &Plan, key: SharedKey) {
 }
 
 fn keeps_texts(aggregate: &PlannedAggregate) -> bool {
-    aggregate.definition.function == Function::Last
+    aggregate.definition.function == Function::Last || aggregate.definition.is_of_decimals()
 }
 
 pub(super) fn read_window(

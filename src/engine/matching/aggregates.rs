@@ -14,17 +14,17 @@ use crate::engine::state::shared::{SharedKey, WindowRead};
 use crate::engine::state::wallet::index::{entry, is_visible_match};
 use crate::engine::state::wallet::row::{FLAG_CANCELLED, Row, is_visible, key_of_row};
 use crate::engine::state::wallet::runs::ChainStart;
-use crate::engine::value::{AggregateValue, Ratio, ratio_of_units, units_of_word};
+use crate::engine::value::{AggregateValue, Ratio, is_kept_as_text, ratio_of_units, units_of_word};
 use crate::engine::window::{Entry, scan};
 use crate::operation::Time;
 use crate::operation::time::Span;
 use crate::rules::program::{AggregateId, Field, Function, Scope, Stream, Window};
 
-type Gathered = SmallVec<[Entry; 32]>;
+pub(super) type Gathered = SmallVec<[Entry; 32]>;
 
 impl Evaluation<'_, '_> {
     /// Returns the operation's own value where it counts in its own window.
-    fn this_value(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Option<i64> {
+    pub(super) fn this_value(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Option<i64> {
         let counts = !aggregate.definition.excluding_this
             && aggregate.definition.function != Function::Last
             && self.feeds(id)
@@ -47,6 +47,7 @@ impl Evaluation<'_, '_> {
             return value;
         }
         match value {
+            AggregateValue::Word(word) if is_kept_as_text(word.cast_signed()) => self.compute_of_texts(id),
             AggregateValue::Word(word) => AggregateValue::Number(ratio_of_units(units_of_word(word.cast_signed()))),
             other => other,
         }
@@ -209,7 +210,7 @@ impl Evaluation<'_, '_> {
         self.wallet.newest().is_none_or(|newest| span.end > newest.minus(self.plan.settings.lateness))
     }
 
-    fn span(&self, aggregate: &PlannedAggregate) -> Span {
+    pub(super) fn span(&self, aggregate: &PlannedAggregate) -> Span {
         match aggregate.definition.window {
             Window::Today => self.day,
             Window::ThisMonth | Window::Within(_) | Window::Quiet(_) => calendar_span(aggregate, self.at()),
@@ -218,7 +219,7 @@ impl Evaluation<'_, '_> {
 
     /// Collects the visible entries of a window from the log, oldest first; of a chain also those
     /// that wait for their turn to leave the log, since its beginning is remembered.
-    fn gather(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Gathered {
+    pub(super) fn gather(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> Gathered {
         let newest = self.wallet.newest().filter(|_| !matches!(aggregate.definition.window, Window::Quiet(_)));
         // Of a day that is over for good nothing is left.
         let is_open = match aggregate.definition.window {
@@ -283,7 +284,7 @@ impl Evaluation<'_, '_> {
             }
             Window::Within(length) => match function {
                 Function::Min | Function::Max | Function::Avg => {
-                    value_of_range(function, scan::range(pairs, length, at, this))
+                    value_of_range(aggregate, scan::range(pairs, length, at, this))
                 }
                 Function::Last => {
                     let newest = entries.last().filter(|entry| entry.at.abs_diff(at) <= length.unsigned_abs());
@@ -377,15 +378,7 @@ impl Evaluation<'_, '_> {
 
     /// Computes an aggregate over matches: those of earlier operations, and this one's so far.
     fn compute_matches(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> AggregateValue {
-        let at = self.at().nanos();
-        let mut own = Vec::new();
-        if !aggregate.definition.excluding_this && aggregate.definition.function != Function::Last {
-            for fired in &self.fired {
-                if let Some(value) = self.match_value(id, *fired) {
-                    own.push(Entry { at, op: u64::MAX - own.len() as u64, value });
-                }
-            }
-        }
+        let own = self.own_matches(id, aggregate);
         if let Some(index) = self.wallet.index().filter(|index| index.covers(aggregate)) {
             let mut state = index.window(self.plan, id, key).cloned().unwrap_or_else(|| KeyedState::new(aggregate));
             // What a late operation must no longer see goes first: its own matches always count.
@@ -399,6 +392,20 @@ impl Evaluation<'_, '_> {
         entries.extend(own);
         entries.sort_by_key(|entry| (entry.at, entry.op));
         self.of_entries(id, aggregate, key, &entries, None)
+    }
+
+    /// Lists this operation's matches so far that count in their own window.
+    pub(super) fn own_matches(&self, id: AggregateId, aggregate: &PlannedAggregate) -> Vec<Entry> {
+        let at = self.at().nanos();
+        let mut own = Vec::new();
+        if !aggregate.definition.excluding_this && aggregate.definition.function != Function::Last {
+            for fired in &self.fired {
+                if let Some(value) = self.match_value(id, *fired) {
+                    own.push(Entry { at, op: u64::MAX - own.len() as u64, value });
+                }
+            }
+        }
+        own
     }
 
     /// Returns the value with which a match enters a window over matches, `None` if it does not.

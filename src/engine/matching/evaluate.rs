@@ -68,7 +68,7 @@ pub fn condition<F: Facts>(facts: &mut F, what: &Condition) -> Option<bool> {
         Condition::FlagAggregate(id) => match facts.aggregate(*id) {
             AggregateValue::Flag(value) => Some(value),
             AggregateValue::Word(word) => Some(word != 0),
-            AggregateValue::Missing | AggregateValue::Number(_) => None,
+            AggregateValue::Missing | AggregateValue::Number(_) | AggregateValue::Share { .. } => None,
         },
         Condition::InList { scope, field, list, negated } => {
             member(facts, *scope, field, *list).map(|on_it| on_it != *negated)
@@ -114,7 +114,7 @@ fn short<F: Facts>(facts: &mut F, what: &Number) -> Short {
         }
         Number::Aggregate(id) => match facts.aggregate(*id) {
             AggregateValue::Number(Ratio { numerator, denominator: 1 }) => fits(i64::try_from(numerator).ok()),
-            AggregateValue::Number(_) => Short::Long,
+            AggregateValue::Number(_) | AggregateValue::Share { .. } => Short::Long,
             AggregateValue::Word(word) => Short::Value(word.cast_signed()),
             AggregateValue::Missing | AggregateValue::Flag(_) => Short::Missing,
         },
@@ -168,6 +168,7 @@ pub fn number<F: Facts>(facts: &mut F, what: &Number) -> Option<Ratio> {
         Number::Field(scope, field) => facts.word(*scope, field).map(whole_of_word),
         Number::Aggregate(id) => match facts.aggregate(*id) {
             AggregateValue::Number(value) => Some(value),
+            AggregateValue::Share { total, count } => ratio_of_share(total, count),
             AggregateValue::Word(word) => Some(whole_of_word(word)),
             AggregateValue::Missing | AggregateValue::Flag(_) => None,
         },
@@ -199,13 +200,21 @@ fn ratio_of_decimal(decimal: Decimal) -> Option<Ratio> {
     decimal.mantissa().checked_mul(power).map(Ratio::whole)
 }
 
+fn ratio_of_share(total: Decimal, count: u64) -> Option<Ratio> {
+    let total = ratio_of_decimal(total)?;
+    Ratio::new(total.numerator, multiply(total.denominator, i128::from(count))?)
+}
+
 fn symbol<F: Facts>(facts: &mut F, what: &Symbol) -> Option<u64> {
     match what {
         Symbol::Literal(word) => Some(*word),
         Symbol::Field(scope, field) => facts.word(*scope, field),
         Symbol::Aggregate(id) => match facts.aggregate(*id) {
             AggregateValue::Word(word) => Some(word),
-            AggregateValue::Missing | AggregateValue::Number(_) | AggregateValue::Flag(_) => None,
+            AggregateValue::Missing
+            | AggregateValue::Number(_)
+            | AggregateValue::Share { .. }
+            | AggregateValue::Flag(_) => None,
         },
     }
 }

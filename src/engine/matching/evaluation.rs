@@ -3,6 +3,7 @@
 use crate::engine::enrich::Enriched;
 use crate::engine::matching::evaluate;
 use crate::engine::matching::evaluate::Facts;
+use crate::engine::matching::long_decimals::decimal_of_word;
 use crate::engine::matching::memo::Memo;
 use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::Plan;
@@ -12,7 +13,7 @@ use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
 use crate::engine::state::wallet::row::{FLAG_REFUSED, Row, with_key_word};
-use crate::engine::value::{AggregateValue, DECIMAL_PLACES, units_of_word, word_of_decimal};
+use crate::engine::value::{AggregateValue, word_of_decimal};
 use crate::engine::window_mask;
 use crate::geo::Lookup;
 use crate::operation::content::id_hash;
@@ -222,7 +223,7 @@ impl Evaluation<'_, '_> {
                 Money::parse(text).map(|money| money.tiyn().cast_unsigned())
             }
             (AttributeValue::Number(text), AttributeType::Number) => {
-                Decimal::parse(text).and_then(word_of_decimal).map(i64::cast_unsigned)
+                Decimal::parse(text).map(|decimal| word_of_decimal(decimal).cast_unsigned())
             }
             (AttributeValue::Bool(value), AttributeType::Bool) => Some(u64::from(*value)),
             (AttributeValue::Text(text), AttributeType::Any) => Some(symbol_of_text(text)),
@@ -419,8 +420,8 @@ impl Facts for PastRow<'_, '_, '_, '_> {
         match scope {
             Scope::This => self.evaluation.decimal(scope, field),
             Scope::Past => {
-                let units = units_of_word(self.column(field)?.cast_signed());
-                Decimal::new(units, -i64::from(DECIMAL_PLACES))
+                let word = self.column(field)?.cast_signed();
+                decimal_of_word(word, |symbol| self.evaluation.wallet.text(symbol))
             }
         }
     }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use num_bigint::{BigInt, Sign};
 use smallvec::SmallVec;
 
 use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::evaluation::Evaluation;
+use crate::engine::matching::long_decimals::TOTAL_LIMIT;
 use crate::engine::state::shared::change::SharedKey;
 use crate::engine::value::whole_of_word;
 use crate::engine::value::{AggregateValue, DECIMAL_ONE, DECIMAL_PLACES, Ratio};
@@ -35,6 +37,7 @@ pub fn show(evaluation: &mut Evaluation<'_, '_>, item: &Evidence) -> Value {
             AggregateValue::Missing => Value::Missing,
             AggregateValue::Flag(value) => Value::Flag(value),
             AggregateValue::Number(number) => show_number(number, item.value_type),
+            AggregateValue::Share { total, count } => show_share(total, count),
             AggregateValue::Word(word) => show_remembered(evaluation, *id, word, item.value_type),
         },
     }
@@ -87,6 +90,29 @@ fn show_decimals(number: Ratio) -> Value {
     let (units, rest) = (number.numerator.div_euclid(count.max(1)), number.numerator.rem_euclid(count.max(1)));
     let rounded = units + i128::from(2 * rest >= count && rest > 0);
     Decimal::new(rounded, -i64::from(DECIMAL_PLACES)).map_or(Value::Missing, show_decimal)
+}
+
+/// Shows a total, or an average: rounded to the last place that its total has, though to no fewer places than packed
+/// decimals have, and to fewer where digits would be more than a decimal has.
+fn show_share(total: Decimal, count: u64) -> Value {
+    if count == 1 {
+        return show_decimal(total);
+    }
+    let finest = total.exponent().min(-DECIMAL_PLACES.cast_signed());
+    let decimal = (finest..=total.exponent().max(0)).find_map(|places| rounded_share(total, count, places));
+    decimal.map_or(Value::Missing, show_decimal)
+}
+
+/// Rounds a total divided by a count to whole units of ten to this power, a tie upwards.
+fn rounded_share(total: Decimal, count: u64, power: i32) -> Option<Decimal> {
+    let tens = |power: i32| BigInt::from(10).pow(u32::try_from(power).unwrap_or(0));
+    let divisor = BigInt::from(2) * count * tens(power - total.exponent());
+    let half = &divisor / 2;
+    let twice: BigInt = BigInt::from(2) * total.mantissa() * tens(total.exponent() - power) + half;
+    let whole = &twice / &divisor;
+    let is_below = twice.sign() == Sign::Minus && &whole * &divisor != twice;
+    let whole = i128::try_from(whole - i32::from(is_below)).ok()?;
+    Decimal::new(whole, i64::from(power)).filter(|_| whole.unsigned_abs() < TOTAL_LIMIT)
 }
 
 fn show_number(number: Ratio, value_type: Type) -> Value {

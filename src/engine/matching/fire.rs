@@ -46,7 +46,7 @@ impl Degraded {
 /// Evaluates the rules in order; returns what fired and the inputs that were missing.
 pub(crate) fn fire_rules(evaluation: &mut Evaluation<'_, '_>, refused: bool) -> (Vec<Match>, Degraded) {
     let met = evaluation.plan.of(evaluation.operation.operation.kind);
-    let lacking = may_be_missing(evaluation);
+    let lacking = may_be_missing(evaluation).union(long_totals(evaluation));
     let (matches, pending, degraded) = (Vec::new(), Vec::new(), Degraded::default());
     let mut firing = Firing { matches, degraded, pending, stage: 0, refused, lacking };
     for group in &met.groups {
@@ -116,6 +116,20 @@ pub(crate) fn may_be_missing(evaluation: &Evaluation<'_, '_>) -> Inputs {
     .fold(Inputs::default(), |all, (input, _)| all.union(input))
 }
 
+/// Computes the totals of decimals that rules of the operation's type read, where one may be too long: some decimal
+/// is kept as a text. What is told of them then does not depend on which part of a condition is asked first.
+fn long_totals(evaluation: &mut Evaluation<'_, '_>) -> Inputs {
+    let plan = evaluation.plan;
+    let totals = &plan.of(evaluation.operation.operation.kind).totals;
+    let mut lacking = Inputs::default();
+    for id in totals {
+        if plan.aggregates[*id].definition.stream == Stream::Matches || evaluation.is_too_long(*id) {
+            lacking = Inputs::ATTRIBUTES;
+        }
+    }
+    lacking
+}
+
 /// Tells whether a rule or a window of the operation's type compares an attribute as something that it is not.
 fn has_attribute_of_another_kind(evaluation: &Evaluation<'_, '_>) -> bool {
     let operation = &evaluation.operation.operation;
@@ -123,20 +137,28 @@ fn has_attribute_of_another_kind(evaluation: &Evaluation<'_, '_>) -> bool {
     !operation.attributes.is_empty() && compared.iter().any(|field| !fits(evaluation, field))
 }
 
-/// Tells whether an attribute is absent, or of the type and size that comparisons and windows want.
+/// Tells whether an attribute is absent, or of the type that comparisons and windows want.
 fn fits(evaluation: &Evaluation<'_, '_>, field: &Field) -> bool {
     let is_present = matches!(field, Field::Attribute(name, _) if evaluation.attribute(name).is_some());
     !is_present || evaluation.word(Scope::This, field).is_some()
 }
 
-/// Notes the attributes that the rule compares and that are of another kind, or too long for its windows.
-fn note_attributes(evaluation: &Evaluation<'_, '_>, rule: &Rule, degraded: &mut Degraded) {
+/// Notes the attributes that the rule compares or looks back at and that are of another kind, and those whose total
+/// is too long.
+fn note_attributes(evaluation: &mut Evaluation<'_, '_>, rule: &Rule, degraded: &mut Degraded) {
+    for id in &rule.aggregates {
+        if let Some(Field::Attribute(name, _)) = &evaluation.plan.aggregates[*id].definition.value
+            && evaluation.is_too_long(*id)
+        {
+            degraded.attributes.insert(Arc::clone(name));
+        }
+    }
     let kind = evaluation.operation.operation.kind;
     let entered = rule.aggregates.iter().map(|id| &evaluation.plan.aggregates[*id].definition);
     let entered = entered.filter(|it| matches!(it.stream, Stream::Operations(types) if types.contains(kind)));
-    let too_long = entered.filter_map(|it| it.value.as_ref()).filter(|field| !fits(evaluation, field));
+    let looked_back_at = entered.filter_map(|it| it.value.as_ref()).filter(|field| !fits(evaluation, field));
     let of_another_kind = rule.attributes.iter().filter(|field| evaluation.is_of_another_kind(field));
-    for field in too_long.chain(of_another_kind) {
+    for field in looked_back_at.chain(of_another_kind) {
         if let Field::Attribute(name, _) = field {
             degraded.attributes.insert(Arc::clone(name));
         }
@@ -144,7 +166,7 @@ fn note_attributes(evaluation: &Evaluation<'_, '_>, rule: &Rule, degraded: &mut 
 }
 
 /// Notes which inputs the rule needs on this operation and has not.
-pub(crate) fn note_missing(evaluation: &Evaluation<'_, '_>, rule: &Rule, degraded: &mut Degraded) {
+pub(crate) fn note_missing(evaluation: &mut Evaluation<'_, '_>, rule: &Rule, degraded: &mut Degraded) {
     if rule.needs.contains(Inputs::ATTRIBUTES) {
         note_attributes(evaluation, rule, degraded);
     }

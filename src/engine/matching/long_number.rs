@@ -31,6 +31,7 @@ fn fraction<F: Facts>(facts: &mut F, what: &Number) -> Option<Fraction> {
         Number::Field(scope, field) => facts.word(*scope, field).map(|word| Fraction::from(whole_of_word(word))),
         Number::Aggregate(id) => match facts.aggregate(*id) {
             AggregateValue::Number(value) => Some(Fraction::from(value)),
+            AggregateValue::Share { total, count } => Some(Fraction::share(total, count)),
             AggregateValue::Word(word) => Some(Fraction::from(whole_of_word(word))),
             AggregateValue::Missing | AggregateValue::Flag(_) => None,
         },
@@ -62,6 +63,12 @@ fn fraction<F: Facts>(facts: &mut F, what: &Number) -> Option<Fraction> {
 }
 
 impl Fraction {
+    /// Divides a total by a count, which is not zero.
+    fn share(total: Decimal, count: u64) -> Self {
+        let total = Self::from(total);
+        Self { numerator: total.numerator, denominator: total.denominator * count }
+    }
+
     /// Makes a ratio; missing when the divisor is zero.
     fn new(numerator: BigInt, denominator: BigInt) -> Option<Self> {
         match denominator.sign() {

@@ -4,15 +4,17 @@ use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::evaluation::Evaluation;
 use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::Plan;
+use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::engine::plan::row_layout::{ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use crate::engine::state::changes::{Changes, SharedChanges};
 use crate::engine::state::shared::change::{Party, SharedChange, SharedKey};
 use crate::engine::state::wallet::row::{FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED, FLAG_SHADOW};
 use crate::engine::state::wallet::runs::Run;
+use crate::engine::value::is_kept_as_text;
 use crate::engine::window::Entry;
 use crate::engine::window_mask;
 use crate::operation::decision::Verdict;
-use crate::operation::{OperationType, Time};
+use crate::operation::{Decimal, OperationType, Time};
 use crate::rules::program::{Field, Function, Scope, Stream};
 use smallvec::SmallVec;
 
@@ -40,6 +42,9 @@ pub(crate) fn record(
     for (column, (field, word)) in plan.columns.iter().zip(columns).enumerate() {
         *word = word_of_column(plan, column, evaluation.word(Scope::Past, field));
     }
+    for (symbol, text) in long_decimals(plan, &changes.rows[row..], |field| evaluation.decimal(Scope::Past, field)) {
+        changes.cold().texts.push((symbol, text));
+    }
     if let (OperationType::Login, Some(address)) = (operation.kind, operation.ip) {
         let party = Party::Address(address);
         if !evaluation.view.blocks(party).is_empty() {
@@ -52,6 +57,36 @@ pub(crate) fn record(
         }
     }
     record_matches(evaluation, changes, seq);
+}
+
+/// Lists the texts of a row's decimals that one word cannot pack, each with the word that names it.
+pub(crate) fn long_decimals(
+    plan: &Plan,
+    row: &[u64],
+    decimal: impl Fn(&Field) -> Option<Decimal>,
+) -> SmallVec<[(u64, Box<str>); 2]> {
+    let mut found = SmallVec::new();
+    for column in &plan.decimal_columns {
+        let word = row[ROW_HEADER + plan.mask_words + column];
+        if is_kept_as_text(word.cast_signed()) {
+            found.extend(decimal(&plan.columns[*column]).map(|decimal| (word, decimal.to_string().into())));
+        }
+    }
+    found
+}
+
+/// Returns the text of the decimal with which the operation enters a window and the word that names it, where one word
+/// cannot pack the decimal.
+pub(crate) fn long_value(
+    evaluation: &Evaluation<'_, '_>,
+    aggregate: &PlannedAggregate,
+    entry: Entry,
+) -> Option<(u64, Box<str>)> {
+    if !is_kept_as_text(entry.value) || !aggregate.definition.is_of_decimals() {
+        return None;
+    }
+    let decimal = evaluation.decimal(Scope::Past, aggregate.definition.value.as_ref()?)?;
+    Some((entry.value.cast_unsigned(), decimal.to_string().into()))
 }
 
 /// Returns what a column of a row holds, be the value missing or not.
@@ -113,6 +148,9 @@ pub(crate) fn enter(
     } else {
         let entry = Entry { at: at.nanos(), op: evaluation.operation.shared_op(), value: evaluation.value(aggregate) };
         shared.push(SharedChange::Insert { key: shared_key, entry });
+        if let Some((symbol, text)) = long_value(evaluation, aggregate, entry) {
+            shared.push(SharedChange::Text { key: shared_key, symbol, text });
+        }
     }
     window_mask::insert(&mut changes.rows[row + ROW_HEADER..], id);
     if aggregate.definition.function == Function::Last

@@ -2,7 +2,9 @@
 //! Serves long wallet logs ([`crate::engine::index`]) and the windows that wallets share ([`crate::engine::shared`]).
 
 use crate::engine::plan::aggregate::PlannedAggregate;
-use crate::engine::value::{AggregateValue, DECIMAL_ONE, Ratio, ratio_of_units, units_of_word};
+use crate::engine::value::{
+    AggregateValue, DECIMAL_ONE, Ratio, UNREAD_DECIMALS, is_kept_as_text, ratio_of_units, units_of_word,
+};
 use crate::engine::window::{CalendarCell, Chain, Entry, Measure, RangeFold, Shape, Timeline, scan};
 use crate::operation::Time;
 use crate::operation::time::{Span, almaty_day, almaty_month};
@@ -132,7 +134,24 @@ impl KeyedState {
         }
     }
 
-    /// Lists the values that a `last` may give.
+    /// Lists the entries that an operation at `at` may look back at, oldest first: those of its own day or month,
+    /// or all of a sliding window. A calendar's least and greatest value know no times: there each value is listed
+    /// once, at `at`.
+    #[must_use]
+    pub fn entries_for(&self, aggregate: &PlannedAggregate, at: Time) -> Vec<Entry> {
+        match self {
+            Self::Within(timeline) => timeline.iter().collect(),
+            Self::Chain(_) => Vec::new(),
+            Self::Calendar(cells) => {
+                let cell = cells.get(&calendar_span(aggregate, at).start.nanos()).map(|(_, cell)| cell);
+                let values = cell.into_iter().flat_map(CalendarCell::values).map(|(value, _)| value);
+                let at_once = values.map(|value| Entry { at: at.nanos(), op: 0, value });
+                cell.into_iter().flat_map(CalendarCell::entries).chain(at_once).collect()
+            }
+        }
+    }
+
+    /// Lists the values that may have to be shown or read as texts.
     pub fn values(&self) -> impl Iterator<Item = i64> + '_ {
         let (timeline, cells) = match self {
             Self::Within(timeline) => (Some(timeline), None),
@@ -140,8 +159,9 @@ impl KeyedState {
             Self::Chain(_) => (None, None),
         };
         let within = timeline.into_iter().flat_map(Timeline::iter);
-        let in_cells = cells.into_iter().flat_map(BTreeMap::values).flat_map(|(_, cell)| cell.entries());
-        within.chain(in_cells).map(|entry| entry.value)
+        let cells = move || cells.into_iter().flat_map(BTreeMap::values).map(|(_, cell)| cell);
+        let entries = within.chain(cells().flat_map(CalendarCell::entries)).map(|entry| entry.value);
+        entries.chain(cells().flat_map(CalendarCell::values).map(|(value, _)| value))
     }
 
     /// Computes the aggregate for an operation at `at`; `this` is the operation's own value where it
@@ -157,7 +177,7 @@ impl KeyedState {
             }
             Self::Within(timeline) => match function {
                 Function::Min | Function::Max | Function::Avg => {
-                    value_of_range(function, timeline.range(at.nanos(), this))
+                    value_of_range(aggregate, timeline.range(at.nanos(), this))
                 }
                 Function::Last => value_of_last(timeline.last(at.nanos())),
                 Function::Count
@@ -236,7 +256,12 @@ pub fn value_of_total(function: Function, total: i128) -> AggregateValue {
 
 /// Turns a fold into the value of a min, max or avg; empty is missing.
 #[must_use]
-pub fn value_of_range(function: Function, fold: RangeFold) -> AggregateValue {
+pub fn value_of_range(aggregate: &PlannedAggregate, fold: RangeFold) -> AggregateValue {
+    // Words of decimals that are kept as texts are above all others, and in no order.
+    if fold.max.is_some_and(is_kept_as_text) && aggregate.definition.is_of_decimals() {
+        return UNREAD_DECIMALS;
+    }
+    let function = aggregate.definition.function;
     let word = |value: Option<i64>| value.map_or(AggregateValue::Missing, |v| AggregateValue::Word(v.cast_unsigned()));
     match function {
         Function::Min => word(fold.min),
@@ -263,6 +288,9 @@ pub fn value_of_decimals(
     at: i64,
     this: Option<i64>,
 ) -> AggregateValue {
+    if entries.clone().map(|(_, word)| word).chain(this).any(is_kept_as_text) {
+        return UNREAD_DECIMALS;
+    }
     if function == Function::Sum {
         return AggregateValue::Number(ratio_of_units(scan::fullest_decimals(entries, length, at, this)));
     }
@@ -271,7 +299,7 @@ pub fn value_of_decimals(
     mean_of_decimals(inside.chain(this))
 }
 
-/// Averages packed decimals; of none it is missing.
+/// Averages packed decimals; of none the average is missing.
 fn mean_of_decimals(words: impl Iterator<Item = i64>) -> AggregateValue {
     let (count, units) = words.fold((0, 0), |(count, units), word| (count + 1, units + units_of_word(word)));
     Ratio::new(units, count * DECIMAL_ONE).map_or(AggregateValue::Missing, AggregateValue::Number)
@@ -295,6 +323,9 @@ fn value_of_cell(aggregate: &PlannedAggregate, cell: Option<&CalendarCell>, this
     let cell = cell.unwrap_or(&empty);
     if aggregate.definition.adds_decimals() {
         let words = cell.entries().map(|entry| entry.value).chain(this);
+        if cell.entries().map(|entry| entry.value).chain(this).any(is_kept_as_text) {
+            return UNREAD_DECIMALS;
+        }
         return match function {
             Function::Sum => AggregateValue::Number(ratio_of_units(words.map(units_of_word).sum())),
             _ => mean_of_decimals(words),
@@ -302,7 +333,7 @@ fn value_of_cell(aggregate: &PlannedAggregate, cell: Option<&CalendarCell>, this
     }
     match function {
         Function::Last => value_of_last(cell.last()),
-        Function::Min | Function::Max | Function::Avg => value_of_range(function, cell.range(this)),
+        Function::Min | Function::Max | Function::Avg => value_of_range(aggregate, cell.range(this)),
         Function::Distinct => value_of_total(function, cell.distinct(this)),
         Function::Sum => value_of_total(function, cell.sum(this)),
         Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => {

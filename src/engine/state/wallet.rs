@@ -80,7 +80,7 @@ pub struct ColdState {
     pub waiting: Vec<Waiting>,
     /// The starts of the Almaty days that a PIN has confirmed, in ascending order.
     pub confirmed_days: Vec<Time>,
-    /// The texts behind the symbols that a `last` may have to show.
+    /// The texts behind the symbols that a `last` may have to show, and behind the words of long decimals.
     pub texts: BTreeMap<u64, Box<str>>,
     pub index: Option<Index>,
     /// Arrivals by the hashes of operation ids, beside a long log.
@@ -226,6 +226,12 @@ impl Wallet {
         self.cold.as_ref()?.texts.get(&symbol).map(|text| &**text)
     }
 
+    /// Tells whether the record has texts.
+    #[must_use]
+    pub fn keeps_texts(&self) -> bool {
+        self.cold.as_ref().is_some_and(|cold| !cold.texts.is_empty())
+    }
+
     /// Returns the words of the log's rows, in two pieces.
     #[must_use]
     pub fn words(&self) -> [&[u64]; 2] {
@@ -249,10 +255,13 @@ impl Wallet {
     }
 
     /// Puts rows of the past into the log, in the order of their decisions.
-    pub fn backfill(&mut self, plan: &Plan, past: &[Vec<u64>]) {
+    ///
+    /// `texts` are those behind the symbols in the rows.
+    pub fn backfill(&mut self, plan: &Plan, past: &[Vec<u64>], texts: BTreeMap<u64, Box<str>>) {
         let rows = merge(plan, &self.rows.to_words(), past, self.arrivals());
         let mut cold = self.cold.take().map_or_else(ColdState::default, |cold| *cold);
         (cold.index, cold.ids) = (None, None);
+        cold.texts.extend(texts);
         self.restore(plan, self.newest(), self.arrivals(), rows, cold);
     }
 

@@ -62,7 +62,8 @@ pub fn last(entries: impl Iterator<Item = (i64, i64)>, length: i64, at: i64) -> 
     entries.last().filter(|(time, _)| time.abs_diff(at) <= length.unsigned_abs())
 }
 
-fn fullest_weight<T: Copy + Ord + Default + AddAssign + SubAssign>(
+/// Returns the largest total weight over the windows `[e−length, e]`, `at ≤ e ≤ at+length`.
+pub fn fullest_weight<T: Clone + Ord + Default + AddAssign + SubAssign>(
     entries: impl Iterator<Item = (i64, i64)> + Clone,
     length: i64,
     at: i64,
@@ -73,7 +74,7 @@ fn fullest_weight<T: Copy + Ord + Default + AddAssign + SubAssign>(
     walk(entries, length, at, |step| match step {
         Step::Enters(value) => sum += weight(value),
         Step::Leaves(value) => sum -= weight(value),
-        Step::Holds => fullest = fullest.max(Some(sum)),
+        Step::Holds => fullest = fullest.take().max(Some(sum.clone())),
     });
     fullest.unwrap_or_default()
 }

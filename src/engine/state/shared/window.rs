@@ -23,7 +23,7 @@ pub struct SharedWindow {
 struct ColdState {
     /// Of a `streak`: length and last counted operation.
     run: Option<(u64, Time)>,
-    /// The texts behind the symbols that a `last` may have to show.
+    /// The texts behind the symbols that a `last` may have to show, and behind the words of long decimals.
     texts: BTreeMap<u64, Box<str>>,
     /// How many texts the last sweep left.
     swept_texts: usize,
