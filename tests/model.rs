@@ -7,7 +7,7 @@ mod adapter;
 mod boundaries;
 mod calendar;
 mod compare;
-mod durable;
+pub(crate) mod durable;
 mod ledger;
 mod naive;
 mod op;

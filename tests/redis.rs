@@ -13,6 +13,7 @@ use kuzet::engine::Engine;
 use kuzet::engine::keyed::KeyedState;
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
+use kuzet::operation::Time;
 use kuzet::pipeline::{Answer, Limits, Pipeline, Record, SharedStore};
 use kuzet::simulate::{DEFAULT_START, Parameters, Simulation};
 
@@ -179,4 +180,44 @@ fn a_stream_decided_over_redis_is_the_same_byte_for_byte() {
     assert_eq!(store.errors(), 0);
     let used: usize = redis::cmd("DBSIZE").query(&mut server.connection()).expect("DBSIZE");
     assert!(used > 100, "the stream meets shared windows: {used} keys");
+}
+
+/// Payments from three devices that bear decimals which one word of a window packs, and longer ones.
+fn payments_with_decimals(count: usize) -> Vec<String> {
+    let numbers = ["2.5", "-1e13", "9999999999999", "12345678901234567890.5", "1e-28", "0.1234567890123456789"];
+    let mut random = Random(21);
+    let one = |number: usize| {
+        let at = Time::from_nanos(changes::START + 30_000_000_000 * i64::try_from(number).expect("small"));
+        let (wallet, device) = (random.below(40), random.below(3));
+        let x = numbers[random.below(numbers.len())];
+        let operation = format!(r#"{{"op_id":"op-{number}","type":"payment","occurred_at":"{at}","amount":"1""#);
+        let wallet = format!(r#""wallet_id":"W{wallet}","client_status":"identified","device_id":"d{device}""#);
+        let more = format!(r#""counterparty":{{"kind":"merchant"}},"attributes":{{"x":{x}}}}}"#);
+        [operation, wallet, more].join(",")
+    };
+    (0..count).map(one).collect()
+}
+
+#[test]
+fn long_decimals_are_in_shared_windows_exactly() {
+    let server = Server::start();
+    let aggregates = [
+        "sum(payment.attributes.x by device_id within 20m)",
+        "avg(payment.attributes.x by device_id within 10m)",
+        "min(payment.attributes.x by device_id within 30m)",
+        "max(payment.attributes.x by device_id today)",
+        "sum(payment.attributes.x by device_id this month)",
+        "last(payment.attributes.x by device_id within 1h)",
+    ];
+    let asks: Vec<String> = aggregates.iter().map(|name| format!("{name} > 0 or {name} <= 0")).collect();
+    let plan = Arc::new(changes::plan_of(&[&asks.join(" or ")]));
+    let payments = payments_with_decimals(2_000);
+    let lines: Vec<&[u8]> = payments.iter().map(String::as_bytes).collect();
+    let expected = decide(&mut pipeline(&plan, MemoryStore::default()), &lines);
+    let found = decide(&mut pipeline(&plan, Arc::new(fresh(&server, &plan))), &lines);
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(String::from_utf8_lossy(found), String::from_utf8_lossy(expected));
+    }
+    let is_long = |decision: &Vec<u8>| String::from_utf8_lossy(decision).contains("12345678901234567890.5");
+    assert!(expected.iter().filter(|decision| is_long(decision)).count() > 1_000, "long ones are read back");
 }

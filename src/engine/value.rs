@@ -151,6 +151,14 @@ pub fn ratio_of_units(units: i128) -> Ratio {
     Ratio { numerator: units, denominator: DECIMAL_ONE }
 }
 
+/// Returns the decimal behind a word of a window; none where its text is not there.
+pub(crate) fn decimal_of_word<'t>(word: i64, text: impl FnOnce(u64) -> Option<&'t str>) -> Option<Decimal> {
+    if is_kept_as_text(word) {
+        return text(word.cast_unsigned()).and_then(Decimal::parse);
+    }
+    Decimal::new(units_of_word(word), -i64::from(DECIMAL_PLACES))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,10 +22,15 @@ pub(super) fn line(number: usize, seconds: i64, attributes: &str, more: &[(&str,
 pub(super) fn decide(pipeline: &mut Pipeline<MemoryStore>, line: &str) -> Vec<u8> {
     let committed =
         pipeline.process(&[Record { bytes: line.as_bytes(), arrived_at: None }]).expect("a store in memory");
+    encoded(&committed.answers[0])
+}
+
+/// The bytes of a decision.
+pub(super) fn encoded(answer: &Answer) -> Vec<u8> {
     let mut json = Vec::new();
-    match &committed.answers[0] {
+    match answer {
         Answer::Decided(decision) => decision.encode(&mut json),
-        other => panic!("{other:?} to {line}"),
+        other => panic!("{other:?}"),
     }
     json
 }

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use kuzet::adapters::memory::MemoryStore;
 use kuzet::operation::decision::read::DecisionRecord;
 use kuzet::pipeline::Pipeline;
+use kuzet::rules::{self, SourceFile};
 use num_bigint::BigInt;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::attributes::{decide, line, watching};
+use super::attributes::{decide, encoded, line, watching};
+use super::{MRP, rule};
+use crate::model::durable;
 use crate::random::Random;
 
 const SUM: &str = "sum(payment.attributes.x by wallet within 5m)";
@@ -220,11 +223,11 @@ fn compare(decided: &[u8], seen: &[Seen], place: &str) {
     assert_eq!(whole["degraded"], named, "{place}");
 }
 
-fn stream(seed: u64, count: usize, wallets: u64, pool: &[&str]) {
+/// Payments that bear numbers of the pool, a quarter of them late, with what the list knows of each.
+fn payments(seed: u64, count: usize, wallets: u64, pool: &[&str]) -> Vec<(String, Seen)> {
     let mut random = Random(seed);
-    let mut pipeline: Pipeline<MemoryStore> = watching(&condition(), "on_missing: fire\n");
-    let (mut seen, mut newest): (Vec<Seen>, i64) = (Vec::new(), 0);
-    for number in 0..count {
+    let mut newest = 0_i64;
+    let one = |number| {
         let steps: [i64; 6] = [0, 1, 20, 59, 61, 120];
         newest += steps[random.below(steps.len())];
         let late = if random.below(4_u32) == 0 { random.below(290_i64) } else { 0 };
@@ -237,7 +240,15 @@ fn stream(seed: u64, count: usize, wallets: u64, pool: &[&str]) {
         };
         let attributes = written.map_or_else(|| "{}".to_owned(), |written| format!(r#"{{"x":{written}}}"#));
         let (wallet, device) = (format!("W{}", entry.wallet), format!("d{}", entry.device));
-        let line = line(number, entry.seconds, &attributes, &[("wallet_id", &wallet), ("device_id", &device)]);
+        (line(number, entry.seconds, &attributes, &[("wallet_id", &wallet), ("device_id", &device)]), entry)
+    };
+    (0..count).map(one).collect()
+}
+
+fn stream(seed: u64, count: usize, wallets: u64, pool: &[&str]) {
+    let mut pipeline: Pipeline<MemoryStore> = watching(&condition(), "on_missing: fire\n");
+    let mut seen = Vec::new();
+    for (number, (line, entry)) in payments(seed, count, wallets, pool).into_iter().enumerate() {
         seen.push(entry);
         compare(&decide(&mut pipeline, &line), &seen, &format!("seed {seed}, operation {number}"));
     }
@@ -272,5 +283,187 @@ fn aggregates_over_one_long_log_are_exact() {
     println!("seeds 100..104");
     for (seed, pool) in [(100, &SHORT[..]), (101, &SHORT), (102, &LONG), (103, &LONGEST)] {
         stream(seed, 400, 1, pool);
+    }
+}
+
+#[test]
+fn aggregates_stay_exact_through_stores_restarts_and_other_rules() {
+    println!("seeds 400..404");
+    let lines = format!("on: payment\nwhen: |\n  {}\non_missing: fire\nthen:\n  - report: afm", condition());
+    let extra = SourceFile::new("rules/aaa-extra.yaml", durable::EXTRA.as_bytes().to_vec());
+    let compiled = |files: &[SourceFile]| {
+        rules::compile(files).unwrap_or_else(|found| panic!("{}", rules::render_text(&found, files))).rule_set
+    };
+    let rules = compiled(&[rule("r", "enforce", &lines), SourceFile::new("rules/data/mrp.yaml", MRP)]);
+    let others = compiled(&[extra, rule("r", "enforce", &lines), SourceFile::new("rules/data/mrp.yaml", MRP)]);
+    for (seed, pool) in [(400, &SHORT[..]), (401, &LONG), (402, &LONGEST), (403, &LONG)] {
+        let (lines, mut left): (Vec<String>, Vec<Seen>) = payments(seed, 200, 3, pool).into_iter().unzip();
+        let answers = durable::run(&lines, &Vec::new(), [&rules, &others]);
+        let mut seen = Vec::new();
+        for (number, answer) in answers.iter().enumerate() {
+            seen.push(left.remove(0));
+            compare(&encoded(answer), &seen, &format!("seed {seed}, operation {number}"));
+        }
+        assert!(left.is_empty());
+    }
+}
+
+/// Which of `min`, `max`, `last`, `sum` and `avg` come to what after the payments that bear these numbers.
+fn shown(numbers: &[&str]) -> Vec<String> {
+    let aggregates = [MIN_BEFORE, MAX_BEFORE, LAST, SUM_BEFORE, AVG_BEFORE];
+    let parts: Vec<String> = aggregates.iter().map(|name| format!("({name} > 0 or {name} <= 0)")).collect();
+    let mut pipeline = watching(&parts.join("\n  and "), "on_missing: fire\n");
+    for (number, written) in numbers.iter().enumerate() {
+        let attributes = format!(r#"{{"x":{written}}}"#);
+        decide(&mut pipeline, &line(number, i64::try_from(number).expect("small"), &attributes, &[]));
+    }
+    let json = decide(&mut pipeline, &line(numbers.len(), 60, "{}", &[]));
+    let decision = DecisionRecord::decode(&json).expect("a decision");
+    let shown: BTreeMap<String, &RawValue> =
+        serde_json::from_str(decision.matches[0].evidence.get()).expect("evidence");
+    aggregates.iter().map(|name| shown[*name].get().to_owned()).collect()
+}
+
+const MIN_BEFORE: &str = "min(payment.attributes.x by wallet within 5m excluding this)";
+const MAX_BEFORE: &str = "max(payment.attributes.x by wallet within 5m excluding this)";
+const AVG_BEFORE: &str = "avg(payment.attributes.x by wallet within 5m excluding this)";
+
+#[test]
+fn evidence_shows_long_decimals_as_the_record_bore_them() {
+    for (numbers, expected) in [
+        (&["9999999999999"][..], ["9999999999999"; 5]),
+        (&["10000000000000"], ["10000000000000"; 5]),
+        // The fullest window of a sum without this operation holds none of what is below zero.
+        (&["-10000000000000.0"], ["-10000000000000", "-10000000000000", "-10000000000000", "0", "-10000000000000"]),
+        (
+            &["-0.1234567890123456789012345678"],
+            [
+                "-0.1234567890123456789012345678",
+                "-0.1234567890123456789012345678",
+                "-0.1234567890123456789012345678",
+                "0",
+                "-0.1234567890123456789012345678",
+            ],
+        ),
+        (&["1e300"], ["1e300"; 5]),
+        (
+            &["1e13", "2", "-1e-20"],
+            [
+                "-0.00000000000000000001",
+                "10000000000000",
+                "-0.00000000000000000001",
+                "10000000000001.99999999999999999999",
+                "3333333333334",
+            ],
+        ),
+        (
+            &["-1e13", "1e-28"],
+            [
+                "-10000000000000",
+                "0.0000000000000000000000000001",
+                "0.0000000000000000000000000001",
+                "0.0000000000000000000000000001",
+                "null",
+            ],
+        ),
+        (
+            &["1e20", "2e20", "3e20"],
+            [
+                "100000000000000000000",
+                "300000000000000000000",
+                "300000000000000000000",
+                "600000000000000000000",
+                "200000000000000000000",
+            ],
+        ),
+        (
+            &["1e20", "1", "0"],
+            ["0", "100000000000000000000", "0", "100000000000000000001", "33333333333333333333.6666666666666667"],
+        ),
+    ] {
+        assert_eq!(shown(numbers), expected, "{numbers:?}");
+    }
+}
+
+#[test]
+fn a_long_decimal_leaves_the_windows_with_its_operation() {
+    let condition = format!("({SUM_BEFORE} > 0 or {SUM_BEFORE} <= 0) and ({MAX_BEFORE} > 0 or {MAX_BEFORE} <= 0)");
+    let mut pipeline = watching(&condition, "on_missing: fire\n");
+    decide(&mut pipeline, &line(0, 0, r#"{"x":12345678901234567890}"#, &[]));
+    decide(&mut pipeline, &line(1, 1, r#"{"x":5}"#, &[]));
+    let evidence = |json: &[u8]| {
+        let decision: Value = serde_json::from_slice(json).expect("a decision");
+        decision["matches"][0]["evidence"].clone()
+    };
+    let before = evidence(&decide(&mut pipeline, &line(2, 2, "{}", &[])));
+    assert_eq!(before[SUM_BEFORE].to_string(), "12345678901234567895");
+    decide(&mut pipeline, &line(3, 3, "{}", &[("type", "cancelled"), ("ref_op_id", "op-0")]));
+    let after = evidence(&decide(&mut pipeline, &line(4, 4, "{}", &[])));
+    assert_eq!(after, json!({ SUM_BEFORE: 5, MAX_BEFORE: 5 }));
+    let later = evidence(&decide(&mut pipeline, &line(5, 600, "{}", &[])));
+    assert_eq!(later, json!({ SUM_BEFORE: 0, MAX_BEFORE: null }));
+}
+
+#[test]
+fn conditions_compare_long_aggregates_exactly() {
+    for (numbers, condition, fires) in [
+        (&["10000000000000"][..], "sum(payment.attributes.x by wallet today) >= 10_000_000_000_000", true),
+        (&["9999999999999.9999999999999"], "sum(payment.attributes.x by wallet today) >= 10_000_000_000_000", false),
+        (
+            &["9999999999999.9999999999999", "1e-13"],
+            "sum(payment.attributes.x by wallet today) = 10_000_000_000_000",
+            true,
+        ),
+        (&["1e-28", "1e-28", "1e-28"], "avg(payment.attributes.x by wallet today) * 3 = attributes.x * 3", true),
+        (
+            &["1e27", "1e27", "1e27", "2"],
+            "avg(payment.attributes.x by wallet today) * 4 = 3 * max(payment.attributes.x by wallet today) + 2",
+            true,
+        ),
+        (&["1e300", "2e300"], "last(payment.attributes.x by wallet within 1h) * 2 = attributes.x", true),
+        (
+            &["1e300", "2e300"],
+            "min(payment.attributes.x by wallet within 1h) < max(payment.attributes.x by wallet within 1h)",
+            true,
+        ),
+        (&["1e13", "1e13"], "count(payment where attributes.x = this.attributes.x by wallet within 1h) = 2", true),
+        (&["-1e-30", "0"], "count(payment where attributes.x < this.attributes.x by wallet within 1h) = 1", true),
+        // Unknown: the total is too long for either.
+        (&["1e28", "1e-28"], "sum(payment.attributes.x by wallet today) > 0", false),
+        (&["1e28", "1e-28"], "not sum(payment.attributes.x by wallet today) > 0", false),
+    ] {
+        let mut pipeline = watching(condition, "");
+        let mut last = Vec::new();
+        for (number, written) in numbers.iter().enumerate() {
+            let attributes = format!(r#"{{"x":{written}}}"#);
+            last = decide(&mut pipeline, &line(number, i64::try_from(number).expect("small"), &attributes, &[]));
+        }
+        let decision = DecisionRecord::decode(&last).expect("a decision");
+        assert_eq!(!decision.matches.is_empty(), fires, "{condition} after {numbers:?}");
+    }
+}
+
+#[test]
+fn a_total_that_is_too_long_is_named_whatever_is_asked_first() {
+    let total = "sum(payment.attributes.x by wallet today) > 0";
+    for (condition, fires) in [
+        (total.to_owned(), false),
+        (format!("amount > 1_000_000 KZT and {total}"), false),
+        (format!("amount = 1 KZT or {total}"), true),
+        ("sum(payment.attributes.x by device_id today) > 0".to_owned(), false),
+        ("avg(payment.attributes.x by wallet within 1h) > 0".to_owned(), false),
+    ] {
+        let mut pipeline = watching(&condition, "");
+        let device = [("device_id", "d")];
+        let first = decide(&mut pipeline, &line(0, 0, r#"{"x":1e28}"#, &device));
+        let second = decide(&mut pipeline, &line(1, 1, r#"{"x":1e-28}"#, &device));
+        let third = decide(&mut pipeline, &line(2, 2, "{}", &device));
+        let named = |json: &[u8]| serde_json::from_slice::<Value>(json).expect("a decision")["degraded"].to_string();
+        assert_eq!(
+            [named(&first), named(&second), named(&third)],
+            ["[]", r#"["attributes.x"]"#, r#"["attributes.x"]"#]
+        );
+        let decision = DecisionRecord::decode(&second).expect("a decision");
+        assert_eq!(!decision.matches.is_empty(), fires, "{condition}");
     }
 }

@@ -28,34 +28,39 @@ type Running<'g> = Pipeline<MemoryStore, Addresses<'g>>;
 
 /// Decides the lines like `adapter::run_engine`, through a store.
 pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, _: Option<&str>) -> Vec<EngineAnswer> {
+    run(lines, geo, [&rules(), &with_extra_rule()]).iter().map(answer).collect()
+}
+
+/// Decides the lines through a store that is closed and opened again, by one rule set and the other by turns.
+pub(crate) fn run(lines: &[String], geo: &GeoMap, by_turns: [&RuleSet; 2]) -> Vec<Answer> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = Store::open(folder.path(), 1 << 20).expect("a store");
-    let (mut pipeline, mut position) = start(&store, geo);
+    let (mut pipeline, mut position) = start(&store, geo, by_turns[0]);
     let mut checkpoint = Checkpoint::new(0, JOURNAL_BYTES_MIN);
     let mut answers = Vec::new();
     let (mut rest, mut size) = (lines, 1);
     while !rest.is_empty() {
         let (batch, left) = rest.split_at(size.min(rest.len()));
         let decided = decide(&mut pipeline, &store, &mut position, &mut checkpoint, batch);
-        answers.extend(decided.iter().map(answer));
+        answers.extend(decided);
         (rest, size) = (left, size % 17 + 1);
         if position.batch.is_multiple_of(REOPENED_EVERY) {
             drop(store);
             store = Store::open(folder.path(), 1 << 20).expect("the same store");
             let before = position;
-            (pipeline, position) = start(&store, geo);
+            (pipeline, position) = start(&store, geo, by_turns[0]);
             assert_eq!(position, before);
         }
         if position.batch.is_multiple_of(5) {
-            switch_rules(&mut pipeline);
+            switch_rules(&mut pipeline, by_turns);
         }
     }
     answers
 }
 
-fn start<'g>(store: &Store, geo: &'g GeoMap) -> (Running<'g>, Position) {
+fn start<'g>(store: &Store, geo: &'g GeoMap, rules: &RuleSet) -> (Running<'g>, Position) {
     // This store holds the state alone, without the streams.
-    let recovered = recover_state(store, Arc::new(rules()), Settings::default(), |_, _| {}).expect("a state");
+    let recovered = recover_state(store, Arc::new(rules.clone()), Settings::default(), |_, _| {}).expect("a state");
     let Recovered { engine, shared, position, young, .. } = recovered;
     assert_eq!(young, [], "no rules were noted");
     (Pipeline { engine, geo: Addresses(geo), store: shared, limits: Limits::default() }, position)
@@ -100,7 +105,7 @@ impl CommitLog<Decided<Commit>> for StateLog<'_> {
 }
 
 /// One more rule, which never fires: its windows stand before those of the others.
-const EXTRA: &str = r#"
+pub(crate) const EXTRA: &str = r#"
 rule: aaa-extra
 clauses: ["7.1"]
 title: {kk: "қосымша", ru: "лишнее", en: "extra"}
@@ -124,10 +129,10 @@ fn with_extra_rule() -> RuleSet {
 }
 
 /// Decides by the rules with one more, or without it, by turns: the state is laid out anew each time.
-fn switch_rules(pipeline: &mut Running<'_>) {
+fn switch_rules(pipeline: &mut Running<'_>, by_turns: [&RuleSet; 2]) {
     let present = pipeline.engine.plan();
-    let has_extra = present.rules.rules.iter().any(|rule| &*rule.id == "aaa-extra");
-    let next = Plan::new(Arc::new(if has_extra { rules() } else { with_extra_rule() }), Settings::default());
+    let next = by_turns.into_iter().find(|rules| rules.hash != present.rules.hash).expect("another rule set");
+    let next = Plan::new(Arc::new(next.clone()), Settings::default());
     let way = LayoutMigration::between(&StateLayout::of(present), &StateLayout::of(&next));
     assert!(!way.is_identity());
     pipeline.engine.switch(Arc::new(next), &way);

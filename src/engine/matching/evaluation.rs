@@ -3,7 +3,6 @@
 use crate::engine::enrich::Enriched;
 use crate::engine::matching::evaluate;
 use crate::engine::matching::evaluate::Facts;
-use crate::engine::matching::long_decimals::decimal_of_word;
 use crate::engine::matching::memo::Memo;
 use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::Plan;
@@ -13,7 +12,7 @@ use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
 use crate::engine::state::wallet::row::{FLAG_REFUSED, Row, with_key_word};
-use crate::engine::value::{AggregateValue, word_of_decimal};
+use crate::engine::value::{AggregateValue, decimal_of_word, word_of_decimal};
 use crate::engine::window_mask;
 use crate::geo::Lookup;
 use crate::operation::content::id_hash;

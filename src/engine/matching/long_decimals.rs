@@ -9,7 +9,7 @@ use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::evaluation::Evaluation;
 use crate::engine::plan::PlannedAggregate;
 use crate::engine::state::shared::{SharedKey, SharedWindow};
-use crate::engine::value::{AggregateValue, DECIMAL_PLACES, is_kept_as_text, units_of_word, word_of_decimal};
+use crate::engine::value::{AggregateValue, decimal_of_word, is_kept_as_text, word_of_decimal};
 use crate::engine::window::{Entry, scan};
 use crate::operation::Decimal;
 use crate::rules::program::{AggregateId, Function, Scope, Stream, Window};
@@ -142,14 +142,6 @@ impl Evaluation<'_, '_> {
         };
         Some(found.map_or(AggregateValue::Missing, whole))
     }
-}
-
-/// Returns the decimal behind a word of a window; none where its text is not there.
-pub(super) fn decimal_of_word<'t>(word: i64, text: impl FnOnce(u64) -> Option<&'t str>) -> Option<Decimal> {
-    if is_kept_as_text(word) {
-        return text(word.cast_unsigned()).and_then(Decimal::parse);
-    }
-    Decimal::new(units_of_word(word), -i64::from(DECIMAL_PLACES))
 }
 
 const fn whole(total: Decimal) -> AggregateValue {
