@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 mod attributes;
 mod decimals;
 mod lists;
+mod log_sizes;
 mod messages;
 mod naive;
 

@@ -14,7 +14,7 @@ pub(super) fn engine_settings(config: &Config) -> Settings {
         lateness: nanos(engine.lateness),
         duplicate_horizon: nanos(engine.duplicate_horizon),
         waiting_max: usize::try_from(engine.waiting_max).unwrap_or(usize::MAX),
-        mutant: None,
+        ..Settings::default()
     }
 }
 

@@ -203,7 +203,7 @@ fn rules() -> RuleSet {
 
 /// So small that the state is written again and again.
 pub(crate) fn settings() -> ServiceSettings {
-    ServiceSettings { engine: truth::SETTINGS, journal_bytes_min: 20_000, ..ServiceSettings::default() }
+    ServiceSettings { engine: truth::settings(), journal_bytes_min: 20_000, ..ServiceSettings::default() }
 }
 
 impl Local {

@@ -21,8 +21,9 @@ use super::traffic::print_of;
 const STAMP_BYTES: usize = 8;
 const PAGE: usize = 777;
 
-pub(crate) const SETTINGS: Settings =
-    Settings { lateness: 600_000_000_000, duplicate_horizon: 366 * DAY, waiting_max: 1_000, mutant: None };
+pub(crate) fn settings() -> Settings {
+    Settings { lateness: 600_000_000_000, duplicate_horizon: 366 * DAY, ..Settings::default() }
+}
 
 pub(crate) fn rules() -> RuleSet {
     app::load_rules(&folder("rules")).expect("the shipped rules")
@@ -37,7 +38,7 @@ fn folder(name: &str) -> Folder {
 }
 
 pub(crate) fn pipeline(rules: RuleSet) -> Pipeline<MemoryStore> {
-    let engine = Engine::new(Arc::new(Plan::new(Arc::new(rules), SETTINGS)));
+    let engine = Engine::new(Arc::new(Plan::new(Arc::new(rules), settings())));
     Pipeline { engine, geo: geo(), store: MemoryStore::default(), limits: Limits::default() }
 }
 

@@ -79,10 +79,8 @@ local function fold(key, ls, ln, qs, qn)
     end
   end
   if as then join(as, an, bs, bn) end
-  if fs then
-    local next = redis.call('ZRANGE', key, 0, 0)[1]
-    if not next or not goes_on(es, en, time_of(next)) then fs = nil end
-  end
+  -- What is at the limit or later may still continue it, be it here or yet to come.
+  if fs and not goes_on(es, en, ls, ln) then fs = nil end
   if fs then
     redis.call('HSET', key .. ':r', 'folded', bytes_of(fs, fn) .. bytes_of(es, en))
   elseif stored then

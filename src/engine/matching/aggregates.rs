@@ -309,8 +309,9 @@ impl Evaluation<'_, '_> {
         for time in times.clone().take(unseen) {
             before = Some(ChainStart::extended(before, id, key, time, quiet));
         }
-        let next = times.clone().nth(unseen);
-        let before = before.filter(|chain| next.is_some_and(|next| next.since(chain.last) <= quiet));
+        // What nothing that still enters the window can continue is forgotten.
+        let limit = newest.map(|newest| newest.minus(self.plan.aggregates[id].retention));
+        let before = before.filter(|chain| limit.is_none_or(|limit| limit.since(chain.last) <= quiet));
         let mut first = with_this.then_some(at);
         let mut reached = at;
         for time in times.skip(unseen).rev().filter(|time| *time <= at) {

@@ -4,6 +4,10 @@ use crate::engine::mutant::EngineMutant;
 use crate::operation::Time;
 use crate::operation::time::{DAY, HOUR, Span, almaty_day};
 
+/// Less in debug builds, so that tests come there.
+const SCANNED_ROWS_MAX: usize = if cfg!(debug_assertions) { 32 } else { 256 };
+const SHORT_ROWS_MAX: usize = if cfg!(debug_assertions) { 12 } else { 24 };
+
 /// The settings that decisions depend on besides the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -13,6 +17,11 @@ pub struct Settings {
     pub duplicate_horizon: i64,
     /// How many operations of one wallet may wait.
     pub waiting_max: usize,
+    /// Logs of more rows than this have an index of all their windows: up to there, walking is faster. No decision
+    /// depends on it, nor on the next.
+    pub scanned_rows_max: usize,
+    /// Logs of more rows than this have a table of their operations' ids and the totals of days and months.
+    pub short_rows_max: usize,
     /// Only for tests that prove the tests; see [`crate::engine::mutant`].
     pub mutant: Option<EngineMutant>,
 }
@@ -23,6 +32,8 @@ impl Default for Settings {
             lateness: 10 * crate::operation::time::MINUTE,
             duplicate_horizon: 24 * HOUR,
             waiting_max: 1_000,
+            scanned_rows_max: SCANNED_ROWS_MAX,
+            short_rows_max: SHORT_ROWS_MAX,
             mutant: None,
         }
     }

@@ -36,15 +36,8 @@ mod rows;
 /// So many texts more than twice what the rows could need are kept before those that none needs go.
 const TEXTS_UNSWEPT: usize = 32;
 
-/// Logs of more rows than this have an index of all their windows: up to there, walking is faster. Less in
-/// debug builds, so that tests come there.
-const SCANNED_ROWS_MAX: usize = if cfg!(debug_assertions) { 32 } else { 256 };
-
 /// So many rows more than twice those of the last sweep are kept before all are looked through again.
 const UNSWEPT_ROWS: usize = 32;
-
-/// Logs of more rows than this have a table of their operations' ids and the totals of days and months.
-const SHORT_ROWS_MAX: usize = if cfg!(debug_assertions) { 12 } else { 24 };
 
 /// A time in nanoseconds, the least `i64` where there is none: half the size of an `Option`.
 #[derive(Debug, Clone, Copy)]
@@ -319,13 +312,13 @@ impl Wallet {
     /// Makes what a log of this length has beside it.
     fn build_aids(&mut self, plan: &Plan) {
         let count = self.row_count(plan);
-        if count <= SHORT_ROWS_MAX {
+        if count <= plan.settings.short_rows_max {
             return;
         }
         if self.cold.as_ref().is_none_or(|cold| cold.ids.is_none()) {
             self.build_ids(plan);
         }
-        let depth = if count > SCANNED_ROWS_MAX { Depth::All } else { Depth::Totals };
+        let depth = if count > plan.settings.scanned_rows_max { Depth::All } else { Depth::Totals };
         match self.index() {
             None => self.build_index(plan, depth),
             Some(index) if depth == Depth::All && !index.is_deep() => self.build_index(plan, depth),
@@ -391,8 +384,8 @@ impl Wallet {
         }
         if let Some(cold) = &mut self.cold {
             let count = self.rows.count(stride);
-            let is_short = count < SHORT_ROWS_MAX / 2;
-            cold.index.take_if(|index| is_short || count < SCANNED_ROWS_MAX / 2 && index.is_deep());
+            let is_short = count < plan.settings.short_rows_max / 2;
+            cold.index.take_if(|index| is_short || count < plan.settings.scanned_rows_max / 2 && index.is_deep());
             cold.ids.take_if(|_| is_short);
         }
     }

@@ -125,8 +125,8 @@ impl Chain {
         }
     }
 
-    /// Forgets the entries before `limit`, but not the first instant of a chain that what is kept
-    /// still continues.
+    /// Forgets the entries before `limit`, but not the first instant of a chain that something at `limit` or
+    /// later continues, be it kept or still to come.
     pub fn fold_before(&mut self, limit: i64) {
         let is_done = self.folded.is_none() && self.stretches.first().is_none_or(|(first, _)| first >= limit);
         if is_done {
@@ -140,9 +140,7 @@ impl Chain {
                 self.remove(at, op);
             }
         }
-        let next = self.entries.first().map(|((at, _), ())| at);
-        let goes_on = |last: i64| next.is_some_and(|next| next <= last.saturating_add(self.quiet));
-        self.folded = self.folded.filter(|(_, last)| goes_on(*last));
+        self.folded = self.folded.filter(|(_, last)| last.saturating_add(self.quiet) >= limit);
     }
 
     /// Returns what is remembered once a stretch is folded too: both if they are one chain, else the later.

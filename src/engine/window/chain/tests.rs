@@ -33,14 +33,10 @@ impl Naive {
     fn fold_before(&mut self, limit: i64) {
         let kept = self.entries.split_off(&(limit, 0));
         let forgotten = std::mem::replace(&mut self.entries, kept);
-        let Some(next) = self.entries.first().map(|(at, _)| *at) else {
-            self.folded = None;
-            return;
-        };
-        // What the first entry kept continues, of all that is forgotten.
+        // What an entry at the limit would continue, of all that is forgotten.
         let all = Self { entries: forgotten.clone(), folded: self.folded };
         let last = forgotten.iter().map(|(at, _)| *at).chain(self.folded.map(|(_, last)| last)).max();
-        self.folded = last.filter(|last| next - *last <= QUIET).and_then(|last| Some((all.began(last)?, last)));
+        self.folded = last.filter(|last| limit - *last <= QUIET).and_then(|last| Some((all.began(last)?, last)));
     }
 }
 
@@ -96,6 +92,22 @@ fn a_gap_of_exactly_the_quiet_time_continues_the_chain() {
     assert_eq!(chain.age(QUIET, false), Some(QUIET));
     assert_eq!(chain.age(QUIET + 1, false), None);
     assert_eq!(chain.age(QUIET + 1, true), Some(0));
+}
+
+#[test]
+fn what_comes_late_still_continues_a_forgotten_beginning() {
+    let mut chain = Chain::new(QUIET);
+    chain.insert(0, 1);
+    chain.insert(9, 2);
+    chain.fold_before(5);
+    assert_eq!(chain.age(9, false), Some(0));
+    chain.insert(5, 3);
+    assert_eq!(chain.age(9, false), Some(9));
+    let mut chain = Chain::new(QUIET);
+    chain.insert(0, 1);
+    chain.insert(9, 2);
+    chain.fold_before(6);
+    assert_eq!(chain.folded(), None);
 }
 
 #[test]
