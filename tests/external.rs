@@ -26,6 +26,8 @@ mod kcat;
 mod random;
 #[path = "support/server.rs"]
 mod server;
+#[path = "support/stacked.rs"]
+mod stacked;
 #[path = "support/standing.rs"]
 mod standing;
 #[path = "support/turn.rs"]

@@ -16,6 +16,7 @@ mod lists;
 mod log_sizes;
 mod messages;
 mod naive;
+mod pins;
 
 const MRP: &str = "mrp:\n  - {from: 2020-01-01, value: 2651 KZT}\n  - {from: 2026-01-01, value: 4325 KZT}\n";
 const LISTS: &str = "lists:\n  blocked_nets: {type: cidr, file: nets.csv}\n  shops: {type: text, file: shops.csv}\n";

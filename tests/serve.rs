@@ -12,6 +12,8 @@ mod environment;
 mod pages;
 #[path = "support/random.rs"]
 mod random;
+#[path = "support/stacked.rs"]
+mod stacked;
 #[path = "support/standing.rs"]
 mod standing;
 #[path = "support/wait.rs"]

@@ -19,6 +19,8 @@ use kuzet::rules::program::RuleSet;
 use kuzet::service::{LoadRules, Service, ServiceSettings, Unobserved};
 use kuzet::simulate::{Parameters, Simulation};
 
+use crate::stacked;
+
 const CACHE_BYTES: usize = 4 << 20;
 const OPERATIONS: u64 = 1_500;
 /// Left for the program that reads the fixture.
@@ -173,57 +175,9 @@ fn restrictions_that_were_stacked_go_on_as_one() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-v1-stacked");
     let folder = unpacked_from(&fixture);
     let service = start(folder.path(), rules(fixture.join("rules")));
-    let operation = |number: u32, at: &str, wallet: &str, rest: serde_json::Value| {
-        let mut operation = serde_json::json!({
-            "op_id": format!("next-{number}"), "wallet_id": wallet, "occurred_at": format!("2026-11-20T{at}+05:00"),
-        });
-        let fields = rest.as_object().expect("fields").clone();
-        operation.as_object_mut().expect("an object").extend(fields);
-        operation.to_string().into_bytes()
-    };
-    let payment = serde_json::json!({
-        "type": "payment", "client_status": "identified", "amount": "5.00", "counterparty": {"kind": "merchant"},
-    });
-    let login = serde_json::json!({"type": "login", "outcome": "success", "ip": "203.0.113.7"});
-    let confirmed = serde_json::json!({"type": "identity_confirmed", "proof": "identity_document"});
-    let unblocked = serde_json::json!({"type": "ip_unblock_requested", "ip": "203.0.113.7"});
-    let next = [
-        operation(1, "10:30:00", "W1", payment.clone()),
-        operation(2, "10:19:59", "W1", confirmed.clone()),
-        operation(3, "10:31:00", "W1", confirmed.clone()),
-        operation(4, "10:31:01", "W1", payment),
-        operation(5, "10:32:00", "W9", login.clone()),
-        operation(6, "10:33:00", "W9", unblocked),
-        operation(7, "10:34:00", "W9", login),
-        operation(8, "10:35:00", "W4", confirmed),
-    ];
-    let decided = decide_at(&service, &next, Time::parse_rfc3339("2026-11-20T10:40:00+05:00").expect("a time"));
+    let now = Time::parse_rfc3339("2026-11-20T10:40:00+05:00").expect("a time");
+    let decided = decide_at(&service, &stacked::operations(), now);
     service.stop();
-    let mut told = String::new();
-    for decision in lines(&decided) {
-        let decision: serde_json::Value = serde_json::from_slice(&decision).expect("JSON");
-        let commands: Vec<String> = decision["commands"]
-            .as_array()
-            .expect("commands")
-            .iter()
-            .map(|command| {
-                let until = command["until"].as_str().unwrap_or("-");
-                format!("{} {} {until}", command["command"], command["rule"]).replace('"', "")
-            })
-            .collect();
-        let line = format!("{} {}: {}\n", decision["op_id"], decision["verdict"], commands.join(", "));
-        told.push_str(&line.replace('"', ""));
-    }
-    let expected = [
-        "next-1 refuse: refuse failed-login-block 2026-11-20T07:20:00Z",
-        // Proved before the last firing.
-        "next-2 allow: ",
-        "next-3 allow: lift failed-login-block -",
-        "next-4 allow: ",
-        "next-5 refuse: refuse failed-login-address 2026-11-20T07:15:00Z",
-        "next-6 allow: lift failed-login-address -",
-        "next-7 allow: ",
-        "next-8 allow: lift transfer-over-100k -, release transfer-over-100k -",
-    ];
-    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+    let told: Vec<String> = lines(&decided).iter().map(|decision| stacked::told(decision)).collect();
+    assert_eq!(told, stacked::EXPECTED);
 }

@@ -63,9 +63,9 @@ fn bearer(rule: &Rule) -> Bearer {
 }
 
 /// Keeps the rule of the lowest id.
-fn lower(bearer: &mut Option<Bearer>, rule: &Rule) {
-    if bearer.as_ref().is_none_or(|(known, _)| rule.id < *known) {
-        *bearer = Some((rule.id.clone(), rule.clauses.clone()));
+fn keep_lowest(kept: &mut Option<Bearer>, rule: &Rule) {
+    if kept.as_ref().is_none_or(|(known, _)| rule.id < *known) {
+        *kept = Some(bearer(rule));
     }
 }
 
@@ -138,10 +138,10 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
                 self.place_restriction(rule, RestrictionKind::Block(*what), until, *lifted_by);
             }
             Action::CancelWaiting => {
-                lower(&mut self.cancels_waiting, rule);
+                keep_lowest(&mut self.cancels_waiting, rule);
             }
             Action::CancelReferenced => {
-                lower(&mut self.cancels_referenced, rule);
+                keep_lowest(&mut self.cancels_referenced, rule);
             }
             Action::Report { .. } => {}
         }
@@ -222,7 +222,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             let restriction = ask.restriction.clone();
             self.command(CommandKind::Hold, &ask.bearer, subject.clone(), restriction, Detail::Nothing);
         }
-        if let Some(waiting) = self.failed_challenge() {
+        if let Some(waiting) = self.failed_challenge().cloned() {
             let subject = Subject::Operation(waiting.op_id.clone(), waiting.arrival);
             for pin in &waiting.pins {
                 let bearer = (pin.rule.clone(), pin.clauses.clone());

@@ -17,6 +17,7 @@ use super::{replace, shared};
 use crate::cluster::Cluster;
 use crate::fleet::{self, Instance, Topics};
 use crate::kcat;
+use crate::stacked;
 
 /// Left for the program that reads the fixture.
 const NEXT: usize = 150;
@@ -147,52 +148,11 @@ fn restrictions_that_were_stacked_go_on_as_one() {
     );
     lay_down(&cluster, &topics, BEFORE, &read("state-stacked.jsonl.zst"));
 
-    let operation = |number: u32, at: &str, wallet: &str, fields: Value| {
-        let mut operation = json!({
-            "op_id": format!("next-{number}"), "wallet_id": wallet, "occurred_at": format!("2026-11-20T{at}+05:00"),
-        });
-        operation.as_object_mut().expect("an object").extend(fields.as_object().expect("fields").clone());
-        operation.to_string().into_bytes()
-    };
-    let payment = json!({"type": "payment", "client_status": "identified", "amount": "5.00", "counterparty": {"kind": "merchant"}});
-    let login = json!({"type": "login", "outcome": "success", "ip": "203.0.113.7"});
-    let confirmed = json!({"type": "identity_confirmed", "proof": "identity_document"});
-    fleet::send(
-        &cluster,
-        &topics,
-        &[
-            operation(1, "10:30:00", "W1", payment.clone()),
-            operation(2, "10:19:59", "W1", confirmed.clone()),
-            operation(3, "10:31:00", "W1", confirmed.clone()),
-            operation(4, "10:31:01", "W1", payment),
-            operation(5, "10:32:00", "W9", login.clone()),
-            operation(6, "10:33:00", "W9", json!({"type": "ip_unblock_requested", "ip": "203.0.113.7"})),
-            operation(7, "10:34:00", "W9", login),
-            operation(8, "10:35:00", "W4", confirmed),
-        ],
-    );
+    fleet::send(&cluster, &topics, &stacked::operations());
     let mut instance = Instance::start(&config, None);
     fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
     instance.end();
-    let told = |decision: &Vec<u8>| {
-        let decision: Value = serde_json::from_slice(decision).expect("JSON");
-        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        let command = |command: &Value| {
-            format!(", {} {} {}", text(&command["command"]), text(&command["rule"]), text(&command["until"]))
-        };
-        let commands: String = decision["commands"].as_array().expect("commands").iter().map(command).collect();
-        format!("{} {}{commands}", text(&decision["op_id"]), text(&decision["verdict"]))
-    };
-    let found: Vec<String> = values_of(&cluster, &topics.name("decisions"))[1..].iter().map(told).collect();
-    let expected = [
-        "next-1 refuse, refuse failed-login-block 2026-11-20T07:20:00Z",
-        "next-2 allow",
-        "next-3 allow, lift failed-login-block -",
-        "next-4 allow",
-        "next-5 refuse, refuse failed-login-address 2026-11-20T07:15:00Z",
-        "next-6 allow, lift failed-login-address -",
-        "next-7 allow",
-        "next-8 allow, lift transfer-over-100k -, release transfer-over-100k -",
-    ];
-    assert_eq!(found, expected);
+    let decisions = values_of(&cluster, &topics.name("decisions"));
+    let told: Vec<String> = decisions[1..].iter().map(|decision| stacked::told(decision)).collect();
+    assert_eq!(told, stacked::EXPECTED);
 }

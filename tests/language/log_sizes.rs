@@ -54,9 +54,9 @@ fn operations(seed: u64, count: usize) -> Vec<Value> {
         if !ids.is_empty() && random.below(15_u32) == 0 {
             let (id, seconds): (String, i64) = ids.swap_remove(random.below(ids.len()));
             let at = Time::from_nanos(NOON + seconds * SECOND).to_string();
-            return json!({
-                "op_id": format!("c-{number}"), "type": "cancelled", "wallet_id": "W1", "ref_op_id": id, "occurred_at": at,
-            });
+            let mut cancelled = json!({"type": "cancelled", "wallet_id": "W1", "ref_op_id": id, "occurred_at": at});
+            cancelled["op_id"] = format!("c-{number}").into();
+            return cancelled;
         }
         let steps: [i64; 8] = [0, 60, 599, 1_200, 1_201, 2_400, 3_600, 3_601];
         newest += steps[random.below(steps.len())] / if seed.is_multiple_of(2) { 1 } else { 20 };

@@ -11,7 +11,7 @@ use crate::engine::window::Entry;
 use crate::operation::AttemptOutcome;
 use smallvec::SmallVec;
 
-impl<'e> Lifecycle<'_, 'e, '_> {
+impl Lifecycle<'_, '_, '_> {
     /// A monitoring that is placed while operations wait becomes a further cause of each.
     pub(super) fn add_causes(&mut self) {
         let placed = self.placed.iter().filter(|placed| placed.is_new).map(|placed| &placed.restriction);
@@ -54,14 +54,18 @@ impl<'e> Lifecycle<'_, 'e, '_> {
         self.waiting = Some(left);
     }
 
-    /// Returns the operation that a PIN names and that waits for the PIN.
-    fn challenged(&self) -> Option<&'e Waiting> {
+    /// Returns the operation that a PIN names and that still waits for the PIN. What a rule cancels on this PIN waits
+    /// no longer: the PIN then answers nothing.
+    fn challenged(&self) -> Option<&Waiting> {
+        if self.cancels_waiting.is_some() || self.cancels_referenced.is_some() {
+            return None;
+        }
         let ref_op_id = self.operation.operation.ref_op_id.as_deref()?;
-        self.context.wallet.waiting().iter().find(|waiting| *waiting.op_id == *ref_op_id && !waiting.pins.is_empty())
+        self.waiting_or_known().iter().find(|waiting| *waiting.op_id == *ref_op_id && !waiting.pins.is_empty())
     }
 
     /// Returns the operation that a failed PIN leaves waiting for the PIN.
-    pub(super) fn failed_challenge(&self) -> Option<&'e Waiting> {
+    pub(super) fn failed_challenge(&self) -> Option<&Waiting> {
         self.is_pin(AttemptOutcome::Failure).then(|| self.challenged()).flatten()
     }
 
@@ -77,20 +81,20 @@ impl<'e> Lifecycle<'_, 'e, '_> {
             return;
         }
         let (plan, at) = (self.context.plan, self.at());
-        let Some(named) = self.challenged() else {
+        let Some((since, arrival)) = self.challenged().map(|named| (named.since, named.arrival)) else {
             if plan.settings.has(EngineMutant::PinWithoutReferenceConfirms) {
                 self.changes.cold().confirmed_day = Some(plan.settings.day_of(at).start);
             }
             return;
         };
-        let day = plan.settings.day_of(named.since);
+        let day = plan.settings.day_of(since);
         let confirms_event_day = plan.settings.has(EngineMutant::PinConfirmsEventDay);
         let confirmed = if confirms_event_day { plan.settings.day_of(at) } else { day };
         self.changes.cold().confirmed_day = Some(confirmed.start);
         let named_only = plan.settings.has(EngineMutant::PinClearsNamedOnly);
         let mut left = Vec::new();
         for mut waiting in std::mem::take(self.waiting_mut()) {
-            let clears = if named_only { waiting.arrival == named.arrival } else { day.contains(waiting.since) };
+            let clears = if named_only { waiting.arrival == arrival } else { day.contains(waiting.since) };
             let first = waiting.pins.iter().min_by(|one, other| one.rule.cmp(&other.rule)).filter(|_| clears);
             let Some(PinChallenge { rule, clauses }) = first.cloned() else {
                 left.push(waiting);
