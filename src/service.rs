@@ -409,7 +409,10 @@ impl Service {
             return Some(Unavailable::Stopping.to_string());
         }
         let waits = || self.waiting.as_ref().and_then(|waiting| waiting());
-        self.trouble.borrow().clone().or_else(waits)
+        // A worker without operations does not notice that its file is gone.
+        let misplaced =
+            || self.store.as_ref()?.check_place().err().map(|error| worker::unavailable(&error).to_string());
+        self.trouble.borrow().clone().or_else(waits).or_else(misplaced)
     }
 
     /// Returns the store, to read from; there is none where operations come from Kafka.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use kuzet::adapters::folders::Folder;
-use kuzet::adapters::store::{FILE, Store, StoreError, Stream};
+use kuzet::adapters::store::{Commit, FILE, Position, Store, StoreError, Stream};
 use kuzet::app;
 use kuzet::geo::Geo;
 use kuzet::operation::Time;
@@ -13,6 +13,8 @@ use kuzet::rules::program::RuleSet;
 use kuzet::rules::{SourceFile, Vanishing, compile, render_text};
 use kuzet::service::{ItemAnswer, LoadRules, RulesRefused, Service, ServiceSettings, Unobserved};
 use kuzet::simulate::{Parameters, Simulation};
+
+mod place;
 
 const CACHE: usize = 4 << 20;
 

@@ -7,6 +7,8 @@
 
 pub mod block;
 mod copy;
+mod opening;
+mod place;
 pub mod request;
 
 use std::io;
@@ -14,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableDefinition,
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, StorageError, TableDefinition,
     WriteTransaction,
 };
 use thiserror::Error;
@@ -23,6 +25,10 @@ use crate::engine::stored::StoredError;
 use crate::operation::Time;
 
 use block::Block;
+use opening::{builder, make_file, open_database, restrict_to_owner};
+use place::Place;
+
+pub use place::Misplacement;
 
 /// The name of the file inside the store's folder.
 pub const FILE: &str = "kuzet.redb";
@@ -59,6 +65,21 @@ pub enum StoreError {
     Access { what: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("failed to read {what} {number} of the store")]
     Record { what: &'static str, number: u64, source: StoredError },
+    #[error(
+        "the store {path} is not the file that was opened: {what}; what was acknowledged is in the opened file, which \
+         this process holds: put it back and the service goes on"
+    )]
+    Misplaced { path: PathBuf, what: Misplacement },
+    #[error(
+        "the store {path} was cut from {left} to {found} bytes by somebody else: what it held is lost; stop the \
+         service and restore a backup"
+    )]
+    Cut { path: PathBuf, left: u64, found: u64 },
+    #[error(
+        "the store {path} stands at batch {found} where batch {expected} was left: somebody else has written it; stop \
+         the service and restore a backup"
+    )]
+    Astray { path: PathBuf, found: u64, expected: u64 },
     #[error("the store was closed after a failure and is not open again yet")]
     Closed,
 }
@@ -138,6 +159,7 @@ type OpenDatabase = Box<dyn Fn() -> Result<Database, DatabaseError> + Send + Syn
 pub struct Store {
     path: PathBuf,
     open: OpenDatabase,
+    place: Arc<Place>,
     database: RwLock<Option<Arc<Database>>>,
 }
 
@@ -160,9 +182,10 @@ impl Store {
         if !path.exists() {
             make_file(&path, cache_bytes)?;
         }
-        let file = path.clone();
+        let (file, place) = (path.clone(), Arc::new(Place::default()));
+        let known = Arc::clone(&place);
         // Never makes a file: where the one that was opened is gone, a new one would take its place unnoticed.
-        Self::opened_by(path, Box::new(move || builder(cache_bytes).open(&file)))
+        Self::opened_by(path, place, Box::new(move || opening::open_known(&file, cache_bytes, &known)))
     }
 
     /// Opens a store whose bytes are behind a backend: a disk that fails when it is told to.
@@ -171,23 +194,39 @@ impl Store {
     /// As [`Self::open`].
     pub fn with_backend(backend: impl StorageBackend + Clone, cache_bytes: usize) -> Result<Self, StoreError> {
         let open = move || builder(cache_bytes).create_with_backend(backend.clone());
-        Self::opened_by(PathBuf::from(FILE), Box::new(open))
+        Self::opened_by(PathBuf::from(FILE), Arc::default(), Box::new(open))
     }
 
-    fn opened_by(path: PathBuf, open: OpenDatabase) -> Result<Self, StoreError> {
+    fn opened_by(path: PathBuf, place: Arc<Place>, open: OpenDatabase) -> Result<Self, StoreError> {
         let database = open_database(&path, &open)?;
-        Ok(Self { path, open, database: RwLock::new(Some(Arc::new(database))) })
+        place.keep_length(&path);
+        Ok(Self { path, open, place, database: RwLock::new(Some(Arc::new(database))) })
     }
 
-    /// Closes and opens the file again: after a failed write nothing else helps.
+    /// Closes and opens the file again: after a failed write nothing else helps. A file that is not the one
+    /// that was opened is left alone, and the one that was opened stays open: closed, it could be gone for good.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// As [`Self::open`] and [`Self::check_place`].
     pub fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if database.is_some() {
+            self.check_place()?;
+        }
         *database = None;
-        *database = Some(Arc::new(open_database(&self.path, &self.open)?));
+        let opened = open_database(&self.path, &self.open)?;
+        self.place.keep_length(&self.path);
+        self.place.check(&self.path)?;
+        *database = Some(Arc::new(opened));
         Ok(())
+    }
+
+    /// Checks that the store's path leads to the file that is open, and that nobody has cut it.
+    ///
+    /// # Errors
+    /// The file was moved, deleted, replaced or cut: what is committed from now on no later start would find.
+    pub fn check_place(&self) -> Result<(), StoreError> {
+        self.place.check(&self.path)
     }
 
     /// Closes the file: from now on nothing can be read or written.
@@ -213,17 +252,38 @@ impl Store {
         Ok(Position { batch: word("batch")?, seq: word("seq")?, rejected: word("rejected")? })
     }
 
-    /// Commits a batch: all of it, durably, or nothing.
+    /// Commits a batch: all of it, durably and where the next start looks for it, or nothing.
     ///
     /// # Errors
-    /// The disk is full or fails; whether the batch is in the store is known after [`Self::reopen`].
+    /// The disk is full or fails, or the file is not in its place any more; whether the batch is in the store is
+    /// known after [`Self::reopen`].
     pub fn commit(&self, commit: &Commit) -> Result<(), StoreError> {
+        self.check_place()?;
         let transaction = self.database()?.begin_write().map_err(access("write"))?;
         write(&transaction, commit).map_err(|error| full_or("write", error))?;
         transaction.commit().map_err(|error| match error {
             redb::CommitError::Storage(error) => full_or("commit to", error.into()),
             other => StoreError::Access { what: "commit to", source: Box::new(other) },
-        })
+        })?;
+        self.place.keep_length(&self.path);
+        self.check_place()
+    }
+
+    /// Opens the file again after a commit that failed, and tells whether it is in the store all the same.
+    ///
+    /// # Errors
+    /// As [`Self::reopen`], or the store stands where this commit cannot follow.
+    pub fn settle(&self, commit: &Commit) -> Result<bool, StoreError> {
+        self.reopen()?;
+        let (found, is_batch) = (self.position()?.batch, commit.journal.is_some());
+        let expected = commit.position.batch - u64::from(is_batch);
+        if found == expected {
+            return Ok(false);
+        }
+        if is_batch && found == commit.position.batch {
+            return Ok(true);
+        }
+        Err(StoreError::Astray { path: self.path.clone(), found, expected })
     }
 
     /// Reads items of a stream in order, from `from` on, at most `limit` of them or until `bytes_max`
@@ -443,87 +503,6 @@ impl Store {
     }
 }
 
-fn builder(cache_bytes: usize) -> Builder {
-    let mut builder = Database::builder();
-    builder.set_cache_size(cache_bytes);
-    builder
-}
-
-/// Makes the file of a new store under another name: one that a crash left half made has no beginning,
-/// and must not be taken for a store that is damaged.
-fn make_file(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
-    let failed = |source: io::Error| StoreError::Open { path: path.to_path_buf(), source: source.into() };
-    let half_made = path.with_extension("half-made");
-    let file = half_made.clone();
-    let open: OpenDatabase = Box::new(move || builder(cache_bytes).create(&file));
-    let database = match open_database(&half_made, &open) {
-        Err(StoreError::Open { .. }) => {
-            // Nothing was ever acknowledged from it.
-            std::fs::remove_file(&half_made).map_err(failed)?;
-            open_database(&half_made, &open)?
-        }
-        opened => opened?,
-    };
-    drop(database);
-    // A link never takes the place of a store that another process made meanwhile.
-    match std::fs::hard_link(&half_made, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => std::fs::rename(&half_made, path),
-        Ok(()) | Err(_) => std::fs::remove_file(&half_made),
-    }
-    .map_err(failed)?;
-    sync_folder(path).map_err(failed)
-}
-
-/// Makes the file's name durable; its bytes are by every commit.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        std::fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn open_database(path: &Path, open: &OpenDatabase) -> Result<Database, StoreError> {
-    let database = open().map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_path_buf() },
-        DatabaseError::Storage(StorageError::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
-            StoreError::DiskFull
-        }
-        _ if path.metadata().is_ok_and(|found| found.len() == 0) => StoreError::Emptied { path: path.to_path_buf() },
-        other => StoreError::Open { path: path.to_path_buf(), source: Box::new(other) },
-    })?;
-    if path.exists() {
-        let failed = |source: io::Error| StoreError::Open { path: path.to_path_buf(), source: source.into() };
-        restrict_to_owner(path).map_err(failed)?;
-    }
-    let transaction = database.begin_write().map_err(access("write"))?;
-    let found = make_tables(&transaction).map_err(|error| full_or("write", error))?;
-    if found == VERSION {
-        // Tables of an existing store are there: nothing was changed.
-        transaction.commit().map_err(|error| full_or("write", error.into()))?;
-        Ok(database)
-    } else {
-        Err(StoreError::Version { path: path.to_path_buf(), found })
-    }
-}
-
-/// Makes the tables of a new store; returns the store's version.
-fn make_tables(transaction: &WriteTransaction) -> Result<u64, redb::Error> {
-    let mut meta = transaction.open_table(META)?;
-    let found = meta.get("version")?.map(|value| value.value());
-    if let Some(found) = found {
-        return Ok(found);
-    }
-    meta.insert("version", VERSION)?;
-    for table in [LAYOUTS, OPERATIONS, DECISIONS, REJECTED, JOURNALS] {
-        transaction.open_table(table)?;
-    }
-    transaction.open_table(NOTES)?;
-    transaction.open_table(WALLETS)?;
-    transaction.open_table(WINDOWS)?;
-    Ok(VERSION)
-}
-
 fn write(transaction: &WriteTransaction, commit: &Commit) -> Result<(), redb::Error> {
     let mut meta = transaction.open_table(META)?;
     meta.insert("batch", commit.position.batch)?;
@@ -586,15 +565,4 @@ fn full_or(what: &'static str, error: redb::Error) -> StoreError {
         redb::Error::Io(error) if error.kind() == io::ErrorKind::StorageFull => StoreError::DiskFull,
         other => StoreError::Access { what, source: Box::new(other) },
     }
-}
-
-/// The store holds personal data: nobody but its owner reads it.
-fn restrict_to_owner(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = if path.is_dir() { 0o700 } else { 0o600 };
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    }
-    Ok(())
 }

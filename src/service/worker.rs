@@ -346,15 +346,15 @@ impl Worker {
                 return ControlFlow::Break(());
             }
             // What became of the last try is only known once the file was opened again.
-            let result = self.store.reopen().and_then(|()| self.store.position());
-            error = match result {
-                Ok(position) if position.batch == commit.position.batch && commit.journal.is_some() => break,
-                Ok(_) => match self.store.commit(commit) {
-                    Ok(()) => break,
-                    Err(error) => error,
-                },
-                Err(error) => error,
+            let settled = match self.store.settle(commit) {
+                Ok(true) => Ok(()),
+                Ok(false) => self.store.commit(commit),
+                Err(error) => Err(error),
             };
+            match settled {
+                Ok(()) => break,
+                Err(again) => error = again,
+            }
         }
         self.outlets.trouble.send_replace(None);
         ControlFlow::Continue(())
@@ -486,7 +486,7 @@ struct Written {
     items: Vec<ItemAnswer>,
 }
 
-fn unavailable(error: &StoreError) -> Unavailable {
+pub(super) fn unavailable(error: &StoreError) -> Unavailable {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {

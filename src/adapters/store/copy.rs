@@ -118,7 +118,9 @@ impl Store {
     fn exclusively<T>(&self, work: impl FnOnce(&mut Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut database = self.database.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         let alone = database.as_mut().and_then(std::sync::Arc::get_mut).ok_or(StoreError::Closed)?;
-        work(alone)
+        let done = work(alone);
+        self.place.keep_length(&self.path);
+        done
     }
 
     /// Copies the store as it is at this moment into a new folder. Others may go on using it.
