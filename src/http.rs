@@ -7,6 +7,7 @@ pub mod access;
 mod console_api;
 mod decisions;
 pub mod endpoints;
+mod history;
 mod openapi;
 mod operations;
 pub mod problem;

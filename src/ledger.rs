@@ -173,6 +173,8 @@ pub struct ShardTotals {
 struct Shard {
     name: Box<str>,
     sequence: Sequence,
+    /// The history that its numbers belong to, once one was named.
+    epoch: Option<Box<str>>,
     /// Last number by partition.
     last: HashMap<i32, u64>,
     beginning: Beginning,
@@ -207,6 +209,9 @@ impl Checker {
             found.push(here.finding("header", "no kuzet-seq; it is a whole number from 1".to_owned()));
         }
         let shard = shard.map(|name| self.shard(name, seq, record.beginning));
+        if let (Some(shard), Some(epoch)) = (shard, header(record.headers, "kuzet-epoch")) {
+            self.history(shard, &String::from_utf8_lossy(epoch), &here, found);
+        }
         if let (Some(shard), Some(seq)) = (shard, seq) {
             self.number(shard, seq, &here, found);
         }
@@ -225,8 +230,9 @@ impl Checker {
     }
 
     /// Checks a decision without key and headers: a line of a replay, or of the stream over HTTP, where
-    /// `seq` stands among its fields. Without one, its place in the file is its number.
-    pub fn check_bare(&mut self, line: u64, value: &[u8], found: &mut Vec<Finding>) {
+    /// `seq` stands among its fields. Without one, its place in the file is its number. `epoch` is what the page
+    /// around it says.
+    pub fn check_bare(&mut self, line: u64, value: &[u8], epoch: Option<&str>, found: &mut Vec<Finding>) {
         self.totals.records += 1;
         let here = Here { shard: "0", seq: None, op_id: None, place: Place::Line(line) };
         let decision = match read::decision(value) {
@@ -239,6 +245,9 @@ impl Checker {
         let (seq, beginning) = decision.seq.map_or((line, Beginning::Whole), |seq| (seq, Beginning::Removed));
         let shard = self.shard("0", Some(seq), beginning);
         let here = Here { seq: Some(seq), op_id: Some(&decision.op_id), ..here };
+        if let Some(epoch) = epoch.or(decision.epoch.as_deref()) {
+            self.history(shard, epoch, &here, found);
+        }
         self.number(shard, seq, &here, found);
         self.decision(&decision, Some(shard), true, &here, found);
     }
@@ -275,7 +284,7 @@ impl Checker {
             None => {
                 let is_cut = beginning == Beginning::Removed && seq.is_none_or(|seq| seq > 1);
                 let (last, sequence) = (HashMap::new(), Sequence::default());
-                self.shards.push(Shard { name: name.into(), sequence, last, beginning, is_cut });
+                self.shards.push(Shard { name: name.into(), sequence, epoch: None, last, beginning, is_cut });
                 self.by_name.insert(name.into(), self.shards.len() - 1);
                 self.shards.len() - 1
             }
@@ -285,6 +294,17 @@ impl Checker {
             self.shards[at].beginning = beginning;
         }
         at
+    }
+
+    /// A history that begins anew has the numbers of another one again: told where the name changes.
+    fn history(&mut self, shard: usize, epoch: &str, here: &Here<'_>, found: &mut Vec<Finding>) {
+        let known = self.shards[shard].epoch.replace(epoch.into());
+        if let Some(known) = known.filter(|known| **known != *epoch) {
+            let epoch: String = epoch.chars().take(64).collect();
+            found.push(
+                here.finding("other-history", format!("it is of the history {epoch}, those before it of {known}")),
+            );
+        }
     }
 
     fn number(&mut self, shard: usize, seq: u64, here: &Here<'_>, found: &mut Vec<Finding>) {

@@ -209,6 +209,8 @@ pub struct Service {
     jobs: mpsc::Sender<Job>,
     /// None where operations come from Kafka.
     store: Option<Arc<Store>>,
+    /// The name of the store's history; empty where operations come from Kafka.
+    epoch: Arc<str>,
     shown: Arc<Shown>,
     last_seq: watch::Receiver<u64>,
     trouble: watch::Receiver<Option<String>>,
@@ -271,6 +273,7 @@ impl Service {
         (now, observer): (Time, Box<dyn Observer>),
     ) -> Result<Self, StartError> {
         let store = Arc::new(store);
+        let epoch = store.epoch()?.into();
         let recovered = recovery::recover(&store, Arc::new(rules), settings.engine)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (seq_sender, last_seq) = watch::channel(recovered.position.seq);
@@ -291,7 +294,7 @@ impl Service {
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
         let store = Some(store);
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok(Self { jobs, store, shown, last_seq, trouble, load_rules, thread, waiting: None })
+        Ok(Self { jobs, store, epoch, shown, last_seq, trouble, load_rules, thread, waiting: None })
     }
 
     /// Has records decided. Answers after they are durable.
@@ -421,13 +424,24 @@ impl Service {
         self.store.as_ref()
     }
 
+    /// Returns the name of the history that this service's streams tell; another one begins where a store is made
+    /// from a backup. Empty where operations come from Kafka.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        &self.epoch
+    }
+
     /// Reads decisions after a sequence number, with theirs. Reads the disk.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn decisions(&self, after: u64, limit: usize, bytes_max: usize) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
         match &self.store {
-            Some(store) => store.read(Stream::Decisions, after + 1, limit, bytes_max),
+            // After the largest number there is nothing.
+            Some(store) => match after.checked_add(1) {
+                Some(from) => store.read(Stream::Decisions, from, limit, bytes_max),
+                None => Ok(Vec::new()),
+            },
             None => Ok(Vec::new()),
         }
     }

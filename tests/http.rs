@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -13,6 +14,8 @@ use kuzet::config;
 use kuzet::http::endpoints::{ENDPOINTS, SUPPORT_EVENTS};
 use serde_json::Value;
 
+mod history;
+
 /// A service in a folder of its own.
 struct Server {
     running: Option<Running>,
@@ -22,7 +25,13 @@ struct Server {
 
 impl Server {
     fn start(settings: &str) -> Self {
+        Self::start_with(settings, |_| {})
+    }
+
+    /// Starts with what `prepare` puts where the store will be.
+    fn start_with(settings: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        prepare(&folder.path().join("store"));
         let root = env!("CARGO_MANIFEST_DIR");
         let text = format!(
             "[store]\npath = {:?}\n[rules]\nfolder = \"{root}/rules\"\nwatch = false\n[geoip]\nfolder = \"{root}/geoip\"\nwatch = false\n{settings}",

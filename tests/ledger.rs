@@ -230,6 +230,32 @@ fn a_subscriber_that_is_killed_keeps_right_books() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert_eq!(Books::kept(&file), expected);
 
+    // Of another history it books nothing: the same numbers stand for other decisions there.
+    let (other, many) = ("of.another.history", &records[..50]);
+    cluster.create_topic(other, 3, &[]);
+    let named = |epoch: &str| -> Vec<Decided> {
+        let header = ("kuzet-epoch".to_owned(), epoch.to_owned());
+        let with = |record: &Decided| Decided {
+            headers: [&record.headers[..], std::slice::from_ref(&header)].concat(),
+            ..record.clone()
+        };
+        many.iter().map(with).collect()
+    };
+    decided::publish(&producer, other, &named("0123456789abcdef"), 10);
+    let books = folder.path().join("of-another.sqlite");
+    let (code, err) = Subscriber::start(&books, &bootstrap, other, &["--until-end"]).wait();
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let before = Books::kept(&books);
+    decided::publish(&producer, other, &named("fedcba9876543210")[..1], 1);
+    let (code, err) = Subscriber::start(&books, &bootstrap, other, &["--until-end"]).wait();
+    assert_eq!(code, Some(5), "{err}");
+    assert!(err.contains("is of the history fedcba9876543210, the books are of 0123456789abcdef"), "{err}");
+    assert_eq!(Books::kept(&books), before);
+    let (code, out, _) = check(&["--brokers", &bootstrap, "--topic", other], b"");
+    assert_eq!(code, Some(1), "{out}");
+    let told = "other-history: it is of the history fedcba9876543210, those before it of 0123456789abcdef";
+    assert!(out.contains(told), "{out}");
+
     // Behind a gap it books nothing.
     let mut lost = records[0].clone();
     *lost.header_mut("kuzet-seq") = "1000000".to_owned();

@@ -13,13 +13,16 @@ What makes it right, whenever it is killed:
    record read again (offsets lost, topic copied) changes nothing.
 4. The numbers in `kuzet-seq` have no gap within a `kuzet-shard`. Behind a gap it books nothing and stops
    with exit code 3: something was lost, and people have to look.
+   The numbers belong to one history, which `kuzet-epoch` names: a topic or state that was made anew begins
+   another one, with the same numbers for other decisions. Of another history it books nothing either, and stops
+   with exit code 5: people decide from where on the new one is to be followed, with books of its own.
 5. Only the order within one partition counts. The block of an address may be extended or lifted by another
    wallet's decision, in another partition: whichever comes first, the books end the same.
 6. A restriction that is commanded again with its old `restriction_id` is the same one with a later end: it is
    one row, not two. Operations that wait may go on waiting when what they waited for is lifted: only
    `release` and `cancel` end that.
 
-Exit codes: 0 done, 2 usage, 3 gap in the stream, 4 Kafka or kcat failed.
+Exit codes: 0 done, 2 usage, 3 gap in the stream, 4 Kafka or kcat failed, 5 another history.
 
 Example:
   subscriber.py --brokers kafka:9092 --topic wallet.decisions --books ledger.sqlite
@@ -43,6 +46,8 @@ CREDITS = ("top_up", "refund")
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS offsets (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS shards (shard TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+-- The history that the numbers of a shard belong to.
+CREATE TABLE IF NOT EXISTS histories (shard TEXT PRIMARY KEY, epoch TEXT NOT NULL);
 -- What has been carried out.
 CREATE TABLE IF NOT EXISTS commands (command_id TEXT PRIMARY KEY) WITHOUT ROWID;
 -- state: done, waiting, refused, cancelled
@@ -61,6 +66,10 @@ CREATE TABLE IF NOT EXISTS tasks (command_id TEXT PRIMARY KEY, kind TEXT NOT NUL
 
 class Gap(Exception):
     """A record is missing: the message says which."""
+
+
+class OtherHistory(Exception):
+    """A record belongs to another history than those before it: the message names both."""
 
 
 class Failed(Exception):
@@ -91,31 +100,32 @@ class Books:
         return row[0] if row else None
 
     def book(self, records, may_begin_anywhere):
-        """Books records and how far they reach, all or nothing. Behind a gap nothing is booked; what stands
-        before it is, and then Gap is raised."""
-        gap = None
+        """Books records and how far they reach, all or nothing. Behind a gap, or of another history, nothing is
+        booked; what stands before it is, and then Gap or OtherHistory is raised."""
+        end = None
         self.db.execute("BEGIN IMMEDIATE")
         try:
             for record in records:
                 try:
                     self._book_one(record, may_begin_anywhere)
-                except Gap as found:
-                    gap = found
+                except (Gap, OtherHistory) as found:
+                    end = found
                     break
             self.db.execute("COMMIT")
         except BaseException:
             self.db.execute("ROLLBACK")
             raise
-        if gap:
-            raise gap
+        if end:
+            raise end
 
     def _book_one(self, record, may_begin_anywhere):
         headers = dict(zip(record["headers"][::2], record["headers"][1::2]))
         shard, seq = headers["kuzet-shard"], int(headers["kuzet-seq"])
+        place = f"partition {record['partition']} offset {record['offset']}"
+        self._same_history(shard, headers.get("kuzet-epoch"), place)
         row = self.db.execute("SELECT seq FROM shards WHERE shard = ?", (shard,)).fetchone()
         last = row[0] if row else (seq - 1 if may_begin_anywhere else 0)
         if seq > last + 1:
-            place = f"partition {record['partition']} offset {record['offset']}"
             raise Gap(f"shard {shard}: seq {seq} at {place} follows seq {last}")
         # A number that was booked before is read again after offsets were lost. The commands are known; the
         # number stays.
@@ -127,6 +137,16 @@ class Books:
             "INSERT INTO offsets VALUES (?, ?) ON CONFLICT (partition) DO UPDATE SET next = max(next, excluded.next)",
             at,
         )
+
+    def _same_history(self, shard, epoch, place):
+        """Keeps the history of a shard; raises OtherHistory where a record names another one."""
+        if epoch is None:
+            # Written by a kuzet that did not name its history yet.
+            return
+        self.db.execute("INSERT OR IGNORE INTO histories VALUES (?, ?)", (shard, epoch))
+        row = self.db.execute("SELECT epoch FROM histories WHERE shard = ?", (shard,)).fetchone()
+        if epoch != row[0]:
+            raise OtherHistory(f"shard {shard}: {place} is of the history {epoch}, the books are of {row[0]}")
 
     def decision(self, decision):
         """Carries out a decision."""
@@ -303,6 +323,9 @@ def main():
     except Gap as gap:
         print(f"subscriber: a record is missing: {gap}; nothing behind it was booked", file=sys.stderr)
         return 3
+    except OtherHistory as other:
+        print(f"subscriber: another history: {other}; nothing of it was booked", file=sys.stderr)
+        return 5
     except Failed as failure:
         print(f"subscriber: failed to read Kafka: {failure}", file=sys.stderr)
         return 4

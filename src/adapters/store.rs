@@ -42,6 +42,10 @@ const OPERATIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("operat
 const DECISIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("decisions");
 const REJECTED: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rejected");
 const JOURNALS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journals");
+/// The note that names the history; a copy of the store bears none.
+const NOTE_EPOCH: &str = "epoch";
+/// Hexadecimal digits of the name of a history.
+const EPOCH_DIGITS: usize = 16;
 const WALLETS: TableDefinition<'_, u32, (u64, &[u8])> = TableDefinition::new("wallets");
 const WINDOWS: TableDefinition<'_, u32, (u64, &[u8])> = TableDefinition::new("windows");
 
@@ -416,6 +420,22 @@ impl Store {
         let read = self.database()?.begin_read().map_err(access("read"))?;
         let table = read.open_table(NOTES).map_err(access("read"))?;
         Ok(table.get(name).map_err(access("read"))?.map(|value| value.value().to_vec()))
+    }
+
+    /// Returns the name of this store's history, and gives it one where it has none: a new store, and one made
+    /// from a backup, which may part from the history it was copied from.
+    ///
+    /// # Errors
+    /// The file cannot be read, or not be written.
+    pub fn epoch(&self) -> Result<String, StoreError> {
+        if let Some(epoch) = self.note(NOTE_EPOCH)? {
+            return Ok(String::from_utf8_lossy(&epoch).into_owned());
+        }
+        let mut epoch = uuid::Uuid::new_v4().simple().to_string();
+        epoch.truncate(EPOCH_DIGITS);
+        let notes = vec![(NOTE_EPOCH.to_owned(), epoch.clone().into_bytes())];
+        self.commit(&Commit { position: self.position()?, notes, ..Commit::default() })?;
+        Ok(epoch)
     }
 
     /// Lists the layouts.

@@ -19,10 +19,12 @@ use crate::adapters::kafka::topic::TopicReader;
 use crate::adapters::kcat;
 use crate::ledger::{Beginning, Checker, Finding, Place, Record, Totals};
 use crate::operation::decision::CommandKind;
+use crate::operation::decision::read::PageRecord;
 
 const AFTER_HELP: &str = "\
-What is proved: the numbers of each shard have no gap, no decision and no command comes twice, keys and
-headers belong to their decisions, and what is told about each wallet and operation fits together.
+What is proved: the numbers of each shard have no gap and belong to one history, no decision and no command
+comes twice, keys and headers belong to their decisions, and what is told about each wallet and operation fits
+together.
 Findings go to standard output, one a line, then a summary. Exit code 1 when there is a finding, 64 when
 Kafka cannot be reached.
 
@@ -36,7 +38,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct LedgerCheckArguments {
-    /// Records as `kcat -J` writes them, or decisions, as JSON lines; `-` reads standard input
+    /// Records as `kcat -J` writes them, decisions, or pages of `/v1/decisions`, as JSON lines; `-` reads standard input
     #[arg(value_name = "FILE", required_unless_present = "brokers", conflicts_with = "brokers")]
     file: Option<PathBuf>,
     /// Kafka brokers to begin with, as host:port, separated by commas
@@ -119,7 +121,7 @@ fn read_file(mut reader: RecordReader, report: &mut Report<'_, impl Write>) -> a
             anyhow::bail!(UsageError(format!("record {line} is longer than {LINE_BYTES_MAX} bytes")));
         }
         match kcat::record(record.bytes) {
-            None => report.checker.check_bare(record.index + 1, record.bytes, &mut report.found),
+            None => check_line(record.index + 1, record.bytes, report),
             Some(record) => {
                 let first = *first_offsets.entry(record.partition).or_insert(record.offset);
                 let headers: Vec<(&str, &[u8])> =
@@ -138,6 +140,16 @@ fn read_file(mut reader: RecordReader, report: &mut Report<'_, impl Write>) -> a
         report.show()?;
     }
     Ok(())
+}
+
+/// Checks a line that no topic is the origin of: a decision, or a page of them as the service answers.
+fn check_line(line: u64, bytes: &[u8], report: &mut Report<'_, impl Write>) {
+    let Some(page) = PageRecord::decode(bytes) else {
+        return report.checker.check_bare(line, bytes, None, &mut report.found);
+    };
+    for decision in &page.decisions {
+        report.checker.check_bare(line, decision.get().as_bytes(), Some(&page.epoch), &mut report.found);
+    }
 }
 
 #[cfg(not(feature = "kafka"))]

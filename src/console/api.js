@@ -108,18 +108,23 @@ const HELD = 10000;
  */
 export async function follow(seq, { decision, state, failed, signal }) {
   let last = seq;
+  // The history that the number belongs to: a restored store has another one, and refuses this one's numbers.
+  let epoch = "";
   let wait = WAIT_FIRST;
   while (!signal.aborted) {
     state("connecting");
     const began = Date.now();
     try {
       const wanted = headers({ Accept: "text/event-stream", "Last-Event-ID": String(last) });
-      const response = await call(`/v1/decisions?after=${encodeURIComponent(last)}`, { headers: wanted, signal });
+      const here = epoch && `&epoch=${encodeURIComponent(epoch)}`;
+      const path = `/v1/decisions?after=${encodeURIComponent(last)}${here}`;
+      const response = await call(path, { headers: wanted, signal });
       state("live");
       for await (const event of events(response)) {
         wait = WAIT_FIRST;
         const item = JSON.parse(event.data);
         last = event.id ?? item.seq ?? last;
+        epoch = item.epoch ?? epoch;
         decision(item);
       }
     } catch (error) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
@@ -14,6 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::adapters::store::Stream;
 use crate::analysis::explain;
 
+use super::history::{self, EPOCH};
 use super::operations::{missing, number, stored};
 use super::problem::Problem;
 use super::{Shared, blocking, json};
@@ -75,7 +77,7 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     api.in_requests()?;
-    known(&parameters, &["after", "wait", "limit"])?;
+    known(&parameters, &["after", "wait", "limit", EPOCH])?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wants_events = header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
     let last = *api.service.last_seq().borrow();
@@ -83,10 +85,13 @@ pub(super) async fn list(
     let limit = limit(&parameters)?;
     if wants_events {
         let resumed = header("last-event-id").map(|id| number(id, "last-event-id")).transpose()?;
-        return Ok(events(api, resumed.or(after).unwrap_or(0)));
+        let after = resumed.or(after).unwrap_or(0);
+        history::check(&api, &parameters, Stream::Decisions, after).await?;
+        return Ok(history::named(&Arc::clone(&api), events(api, after)));
     }
     let wait = parameters.0.get("wait").map(|wait| duration(wait, "wait")).transpose()?.unwrap_or_default();
     let after = after.unwrap_or(0);
+    history::check(&api, &parameters, Stream::Decisions, after).await?;
     wait_for(&api, after, wait.min(WAIT_MAX)).await;
     let service = api.service.clone();
     let decisions = blocking(move || service.decisions(after, limit, BYTES_MAX)).await??;
@@ -99,8 +104,13 @@ pub(super) async fn list(
         push_with_seq(&mut out, *seq, decision);
         next = *seq;
     }
-    out.extend_from_slice(format!("],\"next\":{next}}}").as_bytes());
-    Ok(json(out))
+    end_page(&mut out, next, &api);
+    Ok(history::named(&api, json(out)))
+}
+
+/// Ends a page: where to go on, and in which history.
+fn end_page(out: &mut Vec<u8>, next: u64, api: &Shared) {
+    out.extend_from_slice(format!("],\"next\":{next},\"epoch\":\"{}\"}}", api.service.epoch()).as_bytes());
 }
 
 /// Reads where to go on: after a number, or so many before the newest.
@@ -150,8 +160,9 @@ async fn stream(api: &Shared, mut after: u64, sender: &mpsc::Sender<Result<Event
             return;
         };
         for (seq, decision) in &decisions {
-            let mut body = Vec::with_capacity(decision.len() + 24);
-            push_with_seq(&mut body, *seq, decision);
+            let mut body = Vec::with_capacity(decision.len() + 64);
+            body.extend_from_slice(format!("{{\"seq\":{seq},\"epoch\":\"{}\",", api.service.epoch()).as_bytes());
+            body.extend_from_slice(decision.get(1..).unwrap_or_default());
             let event = Event::default().id(seq.to_string()).data(String::from_utf8_lossy(&body));
             if sender.send(Ok(event)).await.is_err() {
                 return;
@@ -194,9 +205,10 @@ pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> R
 
 /// `GET /v1/rejected`
 pub(super) async fn rejected(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
-    known(&parameters, &["from", "limit"])?;
+    known(&parameters, &["from", "limit", EPOCH])?;
     let from = parameters.0.get("from").map(|from| number(from, "from")).transpose()?.unwrap_or(0);
     let limit = limit(&parameters)?;
+    history::check(&api, &parameters, Stream::Rejected, from).await?;
     let store = api.store()?;
     let records = blocking(move || store.read(Stream::Rejected, from, limit, BYTES_MAX)).await??;
     let mut out = b"{\"rejected\":[".to_vec();
@@ -208,8 +220,8 @@ pub(super) async fn rejected(State(api): State<Shared>, parameters: Parameters) 
         out.extend_from_slice(record);
         next = offset + 1;
     }
-    out.extend_from_slice(format!("],\"next\":{next}}}").as_bytes());
-    Ok(json(out))
+    end_page(&mut out, next, &api);
+    Ok(history::named(&api, json(out)))
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct Endpoint {
     pub query: &'static [(&'static str, &'static str)],
 }
 
+/// Which history the reader means.
+const EPOCH: (&str, &str) = ("epoch", "the history that the position belongs to; another one is 409 other-history");
 const READERS: &[Role] = &[Role::Ledger, Role::Support, Role::Analyst];
 const PEOPLE: &[Role] = &[Role::Support, Role::Analyst];
 
@@ -81,6 +83,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
             ("after", "the sequence number to go on after; -N starts N before the newest"),
             ("wait", "how long to wait for the next decision, such as 30s, at most 60s"),
             ("limit", "how many decisions at most, 1 to 1000"),
+            EPOCH,
         ],
         ..get(
             "get_decisions",
@@ -92,7 +95,7 @@ pub static ENDPOINTS: &[Endpoint] = &[
     },
     get("get_decision", "/v1/decisions/{seq}", Handler::Decision, READERS, "One decision, and why it was made"),
     Endpoint {
-        query: &[("from", "the offset to begin with"), ("limit", "how many records at most, 1 to 1000")],
+        query: &[("from", "the offset to begin with"), ("limit", "how many records at most, 1 to 1000"), EPOCH],
         ..get("get_rejected", "/v1/rejected", Handler::Rejected, READERS, "The stream of refused records")
     },
     get("get_wallet", "/v1/wallets/{id}", Handler::Wallet, READERS, "What is known of a wallet"),

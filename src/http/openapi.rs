@@ -9,6 +9,7 @@ use crate::schema;
 
 use super::console_api::EVENT_FIELDS;
 use super::endpoints::{ENDPOINTS, Endpoint, Handler, SUPPORT_EVENTS};
+use super::history::EPOCH_HEADER;
 use super::operations::OPERATIONS_MAX;
 use super::problem::Details;
 use super::{Shared, json_of};
@@ -92,7 +93,12 @@ fn item_error() -> Value {
 fn operation(endpoint: &Endpoint, has_tokens: bool) -> Value {
     let (success, content) = answer(endpoint.handler);
     let mut responses = Map::new();
-    responses.insert("200".into(), json!({"description": success, "content": content}));
+    let mut right = json!({"description": success, "content": content});
+    if matches!(endpoint.handler, Handler::Decisions | Handler::Rejected) {
+        let meaning = "Names the history, as `epoch` does in the page and in each event";
+        right["headers"] = json!({EPOCH_HEADER: {"description": meaning, "schema": {"type": "string"}}});
+    }
+    responses.insert("200".into(), right);
     for (status, description) in problems(endpoint, has_tokens) {
         let content = json!({"application/problem+json": {"schema": reference("Problem")}});
         responses.insert(status.to_owned(), json!({"description": description, "content": content}));
@@ -152,6 +158,10 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
         problems.push(("404", "Nothing has this name"));
     }
     match endpoint.handler {
+        Handler::Decisions | Handler::Rejected => {
+            problems
+                .push(("409", "`other-history`: the position belongs to another history, or lies beyond the newest"));
+        }
         Handler::Operation | Handler::Decision => problems.push(("410", "Older than what is kept")),
         Handler::PostOperations | Handler::SupportEvent => {
             problems.push(("409", "The id was used before, with other content"));
@@ -235,8 +245,12 @@ fn answer(handler: Handler) -> (&'static str, Value) {
     let list = |name: &str, of: Value| {
         json_content(json!({
             "type": "object",
-            "required": [name, "next"],
-            "properties": {name: {"type": "array", "items": of}, "next": {"type": "integer"}},
+            "required": [name, "next", "epoch"],
+            "properties": {
+                name: {"type": "array", "items": of},
+                "next": {"type": "integer"},
+                "epoch": {"type": "string", "description": "Names the history; another one begins where a store is restored"},
+            },
         }))
     };
     match handler {

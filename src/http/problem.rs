@@ -24,7 +24,7 @@ pub struct Details {
     pub status: u16,
     /// One sentence: what was found, and what is accepted.
     pub detail: String,
-    /// The contract's code of a record that was refused.
+    /// The contract's code of a record that was refused; `other-history` where a position belongs to another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
     /// The field that is to blame.
@@ -49,6 +49,14 @@ impl Problem {
         let details =
             Details { kind: "about:blank", title, status, detail, code: None, field: None, text: None, errors };
         Self(Box::new(details))
+    }
+
+    /// A position in a history that is not this one's.
+    #[must_use]
+    pub fn other_history(detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(409, detail);
+        problem.code = Some("other-history");
+        problem
     }
 
     /// A record that cannot be understood.

@@ -45,6 +45,8 @@ pub(super) struct Decision<'a> {
     pub(super) ruleset: Cow<'a, str>,
     /// Number on the stream over HTTP.
     pub(super) seq: Option<u64>,
+    /// The history that the number belongs to.
+    pub(super) epoch: Option<Cow<'a, str>>,
 }
 
 /// One command, checked for form.
@@ -108,6 +110,7 @@ pub(super) fn decision(bytes: &[u8]) -> Result<Decision<'_>, String> {
         is_late: raw.late,
         ruleset: raw.ruleset,
         seq: raw.seq,
+        epoch: raw.epoch,
     })
 }
 

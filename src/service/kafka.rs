@@ -113,6 +113,7 @@ impl Service {
         Ok(Self {
             jobs,
             store: None,
+            epoch: "".into(),
             shown,
             last_seq,
             trouble,

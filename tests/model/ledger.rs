@@ -25,7 +25,7 @@ fn check(engine: Engine, seed: u64, fault: Option<&str>) -> Option<(Vec<Finding>
     }
     let (mut checker, mut found) = (Checker::default(), Vec::new());
     for (number, line) in (1..).zip(&lines) {
-        checker.check_bare(number, line.as_bytes(), &mut found);
+        checker.check_bare(number, line.as_bytes(), None, &mut found);
     }
     let totals = checker.finish(&mut found);
     Some((found, totals, lines))

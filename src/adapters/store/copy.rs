@@ -5,8 +5,8 @@ use std::path::Path;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use super::{
-    DECISIONS, JOURNALS, LAYOUTS, META, NOTES, OPERATIONS, REJECTED, Store, StoreError, Stream, WALLETS, WINDOWS,
-    access,
+    DECISIONS, JOURNALS, LAYOUTS, META, NOTE_EPOCH, NOTES, OPERATIONS, REJECTED, Store, StoreError, Stream, WALLETS,
+    WINDOWS, access,
 };
 
 /// What one table of the store holds.
@@ -123,7 +123,8 @@ impl Store {
         done
     }
 
-    /// Copies the store as it is at this moment into a new folder. Others may go on using it.
+    /// Copies the store as it is at this moment into a new folder. Others may go on using it. The copy is the
+    /// beginning of another history: [`Store::epoch`] names it anew.
     ///
     /// # Errors
     /// The folder holds a store already or cannot be written, or the store cannot be read.
@@ -148,7 +149,10 @@ impl Store {
             let mut copy = write.open_table(NOTES).map_err(access("write"))?;
             for entry in source.iter().map_err(access("read"))? {
                 let (key, value) = entry.map_err(access("read"))?;
-                copy.insert(key.value(), value.value()).map_err(access("write"))?;
+                // What is decided on the copy is another history than what follows here.
+                if key.value() != NOTE_EPOCH {
+                    copy.insert(key.value(), value.value()).map_err(access("write"))?;
+                }
             }
         }
         for table in [LAYOUTS, OPERATIONS, DECISIONS, REJECTED, JOURNALS] {

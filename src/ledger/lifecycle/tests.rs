@@ -79,7 +79,7 @@ impl Told {
     fn found(&self) -> Vec<&'static str> {
         let (mut checker, mut found) = (Checker::default(), Vec::new());
         for (number, line) in (1..).zip(&self.lines) {
-            checker.check_bare(number, line.as_bytes(), &mut found);
+            checker.check_bare(number, line.as_bytes(), None, &mut found);
         }
         let _totals = checker.finish(&mut found);
         found.iter().map(|finding| finding.code).collect()
@@ -241,4 +241,21 @@ fn whoever_is_told_is_known() {
     let report = json!({"command": "report", "rule": "r", "subject": {"wallet": "W"}, "to": "neighbours"});
     let told = Told::default().tell(0, "operation_disputed", "d", &["r"], vec![report]);
     assert_eq!(told.found(), ["not-a-decision"]);
+}
+
+#[test]
+fn a_number_of_another_history_is_told_once() {
+    let told = Told::default().tell(0, "top_up", "a", &[], vec![]).tell(1, "top_up", "b", &[], vec![]);
+    let told = told.tell(2, "top_up", "c", &[], vec![]);
+    let found = |epochs: [Option<&str>; 3]| {
+        let (mut checker, mut found) = (Checker::default(), Vec::new());
+        for ((number, line), epoch) in (1..).zip(&told.lines).zip(epochs) {
+            checker.check_bare(number, line.as_bytes(), epoch, &mut found);
+        }
+        let _totals = checker.finish(&mut found);
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(found([None, Some("e1"), Some("e1")]), [""; 0]);
+    let expected = "shard 0 seq 2 op b (line 2) other-history: it is of the history e2, those before it of e1";
+    assert_eq!(found([Some("e1"), Some("e2"), Some("e2")]), [expected]);
 }

@@ -33,6 +33,28 @@ pub struct DecisionRecord<'a> {
     pub ruleset: Cow<'a, str>,
     /// The number on the stream, where it was read over HTTP.
     pub seq: Option<u64>,
+    /// The history that the number belongs to, where it was read as an event over HTTP.
+    #[serde(borrow)]
+    pub epoch: Option<Cow<'a, str>>,
+}
+
+/// A page of the stream as it is read over HTTP.
+#[derive(Debug, Deserialize)]
+pub struct PageRecord<'a> {
+    /// Decisions, each with its number.
+    #[serde(borrow)]
+    pub decisions: Vec<&'a RawValue>,
+    /// The history that the numbers belong to.
+    #[serde(borrow)]
+    pub epoch: Cow<'a, str>,
+}
+
+impl<'a> PageRecord<'a> {
+    /// Decodes a page; `None` where the bytes are something else.
+    #[must_use]
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        bytes.starts_with(b"{\"decisions\":").then(|| serde_json::from_slice(bytes).ok())?
+    }
 }
 
 /// A rule that fired.
