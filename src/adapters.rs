@@ -6,7 +6,6 @@ pub mod clock;
 pub mod failpoint;
 pub mod files;
 pub mod fleet_mutant;
-pub mod folder_watch;
 pub mod folders;
 pub mod geo_files;
 pub mod geo_update;
@@ -19,3 +18,4 @@ pub mod redis;
 #[path = "adapters/no_redis.rs"]
 pub mod redis;
 pub mod store;
+pub mod watch;

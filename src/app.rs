@@ -8,6 +8,7 @@ pub mod redis_lists;
 pub mod serve;
 mod settings;
 mod signals;
+mod watching;
 
 use std::sync::Arc;
 

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::adapters::clock;
-use crate::adapters::folder_watch::FolderWatch;
 use crate::adapters::folders::{self, Folder};
 use crate::adapters::store::Store;
 use crate::adapters::store::request::{self, BackupRequest, BackupResult};
@@ -33,6 +32,7 @@ use super::settings::service_settings;
 #[cfg(unix)]
 use super::signals::Hangups;
 use super::signals::Signals;
+use super::watching::{Watches, on_change};
 use super::{LoadError, load_geo, load_rules_with, rule_sources};
 
 /// How often the service looks whether a backup is asked for.
@@ -95,6 +95,7 @@ impl Running {
         let geo_folder = folders::geoip_folder(config.geoip.folder.as_deref())?;
         let geo_updates = GeoUpdates::new(&config.geoip, &geo_folder)?;
         let lists = redis_lists(config)?;
+        let watches = Watches::start(config, &rules_folder, &geo_folder);
         let more = |files: &[SourceFile]| lists.as_deref().map(|lists| lists.sources(files)).unwrap_or_default();
         let (rules, geo) = (load_rules_with(&rules_folder, vanishing_of(config), more)?, load_geo(&geo_folder)?);
         check_lists(&rules, &rules_folder, config.source)?;
@@ -138,7 +139,7 @@ impl Running {
         let signals = (hearing == Hearing::BeforeReady).then(|| Signals::hear(&runtime)).transpose()?;
         let server = runtime.spawn(http::serve::serve(listener, http::router(Arc::clone(&api)), tls, limits, stopping));
         let running = Self { service, address, api, runtime, stop, server, signals };
-        running.watch_folders(config, &rules_folder, &geo_folder);
+        running.reload_on_change(watches, &geo_folder);
         running.watch_lists(config, lists);
         if let Some(updates) = geo_updates {
             running.update_geo(updates, &geo_folder);
@@ -155,16 +156,11 @@ impl Running {
         Ok(running)
     }
 
-    fn watch_folders(&self, config: &Config, rules_folder: &Folder, geo_folder: &Folder) {
-        let _runtime = self.runtime.enter();
-        if let (true, Folder::Path(path)) = (config.rules.watch, rules_folder) {
-            let api = Arc::clone(&self.api);
-            watch_folder(path, move || reload_rules(&api));
-        }
-        if let (true, Folder::Path(path)) = (config.geoip.watch, geo_folder) {
-            let (api, folder) = (Arc::clone(&self.api), geo_folder.clone());
-            watch_folder(path, move || reload_geo(&api, &folder));
-        }
+    fn reload_on_change(&self, watches: Watches, geo_folder: &Folder) {
+        let api = Arc::clone(&self.api);
+        on_change(self.runtime.handle(), watches.rules, move || reload_rules(&api));
+        let (api, folder) = (Arc::clone(&self.api), geo_folder.clone());
+        on_change(self.runtime.handle(), watches.geo, move || reload_geo(&api, &folder));
     }
 
     /// Loads the rules again when a list in Redis is another one.
@@ -344,21 +340,6 @@ fn errors_of(found: &[rules::Diagnostic], sources: &[SourceFile]) -> Vec<serde_j
         })
     };
     rendered["diagnostics"].as_array().into_iter().flatten().map(error).collect()
-}
-
-fn watch_folder(path: &std::path::Path, reload: impl Fn() + Send + Sync + 'static) {
-    match FolderWatch::start(path) {
-        Ok(mut watch) => {
-            let reload = Arc::new(reload);
-            tokio::spawn(async move {
-                while watch.changed().await {
-                    let reload = Arc::clone(&reload);
-                    drop(tokio::task::spawn_blocking(move || reload()).await);
-                }
-            });
-        }
-        Err(error) => warn!(folder = %path.display(), %error, "the folder cannot be watched; SIGHUP reloads it"),
-    }
 }
 
 fn reload_rules(api: &Api) {
