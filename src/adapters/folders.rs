@@ -2,6 +2,8 @@
 //!
 //! Knows where files lie; must not know what is in them.
 
+mod regular;
+
 use std::borrow::Cow;
 use std::fs;
 use std::io;
@@ -15,6 +17,12 @@ const DEPTH_MAX: usize = 8;
 
 /// How many files a folder may hold.
 const FILES_MAX: usize = 10_000;
+/// How many bytes one file of several may hold: a list of a few million rows.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// How many bytes all files of a folder may hold together.
+const FOLDER_BYTES_MAX: u64 = 256 << 20;
+/// How many bytes a file may hold that is asked for by its name: a database of addresses.
+const NAMED_BYTES_MAX: u64 = 2 << 30;
 
 #[derive(RustEmbed)]
 #[folder = "rules/"]
@@ -35,6 +43,14 @@ pub enum FolderError {
     Read { path: PathBuf, source: io::Error },
     #[error("failed to read {}: more than {FILES_MAX} files, or folders more than {DEPTH_MAX} deep", path.display())]
     TooMuch { path: PathBuf },
+    #[error("failed to read {}: found {found}, but only regular files are read", path.display())]
+    NotRegular { path: PathBuf, found: &'static str },
+    #[error("failed to read {}: the link leads out of the folder; put the file itself there", path.display())]
+    Outside { path: PathBuf },
+    #[error("failed to read {}: more than {max} bytes", path.display())]
+    TooLong { path: PathBuf, max: u64 },
+    #[error("failed to read {}: its files hold more than {FOLDER_BYTES_MAX} bytes together", path.display())]
+    TooHeavy { path: PathBuf },
 }
 
 /// A folder on disk, or a copy that the binary carries.
@@ -98,8 +114,10 @@ impl Folder {
     /// a dot are left out: among them are the folders behind a mounted Kubernetes ConfigMap, which
     /// would show each file twice.
     ///
+    /// Links are followed within the folder: that is how Kubernetes mounts a ConfigMap.
+    ///
     /// # Errors
-    /// A file or folder cannot be read, or there are too many.
+    /// A file or folder cannot be read, is no regular file, lies outside, or there is too much of them.
     pub fn files(&self, wants: impl Fn(&str) -> bool) -> Result<Vec<FolderFile>, FolderError> {
         match self {
             Self::Path(root) => files_on_disk(root, &wants),
@@ -110,16 +128,13 @@ impl Folder {
     /// Reads one file by its path inside the folder; `None` when there is none.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file is there and cannot be read, is no regular file, or lies outside the folder.
     pub fn file(&self, path: &str) -> Result<Option<Cow<'static, [u8]>>, FolderError> {
         match self {
             Self::Path(root) => {
                 let path = root.join(path);
-                match fs::read(&path) {
-                    Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                    Err(source) => Err(FolderError::Read { path, source }),
-                }
+                let Some(inside) = regular::resolve(root, &path)? else { return Ok(None) };
+                regular::read(&path, &inside, NAMED_BYTES_MAX).map(|bytes| Some(Cow::Owned(bytes)))
             }
             Self::Embedded(copy) => Ok(copy.file(path).map(|file| file.data)),
         }
@@ -151,7 +166,7 @@ fn embedded_files(copy: Embedded, wants: &impl Fn(&str) -> bool) -> Vec<FolderFi
 }
 
 fn files_on_disk(root: &Path, wants: &impl Fn(&str) -> bool) -> Result<Vec<FolderFile>, FolderError> {
-    let mut files = Vec::new();
+    let (mut files, mut bytes_left) = (Vec::new(), FOLDER_BYTES_MAX);
     let mut folders = vec![(root.to_path_buf(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = folders.pop() {
         if depth > DEPTH_MAX {
@@ -166,9 +181,19 @@ fn files_on_disk(root: &Path, wants: &impl Fn(&str) -> bool) -> Result<Vec<Folde
             }
             let (path, inside) = (entry.path(), format!("{prefix}{name}"));
             if path.is_dir() {
+                if entry.file_type().map_err(failed)?.is_symlink() {
+                    regular::resolve(root, &path)?;
+                }
                 folders.push((path, format!("{inside}/"), depth + 1));
             } else if wants(&inside) {
-                let bytes = fs::read(&path).map_err(|source| FolderError::Read { path, source })?;
+                let Some(real) = regular::resolve(root, &path)? else {
+                    let source =
+                        io::Error::new(io::ErrorKind::NotFound, "the link leads nowhere, or the file has just gone");
+                    return Err(FolderError::Read { path, source });
+                };
+                let bytes = regular::read(&path, &real, FILE_BYTES_MAX.min(bytes_left))
+                    .map_err(|error| too_heavy(error, root, bytes_left))?;
+                bytes_left -= u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(bytes_left);
                 files.push(FolderFile { path: inside, bytes: Cow::Owned(bytes) });
             }
             if files.len() + folders.len() > FILES_MAX {
@@ -178,6 +203,16 @@ fn files_on_disk(root: &Path, wants: &impl Fn(&str) -> bool) -> Result<Vec<Folde
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+/// What is too long only because of the files before it is no fault of its own.
+fn too_heavy(error: FolderError, root: &Path, bytes_left: u64) -> FolderError {
+    match error {
+        FolderError::TooLong { .. } if bytes_left < FILE_BYTES_MAX => {
+            FolderError::TooHeavy { path: root.to_path_buf() }
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -217,6 +252,70 @@ mod tests {
         std::os::unix::fs::symlink(folder.path(), folder.path().join("loop")).unwrap();
         let error = Folder::Path(folder.path().to_path_buf()).files(|_| true).unwrap_err();
         assert!(matches!(error, FolderError::TooMuch { .. }));
+    }
+
+    /// A link to a password would show it in an error of syntax; a pipe or /dev/zero would be read for ever.
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_of_the_folder_is_an_error_without_its_content() {
+        use std::os::unix::fs::symlink;
+        let outer = folder_with(&[("secret", "password: hunter2"), ("elsewhere/b.yaml", "hunter2")]);
+        let pipe = |path: &Path| {
+            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap()
+        };
+        let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+        let out = "the link leads out of the folder; put the file itself there";
+        type Put<'a> = &'a dyn Fn(&Path);
+        let cases: [(Put<'_>, &str); 7] = [
+            (&|path| symlink(outer.path().join("secret"), path).unwrap(), out),
+            (&|path| symlink("../secret", path).unwrap(), out),
+            (&|path| symlink("/dev/zero", path).unwrap(), out),
+            (&|path| symlink(outer.path().join("elsewhere"), path).unwrap(), out),
+            (&|path| symlink("nothing", path).unwrap(), "the link leads nowhere"),
+            (&|path| pipe(path), "found a pipe, but only regular files are read"),
+            (&|path| socket(path), "found a socket, but only regular files are read"),
+        ];
+        for (number, (put, expected)) in cases.iter().enumerate() {
+            let root = outer.path().join(format!("rules{number}"));
+            fs::create_dir_all(&root).unwrap();
+            put(&root.join("x.yaml"));
+            let error = Folder::Path(root.clone()).files(|_| true).unwrap_err();
+            let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            let text = format!("{error}: {source}");
+            assert!(text.contains("x.yaml: ") && text.contains(expected), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+            if number < 3 || number > 4 {
+                assert!(Folder::Path(root).file("x.yaml").is_err(), "{expected}");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_files_of_a_kubernetes_config_map_are_read_once() {
+        use std::os::unix::fs::symlink;
+        let folder = folder_with(&[("rules/..2026_11_30/x.yaml", "1"), ("rules/..2026_11_30/data/l.csv", "2")]);
+        let root = folder.path().join("rules");
+        symlink("..2026_11_30", root.join("..data")).unwrap();
+        symlink("..data/x.yaml", root.join("x.yaml")).unwrap();
+        symlink("..data/data", root.join("data")).unwrap();
+        // The folder may itself be reached by a link.
+        symlink("rules", folder.path().join("link")).unwrap();
+        for root in [root, folder.path().join("link")] {
+            let files = Folder::Path(root.clone()).files(|_| true).unwrap();
+            let read: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.bytes.as_ref())).collect();
+            assert_eq!(read, [("data/l.csv", &b"2"[..]), ("x.yaml", b"1")]);
+            assert_eq!(Folder::Path(root).file("x.yaml").unwrap().as_deref(), Some(&b"1"[..]));
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_read() {
+        let folder = folder_with(&[("a.yaml", "1"), ("b.yaml", "1")]);
+        let path = folder.path().join("b.yaml");
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
+        let error = Folder::Path(folder.path().to_path_buf()).files(|_| true).unwrap_err();
+        assert!(error.to_string().ends_with("b.yaml: more than 67108864 bytes"), "{error}");
     }
 
     #[test]
