@@ -18,4 +18,5 @@ pub mod redis;
 #[path = "adapters/no_redis.rs"]
 pub mod redis;
 pub mod store;
+pub mod tls;
 pub mod watch;

@@ -1,5 +1,6 @@
 //! Puts the parts together: folders become a rule set, databases and a pipeline.
 
+pub(crate) mod certificate;
 #[cfg(feature = "kafka")]
 pub mod fleet;
 mod geo_updates;

@@ -90,6 +90,7 @@ pub struct Metrics {
     http_request_seconds: HistogramVec,
     pub sse_subscribers: IntGauge,
     ready: IntGauge,
+    tls_expiry: GaugeByName,
     fleet: FleetMetrics,
 }
 
@@ -238,6 +239,12 @@ impl Metrics {
             }
             None => failures.inc(),
         }
+    }
+
+    /// Shows until when the certificate of the server is valid, in seconds of Unix time.
+    pub fn set_certificate_expiry(&self, seconds: u64) {
+        let seconds = Duration::from_secs(seconds).as_secs_f64();
+        self.tls_expiry.with_label_values(&["http"]).set(seconds);
     }
 
     /// Tells whether requests are taken.

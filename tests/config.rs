@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use kuzet::config::{Code, Config, LogFormat, LogLevel, Role, Source, TokenHash, load, parse};
 
+mod files;
+
 const HASH: &str = "blake3:0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 const NO_ENV: [(String, String); 0] = [];
 

@@ -30,6 +30,7 @@ ONLY_IN = {
     "http": ["kuzet_store_bytes", "kuzet_store_free_bytes"],
     "geoip.update_every": ["kuzet_geo_update_last_successful", "kuzet_geo_source_last_success_timestamp_seconds",
                            "kuzet_geo_source_failures_total"],
+    "http.tls": ["kuzet_tls_certificate_expiry_timestamp_seconds"],
 }
 
 RED, YELLOW, GREEN = "red", "yellow", "green"

@@ -38,20 +38,26 @@ pub enum PropertiesError {
     Missing(&'static str),
 }
 
+/// Reads the file of properties, if there is one.
+///
+/// # Errors
+/// The file cannot be read, or a line is not `key=value`.
+pub fn read_properties_file(config: &KafkaConfig) -> Result<Vec<(String, String)>, PropertiesError> {
+    let Some(file) = &config.properties_file else { return Ok(Vec::new()) };
+    let path = file.display().to_string();
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(source) => return Err(PropertiesError::Unreadable { path, source }),
+    };
+    read_properties(&text).map_err(|line| PropertiesError::Line { path, line })
+}
+
 /// Returns how to reach Kafka. Reads the file of properties.
 ///
 /// # Errors
 /// The file cannot be read, or brokers or instance are not set.
 pub fn kafka_settings(config: &KafkaConfig) -> Result<KafkaSettings, PropertiesError> {
-    let mut properties = Vec::new();
-    if let Some(file) = &config.properties_file {
-        let path = file.display().to_string();
-        let text = match fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(source) => return Err(PropertiesError::Unreadable { path, source }),
-        };
-        properties = read_properties(&text).map_err(|line| PropertiesError::Line { path, line })?;
-    }
+    let properties = read_properties_file(config)?;
     Ok(KafkaSettings {
         brokers: config.brokers.clone().ok_or(PropertiesError::Missing("brokers"))?,
         group: config.group.clone(),

@@ -13,6 +13,7 @@ use crate::adapters::clock;
 use crate::adapters::folders::{self, Folder};
 use crate::adapters::store::Store;
 use crate::adapters::store::request::{self, BackupRequest, BackupResult};
+use crate::adapters::tls::Certificate;
 use crate::config::{Config, Source};
 use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
@@ -25,6 +26,7 @@ use crate::rules::program::RuleSet;
 use crate::rules::{self, Compiled, Severity, SourceFile, Vanishing};
 use crate::service::{LoadRules, RulesRefused, Service};
 
+use super::certificate;
 use super::geo_updates::GeoUpdates;
 use super::observers::{Chain, Counting};
 use super::redis_lists::{RedisLists, redis_settings};
@@ -43,8 +45,6 @@ const BACKUP_LOOK_EVERY: Duration = Duration::from_millis(500);
 pub enum ServeError {
     #[error("failed to listen on {address}")]
     Listen { address: SocketAddr, source: std::io::Error },
-    #[error("{0}")]
-    Tls(String),
     #[cfg(not(feature = "kafka"))]
     #[error("this kuzet is built without Kafka (feature `kafka`)")]
     WithoutKafka,
@@ -99,15 +99,15 @@ impl Running {
         let more = |files: &[SourceFile]| lists.as_deref().map(|lists| lists.sources(files)).unwrap_or_default();
         let (rules, geo) = (load_rules_with(&rules_folder, vanishing_of(config), more)?, load_geo(&geo_folder)?);
         check_lists(&rules, &rules_folder, config.source)?;
-        let tls = config.http.tls.as_ref().map(|tls| http::serve::tls(&tls.certificate, &tls.key));
-        let tls = tls.transpose().map_err(ServeError::Tls)?;
+        let metrics = Arc::new(Metrics::new());
+        let certificate = config.http.tls.as_ref().map(|tls| certificate::start(tls, &metrics)).transpose()?;
+        let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let address = config.http.listen;
         let listener =
             runtime.block_on(TcpListener::bind(address)).map_err(|source| ServeError::Listen { address, source })?;
         let address = listener.local_addr()?;
 
-        let metrics = Arc::new(Metrics::new());
         metrics.set_ruleset(&rules);
         let geo_info = show_geo(&geo, &metrics);
         let loaded = (rules, loader(rules_folder.clone(), config.source, lists.clone()));
@@ -139,7 +139,7 @@ impl Running {
         let signals = (hearing == Hearing::BeforeReady).then(|| Signals::hear(&runtime)).transpose()?;
         let server = runtime.spawn(http::serve::serve(listener, http::router(Arc::clone(&api)), tls, limits, stopping));
         let running = Self { service, address, api, runtime, stop, server, signals };
-        running.reload_on_change(watches, &geo_folder);
+        running.reload_on_change(watches, &geo_folder, certificate);
         running.watch_lists(config, lists);
         if let Some(updates) = geo_updates {
             running.update_geo(updates, &geo_folder);
@@ -156,11 +156,15 @@ impl Running {
         Ok(running)
     }
 
-    fn reload_on_change(&self, watches: Watches, geo_folder: &Folder) {
+    fn reload_on_change(&self, watches: Watches, geo_folder: &Folder, tls: Option<Arc<Certificate>>) {
         let api = Arc::clone(&self.api);
         on_change(self.runtime.handle(), watches.rules, move || reload_rules(&api));
         let (api, folder) = (Arc::clone(&self.api), geo_folder.clone());
         on_change(self.runtime.handle(), watches.geo, move || reload_geo(&api, &folder));
+        if let Some(tls) = tls {
+            let metrics = Arc::clone(&self.api.metrics);
+            on_change(self.runtime.handle(), watches.tls, move || certificate::reload(&tls, &metrics));
+        }
     }
 
     /// Loads the rules again when a list in Redis is another one.

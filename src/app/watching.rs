@@ -1,4 +1,5 @@
-//! What the service watches: the folders of rules and of geo databases, as its configuration says.
+//! What the service watches: the folders of rules and of geo databases, as its configuration says, and the files of
+//! its certificate.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::config::Config;
 pub(super) struct Watches {
     pub(super) rules: Option<Watch>,
     pub(super) geo: Option<Watch>,
+    pub(super) tls: Option<Watch>,
 }
 
 impl Watches {
@@ -26,6 +28,11 @@ impl Watches {
         Self {
             rules: watch(config.rules.watch, "the folder of rules", rules),
             geo: watch(config.geoip.watch, "the folder of geo databases", geo),
+            tls: config
+                .http
+                .tls
+                .as_ref()
+                .map(|tls| armed("the certificate", vec![tls.certificate.clone(), tls.key.clone()])),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `kuzet config`: checks and prints the configuration of `kuzet serve`, and makes access tokens.
 
+mod files;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -26,7 +28,7 @@ pub struct ConfigArguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Show every error of the file and of the variables KUZET_*
+    /// Show every error of the file and of the variables KUZET_*, and open the certificate, key and Kafka settings
     Check(CheckArguments),
     /// Print the effective configuration, each value with where it came from
     Print(PrintArguments),
@@ -86,13 +88,14 @@ pub fn run(arguments: &ConfigArguments, out: &mut dyn Write, err: &mut dyn Write
     match &arguments.command {
         ConfigCommand::Check(arguments) => {
             let config = config::load(arguments.file.as_deref(), environment())?;
+            let of_files = files::check(&config)?;
             let (in_file, in_variables) = config.origin_counts();
             let tokens = config.tokens.len();
             writeln!(
                 out,
                 "the configuration can be used: set in the file {in_file}, by variables {in_variables}, tokens {tokens}"
             )?;
-            for warning in config.warnings() {
+            for warning in config.warnings().into_iter().chain(of_files) {
                 writeln!(out, "warning: {warning}")?;
             }
             let built = [("kafka", cfg!(feature = "kafka")), ("redis", cfg!(feature = "redis"))];

@@ -11,6 +11,7 @@ use crate::adapters::kafka::Failure;
 #[cfg(feature = "kafka")]
 use crate::adapters::kafka::topic::TopicError;
 use crate::adapters::store::StoreError;
+use crate::adapters::tls::TlsError;
 use crate::app::LoadError;
 #[cfg(feature = "kafka")]
 use crate::app::fleet::PropertiesError;
@@ -48,7 +49,7 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
     if error.is::<StoreError>() || error.is::<StartError>() || error.is::<ServeError>() {
         return CONFIGURATION;
     }
-    if error.is::<Failure>() {
+    if error.is::<Failure>() || error.is::<TlsError>() {
         return CONFIGURATION;
     }
     if error.is::<ConfigurationError>() || error.is::<ConfigErrors>() {

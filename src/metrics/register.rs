@@ -182,6 +182,13 @@ impl Metrics {
             ),
             sse_subscribers: to.gauge("kuzet_sse_subscribers", "Open streams of decisions"),
             fleet: fleet(to),
+            tls_expiry: to.add(GaugeVec::new(
+                Opts::new(
+                    "kuzet_tls_certificate_expiry_timestamp_seconds",
+                    "When the first certificate of the chain in use ends to be valid, Unix time",
+                ),
+                &["listener"],
+            )),
             ready: to.gauge("kuzet_ready", "Whether requests are taken: 0 or 1"),
             registry: to.0.clone(),
         }

@@ -50,6 +50,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_state_wallets", "gauge", &[]),
     ("kuzet_store_bytes", "gauge", &[]),
     ("kuzet_store_free_bytes", "gauge", &[]),
+    ("kuzet_tls_certificate_expiry_timestamp_seconds", "gauge", &["listener"]),
     ("kuzet_transactions_total", "counter", &["result"]),
     ("kuzet_unknown_fields_total", "counter", &[]),
     // Former names.
@@ -102,6 +103,7 @@ fn used() -> Metrics {
     metrics.observe_geo_source("tor-exits", Some(1_764_547_200));
     metrics.observe_geo_source("a-list", None);
     metrics.observe_geo_update("anonymizer", false);
+    metrics.set_certificate_expiry(1_764_547_200);
     metrics.set_ready(true);
     set(&metrics.state_wallets, u64::MAX);
     metrics
@@ -232,6 +234,7 @@ fn a_decision_is_counted_by_all_it_says() {
         ("kuzet_geo_source_failures_total{source=\"tor-exits\"}", "0"),
         ("kuzet_geo_source_failures_total{source=\"a-list\"}", "1"),
         ("kuzet_geo_update_last_successful{database=\"anonymizer\"}", "0"),
+        ("kuzet_tls_certificate_expiry_timestamp_seconds{listener=\"http\"}", "1764547200"),
     ] {
         check(&metrics, series, Some(expected));
     }
