@@ -284,7 +284,7 @@ mod tests {
             let text = format!("{error}: {source}");
             assert!(text.contains("x.yaml: ") && text.contains(expected), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
-            if number < 3 || number > 4 {
+            if !(3..=4).contains(&number) {
                 assert!(Folder::Path(root).file("x.yaml").is_err(), "{expected}");
             }
         }

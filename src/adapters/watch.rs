@@ -217,5 +217,6 @@ fn stamp(metadata: &Metadata) -> (u64, u64, u64, i64, i64) {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
