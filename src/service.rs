@@ -137,8 +137,8 @@ pub struct RulesRefused {
     pub errors: Vec<serde_json::Value>,
 }
 
-/// Loads the rule set from wherever it lies.
-pub type LoadRules = Arc<dyn Fn() -> Result<RuleSet, RulesRefused> + Send + Sync>;
+/// Loads the rule set from wherever it lies; where parts of it come from elsewhere, they may vanish or not.
+pub type LoadRules = Arc<dyn Fn(Vanishing) -> Result<RuleSet, RulesRefused> + Send + Sync>;
 
 /// The rules in use, as everybody may look at them.
 #[derive(Debug, Clone)]
@@ -331,7 +331,7 @@ impl Service {
     /// Inside: the rules are not right, or all of them or all values of a list would be gone, which must be
     /// allowed; the old ones stay. Outside: the service cannot switch now.
     pub fn reload(&self, vanishing: Vanishing, now: Time) -> Result<Result<Arc<RuleSet>, RulesRefused>, Unavailable> {
-        let loaded = (self.load_rules)().and_then(|rules| {
+        let loaded = (self.load_rules)(vanishing).and_then(|rules| {
             let gone = rules::vanished(&self.rules().plan.rules, &rules).filter(|_| vanishing == Vanishing::Refused);
             match gone {
                 Some(text) => Err(RulesRefused { text, errors: Vec::new() }),

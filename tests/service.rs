@@ -41,7 +41,7 @@ fn with_rules(texts: &[&str]) -> Result<RuleSet, RulesRefused> {
 
 fn fixed(rules: &RuleSet) -> LoadRules {
     let rules = rules.clone();
-    Arc::new(move || Ok(rules.clone()))
+    Arc::new(move |_| Ok(rules.clone()))
 }
 
 /// So small that the state is written again several times within a test.
@@ -239,7 +239,7 @@ fn a_window_added_by_a_reload_only_watches_until_it_has_been_fed_for_its_length(
     let next: Arc<Mutex<Vec<&str>>> = Arc::new(Mutex::new(vec![CALM_BURST]));
     let load: LoadRules = {
         let next = Arc::clone(&next);
-        Arc::new(move || with_rules(&next.lock().expect("no panic")))
+        Arc::new(move |_| with_rules(&next.lock().expect("no panic")))
     };
     let service = start(folder.path(), shipped(), Arc::clone(&load));
     let before = service.rules().plan.ruleset.clone();
@@ -271,7 +271,7 @@ fn rules_that_are_wrong_leave_the_old_ones_in_use_and_a_rollback_goes_back() {
     let next: Arc<Mutex<Vec<&str>>> = Arc::new(Mutex::new(vec!["rule: broken\n"]));
     let load: LoadRules = {
         let next = Arc::clone(&next);
-        Arc::new(move || with_rules(&next.lock().expect("no panic")))
+        Arc::new(move |_| with_rules(&next.lock().expect("no panic")))
     };
     let service = start(folder.path(), shipped(), load);
     let before = service.rules().plan.ruleset.clone();
@@ -292,7 +292,7 @@ fn rules_that_are_wrong_leave_the_old_ones_in_use_and_a_rollback_goes_back() {
 #[test]
 fn windows_that_stay_keep_what_they_hold_over_a_reload() {
     let folder = tempfile::tempdir().expect("a folder");
-    let load: LoadRules = Arc::new(|| with_rules(&[BURST]));
+    let load: LoadRules = Arc::new(|_| with_rules(&[BURST]));
     let service = start(folder.path(), shipped(), load);
     // Ten equal transfers, a reload, and the eleventh.
     let equal = |number: usize| {
@@ -318,7 +318,7 @@ fn a_window_added_by_a_reload_is_filled_from_the_log_of_operations() {
 
     for before in [1, 700, 3_000, 5_900] {
         let folder = tempfile::tempdir().expect("a folder");
-        let service = start(folder.path(), shipped(), Arc::new(|| with_rules(&[SHOWING])));
+        let service = start(folder.path(), shipped(), Arc::new(|_| with_rules(&[SHOWING])));
         submit(&service, &records[..before]);
         service.reload(Vanishing::Refused, now()).expect("a service that runs").expect("rules that are right");
         submit(&service, &records[before..before + 50]);
@@ -373,7 +373,7 @@ fn a_reload_that_would_lose_all_rules_or_all_values_of_a_list_is_refused() {
     let loads = Arc::new(Mutex::new(shipped()));
     let load: LoadRules = {
         let loads = Arc::clone(&loads);
-        Arc::new(move || Ok(loads.lock().expect("no panic").clone()))
+        Arc::new(move |_| Ok(loads.lock().expect("no panic").clone()))
     };
     let service = start(folder.path(), shipped(), load);
     let in_use = service.rules().plan.ruleset.clone();

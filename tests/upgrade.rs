@@ -43,7 +43,7 @@ fn start(folder: &Path, rules: RuleSet) -> Service {
     let settings = ServiceSettings { journal_bytes_min: 20_000, ..ServiceSettings::default() };
     let load: LoadRules = {
         let rules = rules.clone();
-        Arc::new(move || Ok(rules.clone()))
+        Arc::new(move |_| Ok(rules.clone()))
     };
     let observer = Box::new(Unobserved);
     Service::start(store, (rules, load), Geo::new(None, None), settings, (now(), observer)).expect("a service")

@@ -96,8 +96,10 @@ impl Running {
         let geo_updates = GeoUpdates::new(&config.geoip, &geo_folder)?;
         let lists = redis_lists(config)?;
         let watches = Watches::start(config, &rules_folder, &geo_folder);
-        let more = |files: &[SourceFile]| lists.as_deref().map(|lists| lists.sources(files)).unwrap_or_default();
-        let (rules, geo) = (load_rules_with(&rules_folder, vanishing_of(config), more)?, load_geo(&geo_folder)?);
+        let vanishing = vanishing_of(config);
+        let of_redis = |lists: &RedisLists, files: &[SourceFile]| lists.sources(files, vanishing);
+        let more = |files: &[SourceFile]| lists.as_deref().map(|lists| of_redis(lists, files)).unwrap_or_default();
+        let (rules, geo) = (load_rules_with(&rules_folder, vanishing, more)?, load_geo(&geo_folder)?);
         check_lists(&rules, &rules_folder, config.source)?;
         let metrics = Arc::new(Metrics::new());
         let certificate = config.http.tls.as_ref().map(|tls| certificate::start(tls, &metrics)).transpose()?;
@@ -308,18 +310,18 @@ fn check_lists(rules: &RuleSet, folder: &Folder, source: Source) -> Result<(), L
     Err(LoadError::NoRedis { folder: folder.name(), lists: unread.join(", ") })
 }
 
-/// Makes what loads the rules of a folder anew.
 /// Tells whether a start without rules is meant.
 const fn vanishing_of(config: &Config) -> Vanishing {
     if config.rules.allow_empty { Vanishing::Allowed } else { Vanishing::Refused }
 }
 
+/// Makes what loads the rules of a folder anew.
 fn loader(folder: Folder, source: Source, lists: Option<Arc<RedisLists>>) -> LoadRules {
-    Arc::new(move || {
+    Arc::new(move |vanishing| {
         let refused = |text: String| RulesRefused { text, errors: Vec::new() };
         let mut sources = rule_sources(&folder).map_err(|error| refused(Chain(&error).to_string()))?;
         if let Some(lists) = &lists {
-            sources.extend(lists.sources(&sources));
+            sources.extend(lists.sources(&sources, vanishing));
         }
         match rules::compile(&sources) {
             Ok(Compiled { rule_set, warnings: _ }) => match check_lists(&rule_set, &folder, source) {

@@ -111,6 +111,17 @@ fn a_list_in_redis_is_read_and_followed() {
     assert_eq!((&error["code"], &error["file"]), (&Value::from("csv-row"), &Value::from("kuzet:list:flagged")));
     assert_eq!(rule_set(address), before);
     set("SREM", &long);
+
+    // Deleted as a whole, it stays in force, until somebody says that it is meant.
+    set("DEL", "kuzet:list:nothing");
+    assert_eq!(client::post(address, "/v1/rules/reload", "").json()["ruleset"], before.as_str());
+    was(decide(&cluster, &topics, "l-5", listed), 1, &none, &before);
+    let emptied = client::post(address, "/v1/rules/reload?allow_empty=true", "").json()["ruleset"].clone();
+    assert_ne!(emptied, before.as_str());
+    let emptied = emptied.as_str().expect("a hash").to_owned();
+    was(decide(&cluster, &topics, "l-6", listed), 0, &none, &emptied);
+    set("SADD", listed);
+    wait::until("the list is there again", || (rule_set(address) == before).then_some(()));
     instance.end();
     away(&cluster, &topics, &config, &mut redis, listed, &before);
 }

@@ -209,7 +209,7 @@ pub(crate) fn settings() -> ServiceSettings {
 impl Local {
     pub(crate) fn start(store: Store, settings: ServiceSettings) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let load = Arc::new(|| Err(RulesRefused::default()));
+        let load = Arc::new(|_| Err(RulesRefused::default()));
         let service = Service::start(store, (rules(), load), truth::geo(), settings, (NOW, Box::new(Unobserved)))?;
         Ok(Self { service, runtime })
     }
