@@ -159,7 +159,13 @@ pub struct HttpConfig {
     /// In bytes; at least one operation fits into it.
     pub max_body: u64,
     pub request_timeout: Duration,
+    /// For the head of a request, and for the first one from the moment of the connection.
+    pub head_timeout: Duration,
+    /// Between two requests of a connection.
+    pub keep_alive: Duration,
+    /// An eighth of them is for the ledger and `/healthz`.
     pub connections_max: u64,
+    pub connections_per_address: u64,
     /// Per client address; 0 is no limit.
     pub rate_per_second: u64,
     pub shutdown_grace: Duration,

@@ -4,8 +4,9 @@
 //! document are all made of. Errors are problem details (RFC 9457).
 
 pub mod access;
+pub mod connections;
 mod console_api;
-mod decisions;
+pub mod decisions;
 pub mod endpoints;
 mod history;
 mod openapi;
@@ -162,7 +163,8 @@ async fn guard(
     next: Next,
 ) -> Response {
     let begun = tokio::time::Instant::now();
-    let response = match access::admit(&api, endpoint, &request) {
+    let admitted = access::admit(&api, endpoint, &request);
+    let response = match admitted.and_then(|caller| access::take_place(endpoint, &request, caller)) {
         Ok(caller) => {
             request.extensions_mut().insert::<Caller>(caller);
             run(&api, endpoint, request, next).await

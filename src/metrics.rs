@@ -38,6 +38,9 @@ const FORMER_NAMES: &[(&str, &str)] = &[
 pub const RESTRICTION_KINDS: &[&str] = &["monitor", "block", "hold"];
 /// How a transaction can end.
 pub const TRANSACTION_RESULTS: &[&str] = &["committed", "aborted", "unknown"];
+/// Why a connection is closed before its time or not taken, or a request refused, so that others are served.
+pub const HTTP_REFUSALS: &[&str] =
+    &["silent", "stalled", "made_room", "full", "wrong_token", "reader_behind", "bodies"];
 /// How loading rules again can end.
 const LOADED: &str = "loaded";
 const REFUSED: &str = "refused";
@@ -89,6 +92,7 @@ pub struct Metrics {
     http_requests: IntCounterVec,
     http_request_seconds: HistogramVec,
     pub sse_subscribers: IntGauge,
+    http_refused: IntCounterVec,
     ready: IntGauge,
     tls_expiry: GaugeByName,
     fleet: FleetMetrics,
@@ -245,6 +249,11 @@ impl Metrics {
     pub fn set_certificate_expiry(&self, seconds: u64) {
         let seconds = Duration::from_secs(seconds).as_secs_f64();
         self.tls_expiry.with_label_values(&["http"]).set(seconds);
+    }
+
+    /// Counts a connection or a request that had to go so that others are served: one of [`HTTP_REFUSALS`].
+    pub fn observe_refused(&self, reason: &'static str) {
+        self.http_refused.with_label_values(&[reason]).inc();
     }
 
     /// Tells whether requests are taken.

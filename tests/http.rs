@@ -18,14 +18,14 @@ mod certificate;
 mod history;
 
 /// A service in a folder of its own.
-struct Server {
+pub(crate) struct Server {
     running: Option<Running>,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
 impl Server {
-    fn start(settings: &str) -> Self {
+    pub(crate) fn start(settings: &str) -> Self {
         Self::start_with(settings, |_| {})
     }
 
@@ -68,11 +68,11 @@ impl Drop for Server {
     }
 }
 
-fn token(role: &str) -> String {
+pub(crate) fn token(role: &str) -> String {
     format!("kzt_{role}_0123456789012345678901234567890123456789")
 }
 
-fn bearer(role: &str) -> String {
+pub(crate) fn bearer(role: &str) -> String {
     format!("Bearer {}", token(role))
 }
 

@@ -19,6 +19,7 @@ mod standing;
 #[path = "support/wait.rs"]
 mod wait;
 
+mod connections;
 mod fuzz;
 mod geo_updates;
 mod http;

@@ -302,6 +302,8 @@ LATENCY = [
           [(quantile(0.99, "kuzet_http_request_seconds", by="endpoint"), "{{endpoint}}")]),
     lines("Requests by route", "HTTP requests answered per second, by route.", "reqps",
           [(rate("kuzet_http_requests_total", by="endpoint"), "{{endpoint}}")]),
+    lines("Refused for the sake of others", "HTTP connections closed early and requests refused per second, by reason.",
+          "ops", [(rate("kuzet_http_refused_total", by="reason"), "{{reason}}")]),
     lines("Recovery of a shard", "Time from assignment to the first decision, 99th percentile.", "s",
           [(quantile(0.99, "kuzet_recovery_seconds"), "99th percentile")]),
     lines("Lag in time", "How long the waiting records take at the present pace.", "s",

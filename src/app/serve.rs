@@ -17,7 +17,6 @@ use crate::adapters::tls::Certificate;
 use crate::config::{Config, Source};
 use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
-use crate::http::serve::ServerLimits;
 use crate::http::{self, Api, DatabaseInfo, GeoInfo};
 use crate::metrics::Metrics;
 use crate::operation::Time;
@@ -30,7 +29,7 @@ use super::certificate;
 use super::geo_updates::GeoUpdates;
 use super::observers::{Chain, Counting};
 use super::redis_lists::{RedisLists, redis_settings};
-use super::settings::service_settings;
+use super::settings::{server_limits, service_settings};
 #[cfg(unix)]
 use super::signals::Hangups;
 use super::signals::Signals;
@@ -134,12 +133,10 @@ impl Running {
             geo: RwLock::new(geo_info),
             fleet,
         });
-        let limits = ServerLimits {
-            connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
-            shutdown_grace: config.http.shutdown_grace,
-        };
+        let limits = server_limits(&config.http);
         let signals = (hearing == Hearing::BeforeReady).then(|| Signals::hear(&runtime)).transpose()?;
-        let server = runtime.spawn(http::serve::serve(listener, http::router(Arc::clone(&api)), tls, limits, stopping));
+        let served = (http::router(Arc::clone(&api)), Arc::clone(&api.metrics));
+        let server = runtime.spawn(http::serve::serve(listener, served, tls, limits, stopping));
         let running = Self { service, address, api, runtime, stop, server, signals };
         running.reload_on_change(watches, &geo_folder, certificate);
         running.watch_lists(config, lists);

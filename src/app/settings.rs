@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, HttpConfig};
 use crate::engine::plan::Settings;
+use crate::http::connections::{ConnectionLimits, Deadlines};
+use crate::http::decisions::WAIT_MAX;
+use crate::http::serve::ServerLimits;
 use crate::pipeline::Limits;
 use crate::service::{Retention, ServiceSettings};
 
@@ -36,5 +39,27 @@ pub(super) fn service_settings(config: &Config) -> ServiceSettings {
             rejected: nanos(store.retention_rejected),
         },
         ..ServiceSettings::default()
+    }
+}
+
+/// How long a client may take nothing of an answer that is written to it.
+const STALLED: Duration = Duration::from_secs(30);
+
+/// Returns the limits of the HTTP server.
+pub(super) fn server_limits(http: &HttpConfig) -> ServerLimits {
+    let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    ServerLimits {
+        connections: ConnectionLimits {
+            max: count(http.connections_max),
+            per_address: count(http.connections_per_address),
+            deadlines: Deadlines {
+                head: http.head_timeout,
+                keep_alive: http.keep_alive,
+                stalled: STALLED,
+                // Nothing takes longer to begin with an answer; then it must go on.
+                response: http.request_timeout.max(WAIT_MAX) + STALLED,
+            },
+        },
+        shutdown_grace: http.shutdown_grace,
     }
 }

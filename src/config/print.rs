@@ -175,12 +175,15 @@ fn engine(engine: &EngineConfig) -> [String; 4] {
     ]
 }
 
-fn http(http: &HttpConfig) -> [String; 7] {
+fn http(http: &HttpConfig) -> [String; 10] {
     [
         quoted(&http.listen.to_string()),
         quoted(&size_text(http.max_body)),
         quoted(&duration_text(http.request_timeout)),
+        quoted(&duration_text(http.head_timeout)),
+        quoted(&duration_text(http.keep_alive)),
         http.connections_max.to_string(),
+        http.connections_per_address.to_string(),
         http.rate_per_second.to_string(),
         quoted(&duration_text(http.shutdown_grace)),
         http.insecure_plain_text.to_string(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, Request};
@@ -11,6 +11,8 @@ use axum::http::header::AUTHORIZATION;
 use crate::config::{Role, TokenHash};
 
 use super::Api;
+use super::connections::Place;
+use super::connections::activity::Activity;
 use super::endpoints::Endpoint;
 use super::problem::Problem;
 
@@ -55,6 +57,23 @@ pub fn admit(api: &Api, endpoint: &Endpoint, request: &Request) -> Result<Caller
         return Err(Problem::new(403, format!("the token has not the role that this needs: {needed}")));
     }
     Ok(Caller { name: known.name.clone(), roles: known.roles.clone() })
+}
+
+/// Keeps the reserved connections for whom they are. A caller that has shown a right keeps the connection.
+///
+/// # Errors
+/// 503: the connection has one of the reserved seats, and the request is neither the ledger's nor `/healthz`.
+pub fn take_place(endpoint: &Endpoint, request: &Request, caller: Caller) -> Result<Caller, Problem> {
+    let Some(activity) = request.extensions().get::<Arc<Activity>>() else { return Ok(caller) };
+    let is_for_all = endpoint.roles.is_empty();
+    if activity.place() == Place::Reserved && !is_for_all && !caller.roles.contains(&Role::Ledger) {
+        let detail = "found as many connections as are accepted; the rest are for the ledger and for /healthz";
+        return Err(Problem::new(503, detail));
+    }
+    if !is_for_all {
+        activity.show_right();
+    }
+    Ok(caller)
 }
 
 /// Without tokens a page of another site in the same person's browser must not act through it.

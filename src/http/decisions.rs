@@ -22,7 +22,8 @@ use super::{Shared, blocking, json};
 
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
-const WAIT_MAX: Duration = Duration::from_secs(60);
+/// The longest that a long poll waits.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
 /// An answer ends before it grows beyond this.
 const BYTES_MAX: usize = 8 << 20;
 /// Events that wait for a slow reader.

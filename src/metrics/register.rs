@@ -10,8 +10,8 @@ use prometheus::{
 };
 
 use super::{
-    FleetMetrics, GeoMetrics, INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS, STAGES,
-    TRANSACTION_RESULTS,
+    FleetMetrics, GeoMetrics, HTTP_REFUSALS, INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS,
+    STAGES, TRANSACTION_RESULTS,
 };
 use crate::adapters::clock;
 use crate::operation::OperationType;
@@ -181,6 +181,11 @@ impl Metrics {
                 "endpoint",
             ),
             sse_subscribers: to.gauge("kuzet_sse_subscribers", "Open streams of decisions"),
+            http_refused: to.counters(
+                "kuzet_http_refused_total",
+                "Connections closed or not taken and requests refused so that others are served, by reason",
+                &["reason"],
+            ),
             fleet: fleet(to),
             tls_expiry: to.add(GaugeVec::new(
                 Opts::new(
@@ -204,6 +209,9 @@ impl Metrics {
         }
         for result in [LOADED, REFUSED] {
             self.rule_reloads.with_label_values(&[result]).inc_by(0);
+        }
+        for reason in HTTP_REFUSALS {
+            self.http_refused.with_label_values(&[*reason]).inc_by(0);
         }
         for result in TRANSACTION_RESULTS {
             self.fleet.transactions.with_label_values(&[result]).inc_by(0);

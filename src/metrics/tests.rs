@@ -25,6 +25,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_geo_source_failures_total", "counter", &["source"]),
     ("kuzet_geo_source_last_success_timestamp_seconds", "gauge", &["source"]),
     ("kuzet_geo_update_last_successful", "gauge", &["database"]),
+    ("kuzet_http_refused_total", "counter", &["reason"]),
     ("kuzet_http_request_seconds", "histogram", &["endpoint"]),
     ("kuzet_http_requests_total", "counter", &["endpoint", "status"]),
     ("kuzet_operations_late_total", "counter", &[]),
