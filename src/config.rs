@@ -158,6 +158,8 @@ pub struct HttpConfig {
     pub listen: SocketAddr,
     /// In bytes; at least one operation fits into it.
     pub max_body: u64,
+    /// In bytes; at least two of `max_body` fit, whatever this says.
+    pub bodies_max: u64,
     pub request_timeout: Duration,
     /// For the head of a request, and for the first one from the moment of the connection.
     pub head_timeout: Duration,

@@ -4,10 +4,12 @@
 //! document are all made of. Errors are problem details (RFC 9457).
 
 pub mod access;
+pub mod body;
 pub mod connections;
 mod console_api;
 pub mod decisions;
 pub mod endpoints;
+pub mod guesses;
 mod history;
 mod openapi;
 mod operations;
@@ -19,7 +21,8 @@ mod statics;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -33,7 +36,9 @@ use crate::operation::Time;
 use crate::service::Service;
 
 use access::{Caller, Rates};
+use body::Bodies;
 use endpoints::{ENDPOINTS, Endpoint, Handler};
+use guesses::Guesses;
 use problem::Problem;
 
 /// What every request may need.
@@ -42,9 +47,10 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
     /// Without tokens everybody who can connect may do everything: only on a loopback address.
     pub tokens: Vec<TokenConfig>,
-    pub body_max: usize,
+    pub bodies: Arc<Bodies>,
     pub request_timeout: std::time::Duration,
     pub rates: Rates,
+    pub guesses: Guesses,
     /// Ends the streams when the server stops.
     pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Tells the time: a request's arrival.
@@ -126,8 +132,26 @@ pub fn router(api: Shared) -> Router {
     router
         .fallback(statics::file)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(api.body_max))
+        .layer(middleware::map_response(protect))
         .with_state(api)
+}
+
+/// What every answer says to browsers: take it as what it says it is, show it in no frame, give it to no other site.
+const PROTECTION: &[(&str, &str)] = &[
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+];
+
+/// Adds what an answer does not say itself.
+async fn protect(mut response: Response) -> Response {
+    for (name, value) in PROTECTION {
+        let entry = response.headers_mut().entry(HeaderName::from_static(name));
+        entry.or_insert(HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn wrong_method() -> Problem {

@@ -70,6 +70,7 @@ waiting_max = 1
 [http]
 listen = "[::]:443"
 max_body = "64KiB"
+bodies_max = "1MiB"
 request_timeout = "250ms"
 head_timeout = "2s"
 keep_alive = "2m"
@@ -289,7 +290,7 @@ fn every_key_is_accepted() {
         (Duration::from_millis(250), Duration::from_secs(60))
     );
     assert_eq!((config.http.head_timeout, config.http.keep_alive), (Duration::from_secs(2), Duration::from_secs(120)));
-    assert_eq!(config.http.connections_per_address, 3);
+    assert_eq!((config.http.connections_per_address, config.http.bodies_max), (3, 1 << 20));
     assert!(config.http.insecure_plain_text);
     let tls = config.http.tls.expect("TLS");
     assert_eq!((tls.certificate, tls.key), (PathBuf::from("tls/chain.pem"), PathBuf::from("tls/key.pem")));
@@ -335,11 +336,11 @@ fn variables_say_the_same_as_the_file() {
     let config = parse("kuzet.toml", FULL, NO_ENV).expect("good");
     let printed = config.print();
     let variables = as_variables(&printed);
-    assert_eq!(variables.len(), 50, "{variables:?}");
+    assert_eq!(variables.len(), 51, "{variables:?}");
     let tokens = &FULL[FULL.find("[[token]]").expect("tokens")..FULL.find("[log]").expect("log")];
     let again = parse("kuzet.toml", tokens, variables).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(again, config);
-    assert_eq!(again.origin_counts(), (0, 50));
+    assert_eq!(again.origin_counts(), (0, 51));
 }
 
 #[test]

@@ -49,10 +49,11 @@ fn whoever_sends_no_request_is_closed() {
         closed_after(stream);
         eprintln!("{name} was closed");
     }
-    let metrics = get(server.address, "/metrics");
     let silent = "kuzet_http_refused_total{reason=\"silent\"} 6";
-    let text = String::from_utf8(metrics.body).expect("text");
-    assert!(text.lines().any(|line| line == silent), "{text}");
+    wait::until("each is counted", || {
+        let text = String::from_utf8(get(server.address, "/metrics").body).expect("text");
+        text.lines().any(|line| line == silent).then_some(())
+    });
 }
 
 #[test]
@@ -118,4 +119,135 @@ fn the_ledger_and_health_have_a_share_of_the_connections() {
     assert_eq!(get(server.address, "/healthz").status, 200);
     drop(held);
     wait::until("a seat is free again", || (answer(&with("analyst")).status == 200).then_some(()));
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a short frame").to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The head of `POST /v1/operations` as HTTP/2 has it, with its body to come.
+fn post_head(stream: u32) -> Vec<u8> {
+    // By RFC 7541: POST and http are in the static table, a path and an authority are written out.
+    let path = b"/v1/operations";
+    let mut block = vec![0x83, 0x86, 0x04, 14];
+    block.extend_from_slice(path);
+    block.extend_from_slice(&[0x01, 9]);
+    block.extend_from_slice(b"localhost");
+    frame(1, 4, stream, &block)
+}
+
+/// Opens requests of HTTP/2 whose bodies never end, with so many bytes each; returns when the service has answered
+/// what it does not wait for.
+fn unfinished(address: SocketAddr, requests: u32, bytes: usize) -> TcpStream {
+    let mut stream = connect(address, &[PREFACE, SETTINGS].concat());
+    stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+    for number in 0..requests {
+        let id = 2 * number + 1;
+        stream.write_all(&post_head(id)).expect("a head");
+        let mut left = bytes;
+        while left > 0 {
+            let part = left.min(16_384);
+            stream.write_all(&frame(0, 0, id, &vec![b' '; part])).expect("a part of a body");
+            left -= part;
+        }
+    }
+    let mut part = [0; 65_536];
+    while let Ok(1..) = stream.read(&mut part) {}
+    stream
+}
+
+#[test]
+fn the_bodies_of_all_requests_have_a_limited_memory() {
+    // Room for two bodies of 64 KiB, and one of them for one client.
+    let server = Server::start("[http]\nmax_body = \"64KiB\"\nbodies_max = \"128KiB\"\nrequest_timeout = \"4s\"\n");
+    let refusals = || {
+        let text = String::from_utf8(get(server.address, "/metrics").body).expect("text");
+        let line = text.lines().find_map(|line| line.strip_prefix("kuzet_http_refused_total{reason=\"bodies\"} "));
+        line.and_then(|count| count.parse::<u64>().ok()).expect("a count")
+    };
+    let held = unfinished(server.address, 20, 12_000);
+    assert_eq!(refusals(), 16, "of 20 bodies of 16 KiB with their room, four fit");
+    post(server.address, "/v1/operations", &format!("[{}]", " ".repeat(20_000))).problem(503);
+    drop(held);
+    wait::until("the memory is free again", || {
+        (post(server.address, "/v1/operations", &format!("[{}]", " ".repeat(20_000))).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn a_compressed_body_is_no_record() {
+    let server = Server::start("");
+    let gzip = [("content-encoding", "gzip")];
+    crate::client::ask(server.address, "POST", "/v1/operations", &gzip, b"\x1f\x8b\x08\0").problem(415);
+    let rejected = get(server.address, "/v1/rejected").json();
+    assert_eq!(rejected["rejected"].as_array().map(Vec::len), Some(0));
+    let plain = [("content-encoding", "identity")];
+    assert_eq!(crate::client::ask(server.address, "POST", "/v1/operations", &plain, b"[]").status, 200);
+}
+
+#[test]
+fn no_page_of_another_origin_changes_anything() {
+    for server in [Server::start(""), Server::with_tokens()] {
+        let right = bearer("support");
+        let ask = |origin: &str| {
+            let headers = [("authorization", &*right), ("origin", origin)];
+            let path = "/v1/wallets/w1/fraud-reported";
+            crate::client::ask(server.address, "POST", path, &headers, br#"{"source":"issuer"}"#)
+        };
+        for origin in ["null", "http://127.0.0.1:1", "http://localhost:8481", "https://evil.example"] {
+            ask(origin).problem(403);
+        }
+        assert_eq!(ask("http://localhost").status, 200);
+    }
+}
+
+#[test]
+fn every_answer_protects_itself_in_browsers() {
+    let server = Server::start("");
+    for path in ["/", "/metrics", "/v1/session", "/v1/nothing", "/healthz", "/openapi.json", "/v1/decisions/9"] {
+        let head = get(server.address, path).head;
+        for line in ["x-content-type-options: nosniff", "x-frame-options: deny", "frame-ancestors 'none'"] {
+            assert!(head.contains(line), "{line} is missing at {path}: {head}");
+        }
+    }
+}
+
+#[test]
+fn wrong_tokens_are_limited_and_health_never_is() {
+    let mut settings = String::from("[http]\nrate_per_second = 400\n");
+    let hash = TokenHash::of(&token("metrics"));
+    settings.push_str(&format!("[[token]]\nname = \"metrics\"\nhash = \"{hash}\"\nroles = [\"metrics\"]\n"));
+    let server = Server::start(&settings);
+    let ask = |token: &str| crate::client::ask(server.address, "GET", "/metrics", &[("authorization", token)], b"");
+    assert_eq!(ask(&bearer("metrics").replace("Bearer", "bearer")).status, 200);
+    let statuses: Vec<u16> = (0..150).map(|number| ask(&format!("Bearer kzt_{number}")).status).collect();
+    assert_eq!((statuses[0], statuses.last()), (401, Some(&429)), "{statuses:?}");
+    assert_eq!(ask(&bearer("metrics")).status, 200, "whoever was known goes on");
+    assert!((0..500).all(|_| get(server.address, "/healthz").status == 200));
+}
+
+#[test]
+fn the_service_ends_in_time_whoever_is_connected() {
+    let mut server = Server::start("");
+    let address = server.address;
+    let operations: Vec<String> =
+        (0..1_000).map(|number| crate::http::transfer(&format!("a{number}"), "w1", "5.00")).collect();
+    assert_eq!(post(address, "/v1/operations", &format!("[{}]", operations.join(","))).status, 200);
+    let idle = connect(address, b"");
+    let half_head = connect(address, b"GET / HTTP/1.1\r\n");
+    let half_body =
+        connect(address, b"POST /v1/operations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n[{");
+    let idle_http2 = connect(address, &[PREFACE, SETTINGS].concat());
+    let half_http2 = unfinished(address, 3, 1_000);
+    // More than the sockets hold, and nobody reads.
+    let ask = b"GET /v1/decisions?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(50);
+    let stalled = connect(address, &ask);
+    let stream = connect(address, &request("GET", "/v1/decisions", &[("accept", "text/event-stream")], b""));
+    let begun = Instant::now();
+    server.running.take().expect("a service").stop();
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    drop((idle, half_head, half_body, idle_http2, half_http2, stalled, stream));
 }

@@ -19,7 +19,7 @@ mod history;
 
 /// A service in a folder of its own.
 pub(crate) struct Server {
-    running: Option<Running>,
+    pub(crate) running: Option<Running>,
     pub(crate) address: SocketAddr,
     _folder: tempfile::TempDir,
 }
@@ -49,7 +49,7 @@ impl Server {
         Self { running: Some(running), address, _folder: folder }
     }
 
-    fn with_tokens() -> Self {
+    pub(crate) fn with_tokens() -> Self {
         let mut settings = String::from("[http]\n");
         for role in ["ledger", "support", "analyst", "metrics"] {
             let hash = config::TokenHash::of(&token(role));
@@ -76,7 +76,7 @@ pub(crate) fn bearer(role: &str) -> String {
     format!("Bearer {}", token(role))
 }
 
-fn transfer(op: &str, wallet: &str, amount: &str) -> String {
+pub(crate) fn transfer(op: &str, wallet: &str, amount: &str) -> String {
     format!(
         r#"{{"op_id":"{op}","type":"transfer","occurred_at":"2026-03-02T10:00:00Z","wallet_id":"{wallet}","client_status":"identified","amount":"{amount}","counterparty":{{"kind":"client","wallet_id":"w2"}}}}"#
     )

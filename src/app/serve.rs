@@ -17,6 +17,7 @@ use crate::adapters::tls::Certificate;
 use crate::config::{Config, Source};
 use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
+use crate::http::guesses::Guesses;
 use crate::http::{self, Api, DatabaseInfo, GeoInfo};
 use crate::metrics::Metrics;
 use crate::operation::Time;
@@ -29,7 +30,7 @@ use super::certificate;
 use super::geo_updates::GeoUpdates;
 use super::observers::{Chain, Counting};
 use super::redis_lists::{RedisLists, redis_settings};
-use super::settings::{server_limits, service_settings};
+use super::settings::{bodies, server_limits, service_settings};
 #[cfg(unix)]
 use super::signals::Hangups;
 use super::signals::Signals;
@@ -125,9 +126,10 @@ impl Running {
             service: service.clone(),
             metrics,
             tokens: config.tokens.clone(),
-            body_max: usize::try_from(config.http.max_body).unwrap_or(usize::MAX),
+            bodies: bodies(&config.http),
             request_timeout: config.http.request_timeout,
             rates: Rates::new(config.http.rate_per_second, Instant::now()),
+            guesses: Guesses::default(),
             stopping: stopping.clone(),
             clock: clock::now,
             geo: RwLock::new(geo_info),

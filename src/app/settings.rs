@@ -1,9 +1,11 @@
 //! Configuration becomes the settings of what every kind of service runs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, HttpConfig};
 use crate::engine::plan::Settings;
+use crate::http::body::Bodies;
 use crate::http::connections::{ConnectionLimits, Deadlines};
 use crate::http::decisions::WAIT_MAX;
 use crate::http::serve::ServerLimits;
@@ -40,6 +42,12 @@ pub(super) fn service_settings(config: &Config) -> ServiceSettings {
         },
         ..ServiceSettings::default()
     }
+}
+
+/// Makes the memory for the bodies of requests.
+pub(super) fn bodies(http: &HttpConfig) -> Arc<Bodies> {
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Bodies::new(bytes(http.max_body), bytes(http.bodies_max))
 }
 
 /// How long a client may take nothing of an answer that is written to it.

@@ -172,6 +172,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
         http: HttpConfig {
             listen: settings.address("http.listen"),
             max_body: settings.number("http.max_body"),
+            bodies_max: settings.number("http.bodies_max"),
             request_timeout: settings.duration("http.request_timeout"),
             head_timeout: settings.duration("http.head_timeout"),
             keep_alive: settings.duration("http.keep_alive"),

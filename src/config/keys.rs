@@ -183,6 +183,12 @@ pub(crate) const KEYS: &[Key] = &[
         "Largest body of a request; at least one operation fits into it",
     ),
     key(
+        "http.bodies_max",
+        Kind::Bytes { min: RECORD_BYTES_MAX as u64, max: 1024 * 1024 * MIB },
+        "64MiB",
+        "Memory for the bodies of all requests in hand; one client address has at most half of it",
+    ),
+    key(
         "http.request_timeout",
         Kind::Duration { min: Duration::from_millis(10), max: Duration::from_secs(HOUR) },
         "30s",

@@ -175,10 +175,11 @@ fn engine(engine: &EngineConfig) -> [String; 4] {
     ]
 }
 
-fn http(http: &HttpConfig) -> [String; 10] {
+fn http(http: &HttpConfig) -> [String; 11] {
     [
         quoted(&http.listen.to_string()),
         quoted(&size_text(http.max_body)),
+        quoted(&size_text(http.bodies_max)),
         quoted(&duration_text(http.request_timeout)),
         quoted(&duration_text(http.head_timeout)),
         quoted(&duration_text(http.keep_alive)),

@@ -29,7 +29,7 @@ pub const HASH_PREFIX: &str = "blake3:";
 pub const TOKEN_BYTES: usize = 32;
 
 /// The hash of a token. Comparing takes the same time whatever differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash(blake3::Hash);
 
 impl TokenHash {

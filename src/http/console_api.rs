@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use axum::body::Bytes;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -16,6 +15,7 @@ use crate::service::active_restrictions::Entry;
 use crate::service::views::WaitingView;
 
 use super::access::Caller;
+use super::body;
 use super::decisions::{Parameters, duration, known, limit, push_with_seq};
 use super::endpoints::SUPPORT_EVENTS;
 use super::operations::{self, number};
@@ -194,14 +194,14 @@ pub(super) async fn support_event(
     State(api): State<Shared>,
     Path((id, event)): Path<(String, String)>,
     Extension(caller): Extension<Caller>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    request: Request,
 ) -> Result<Response, Problem> {
     let kind = SUPPORT_EVENTS.iter().find(|known| known.name == event).map(|known| known.kind).ok_or_else(|| {
         let names: Vec<&str> = SUPPORT_EVENTS.iter().map(|known| known.name).collect();
         Problem::new(404, format!("no such support event; there are {}", names.join(", ")))
     })?;
-    let body = body.map_err(|rejection| Problem::new(rejection.status().as_u16(), "the body could not be read"))?;
-    let record = event_record(&id, kind, &body, &caller, (!api.tokens.is_empty(), (api.clock)()))?;
+    let body = body::read(&api, request).await?;
+    let record = event_record(&id, kind, &body.bytes, &caller, (!api.tokens.is_empty(), (api.clock)()))?;
     if api.fleet.is_some() {
         return send(api, id, record).await;
     }

@@ -1,8 +1,7 @@
 //! Operations in, decisions back.
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
 use serde_json::value::RawValue;
 
 use crate::adapters::store::Stream;
@@ -11,6 +10,7 @@ use crate::operation::decision::push_string;
 use crate::operation::decode::Rejection;
 use crate::service::{Answers, ItemAnswer};
 
+use super::body;
 use super::problem::Problem;
 use super::{Shared, blocking, json};
 
@@ -18,31 +18,13 @@ use super::{Shared, blocking, json};
 pub(super) const OPERATIONS_MAX: usize = 1_000;
 
 /// `POST /v1/operations`
-pub(super) async fn post(
-    State(api): State<Shared>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Response {
-    if let Err(problem) = api.in_requests() {
-        return problem.into_response();
+pub(super) async fn post(State(api): State<Shared>, request: Request) -> Result<Response, Problem> {
+    api.in_requests()?;
+    let body = body::read(&api, request).await?;
+    match body.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'[') => many(&api, &body.bytes).await,
+        _ => one(&api, body.bytes.clone()).await.map(|(_, decision)| json(decision)),
     }
-    let body = match body {
-        Ok(body) => body,
-        Err(rejection) => return body_problem(&api, &rejection).into_response(),
-    };
-    let answer = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'[') => many(&api, &body).await,
-        _ => one(&api, body.to_vec()).await.map(|(_, decision)| json(decision)),
-    };
-    answer.unwrap_or_else(IntoResponse::into_response)
-}
-
-fn body_problem(api: &Shared, rejection: &axum::extract::rejection::BytesRejection) -> Problem {
-    let status = rejection.status().as_u16();
-    if status == 413 {
-        let detail = format!("the body has more than the {} bytes that are accepted", api.body_max);
-        return Problem::new(413, detail);
-    }
-    Problem::new(status, "the body could not be read whole")
 }
 
 /// Has one record decided; returns the decision with its sequence number.
@@ -58,7 +40,7 @@ pub(super) async fn one(api: &Shared, record: Vec<u8>) -> Result<(u64, Vec<u8>),
     }
 }
 
-async fn many(api: &Shared, body: &Bytes) -> Result<Response, Problem> {
+async fn many(api: &Shared, body: &[u8]) -> Result<Response, Problem> {
     let records: Vec<&RawValue> = match serde_json::from_slice(body) {
         Ok(records) => records,
         Err(error) => {

@@ -36,8 +36,6 @@ pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         ("etag", &*tag),
         ("cache-control", "no-cache"),
         ("content-security-policy", POLICY),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
     ];
     if headers.get("if-none-match").is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return (StatusCode::NOT_MODIFIED, common).into_response();
