@@ -161,14 +161,15 @@ fn unfinished(address: SocketAddr, requests: u32, bytes: usize) -> TcpStream {
 #[test]
 fn the_bodies_of_all_requests_have_a_limited_memory() {
     // Room for two bodies of 64 KiB, and one of them for one client.
-    let server = Server::start("[http]\nmax_body = \"64KiB\"\nbodies_max = \"128KiB\"\nrequest_timeout = \"4s\"\n");
+    let server = Server::start("[http]\nmax_body = \"64KiB\"\nbodies_max = \"128KiB\"\n");
     let refusals = || {
         let text = String::from_utf8(get(server.address, "/metrics").body).expect("text");
         let line = text.lines().find_map(|line| line.strip_prefix("kuzet_http_refused_total{reason=\"bodies\"} "));
         line.and_then(|count| count.parse::<u64>().ok()).expect("a count")
     };
     let held = unfinished(server.address, 20, 12_000);
-    assert_eq!(refusals(), 16, "of 20 bodies of 16 KiB with their room, four fit");
+    // Of 20 bodies of 16 KiB with their room four fit.
+    wait::until("the others are refused", || (refusals() == 16).then_some(()));
     post(server.address, "/v1/operations", &format!("[{}]", " ".repeat(20_000))).problem(503);
     drop(held);
     wait::until("the memory is free again", || {
@@ -250,4 +251,23 @@ fn the_service_ends_in_time_whoever_is_connected() {
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(8), "{took:?}");
     drop((idle, half_head, half_body, idle_http2, half_http2, stalled, stream));
+}
+
+#[test]
+fn one_request_gets_an_answer_of_limited_size() {
+    let server = Server::start("");
+    let address = server.address;
+    let held: Vec<String> =
+        (0..1_000).map(|number| crate::http::transfer(&format!("a{number}"), "w1", "150000.00")).collect();
+    assert_eq!(post(address, "/v1/operations", &format!("[{}]", held.join(","))).status, 200);
+    let fraud = r#"{"op_id":"f1","type":"fraud_reported","occurred_at":"2026-03-02T10:00:01Z","wallet_id":"w1","source":"issuer"}"#;
+    let one = post(address, "/v1/operations", fraud);
+    assert!(one.body.len() > 100_000, "it cancels what waits: {}", one.body.len());
+    // The same operation again and again is answered with the same decision.
+    let many = post(address, "/v1/operations", &format!("[{}]", vec![fraud; 1_000].join(",")));
+    assert!(many.body.len() < (34 << 20), "{}", many.body.len());
+    let answers = many.json();
+    assert_eq!(answers.as_array().map(Vec::len), Some(1_000));
+    assert_eq!(answers[0], one.json());
+    assert_eq!(answers[999]["error"]["code"], "answer_too_large");
 }

@@ -431,3 +431,38 @@ fn an_emptied_store_is_damage_and_stays_as_it_is() {
     assert!(store.reopen().is_err());
     assert!(!path.exists(), "a store that is gone is not made anew");
 }
+
+/// What the book of restrictions shows, whole.
+fn book(service: &Service) -> Vec<String> {
+    // Whoever is answered finds the figures of what is durable.
+    drop(runtime().block_on(service.wallet("nobody")));
+    let newest = service.figures().newest;
+    service.with_book(|book| {
+        let mut shown: Vec<String> = book.active(newest).map(|entry| format!("{entry:?}")).collect();
+        shown.push(format!("oldest: {:?}", book.oldest_waiting()));
+        shown
+    })
+}
+
+#[test]
+fn the_book_of_restrictions_follows_every_decision() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = simulated(4_000, 11);
+    let (mut after_each, mut shown) = (0, 0);
+    for part in records.chunks(800) {
+        let service = start_shipped(folder.path());
+        // One by one, in small and in larger batches: a batch may hold an operation and what settles it.
+        for size in [1, 3, 40] {
+            part[after_each % 3..].chunks(size).take(120).for_each(|batch| drop(submit(&service, batch)));
+            after_each += 1;
+        }
+        let followed = book(&service);
+        service.stop();
+        drop(service);
+        let service = start_shipped(folder.path());
+        assert_eq!(followed, book(&service), "a start makes the book anew");
+        shown += followed.len();
+        service.stop();
+    }
+    assert!(shown > 50, "{shown}");
+}

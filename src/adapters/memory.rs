@@ -1,8 +1,8 @@
 //! Shared state in this process: a concurrent map that several shards' workers may use.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dashmap::DashMap;
 
@@ -22,6 +22,8 @@ use windows::Windows;
 pub struct MemoryStore {
     windows: Arc<Windows>,
     directory: DashMap<Party, Vec<Restriction>, foldhash::fast::RandomState>,
+    /// The parties of the directory by the group that a store writes them in, in order.
+    groups: Mutex<BTreeMap<usize, BTreeSet<Party>>>,
     /// How many parties the directory holds: asked for every batch, when there mostly is none.
     parties: AtomicUsize,
 }
@@ -44,9 +46,9 @@ impl MemoryStore {
     pub fn encode_group(&self, plan: &Plan, group: usize, layout: u64) -> Vec<u8> {
         let mut writer = WindowsWriter::new(layout);
         self.windows.write(plan, group, &mut writer);
-        let blocks = self.directory.iter().filter(|entry| group_of_party(*entry.key()) == group);
-        let mut blocks: Vec<_> = blocks.map(|entry| (*entry.key(), entry.value().clone())).collect();
-        blocks.sort_by_key(|(party, _)| *party);
+        let parties = self.groups().get(&group).cloned().unwrap_or_default();
+        let blocks = |party: Party| self.directory.get(&party).map(|blocks| (party, blocks.clone()));
+        let blocks: Vec<_> = parties.into_iter().filter_map(blocks).collect();
         writer.finish(&blocks)
     }
 
@@ -56,15 +58,39 @@ impl MemoryStore {
             self.windows.restore(plan, key, window);
         }
         for (party, blocks) in group.blocks {
-            self.directory.insert(party, blocks);
+            self.put(party, blocks);
         }
-        self.parties.store(self.directory.len(), Ordering::Relaxed);
     }
 
     /// Lists the parties with blocks.
     #[must_use]
     pub fn blocks(&self) -> Vec<(Party, Vec<Restriction>)> {
         self.directory.iter().map(|entry| (*entry.key(), entry.value().clone())).collect()
+    }
+
+    /// Returns the blocks of one party.
+    #[must_use]
+    pub fn blocks_of(&self, party: Party) -> Vec<Restriction> {
+        self.directory.get(&party).map(|blocks| blocks.clone()).unwrap_or_default()
+    }
+
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<usize, BTreeSet<Party>>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, party: Party, blocks: Vec<Restriction>) {
+        self.directory.insert(party, blocks);
+        self.groups().entry(group_of_party(party)).or_default().insert(party);
+        self.parties.store(self.directory.len(), Ordering::Relaxed);
+    }
+
+    fn take(&self, party: Party) -> Option<Vec<Restriction>> {
+        let (_, blocks) = self.directory.remove(&party)?;
+        if let Some(parties) = self.groups().get_mut(&group_of_party(party)) {
+            parties.remove(&party);
+        }
+        self.parties.store(self.directory.len(), Ordering::Relaxed);
+        Some(blocks)
     }
 
     /// Brings the windows into the layout of other rules; those no rule asks for any more go.
@@ -125,15 +151,14 @@ impl MemoryStore {
 
     fn change_directory(&self, plan: &Plan, party: Party, change: &SharedChange) {
         let mut one: HashMap<Party, Vec<Restriction>> = HashMap::new();
-        if let Some((party, blocks)) = self.directory.remove(&party) {
+        if let Some(blocks) = self.take(party) {
             one.insert(party, blocks);
         }
         change_directory(&mut one, plan, change);
         if let Some(blocks) = one.remove(&party) {
             // Only journals of an earlier release place a second block of a rule.
-            self.directory.insert(party, merge_like(blocks));
+            self.put(party, merge_like(blocks));
         }
-        self.parties.store(self.directory.len(), Ordering::Relaxed);
     }
 }
 

@@ -16,6 +16,8 @@ use super::{Shared, blocking, json};
 
 /// How many operations one request may bring.
 pub(super) const OPERATIONS_MAX: usize = 1_000;
+/// An answer to several operations holds decisions of about so many bytes at most.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
 
 /// `POST /v1/operations`
 pub(super) async fn post(State(api): State<Shared>, request: Request) -> Result<Response, Problem> {
@@ -70,6 +72,9 @@ async fn many(api: &Shared, body: &[u8]) -> Result<Response, Problem> {
             out.push(b',');
         }
         match item {
+            ItemAnswer::Decided(seq) | ItemAnswer::Duplicate(seq) if out.len() >= ANSWER_BYTES_MAX => {
+                push_left_out(&mut out, *seq);
+            }
             ItemAnswer::Decided(seq) | ItemAnswer::Duplicate(seq) => match answers.decision(*seq) {
                 Some(decision) => out.extend_from_slice(decision),
                 None => out.extend_from_slice(&decision(api, &answers, *seq).await?),
@@ -79,6 +84,15 @@ async fn many(api: &Shared, body: &[u8]) -> Result<Response, Problem> {
     }
     out.push(b']');
     Ok(json(out))
+}
+
+/// Says where a decision is that the answer has no more room for: it is durable like all others.
+fn push_left_out(out: &mut Vec<u8>, seq: u64) {
+    let text = format!(
+        "{{\"error\":{{\"code\":\"answer_too_large\",\"field\":null,\"message\":\"the operation was decided, and the answer \
+         has no more room for the decision: it is at /v1/decisions/{seq}, or send the operation again by itself\"}}}}"
+    );
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn push_rejection(out: &mut Vec<u8>, rejection: &Rejection) {

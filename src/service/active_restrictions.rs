@@ -1,7 +1,7 @@
 //! The active restrictions of all wallets and addresses, oldest first: what people look at. Derived from
 //! the wallets' records and the directory of address blocks, which stay the truth.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::adapters::memory::MemoryStore;
 use crate::engine::Engine;
 use crate::engine::restriction::{Restriction, Waiting};
-use crate::engine::shared::Party;
+use crate::engine::shared::{Party, SharedChange};
 use crate::engine::wallet::Wallet;
-use crate::operation::Time;
-use crate::operation::decision::Clauses;
+use crate::operation::decision::{Clauses, Command, CommandKind, Decision};
+use crate::operation::{OperationType, Time};
 use crate::rules::program::Lifters;
 
 /// One active restriction.
@@ -45,10 +45,20 @@ type Place = (Time, Uuid);
 #[derive(Debug, Default)]
 pub struct ActiveRestrictions {
     entries: BTreeMap<Place, Entry>,
-    by_wallet: HashMap<Arc<str>, Vec<Place>>,
-    of_addresses: Vec<Place>,
+    by_wallet: HashMap<Arc<str>, OfWallet>,
+    by_address: HashMap<IpAddr, Vec<Place>>,
     oldest_waiting: BTreeMap<(Time, Arc<str>), ()>,
-    waiting_of: HashMap<Arc<str>, Time>,
+}
+
+/// Where the entries of one wallet stand.
+#[derive(Debug, Default)]
+struct OfWallet {
+    restrictions: Vec<Place>,
+    own_holds: Vec<Place>,
+    /// How many operations wait, the arrival of the last one, and since when the oldest waits.
+    waiting: usize,
+    last_arrival: Option<u64>,
+    oldest: Option<Time>,
 }
 
 impl ActiveRestrictions {
@@ -57,7 +67,7 @@ impl ActiveRestrictions {
     pub fn of(engine: &Engine, shared: &MemoryStore) -> Self {
         let mut book = Self::default();
         book.add_wallets(engine);
-        book.update_addresses(shared.blocks());
+        book.add_addresses(shared.blocks());
         book
     }
 
@@ -65,48 +75,138 @@ impl ActiveRestrictions {
     pub fn add_wallets(&mut self, engine: &Engine) {
         for wallet in engine.wallets().iter() {
             if !(wallet.restrictions().is_empty() && wallet.waiting().is_empty()) {
-                self.update(&wallet.id, Some(wallet));
+                self.replace(&wallet.id, Some(wallet));
             }
         }
     }
 
-    /// Takes a wallet's restrictions in anew.
-    pub fn update(&mut self, id: &str, wallet: Option<&Wallet>) {
-        if let Some((_, places)) = self.by_wallet.remove_entry(id) {
-            places.iter().for_each(|place| drop(self.entries.remove(place)));
+    /// Takes in what a decision on a wallet has changed; most change nothing. Costs as much as the decision changed
+    /// and the wallet has restrictions, however many of its operations wait, unless some wait no longer.
+    pub fn update(&mut self, decision: &Decision, wallet: Option<&Wallet>) {
+        if decision.commands.is_empty() && decision.matches.is_empty() && decision.kind != OperationType::Cancelled {
+            return;
         }
-        if let Some((id, since)) = self.waiting_of.remove_entry(id) {
-            self.oldest_waiting.remove(&(since, id));
-        }
-        let Some(wallet) = wallet else { return };
-        let id: Arc<str> = id.into();
-        let mut entries: Vec<Entry> =
-            wallet.restrictions().iter().map(|restriction| entry(restriction, Some(&id), wallet.waiting())).collect();
-        for waiting in wallet.waiting() {
-            entries.extend(own_holds(waiting, &id));
-        }
-        if let Some(since) = wallet.waiting().iter().map(|waiting| waiting.since).min() {
-            self.oldest_waiting.insert((since, Arc::clone(&id)), ());
-            self.waiting_of.insert(Arc::clone(&id), since);
-        }
-        let places: Vec<Place> = entries.iter().map(|entry| (entry.from, entry.id)).collect();
-        self.entries.extend(places.iter().copied().zip(entries));
-        if !places.is_empty() {
-            self.by_wallet.insert(id, places);
+        let id = &*decision.wallet_id;
+        let settles =
+            |command: &Command| matches!(command.kind, CommandKind::Lift | CommandKind::Release | CommandKind::Cancel);
+        let only_adds = !decision.commands.iter().any(settles);
+        match (self.by_wallet.remove_entry(id), wallet) {
+            (Some((id, known)), Some(wallet)) if only_adds && known.is_followed_by(wallet) => {
+                self.follow(id, known, wallet);
+            }
+            (Some((id, known)), wallet) => {
+                self.forget(&id, &known);
+                self.replace(&id, wallet);
+            }
+            (None, wallet) => self.replace(id, wallet),
         }
     }
 
-    /// Takes the blocks of addresses in anew.
-    pub fn update_addresses(&mut self, blocks: Vec<(Party, Vec<Restriction>)>) {
-        for place in std::mem::take(&mut self.of_addresses) {
-            self.entries.remove(&place);
+    /// Adds the operation that waits since, and brings the restrictions up to date.
+    fn follow(&mut self, id: Arc<str>, mut known: OfWallet, wallet: &Wallet) {
+        if wallet.waiting().len() > known.waiting
+            && let Some(waiting) = wallet.waiting().last()
+        {
+            let holds: Vec<Entry> = own_holds(waiting, &id).collect();
+            known.own_holds.extend(self.add(holds));
+            for place in &known.restrictions {
+                let is_cause = waiting.holds.iter().any(|cause| cause.restriction == place.1);
+                if let (true, Some(entry)) = (is_cause, self.entries.get_mut(place)) {
+                    entry.waiting += 1;
+                }
+            }
+            if known.oldest.is_none_or(|oldest| waiting.since < oldest) {
+                self.forget_oldest(&id, &known);
+                self.oldest_waiting.insert((waiting.since, Arc::clone(&id)), ());
+                known.oldest = Some(waiting.since);
+            }
+            (known.waiting, known.last_arrival) = (wallet.waiting().len(), Some(waiting.arrival));
         }
+        let is_there = |place: &Place| wallet.restrictions().iter().any(|restriction| restriction.id == place.1);
+        let (stay, gone): (Vec<Place>, Vec<Place>) = known.restrictions.iter().partition(|place| is_there(place));
+        gone.iter().for_each(|place| drop(self.entries.remove(place)));
+        known.restrictions = stay;
+        for restriction in wallet.restrictions() {
+            let place = (restriction.from, restriction.id);
+            if let Some(entry) = self.entries.get_mut(&place) {
+                (entry.until, entry.fired_last) = (restriction.until, restriction.fired_last);
+            } else {
+                known.restrictions.extend(self.add([entry(restriction, Some(&id), wallet.waiting())]));
+            }
+        }
+        self.by_wallet.insert(id, known);
+    }
+
+    /// Takes a wallet's restrictions in, of which the book has none.
+    fn replace(&mut self, id: &str, wallet: Option<&Wallet>) {
+        let Some(wallet) = wallet else { return };
+        if wallet.restrictions().is_empty() && wallet.waiting().is_empty() {
+            return;
+        }
+        let id: Arc<str> = id.into();
+        let restrictions = wallet.restrictions().iter();
+        let entries: Vec<Entry> =
+            restrictions.map(|restriction| entry(restriction, Some(&id), wallet.waiting())).collect();
+        let holds: Vec<Entry> = wallet.waiting().iter().flat_map(|waiting| own_holds(waiting, &id)).collect();
+        let known = OfWallet {
+            restrictions: self.add(entries),
+            own_holds: self.add(holds),
+            waiting: wallet.waiting().len(),
+            last_arrival: wallet.waiting().last().map(|waiting| waiting.arrival),
+            oldest: wallet.waiting().iter().map(|waiting| waiting.since).min(),
+        };
+        if let Some(since) = known.oldest {
+            self.oldest_waiting.insert((since, Arc::clone(&id)), ());
+        }
+        self.by_wallet.insert(id, known);
+    }
+
+    fn add(&mut self, entries: impl IntoIterator<Item = Entry>) -> Vec<Place> {
+        let mut places = Vec::new();
+        for entry in entries {
+            let place = (entry.from, entry.id);
+            self.entries.insert(place, entry);
+            places.push(place);
+        }
+        places
+    }
+
+    fn forget(&mut self, id: &Arc<str>, known: &OfWallet) {
+        let places = known.restrictions.iter().chain(&known.own_holds);
+        places.for_each(|place| drop(self.entries.remove(place)));
+        self.forget_oldest(id, known);
+    }
+
+    fn forget_oldest(&mut self, id: &Arc<str>, known: &OfWallet) {
+        if let Some(since) = known.oldest {
+            self.oldest_waiting.remove(&(since, Arc::clone(id)));
+        }
+    }
+
+    /// Takes the blocks of addresses in, of which the book has none.
+    pub fn add_addresses(&mut self, blocks: impl IntoIterator<Item = (Party, Vec<Restriction>)>) {
         for (party, restrictions) in blocks {
-            let Party::Address(address) = party else { continue };
-            for restriction in restrictions {
-                let place = (restriction.from, restriction.id);
-                self.entries.insert(place, Entry { ip: Some(address), ..entry(&restriction, None, &[]) });
-                self.of_addresses.push(place);
+            if let Party::Address(address) = party {
+                let entries = restrictions.iter().map(|block| Entry { ip: Some(address), ..entry(block, None, &[]) });
+                let places = self.add(entries.collect::<Vec<_>>());
+                self.by_address.entry(address).or_default().extend(places);
+            }
+        }
+    }
+
+    /// Takes in the blocks of those addresses that changes concern; `blocks_of` returns all blocks of one.
+    pub fn update_addresses<'c>(
+        &mut self,
+        changes: impl IntoIterator<Item = &'c SharedChange>,
+        blocks_of: impl Fn(Party) -> Vec<Restriction>,
+    ) {
+        let parties: BTreeSet<Party> = changes.into_iter().filter_map(SharedChange::party).collect();
+        for party in parties {
+            if let Party::Address(address) = party {
+                for place in self.by_address.remove(&address).unwrap_or_default() {
+                    self.entries.remove(&place);
+                }
+                self.add_addresses([(party, blocks_of(party))].into_iter().filter(|(_, blocks)| !blocks.is_empty()));
             }
         }
     }
@@ -123,6 +223,19 @@ impl ActiveRestrictions {
     #[must_use]
     pub fn oldest_waiting(&self) -> Option<Time> {
         self.oldest_waiting.first_key_value().map(|((since, _), ())| *since)
+    }
+}
+
+impl OfWallet {
+    /// Tells whether the wallet's waiting operations are those known, and at most one more.
+    fn is_followed_by(&self, wallet: &Wallet) -> bool {
+        let waiting = wallet.waiting();
+        let before = match waiting.len().checked_sub(self.waiting) {
+            Some(0) => waiting.last(),
+            Some(1) => waiting.len().checked_sub(2).and_then(|position| waiting.get(position)),
+            _ => return false,
+        };
+        before.map(|waiting| waiting.arrival) == self.last_arrival
     }
 }
 

@@ -15,7 +15,6 @@ use crate::adapters::memory::MemoryStore;
 use crate::adapters::store::block::{BlockWriter, fold};
 use crate::adapters::store::{Commit, Position, Store, StoreError, Stream};
 use crate::engine::plan::Plan;
-use crate::engine::shared::{Party, SharedChange};
 use crate::engine::stored::{LayoutMigration, StateLayout};
 use crate::geo::Geo;
 use crate::operation::Time;
@@ -363,32 +362,13 @@ impl Worker {
     /// Lets readers see a batch that is durable.
     fn show(&mut self, committed: &Committed<Written>) {
         let written = &committed.with;
-        let changed: Vec<&Decision> = committed
-            .answers
-            .iter()
-            .filter_map(|answer| match answer {
-                Answer::Decided(decision) if !decision.commands.is_empty() => Some(&**decision),
-                Answer::Decided(_) | Answer::Duplicate { .. } | Answer::Rejected(_) => None,
-            })
-            .collect();
-        let touches_address = committed.shared.iter().any(|change| {
-            let (SharedChange::Place { party, .. }
-            | SharedChange::Lift { party, .. }
-            | SharedChange::Seen { party, .. }) = change
-            else {
-                return false;
-            };
-            matches!(party, Party::Address(_))
-        });
-        if !changed.is_empty() || touches_address {
+        {
             let mut book = write(&self.outlets.shown.book);
-            for decision in &changed {
+            for decision in committed.answers.iter().filter_map(decision_of) {
                 let id = &*decision.wallet_id;
-                book.update(id, self.pipeline.engine.wallets().get(symbol_of_text(id), id));
+                book.update(decision, self.pipeline.engine.wallets().get(symbol_of_text(id), id));
             }
-            if touches_address {
-                book.update_addresses(self.pipeline.store.blocks());
-            }
+            book.update_addresses(&committed.shared, |party| self.pipeline.store.blocks_of(party));
         }
         if !committed.answers.is_empty() {
             let mut stats = write(&self.outlets.shown.rule_stats);
@@ -484,6 +464,13 @@ struct Written {
     first_seq: u64,
     decisions: Arc<BlockWriter>,
     items: Vec<ItemAnswer>,
+}
+
+fn decision_of(answer: &Answer) -> Option<&Decision> {
+    match answer {
+        Answer::Decided(decision) => Some(decision),
+        Answer::Duplicate { .. } | Answer::Rejected(_) => None,
+    }
 }
 
 pub(super) fn unavailable(error: &StoreError) -> Unavailable {

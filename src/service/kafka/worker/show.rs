@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::engine::shared::SharedChange;
 use crate::operation::Time;
 use crate::pipeline::{Answer, Stages};
 use crate::rules::program::symbol_of_text;
@@ -25,21 +24,15 @@ impl FleetWorker {
             let decisions = batch.answers.iter().filter_map(decision_of);
             for (seq, decision) in (batch.with.first_seq..).zip(decisions) {
                 stats.add(seq, decision);
-                if !decision.commands.is_empty() {
-                    let id = &*decision.wallet_id;
-                    book.update(id, shard.pipeline.engine.wallets().get(symbol_of_text(id), id));
-                }
+                let id = &*decision.wallet_id;
+                book.update(decision, shard.pipeline.engine.wallets().get(symbol_of_text(id), id));
             }
             figures.newest = figures.newest.max(shard.newest);
         }
-        let touches = batches.iter().any(|batch| batch.shared.iter().any(SharedChange::is_of_directory));
-        if touches {
-            book.update_addresses(self.blocks());
-        }
-    }
-
-    fn blocks(&self) -> Vec<(crate::engine::shared::Party, Vec<crate::engine::restriction::Restriction>)> {
-        self.shards.values().flat_map(|shard| shard.own.blocks()).collect()
+        let changes = batches.iter().flat_map(|batch| &batch.shared);
+        book.update_addresses(changes, |party| {
+            self.shards.values().flat_map(|shard| shard.own.blocks_of(party)).collect()
+        });
     }
 
     /// Makes the book of all restrictions anew, what rules matched, and what is shown of rules and times.
@@ -49,7 +42,7 @@ impl FleetWorker {
             book.add_wallets(&shard.pipeline.engine);
             stats.merge(&shard.stats);
         }
-        book.update_addresses(self.blocks());
+        book.add_addresses(self.shards.values().flat_map(|shard| shard.own.blocks()));
         *write(&self.outlets.shown.book) = book;
         *write(&self.outlets.shown.rule_stats) = stats;
         write(&self.outlets.shown.rules).plan = self.plan();
