@@ -9,6 +9,7 @@ pub mod connections;
 mod console_api;
 pub mod decisions;
 pub mod endpoints;
+pub mod feed;
 pub mod guesses;
 mod history;
 mod openapi;
@@ -38,6 +39,7 @@ use crate::service::Service;
 use access::{Caller, Rates};
 use body::Bodies;
 use endpoints::{ENDPOINTS, Endpoint, Handler};
+use feed::Feed;
 use guesses::Guesses;
 use problem::Problem;
 
@@ -51,6 +53,7 @@ pub struct Api {
     pub request_timeout: std::time::Duration,
     pub rates: Rates,
     pub guesses: Guesses,
+    pub feed: Feed,
     /// Ends the streams when the server stops.
     pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Tells the time: a request's arrival.

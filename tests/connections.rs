@@ -271,3 +271,33 @@ fn one_request_gets_an_answer_of_limited_size() {
     assert_eq!(answers[0], one.json());
     assert_eq!(answers[999]["error"]["code"], "answer_too_large");
 }
+
+#[test]
+fn many_readers_get_every_decision_once_and_in_order() {
+    let server = Server::start("");
+    let address = server.address;
+    let send = |first: u64, count: u64| {
+        let operations: Vec<String> =
+            (first..first + count).map(|number| crate::http::transfer(&format!("a{number}"), "w1", "5.00")).collect();
+        assert_eq!(post(address, "/v1/operations", &format!("[{}]", operations.join(","))).status, 200);
+    };
+    // More than one page of the store.
+    send(1, 1_000);
+    send(1_001, 500);
+    let read = |after: u64| {
+        std::thread::spawn(move || {
+            let path = format!("/v1/decisions?after={after}");
+            let found = crate::http::events(address, &[], &path, usize::try_from(1_800 - after).expect("a count"));
+            let expected: Vec<(String, u64)> = (after + 1..=1_800).map(|seq| (seq.to_string(), seq)).collect();
+            assert_eq!(found, expected, "after {after}");
+        })
+    };
+    let mut readers: Vec<_> = [0, 1, 700, 1_499, 1_500, 1_501, 1_700].map(read).into_iter().collect();
+    for number in 0..30 {
+        send(1_501 + number * 10, 10);
+        if number % 5 == 0 {
+            readers.push(read(1_400));
+        }
+    }
+    readers.into_iter().for_each(|reader| reader.join().expect("every event"));
+}

@@ -389,7 +389,7 @@ fn a_long_poll_ends_with_the_next_decision() {
 }
 
 /// Reads events until there are so many; returns their ids and the ids in their data.
-fn events(address: SocketAddr, headers: &[(&str, &str)], path: &str, count: usize) -> Vec<(String, u64)> {
+pub(crate) fn events(address: SocketAddr, headers: &[(&str, &str)], path: &str, count: usize) -> Vec<(String, u64)> {
     let mut stream = TcpStream::connect(address).expect("a connection");
     let mut all = vec![("accept", "text/event-stream")];
     all.extend_from_slice(headers);

@@ -17,6 +17,7 @@ use crate::adapters::tls::Certificate;
 use crate::config::{Config, Source};
 use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
+use crate::http::feed::Feed;
 use crate::http::guesses::Guesses;
 use crate::http::{self, Api, DatabaseInfo, GeoInfo};
 use crate::metrics::Metrics;
@@ -130,6 +131,7 @@ impl Running {
             request_timeout: config.http.request_timeout,
             rates: Rates::new(config.http.rate_per_second, Instant::now()),
             guesses: Guesses::default(),
+            feed: Feed::default(),
             stopping: stopping.clone(),
             clock: clock::now,
             geo: RwLock::new(geo_info),

@@ -1,20 +1,16 @@
 //! The streams, read by their numbers.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use axum::response::Response;
 
 use crate::adapters::store::Stream;
 use crate::analysis::explain;
 
+use super::feed;
 use super::history::{self, EPOCH};
 use super::operations::{missing, number, stored};
 use super::problem::Problem;
@@ -26,9 +22,6 @@ const LIMIT_MAX: usize = 1_000;
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 /// An answer ends before it grows beyond this.
 const BYTES_MAX: usize = 8 << 20;
-/// Events that wait for a slow reader.
-const EVENTS_MAX: usize = 256;
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) type Parameters = Query<HashMap<String, String>>;
 
@@ -88,7 +81,7 @@ pub(super) async fn list(
         let resumed = header("last-event-id").map(|id| number(id, "last-event-id")).transpose()?;
         let after = resumed.or(after).unwrap_or(0);
         history::check(&api, &parameters, Stream::Decisions, after).await?;
-        return Ok(history::named(&Arc::clone(&api), events(api, after)));
+        return Ok(history::named(&api, feed::events(&api, after)));
     }
     let wait = parameters.0.get("wait").map(|wait| duration(wait, "wait")).transpose()?.unwrap_or_default();
     let after = after.unwrap_or(0);
@@ -140,45 +133,10 @@ pub(super) fn push_with_seq(out: &mut Vec<u8>, seq: u64, decision: &[u8]) {
     out.extend_from_slice(decision.get(1..).unwrap_or_default());
 }
 
-/// Streams the decisions after a number for as long as the reader stays.
-fn events(api: Shared, after: u64) -> Response {
-    let (sender, receiver) = mpsc::channel::<Result<Event, Infallible>>(EVENTS_MAX);
-    tokio::spawn(async move {
-        api.metrics.sse_subscribers.inc();
-        stream(&api, after, &sender).await;
-        api.metrics.sse_subscribers.dec();
-    });
-    let events = Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-    ([("cache-control", "no-store"), ("x-accel-buffering", "no")], events).into_response()
-}
-
-async fn stream(api: &Shared, mut after: u64, sender: &mpsc::Sender<Result<Event, Infallible>>) {
-    let mut stopping = api.stopping.clone();
-    loop {
-        let service = api.service.clone();
-        let Ok(Ok(decisions)) = blocking(move || service.decisions(after, LIMIT_MAX, BYTES_MAX)).await else {
-            // The reader comes back and goes on where it was.
-            return;
-        };
-        for (seq, decision) in &decisions {
-            let mut body = Vec::with_capacity(decision.len() + 64);
-            body.extend_from_slice(format!("{{\"seq\":{seq},\"epoch\":\"{}\",", api.service.epoch()).as_bytes());
-            body.extend_from_slice(decision.get(1..).unwrap_or_default());
-            let event = Event::default().id(seq.to_string()).data(String::from_utf8_lossy(&body));
-            if sender.send(Ok(event)).await.is_err() {
-                return;
-            }
-            after = *seq;
-        }
-        if decisions.is_empty() {
-            let mut last = api.service.last_seq();
-            tokio::select! {
-                arrived = last.wait_for(|last| *last > after) => if arrived.is_err() { return },
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-                () = sender.closed() => return,
-            }
-        }
-    }
+/// Adds a stored decision with its number and the history that it belongs to.
+pub(super) fn push_event(out: &mut Vec<u8>, seq: u64, epoch: &str, decision: &[u8]) {
+    out.extend_from_slice(format!("{{\"seq\":{seq},\"epoch\":\"{epoch}\",").as_bytes());
+    out.extend_from_slice(decision.get(1..).unwrap_or_default());
 }
 
 /// `GET /v1/decisions/{seq}`

@@ -1,0 +1,327 @@
+//! The stream of decisions as server-sent events. What one commit brings is read and encoded once, and shared by all
+//! readers; a reader that falls too far behind the newest decisions is told so and closed.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::decisions::push_event;
+use super::{Api, Shared, blocking};
+
+/// Decisions that are read from the store at once.
+const PAGE: usize = 1_000;
+const PAGE_BYTES: usize = 1 << 20;
+/// The newest events are kept for all readers up to so many bytes: this is how far a reader may fall behind.
+const KEPT_BYTES: usize = 64 << 20;
+/// So many readers may read older decisions from the store at a time: they share the disk with who decides.
+const READING_MAX: usize = 4;
+/// Between two parts the events of a busy service gather for so long for each reader: telling many readers of each
+/// commit costs more than deciding it.
+const GATHER_PER_READER: Duration = Duration::from_micros(50);
+const GATHER_MAX: Duration = Duration::from_millis(50);
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The newest events, encoded, and who reads them.
+#[derive(Debug)]
+pub struct Feed {
+    kept: Mutex<Kept>,
+    /// The number of the newest decision that is encoded.
+    newest: watch::Sender<u64>,
+    readers: AtomicUsize,
+    arrived: Notify,
+    reading: Semaphore,
+}
+
+/// Events in ascending order without a gap.
+#[derive(Debug, Default)]
+struct Kept {
+    parts: VecDeque<Part>,
+    bytes: usize,
+    is_fed: bool,
+    /// The number of the newest decision in the parts, or before them if there are none.
+    newest: u64,
+}
+
+/// The events of some decisions in order.
+#[derive(Debug, Clone)]
+struct Part {
+    first: u64,
+    text: Bytes,
+    /// Where each event ends.
+    ends: Arc<[usize]>,
+}
+
+/// What there is for a reader.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// Events, and the number of the last one.
+    Events(Bytes, u64),
+    /// Nothing yet.
+    Nothing,
+    /// What comes next is kept no more, or never was.
+    Older,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::default(),
+            newest: watch::Sender::new(0),
+            readers: AtomicUsize::new(0),
+            arrived: Notify::new(),
+            reading: Semaphore::new(READING_MAX),
+        }
+    }
+}
+
+impl Part {
+    /// Encodes decisions of the history `epoch`.
+    fn of(epoch: &str, decisions: &[(u64, Vec<u8>)]) -> Option<Self> {
+        let first = decisions.first()?.0;
+        let mut text = Vec::with_capacity(decisions.iter().map(|(_, decision)| decision.len() + 96).sum());
+        let mut ends = Vec::with_capacity(decisions.len());
+        for (seq, decision) in decisions {
+            text.extend_from_slice(format!("id: {seq}\ndata: ").as_bytes());
+            push_event(&mut text, *seq, epoch, decision);
+            text.extend_from_slice(b"\n\n");
+            ends.push(text.len());
+        }
+        Some(Self { first, text: text.into(), ends: ends.into() })
+    }
+
+    fn last(&self) -> u64 {
+        self.first + (self.ends.len() as u64) - 1
+    }
+
+    /// Returns the events after a number that lies before the last one.
+    fn after(&self, seq: u64) -> Bytes {
+        let passed = usize::try_from((seq + 1).saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let start = passed.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
+        self.text.slice(start..)
+    }
+}
+
+impl Kept {
+    fn push(&mut self, part: Part) {
+        self.newest = part.last();
+        self.bytes += part.text.len();
+        self.parts.push_back(part);
+        while self.bytes > KEPT_BYTES && self.parts.len() > 1 {
+            self.bytes -= self.parts.pop_front().map_or(0, |part| part.text.len());
+        }
+    }
+
+    fn next(&self, after: u64) -> Next {
+        if after >= self.newest {
+            return Next::Nothing;
+        }
+        let position = self.parts.partition_point(|part| part.last() <= after);
+        match self.parts.get(position) {
+            Some(part) if part.first <= after + 1 => Next::Events(part.after(after), part.last()),
+            _ => Next::Older,
+        }
+    }
+}
+
+impl Feed {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Encodes what is committed for as long as anybody reads; ends when the service stops.
+    async fn run(api: Shared) {
+        let (mut last, mut stopping) = (api.service.last_seq(), api.stopping.clone());
+        loop {
+            let readers = api.feed.readers.load(Ordering::Relaxed);
+            if readers == 0 {
+                *api.feed.kept() = Kept { is_fed: true, newest: *last.borrow(), ..Kept::default() };
+                tokio::select! {
+                    () = api.feed.arrived.notified() => continue,
+                    _ = stopping.wait_for(|stopping| *stopping) => return,
+                }
+            }
+            let after = api.feed.kept().newest;
+            let has_more = tokio::select! {
+                arrived = last.wait_for(|last| *last > after) => arrived.is_ok(),
+                _ = stopping.wait_for(|stopping| *stopping) => false,
+            };
+            if !has_more {
+                return;
+            }
+            let service = api.service.clone();
+            let read = blocking(move || service.decisions(after, PAGE, PAGE_BYTES)).await;
+            match read.ok().and_then(Result::ok).and_then(|read| Part::of(api.service.epoch(), &read)) {
+                // Decisions are only missing where they are no longer kept: then readers ask the store.
+                Some(part) => {
+                    let newest = part.last();
+                    api.feed.kept().push(part);
+                    api.feed.newest.send_replace(newest);
+                }
+                None => {
+                    let newest = *last.borrow();
+                    *api.feed.kept() = Kept { is_fed: true, newest, ..Kept::default() };
+                    api.feed.newest.send_replace(newest);
+                }
+            }
+            let gather = GATHER_PER_READER.saturating_mul(u32::try_from(readers).unwrap_or(u32::MAX));
+            tokio::time::sleep(gather.min(GATHER_MAX)).await;
+        }
+    }
+}
+
+/// A reader, counted until it is dropped.
+struct Reader {
+    api: Shared,
+    after: u64,
+    sender: mpsc::Sender<Bytes>,
+}
+
+impl Reader {
+    fn new(api: Shared, after: u64, sender: mpsc::Sender<Bytes>) -> Self {
+        api.metrics.sse_subscribers.inc();
+        api.feed.readers.fetch_add(1, Ordering::Relaxed);
+        let is_first = !std::mem::replace(&mut api.feed.kept().is_fed, true);
+        if is_first {
+            api.feed.kept().newest = *api.service.last_seq().borrow();
+            tokio::spawn(Feed::run(Arc::clone(&api)));
+        }
+        api.feed.arrived.notify_one();
+        Self { api, after, sender }
+    }
+
+    /// Sends what comes after the reader's position for as long as it stays.
+    async fn run(mut self) {
+        let mut newest = self.api.feed.newest.subscribe();
+        let mut stopping = self.api.stopping.clone();
+        let mut has_caught_up = false;
+        loop {
+            let next = self.api.feed.kept().next(self.after);
+            match next {
+                Next::Events(text, last) => {
+                    if self.sender.send(text).await.is_err() {
+                        return;
+                    }
+                    self.after = last;
+                }
+                Next::Older if has_caught_up => return self.close().await,
+                Next::Older => {
+                    if !self.send_older().await {
+                        return;
+                    }
+                }
+                Next::Nothing => {
+                    has_caught_up = true;
+                    let after = self.after;
+                    let is_quiet = tokio::select! {
+                        arrived = newest.wait_for(|newest| *newest > after) => if arrived.is_err() { return } else { false },
+                        () = tokio::time::sleep(KEEP_ALIVE) => true,
+                        _ = stopping.wait_for(|stopping| *stopping) => return,
+                        () = self.sender.closed() => return,
+                    };
+                    if is_quiet && self.sender.send(Bytes::from_static(b":\n\n")).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends decisions from the store; tells whether the reader stays.
+    async fn send_older(&mut self) -> bool {
+        let Ok(turn) = self.api.feed.reading.acquire().await else { return false };
+        if *self.api.stopping.borrow() {
+            return false;
+        }
+        let (service, after) = (self.api.service.clone(), self.after);
+        let read = blocking(move || service.decisions(after, PAGE, PAGE_BYTES)).await;
+        // The reader comes back and goes on where it was.
+        let Ok(Ok(decisions)) = read else { return false };
+        let Some(part) = Part::of(self.api.service.epoch(), &decisions) else { return false };
+        self.after = part.last();
+        drop(turn);
+        self.sender.send(part.text).await.is_ok()
+    }
+
+    /// Says why the stream ends. A browser, and whoever sends `last-event-id`, goes on where it was.
+    async fn close(self) {
+        self.api.metrics.observe_refused("reader_behind");
+        let reason = format!(
+            "event: closed\ndata: {{\"reason\":\"the reader fell too far behind; go on after the last event\",\
+             \"after\":{}}}\n\n",
+            self.after
+        );
+        drop(self.sender.send(reason.into()).await);
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.api.feed.readers.fetch_sub(1, Ordering::Relaxed);
+        self.api.metrics.sse_subscribers.dec();
+    }
+}
+
+/// Streams the decisions after a number for as long as the reader stays.
+pub(super) fn events(api: &Arc<Api>, after: u64) -> Response {
+    // One part is on its way while the next one waits.
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(Reader::new(Arc::clone(api), after, sender).run());
+    let body = Body::from_stream(ReceiverStream::new(receiver).map(Ok::<_, std::convert::Infallible>));
+    let headers = [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")];
+    (headers, body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(first: u64, count: u64, bytes: usize) -> Part {
+        let decision = format!("{{\"pad\":\"{}\"}}", "x".repeat(bytes)).into_bytes();
+        let decisions: Vec<(u64, Vec<u8>)> = (first..first + count).map(|seq| (seq, decision.clone())).collect();
+        Part::of("e", &decisions).expect("events")
+    }
+
+    fn ids(next: &Next) -> Vec<u64> {
+        let Next::Events(text, last) = next else { panic!("{next:?}") };
+        let text = String::from_utf8(text.to_vec()).expect("text");
+        let ids: Vec<u64> =
+            text.lines().filter_map(|line| line.strip_prefix("id: ")).map(|id| id.parse().expect("a number")).collect();
+        assert_eq!(ids.last(), Some(last));
+        ids
+    }
+
+    #[test]
+    fn a_reader_goes_on_from_wherever_it_is_and_parts_are_shared() {
+        let mut kept = Kept { newest: 9, ..Kept::default() };
+        assert_eq!(kept.next(9), Next::Nothing);
+        assert_eq!(kept.next(4), Next::Older);
+        kept.push(part(10, 3, 1));
+        kept.push(part(13, 2, 1));
+        assert_eq!(ids(&kept.next(9)), [10, 11, 12]);
+        assert_eq!(ids(&kept.next(10)), [11, 12]);
+        assert_eq!(ids(&kept.next(12)), [13, 14]);
+        assert_eq!((kept.next(14), kept.next(100)), (Next::Nothing, Next::Nothing));
+        assert_eq!(kept.next(8), Next::Older);
+        let (Next::Events(one, _), Next::Events(other, _)) = (kept.next(9), kept.next(9)) else { panic!("events") };
+        assert_eq!(one.as_ptr(), other.as_ptr(), "the same bytes");
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut kept = Kept::default();
+        for number in 0..200 {
+            kept.push(part(1 + number * 2, 2, 300_000));
+        }
+        assert!(kept.bytes <= KEPT_BYTES, "{}", kept.bytes);
+        assert_eq!(kept.bytes, kept.parts.iter().map(|part| part.text.len()).sum::<usize>());
+        assert_eq!((kept.next(0), kept.next(400)), (Next::Older, Next::Nothing));
+        assert_eq!(ids(&kept.next(399)), [400]);
+    }
+}
