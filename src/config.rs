@@ -13,6 +13,7 @@ mod findings;
 pub(crate) mod keys;
 mod print;
 mod raw;
+mod secrets;
 mod token;
 pub(crate) mod value;
 

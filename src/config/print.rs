@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::findings::Place;
 use super::keys::{KEYS, Key};
+use super::secrets::url_without_password;
 use super::token::{Role, TokenConfig};
 use super::value::{duration_text, size_text};
 use super::{Config, EngineConfig, HttpConfig, KafkaConfig, StoreConfig};
@@ -115,7 +116,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
     texts.extend(store(&config.store).map(Some));
     texts.extend(kafka(&config.kafka));
     let redis = &config.redis;
-    texts.push(redis.url.as_deref().map(|url| quoted(&without_password(url))));
+    texts.push(redis.url.as_deref().map(|url| quoted(&url_without_password(url))));
     texts.push(Some(quoted(&duration_text(redis.timeout))));
     texts.push(redis.ca.as_deref().map(path));
     texts.push(Some(redis.pending_changes_max.to_string()));
@@ -156,14 +157,6 @@ fn kafka(kafka: &KafkaConfig) -> [Option<String>; 13] {
         Some(quoted(&kafka.rejected)),
         Some(quoted(&kafka.state)),
     ]
-}
-
-/// Puts `…` for what stands before the host of a URL after the user.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return String::from("…") };
-    let Some((user, host)) = rest.rsplit_once('@') else { return url.to_owned() };
-    let user = user.split_once(':').map_or("…", |(user, _)| user);
-    format!("{scheme}://{user}:…@{host}")
 }
 
 fn engine(engine: &EngineConfig) -> [String; 4] {

@@ -171,8 +171,21 @@ fn is_kafka_name(text: &str) -> bool {
     (1..=249).contains(&text.len()) && text.bytes().all(is_known) && text != "." && text != ".."
 }
 
+/// Tells whether a text is a URL of a Redis: its scheme, and a host with or without a port, or a path.
 fn is_redis_url(text: &str) -> bool {
-    ["redis://", "rediss://", "unix://", "redis+unix://"].iter().any(|scheme| text.starts_with(scheme))
+    if let Some(path) = text.strip_prefix("unix://").or_else(|| text.strip_prefix("redis+unix://")) {
+        return path.starts_with('/');
+    }
+    let Some(rest) = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://")) else { return false };
+    let address = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = address.split(['/', '?']).next().unwrap_or_default();
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !host.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    !name.is_empty()
+        && (!name.contains(':') || (name.starts_with('[') && name.ends_with(']')))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
 fn are_hosts(text: &str) -> bool {
