@@ -111,6 +111,7 @@ pub struct KafkaConfig {
     /// From 1 to 65,536.
     pub batch_max: u64,
     pub batch_linger: Duration,
+    pub cloudevents: bool,
     pub journal_bytes_min: u64,
     pub transaction_timeout: Duration,
     pub properties_file: Option<PathBuf>,

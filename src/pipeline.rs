@@ -25,7 +25,9 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
-pub use commit::{Answer, CommitLog, Committed, Decided, Durable, Stages, Uncommitted, Unlogged, commit};
+pub use commit::{
+    Answer, CommitLog, Committed, Decided, Durable, Stages, Uncommitted, Unlogged, Unpublished, commit, write,
+};
 pub use intake::{Decoded, Enriched, Intake, Limits, Record, Spare};
 pub use ports::{AddressBook, SharedStore, SharedStoreError};
 

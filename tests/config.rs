@@ -44,6 +44,7 @@ instance = "kuzet-1"
 partitioner = "crc32"
 batch_max = 100
 batch_linger = "0s"
+cloudevents = false
 journal_bytes_min = "64KiB"
 transaction_timeout = "10s"
 properties_file = "client.properties"
@@ -271,7 +272,7 @@ fn every_key_is_accepted() {
     assert_eq!((kafka.group.as_str(), kafka.instance.as_deref()), ("the-fleet", Some("kuzet-1")));
     assert_eq!((kafka.partitioner, kafka.batch_max), (Partitioner::Crc32, 100));
     assert_eq!((kafka.batch_linger, kafka.transaction_timeout), (Duration::ZERO, Duration::from_secs(10)));
-    assert_eq!(kafka.journal_bytes_min, 64 << 10);
+    assert_eq!((kafka.cloudevents, kafka.journal_bytes_min), (false, 64 << 10));
     assert_eq!(kafka.properties_file.as_deref(), Some(Path::new("client.properties")));
     let topics = [&kafka.operations, &kafka.decisions, &kafka.rejected, &kafka.state];
     assert_eq!(topics, ["ops", "decided", "refused", "state_1"]);
@@ -336,11 +337,11 @@ fn variables_say_the_same_as_the_file() {
     let config = parse("kuzet.toml", FULL, NO_ENV).expect("good");
     let printed = config.print();
     let variables = as_variables(&printed);
-    assert_eq!(variables.len(), 51, "{variables:?}");
+    assert_eq!(variables.len(), 52, "{variables:?}");
     let tokens = &FULL[FULL.find("[[token]]").expect("tokens")..FULL.find("[log]").expect("log")];
     let again = parse("kuzet.toml", tokens, variables).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(again, config);
-    assert_eq!(again.origin_counts(), (0, 51));
+    assert_eq!(again.origin_counts(), (0, 52));
 }
 
 #[test]

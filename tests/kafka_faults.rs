@@ -126,6 +126,18 @@ fn redis_losses_touch_only_what_is_shared() {
     assert!(marked > 0 && findings.is_empty(), "{}{}", shown(&findings), stand.logs());
 }
 
+/// A process dies in the middle of a transaction that Kafka itself would end only after ten minutes: whoever takes
+/// over ends it, and goes on with its own shards meanwhile.
+#[test]
+fn what_a_killed_process_left_open_stops_nobody() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let settings = Settings { transaction_timeout: Duration::from_secs(600), ..Settings::default() };
+    let mut stand = Stand::new(&cluster, "left-open", seed() + 9, settings);
+    stand.begin_load(&cluster);
+    let broke_off = runs::left_open(&stand, &cluster).err();
+    conclude("a transaction left open", begun, &mut stand, &cluster, (Histogram::new(), broke_off));
+}
+
 #[test]
 fn gateways_know_nothing_that_is_not_committed() {
     let cluster = cluster();

@@ -37,11 +37,13 @@ pub enum FleetMutant {
     OverlapDropped,
     /// State, offset and last decision are not held against each other.
     ChecksSkipped,
+    /// A batch that was decided on one whose commit failed is committed all the same.
+    AfterFailureKept,
 }
 
 impl FleetMutant {
     /// Every variant with its name in the tests.
-    pub const ALL: [(&'static str, Self); 16] = [
+    pub const ALL: [(&'static str, Self); 17] = [
         ("state-kept", Self::StateKept),
         ("seek-skipped", Self::SeekSkipped),
         ("shard-kept", Self::ShardKept),
@@ -58,6 +60,7 @@ impl FleetMutant {
         ("round-forgotten", Self::RoundForgotten),
         ("overlap-dropped", Self::OverlapDropped),
         ("checks-skipped", Self::ChecksSkipped),
+        ("after-failure-kept", Self::AfterFailureKept),
     ];
 
     /// Tells whether this process makes this mistake.

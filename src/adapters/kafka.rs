@@ -77,8 +77,19 @@ pub enum Failure {
         /// It is not known whether it happened.
         is_unknown: bool,
     },
+    /// The group has gone on meanwhile, and the transaction was for how it was before. Nothing of it happened once it
+    /// is aborted; what is still this process's may be sent again.
+    #[error("failed to {what}: {reason}")]
+    Stale { what: String, reason: String },
     #[error("failed to {what}: no answer within {waited:?}")]
     Silent { what: String, waited: Duration },
+}
+
+/// Tells whether an error says that the group is not what the sender took it for.
+#[cfg(feature = "kafka")]
+const fn is_of_generation(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress)
 }
 
 #[cfg(feature = "kafka")]
@@ -89,7 +100,12 @@ impl Failure {
                 // The value may be a password.
                 return Self::Setting { name: name.clone(), reason: reason.clone() };
             }
-            KafkaError::Transaction(error) => (Some(error.code()), error.string()),
+            KafkaError::Transaction(error) => {
+                if error.txn_requires_abort() && is_of_generation(error.code()) {
+                    return Self::Stale { what: what.into(), reason: error.string() };
+                }
+                (Some(error.code()), error.string())
+            }
             other => {
                 let code = other.rdkafka_error_code();
                 (code, code.map_or_else(|| other.to_string(), |code| code.to_string()))
@@ -110,12 +126,21 @@ impl Failure {
     }
 }
 
+impl KafkaSettings {
+    /// Returns the name under which this process commits, and what its clients are called: the same, so that of a
+    /// transaction it can be told whether whoever began it is still in the group.
+    #[must_use]
+    pub fn transactional_id(&self) -> String {
+        format!("{}-{}", self.group, self.instance)
+    }
+}
+
 impl Failure {
     /// Returns why, without what was to be done.
     #[must_use]
     pub fn reason(self) -> String {
         match self {
-            Self::Setting { reason, .. } | Self::Kafka { reason, .. } => reason,
+            Self::Setting { reason, .. } | Self::Kafka { reason, .. } | Self::Stale { reason, .. } => reason,
             Self::Silent { waited, .. } => format!("no answer within {waited:?}"),
         }
     }

@@ -93,6 +93,7 @@ pub(super) fn start(
         partitioner: config.kafka.partitioner,
         batch_max: usize::try_from(config.kafka.batch_max).unwrap_or(usize::MAX),
         batch_linger: config.kafka.batch_linger,
+        has_cloudevents: config.kafka.cloudevents,
         journal_bytes_min: config.kafka.journal_bytes_min,
     };
     let partitioner = config.kafka.partitioner;

@@ -118,6 +118,26 @@ pub(super) fn check(raw: &RawConfig, path_name: &str, text: &str, findings: &mut
     Config { ignored_variables: raw.ignored.clone(), ..config(&settings, tokens, origins) }
 }
 
+/// Reads `[kafka]` and `[kafka.topics]`.
+fn kafka(settings: &Settings) -> KafkaConfig {
+    KafkaConfig {
+        brokers: settings.text("kafka.brokers"),
+        group: settings.text("kafka.group").unwrap_or_default(),
+        instance: settings.text("kafka.instance"),
+        partitioner: settings.word("kafka.partitioner", Partitioner::from_name, Partitioner::Murmur2),
+        batch_max: settings.number("kafka.batch_max"),
+        batch_linger: settings.duration("kafka.batch_linger"),
+        cloudevents: settings.flag("kafka.cloudevents"),
+        journal_bytes_min: settings.number("kafka.journal_bytes_min"),
+        transaction_timeout: settings.duration("kafka.transaction_timeout"),
+        properties_file: settings.path("kafka.properties_file"),
+        operations: settings.text("kafka.topics.operations").unwrap_or_default(),
+        decisions: settings.text("kafka.topics.decisions").unwrap_or_default(),
+        rejected: settings.text("kafka.topics.rejected").unwrap_or_default(),
+        state: settings.text("kafka.topics.state").unwrap_or_default(),
+    }
+}
+
 fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Config {
     let certificate = settings.path("http.tls.certificate");
     Config {
@@ -141,21 +161,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             batch_max: settings.number("store.batch_max"),
             cache_bytes: settings.number("store.cache_bytes"),
         },
-        kafka: KafkaConfig {
-            brokers: settings.text("kafka.brokers"),
-            group: settings.text("kafka.group").unwrap_or_default(),
-            instance: settings.text("kafka.instance"),
-            partitioner: settings.word("kafka.partitioner", Partitioner::from_name, Partitioner::Murmur2),
-            batch_max: settings.number("kafka.batch_max"),
-            batch_linger: settings.duration("kafka.batch_linger"),
-            journal_bytes_min: settings.number("kafka.journal_bytes_min"),
-            transaction_timeout: settings.duration("kafka.transaction_timeout"),
-            properties_file: settings.path("kafka.properties_file"),
-            operations: settings.text("kafka.topics.operations").unwrap_or_default(),
-            decisions: settings.text("kafka.topics.decisions").unwrap_or_default(),
-            rejected: settings.text("kafka.topics.rejected").unwrap_or_default(),
-            state: settings.text("kafka.topics.state").unwrap_or_default(),
-        },
+        kafka: kafka(settings),
         redis: RedisConfig {
             url: settings.text("redis.url"),
             timeout: settings.duration("redis.timeout"),

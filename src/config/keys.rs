@@ -131,8 +131,14 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "kafka.batch_linger",
         Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(1) },
-        "5ms",
-        "How long a transaction waits for more operations after its first",
+        "0ms",
+        "How long a transaction waits for more operations after its first; while one is on its way the next grows",
+    ),
+    key(
+        "kafka.cloudevents",
+        Kind::Bool,
+        "true",
+        "Whether decisions carry the headers of CloudEvents beside kuzet's own: about 250 bytes each before compression",
     ),
     key(
         "kafka.journal_bytes_min",
@@ -143,7 +149,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "kafka.transaction_timeout",
         duration(1, 15 * MINUTE),
-        "60s",
+        "30s",
         "Kafka aborts a transaction that is not ended for this long",
     ),
     optional("kafka.properties_file", Kind::Path, "File of settings of librdkafka, key=value a line, for SASL and TLS"),

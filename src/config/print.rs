@@ -140,7 +140,7 @@ fn store(store: &StoreConfig) -> [String; 6] {
     ]
 }
 
-fn kafka(kafka: &KafkaConfig) -> [Option<String>; 13] {
+fn kafka(kafka: &KafkaConfig) -> [Option<String>; 14] {
     let text = |text: &Option<String>| text.as_deref().map(quoted);
     [
         text(&kafka.brokers),
@@ -149,6 +149,7 @@ fn kafka(kafka: &KafkaConfig) -> [Option<String>; 13] {
         Some(quoted(kafka.partitioner.name())),
         Some(kafka.batch_max.to_string()),
         Some(quoted(&duration_text(kafka.batch_linger))),
+        Some(kafka.cloudevents.to_string()),
         Some(quoted(&size_text(kafka.journal_bytes_min))),
         Some(quoted(&duration_text(kafka.transaction_timeout))),
         kafka.properties_file.as_deref().map(|path| quoted(&path.to_string_lossy())),

@@ -93,7 +93,7 @@ impl<W, J> fmt::Debug for Decided<W, J> {
     }
 }
 
-/// A batch that is durable: its answers may be told. Only [`commit`] makes one.
+/// A batch that is durable: its answers may be told. Only a commit makes one.
 #[derive(Debug)]
 pub struct Committed<W = ()> {
     /// The plan it was decided by.
@@ -110,7 +110,7 @@ pub struct Committed<W = ()> {
     _durable: Durable,
 }
 
-/// Shows that a batch is durable: nothing but [`commit`] can make it.
+/// Shows that a batch is durable: nothing but [`write`] can make it.
 #[derive(Debug, Clone, Copy)]
 pub struct Durable(());
 
@@ -156,16 +156,44 @@ pub trait CommitLog<B: Uncommitted> {
     fn publish(&mut self, committed: &B::Committed) -> Result<(), Self::Error>;
 }
 
+/// Batches that are durable but not yet published: others do not know of them, and nothing may be told.
+#[derive(Debug)]
+#[must_use = "durable batches are to be published"]
+pub struct Unpublished<C>(C);
+
+impl<C> Unpublished<C> {
+    /// Lets others know what the batches changed in shared state; then their answers may be told.
+    ///
+    /// # Errors
+    /// Those of `publish`.
+    pub fn publish<E>(self, publish: impl FnOnce(&C) -> Result<(), E>) -> Result<C, E> {
+        publish(&self.0)?;
+        Ok(self.0)
+    }
+}
+
+/// Makes batches durable: the first half of a commit, for a log that lives on a thread of its own.
+///
+/// # Errors
+/// Those of `write`, with the batches: they may be written again if it is sure that they are not durable.
+pub fn write<B: Uncommitted, E>(
+    batches: B,
+    write: impl FnOnce(&B) -> Result<(), E>,
+) -> Result<Unpublished<B::Committed>, (B, E)> {
+    match write(&batches) {
+        Ok(()) => Ok(Unpublished(batches.into_committed(Durable(())))),
+        Err(error) => Err((batches, error)),
+    }
+}
+
 /// Commits what was decided: first it becomes durable, then it counts for others; then its answers may be
-/// told. Everyone who decides commits by this function.
+/// told. Everyone who decides commits by this function, or by its two halves.
 ///
 /// # Errors
 /// Those of the log. The batches are gone, and nothing of them may be told.
 pub fn commit<B: Uncommitted, L: CommitLog<B>>(log: &mut L, batches: B) -> Result<B::Committed, L::Error> {
-    log.write(&batches)?;
-    let committed = batches.into_committed(Durable(()));
-    log.publish(&committed)?;
-    Ok(committed)
+    let durable = write(batches, |batches| log.write(batches)).map_err(|(_, error)| error)?;
+    durable.publish(|committed| log.publish(committed))
 }
 
 /// The log of those who keep nothing beyond their own run: replays, tests of rules.

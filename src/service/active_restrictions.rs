@@ -83,7 +83,7 @@ impl ActiveRestrictions {
     /// Takes in what a decision on a wallet has changed; most change nothing. Costs as much as the decision changed
     /// and the wallet has restrictions, however many of its operations wait, unless some wait no longer.
     pub fn update(&mut self, decision: &Decision, wallet: Option<&Wallet>) {
-        if decision.commands.is_empty() && decision.matches.is_empty() && decision.kind != OperationType::Cancelled {
+        if !may_change(decision) {
             return;
         }
         let id = &*decision.wallet_id;
@@ -100,6 +100,14 @@ impl ActiveRestrictions {
             }
             (None, wallet) => self.replace(id, wallet),
         }
+    }
+
+    /// Takes a wallet's restrictions in anew, whatever changed them.
+    pub fn renew(&mut self, id: &str, wallet: Option<&Wallet>) {
+        if let Some((id, known)) = self.by_wallet.remove_entry(id) {
+            self.forget(&id, &known);
+        }
+        self.replace(id, wallet);
     }
 
     /// Adds the operation that waits since, and brings the restrictions up to date.
@@ -237,6 +245,13 @@ impl OfWallet {
         };
         before.map(|waiting| waiting.arrival) == self.last_arrival
     }
+}
+
+/// Tells whether a decision may have changed what is in the book of its wallet.
+#[must_use]
+pub fn may_change(decision: &Decision) -> bool {
+    let is_plain = decision.commands.is_empty() && decision.matches.is_empty();
+    !is_plain || decision.kind == OperationType::Cancelled
 }
 
 /// Writes a restriction into the book.

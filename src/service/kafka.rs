@@ -1,13 +1,19 @@
 //! The service of a fleet: operations from a topic of Kafka, decisions to another, state in a third.
 //!
-//! One thread ([`worker`]) owns a member of the consumer group, a transactional producer and a [`shard`] for
-//! each partition that the group gave it. It takes what waits as one batch, decides each partition's records
-//! with its shard, and commits decisions, refused records, state and offsets in one transaction. Scale comes
-//! from more processes. Whatever was decided by a transaction that failed is dropped with its shard: the
-//! state is read again from the topic ([`restore`]).
+//! A thread ([`worker`]) owns a member of the consumer group and a [`shard`] for each partition that the group
+//! gave it. It takes what waits, decides each partition's records with its shard, and hands them to another thread
+//! ([`committer`]), which commits decisions, refused records, state and offsets in one transaction; meanwhile the
+//! next records are read and decided. What shards left behind is read by further threads ([`restoration`]), so that
+//! no shard waits for another. Scale comes from more processes.
+//!
+//! Whatever was decided by a transaction that failed is dropped with its shard, and so is what was decided after
+//! it: the state is read again from the topic ([`restore`]). Only where the group went on meanwhile, and the
+//! transaction is surely aborted, the same is sent again for those shards that are still this process's.
 
+mod committer;
 mod outbox;
 mod outgoing;
+mod restoration;
 mod restore;
 mod shard;
 pub mod verify;
@@ -51,6 +57,8 @@ pub struct FleetSettings {
     pub batch_max: usize,
     /// How long a batch waits for more operations after its first.
     pub batch_linger: Duration,
+    /// Whether decisions carry the headers of CloudEvents too.
+    pub has_cloudevents: bool,
     /// The state of a shard is written again after at least so many bytes of changes.
     pub journal_bytes_min: u64,
 }

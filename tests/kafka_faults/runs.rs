@@ -14,7 +14,7 @@ use crate::random::Random;
 use crate::wait;
 
 /// Every step from a new session to records that come.
-pub(crate) const RECOVERY: [&str; 8] = [
+pub(crate) const RECOVERY: [&str; 10] = [
     "session",
     "restore",
     "restore-offsets",
@@ -22,6 +22,8 @@ pub(crate) const RECOVERY: [&str; 8] = [
     "restore-states",
     "restore-read",
     "restored",
+    "sent-marks",
+    "marked",
     "started",
 ];
 /// Every step of a batch.
@@ -156,6 +158,16 @@ pub(crate) fn stops(stand: &Stand, cluster: &Cluster, seed: u64, times: usize) -
     }
     drop(partner);
     (histogram, None)
+}
+
+/// Lets a process die with an open transaction, beside another.
+pub(crate) fn left_open(stand: &Stand, cluster: &Cluster) -> Result<(), Finding> {
+    let _other = stand.start(cluster, "b", None);
+    stand.wait_until_each_goes_on(cluster)?;
+    let instance = stand.start(cluster, "a", Some("drained:5"));
+    stand.wait_for_end(instance, ABORT)?;
+    stand.wait_until_alone(cluster)?;
+    stand.wait_until_each_goes_on(cluster)
 }
 
 /// When a halted process wakes.

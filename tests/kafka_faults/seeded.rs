@@ -47,7 +47,7 @@ const fn mistake(name: &'static str, run: Run, signs: &'static [Kind]) -> Mistak
     Mistake { name, run, signs }
 }
 
-pub(crate) const MISTAKES: [Mistake; 16] = [
+pub(crate) const MISTAKES: [Mistake; 17] = [
     mistake("state-kept", Run::Overdue("drained:4"), &[Lost, Sequence]),
     mistake("seek-skipped", Run::Overdue("drained:4"), &[Lost]),
     mistake("shard-kept", Run::Back, &[Doubled]),
@@ -64,6 +64,7 @@ pub(crate) const MISTAKES: [Mistake; 16] = [
     mistake("overlap-dropped", Run::Round, &[Different]),
     mistake("shared-before-commit", Run::Shared, &[Uncommitted]),
     mistake("checks-skipped", Run::Tamper, &[NotHalted]),
+    mistake("after-failure-kept", Run::Overdue("drained:4"), &[Lost, Sequence, Halted]),
 ];
 
 /// The transaction's time is over long before the session's.

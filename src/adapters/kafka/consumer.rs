@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -18,8 +18,14 @@ use crate::adapters::fleet_mutant::FleetMutant;
 use super::client::{Said, is_passing};
 use super::{Failure, KafkaSettings};
 
-/// How long one look for records is while a partition is being started.
-const STEP: Duration = Duration::from_millis(10);
+/// How long the way to an offset may take; it is tried again.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After so long without a heartbeat the group gives a member's partitions to others. The shortest that brokers
+/// take by default.
+const SESSION_TIMEOUT_MS: u32 = 6_000;
+/// Members learn by their next heartbeat that partitions move: joins and leaves take about two of them.
+const HEARTBEAT_MS: u32 = 300;
 
 /// A connection that is made anew may be missing for one look, not for two: they are a second apart.
 const LONELY_MIN: u32 = 2;
@@ -150,6 +156,11 @@ impl Member {
                 config.set(name, value);
             }
         }
+        let session = config.get("session.timeout.ms").and_then(|text| text.parse().ok()).unwrap_or(SESSION_TIMEOUT_MS);
+        config.set("session.timeout.ms", session.to_string());
+        if config.get("heartbeat.interval.ms").is_none() {
+            config.set("heartbeat.interval.ms", HEARTBEAT_MS.min(session / 3).max(1).to_string());
+        }
         config
             .set("group.id", &settings.group)
             .set("partition.assignment.strategy", "cooperative-sticky")
@@ -228,11 +239,9 @@ impl Member {
         let group = self.consumer.group_metadata();
         // Asked in this order: the thread that answers the first question sets the second one's answer before.
         if self.consumer.assignment_lost() {
-            return Err(Failure::Kafka {
+            return Err(Failure::Stale {
                 what: "put offsets into the transaction".to_owned(),
                 reason: "the group has gone on without this process".to_owned(),
-                is_fenced: false,
-                is_unknown: false,
             });
         }
         Ok(group)
@@ -267,41 +276,24 @@ impl Member {
         marks.map(|(low, _)| low).map_err(|error| Failure::of("ask for the first offset", &error))
     }
 
-    /// Lets records of partitions come from these offsets on. Records that come meanwhile are given to
-    /// `each`. Returns false when a change of the assignment waits: then some of them were not started.
+    /// Lets records of a partition come from this offset on. Returns false when the partition's reader is not there
+    /// yet: then it is tried again after the next looks for records.
     ///
     /// # Errors
-    /// Kafka does not let them start.
-    pub fn start(
-        &self,
-        offsets: &[(i32, i64)],
-        patience: Duration,
-        mut each: impl FnMut(Incoming),
-    ) -> Result<bool, Failure> {
-        let begun = Instant::now();
-        for (partition, offset) in offsets.iter().filter(|_| !FleetMutant::SeekSkipped.is_made()) {
-            loop {
-                let mut list = TopicPartitionList::new();
-                let added = list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset));
-                added.map_err(|error| Failure::of("name an offset", &error))?;
-                let sought = self.consumer.seek_partitions(list, Duration::from_secs(5));
-                let outcome = sought.and_then(|list| list.elements().iter().try_for_each(|element| element.error()));
-                match outcome {
-                    Ok(()) => break,
-                    // The partition's reader is not there yet.
-                    Err(error) if begun.elapsed() < patience && is_early(&error) => {
-                        if let Polled::Record(record) = self.poll(STEP) {
-                            each(record);
-                        }
-                    }
-                    Err(error) => return Err(Failure::of(format!("go to an offset of partition {partition}"), &error)),
-                }
-                if self.has_change() {
-                    return Ok(false);
-                }
+    /// Kafka does not let it start.
+    pub fn try_start(&self, partition: i32, offset: i64) -> Result<bool, Failure> {
+        if !FleetMutant::SeekSkipped.is_made() {
+            let mut list = TopicPartitionList::new();
+            let added = list.add_partition_offset(&self.topic, partition, Offset::Offset(offset));
+            added.map_err(|error| Failure::of("name an offset", &error))?;
+            let sought = self.consumer.seek_partitions(list, SEEK_TIMEOUT);
+            match sought.and_then(|list| list.elements().iter().try_for_each(|element| element.error())) {
+                Ok(()) => {}
+                Err(error) if is_early(&error) => return Ok(false),
+                Err(error) => return Err(Failure::of(format!("go to an offset of partition {partition}"), &error)),
             }
         }
-        self.pause_or_resume(offsets.iter().map(|(partition, _)| *partition), false).map(|()| true)
+        self.pause_or_resume([partition], false).map(|()| true)
     }
 
     /// Lets no records of partitions come.

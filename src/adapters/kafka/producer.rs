@@ -139,6 +139,18 @@ impl Transactions {
     /// # Errors
     /// A setting is wrong, or Kafka does not answer in time.
     pub fn begin_session(settings: &KafkaSettings) -> Result<Self, Failure> {
+        Self::take_over(settings, &settings.transactional_id())
+    }
+
+    /// Aborts the transaction that another process left open, which can then never commit again.
+    ///
+    /// # Errors
+    /// Kafka does not answer in time, or does not let this process use that name.
+    pub fn fence(settings: &KafkaSettings, transactional_id: &str) -> Result<(), Failure> {
+        Self::take_over(settings, transactional_id).map(drop)
+    }
+
+    fn take_over(settings: &KafkaSettings, transactional_id: &str) -> Result<Self, Failure> {
         let timeout = settings.transaction_timeout;
         let mut config = settings.client();
         config
@@ -148,7 +160,7 @@ impl Transactions {
             .set("queue.buffering.max.kbytes", "1048576")
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            .set("transactional.id", format!("{}-{}", settings.group, settings.instance))
+            .set("transactional.id", transactional_id)
             .set("transaction.timeout.ms", timeout.as_millis().to_string())
             .set("allow.auto.create.topics", "false")
             .remove("group.instance.id");
@@ -173,6 +185,8 @@ impl Transactions {
     /// # Errors
     /// The session is over.
     pub fn begin(&self) -> Result<(), Failure> {
+        // What an aborted transaction had in hand was not delivered either.
+        *self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.producer.begin_transaction().map_err(|error| Failure::of("begin a transaction", &error))
     }
 
@@ -256,5 +270,13 @@ impl Transactions {
     /// The transaction was aborted, or it is not known what became of it.
     pub fn commit(&self) -> Result<(), Failure> {
         self.producer.commit_transaction(self.timeout).map_err(|error| Failure::of("commit the transaction", &error))
+    }
+
+    /// Gives the transaction up: nothing of it happened.
+    ///
+    /// # Errors
+    /// The session is over, or Kafka does not answer: then it is open what became of the transaction.
+    pub fn abort(&self) -> Result<(), Failure> {
+        self.producer.abort_transaction(self.timeout).map_err(|error| Failure::of("abort the transaction", &error))
     }
 }

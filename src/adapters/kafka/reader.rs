@@ -1,5 +1,6 @@
 //! Reads what a shard left behind: its state, its last decision, its place in the group.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::{Offset, TopicPartitionList};
+use tracing::{debug, info, warn};
 
 use crate::adapters::failpoint;
 use crate::adapters::fleet_mutant::FleetMutant;
 
 use super::client::{Isolation, Said, ask, is_passing};
-use super::state::{StateImage, StateKey};
+use super::producer::Transactions;
+use super::state::{Meta, StateImage, StateKey};
 use super::{Failure, KafkaSettings};
 
 /// How long a cluster may take to answer.
@@ -25,7 +28,13 @@ const OFFSET_QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_QUESTION: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 /// Between two looks whether an open transaction has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A transaction that stands in the way is left to end by itself for so long; it mostly takes less.
+const GRACE: Duration = Duration::from_millis(200);
+/// Between two looks who left it open.
+const CLEAR_EVERY: Duration = Duration::from_millis(500);
+/// The first wait for the group's offsets: while a transaction holds others, Kafka does not tell them.
+const FIRST_OFFSETS: Duration = Duration::from_millis(200);
 /// The first step backwards in search of the last decision.
 const TAIL_MIN: i64 = 64;
 /// The longest step in search of decisions that something has to be made of.
@@ -54,6 +63,8 @@ pub struct Reader<'s> {
     settings: &'s KafkaSettings,
     committed: BaseConsumer<Said>,
     uncommitted: BaseConsumer<Said>,
+    /// When it was last looked into who left a transaction open.
+    cleared_at: Cell<Option<Instant>>,
 }
 
 impl<'s> Reader<'s> {
@@ -63,7 +74,8 @@ impl<'s> Reader<'s> {
     /// A setting is wrong.
     pub fn new(settings: &'s KafkaSettings) -> Result<Self, Failure> {
         let committed = settings.asking(Isolation::Committed)?;
-        Ok(Self { settings, committed, uncommitted: settings.asking(Isolation::Uncommitted)? })
+        let uncommitted = settings.asking(Isolation::Uncommitted)?;
+        Ok(Self { settings, committed, uncommitted, cleared_at: Cell::new(None) })
     }
 
     /// Counts the partitions of a topic.
@@ -99,6 +111,9 @@ impl<'s> Reader<'s> {
     /// The group's offsets come first. They are told only when no transaction holds others: a transaction of
     /// the former owner that may still be committed has its offsets there already, or the group refuses them. So
     /// its records are in the topics too by then, and what is waited for next are the markers behind them.
+    ///
+    /// A transaction of a process that is not in the group any more is aborted: nobody else would end it before its
+    /// timeout.
     ///
     /// # Errors
     /// Kafka does not answer, or a transaction stays open for longer than its timeout and half a minute more.
@@ -137,34 +152,16 @@ impl<'s> Reader<'s> {
     /// Finds how many partitions the operations had when the state of any shard was made: a partition that was
     /// added has no state of its own that could tell.
     fn partitions_of_states(&self) -> Result<Option<i32>, Failure> {
-        let topic = &self.settings.topics.state;
-        let key = StateKey::Meta.text(0);
-        for partition in 0..self.partitions(topic)? {
-            let (low, end) = self.marks(&self.committed, topic, partition)?;
-            let mut step = TAIL_MIN;
-            let mut from = end;
-            // From the end backwards: every batch writes it.
-            while from > low {
-                from = (end - step).max(low);
-                let mut found = None;
-                self.read_to_end(topic, &[(partition, from)], |message| {
-                    if message.key() == Some(key.as_bytes()) {
-                        let mut image = StateImage::default();
-                        image.add(key.as_bytes(), message.payload());
-                        found = image.meta().ok().flatten().map(|meta| meta.partitions).or(found);
-                    }
-                })?;
-                if found.is_some() {
-                    return Ok(found);
-                }
-                step = step.saturating_mul(8);
+        for partition in 0..self.partitions(&self.settings.topics.state)? {
+            if let Some(meta) = self.last_metas(partition, Isolation::Committed)?.pop() {
+                return Ok(Some(meta.partitions));
             }
         }
         Ok(None)
     }
 
     fn wait_until_stable(&self, topic: &str, shards: &[i32]) -> Result<(), Failure> {
-        let patience = self.settings.transaction_timeout + Duration::from_secs(30);
+        let patience = self.patience();
         let begun = Instant::now();
         for shard in shards {
             let (_, end) = self.marks(&self.uncommitted, topic, *shard)?;
@@ -173,6 +170,9 @@ impl<'s> Reader<'s> {
                     let what = format!("wait for the end of a transaction in partition {shard} of {topic}");
                     return Err(Failure::Silent { what, waited: patience });
                 }
+                if begun.elapsed() > GRACE {
+                    self.clear_the_way(shards);
+                }
                 // Nothing is assigned: only time passes.
                 drop(self.committed.poll(LOOK_EVERY));
             }
@@ -180,19 +180,43 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
+    /// How long a transaction of somebody else may be open: Kafka itself aborts it before.
+    fn patience(&self) -> Duration {
+        self.settings.transaction_timeout + PATIENCE
+    }
+
     fn read_offsets(&self, found: &mut BTreeMap<i32, Left>) -> Result<(), Failure> {
-        let question = || {
+        let consumer = if FleetMutant::OpenTransactionsIgnored.is_made() { &self.uncommitted } else { &self.committed };
+        let question = |wait: Duration| {
             let mut list = TopicPartitionList::new();
             for shard in found.keys() {
                 list.add_partition(&self.settings.topics.operations, *shard);
             }
-            let consumer =
-                if FleetMutant::OpenTransactionsIgnored.is_made() { &self.uncommitted } else { &self.committed };
-            let answer = consumer.committed_offsets(list, OFFSET_QUERY_TIMEOUT)?;
+            let answer = consumer.committed_offsets(list, wait)?;
             answer.elements().iter().try_for_each(|element| element.error())?;
             Ok(answer)
         };
-        let answer = ask(&self.committed, "ask for the group's offsets", PATIENCE, question)?;
+        let shards: Vec<i32> = found.keys().copied().collect();
+        let (begun, mut wait) = (Instant::now(), FIRST_OFFSETS);
+        let answer = loop {
+            match question(wait) {
+                Ok(answer) => break answer,
+                Err(error)
+                    if is_passing(&error)
+                        && begun.elapsed() < self.patience()
+                        && !self.committed.context().is_refused() =>
+                {
+                    self.clear_the_way(&shards);
+                    // Nothing is assigned: only time passes.
+                    drop(self.committed.poll(LOOK_EVERY));
+                    wait = (wait * 2).min(OFFSET_QUERY_TIMEOUT);
+                }
+                Err(error) => {
+                    let failed = Failure::of("ask for the group's offsets", &error);
+                    return Err(failed.explained_by(self.committed.context()));
+                }
+            }
+        };
         for element in answer.elements() {
             if let (Some(left), Offset::Offset(offset)) = (found.get_mut(&element.partition()), element.offset()) {
                 left.committed = Some(offset);
@@ -201,13 +225,106 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
+    /// Aborts what processes that are not in the group any more may have left open in the shards' partitions. What
+    /// fails is tried again by the next look; Kafka's own timeout is behind it.
+    fn clear_the_way(&self, shards: &[i32]) {
+        let is_early = self.cleared_at.get().is_some_and(|at| at.elapsed() < CLEAR_EVERY);
+        // Fencing would hide that mistake.
+        if is_early || FleetMutant::GenerationSkipped.is_made() || FleetMutant::OpenTransactionsIgnored.is_made() {
+            return;
+        }
+        self.cleared_at.set(Some(Instant::now()));
+        let gone = match self.gone(shards) {
+            Ok(gone) => gone,
+            Err(error) => {
+                debug!(%error, "it cannot be told who left a transaction open");
+                return;
+            }
+        };
+        for owner in gone {
+            match Transactions::fence(self.settings, &owner) {
+                Ok(()) => info!(%owner, "a process is gone: its open transaction was aborted"),
+                Err(error) => warn!(%owner, %error, "the open transaction of a process that is gone cannot be aborted"),
+            }
+        }
+    }
+
+    /// Lists the owners of shards, as their states tell, that are not in the group.
+    fn gone(&self, shards: &[i32]) -> Result<BTreeSet<String>, Failure> {
+        let mut owners = BTreeSet::new();
+        for shard in shards.iter().filter(|shard| **shard < self.partitions(&self.settings.topics.state).unwrap_or(0)) {
+            owners.extend(self.last_metas(*shard, Isolation::Uncommitted)?.into_iter().map(|meta| meta.owner));
+        }
+        // This process has aborted its own when it began its session.
+        owners.remove(&self.settings.transactional_id());
+        owners.remove("");
+        if owners.is_empty() {
+            return Ok(owners);
+        }
+        let group = self.settings.group.as_str();
+        let listed = self.committed.client().fetch_group_list(Some(group), FIRST_QUESTION);
+        let listed = listed.map_err(|error| Failure::of("ask for the group's members", &error))?;
+        let members = listed.groups().iter().filter(|found| found.name() == group).flat_map(|group| group.members());
+        members.for_each(|member| {
+            owners.remove(member.client_id());
+        });
+        Ok(owners)
+    }
+
+    /// Reads the newest records that tell how far a shard has come, from the end backwards until there is one.
+    fn last_metas(&self, shard: i32, isolation: Isolation) -> Result<Vec<Meta>, Failure> {
+        let topic = &self.settings.topics.state;
+        let key = StateKey::Meta.text(0);
+        let consumer = self.consumer(isolation);
+        let (low, end) = self.marks(consumer, topic, shard)?;
+        let (mut step, mut from, mut found) = (TAIL_MIN, end, Vec::new());
+        // From the end backwards: every batch writes it.
+        while from > low && found.is_empty() {
+            from = (end - step).max(low);
+            self.read_to_end(consumer, topic, &[(shard, from)], |message| {
+                if message.key() == Some(key.as_bytes()) {
+                    let mut image = StateImage::default();
+                    image.add(key.as_bytes(), message.payload());
+                    found.extend(image.meta().ok().flatten());
+                }
+            })?;
+            step = step.saturating_mul(8);
+        }
+        Ok(found)
+    }
+
+    /// Tells up to which offset of a shard's operations there is nothing to decide behind `from`, where that is so:
+    /// markers of transactions take offsets too, and so do records that compaction removed.
+    ///
+    /// # Errors
+    /// Kafka does not answer.
+    pub fn nothing_until(&self, shard: i32, from: i64) -> Result<Option<i64>, Failure> {
+        let topic = &self.settings.topics.operations;
+        let (low, end) = self.marks(&self.committed, topic, shard)?;
+        if low > from || end <= from {
+            return Ok(None);
+        }
+        let mut is_empty = true;
+        self.read_to_end(&self.committed, topic, &[(shard, from)], |message| is_empty &= message.offset() >= end)?;
+        Ok(is_empty.then_some(end))
+    }
+
+    const fn consumer(&self, isolation: Isolation) -> &BaseConsumer<Said> {
+        match isolation {
+            Isolation::Committed => &self.committed,
+            Isolation::Uncommitted => &self.uncommitted,
+        }
+    }
+
     fn read_states(&self, shards: &[i32], found: &mut BTreeMap<i32, Left>) -> Result<(), Failure> {
         let topic = &self.settings.topics.state;
         let offsets: Vec<(i32, i64)> = shards
             .iter()
             .map(|shard| self.marks(&self.committed, topic, *shard).map(|marks| (*shard, marks.0)))
             .collect::<Result<_, _>>()?;
-        self.read_to_end(topic, &offsets, |message| {
+        let is_mistaken = FleetMutant::StateUncommitted.is_made();
+        let isolation = if is_mistaken { Isolation::Uncommitted } else { Isolation::Committed };
+        self.read_to_end(self.consumer(isolation), topic, &offsets, |message| {
             if let (Some(left), Some(key)) = (found.get_mut(&message.partition()), message.key()) {
                 left.state.add(key, message.payload());
             }
@@ -224,7 +341,7 @@ impl<'s> Reader<'s> {
             let mut first = None;
             (left.last_seq, left.decisions) = (None, Vec::new());
             if from < end {
-                self.read_to_end(topic, &[(shard, from)], |message| {
+                self.read_to_end(&self.committed, topic, &[(shard, from)], |message| {
                     let header = message.headers().and_then(|headers| headers.iter().find(|h| h.key == "kuzet-seq"));
                     let text = header.and_then(|header| std::str::from_utf8(header.value?).ok());
                     let Some(seq) = text.and_then(|text| text.parse().ok()) else { return };
@@ -243,9 +360,10 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads partitions from these offsets up to the last stable ones.
+    /// Reads partitions from these offsets up to the last ones that the consumer sees.
     fn read_to_end(
         &self,
+        consumer: &BaseConsumer<Said>,
         topic: &str,
         offsets: &[(i32, i64)],
         mut each: impl FnMut(&rdkafka::message::BorrowedMessage<'_>),
@@ -254,9 +372,6 @@ impl<'s> Reader<'s> {
             return Ok(());
         }
         let what = format!("read {topic}");
-        let is_state = topic == self.settings.topics.state;
-        let consumer =
-            if is_state && FleetMutant::StateUncommitted.is_made() { &self.uncommitted } else { &self.committed };
         let mut list = TopicPartitionList::new();
         for (partition, offset) in offsets {
             let added = list.add_partition_offset(topic, *partition, Offset::Offset(*offset));

@@ -86,6 +86,8 @@ pub struct Meta {
     pub ruleset: String,
     /// How many partitions the operations had.
     pub partitions: i32,
+    /// The transactional id of the process whose shard this is. Empty in records of versions that did not note it.
+    pub owner: String,
 }
 
 impl Meta {
@@ -98,13 +100,20 @@ impl Meta {
         bytes
     }
 
+    /// Reads a value that ends before the owner: earlier versions wrote such.
+    fn without_owner(rest: &[u8]) -> Result<Self, BadState> {
+        // An empty text is its length.
+        let read = postcard::from_bytes::<Self>(&[rest, &[0]].concat()).ok();
+        read.filter(|meta| meta.owner.is_empty()).ok_or_else(|| BadState::damaged(&StateKey::Meta))
+    }
+
     /// Reads a value.
     ///
     /// # Errors
     /// It is of a later version, or damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, BadState> {
         match bytes.split_first() {
-            Some((&VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| BadState::damaged(&StateKey::Meta)),
+            Some((&VERSION, rest)) => postcard::from_bytes(rest).or_else(|_| Self::without_owner(rest)),
             Some((version, _)) => Err(BadState::Version { key: StateKey::Meta.text(0), found: *version }),
             None => Err(BadState::damaged(&StateKey::Meta)),
         }

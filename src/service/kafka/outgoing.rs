@@ -1,5 +1,7 @@
 //! Decisions and refused records as records of their topics.
 
+use std::fmt::{Arguments, Write as _};
+
 use crate::operation::decision::Decision;
 use crate::operation::decode::{RECORD_BYTES_MAX, Rejection, encode_rejection};
 
@@ -8,31 +10,91 @@ const JSON: &str = "application/json";
 /// The longest value of a refused record, below the megabyte that Kafka takes by default.
 const VALUE_BYTES_MAX: usize = 900_000;
 
-/// A record to send, with all that its headers and key are made of.
+/// Roughly the bytes of a record's key and headers.
+pub(super) const HEADERS_BYTES: usize = 256;
+
+/// A refused record to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Envelope {
     pub(super) key: Option<Vec<u8>>,
     pub(super) value: Vec<u8>,
-    pub(super) headers: Vec<(&'static str, String)>,
+    /// How many bytes the record had, where only its beginning is in the value.
+    raw_bytes: Option<usize>,
 }
 
-/// Puts a decision into its envelope: CloudEvents 1.0 in binary mode, and kuzet's own headers.
-pub(super) fn decision(decision: &Decision, shard: i32, seq: u64, source: &str) -> Envelope {
+/// Writes the headers of records. What does not change from record to record is written once.
+pub(super) struct Headers<'a> {
+    source: &'a str,
+    /// Whether decisions are CloudEvents too.
+    has_cloudevents: bool,
+    shard: String,
+    seq: String,
+    id: [u8; uuid::fmt::Hyphenated::LENGTH],
+    time: String,
+    raw_bytes: String,
+}
+
+impl<'a> Headers<'a> {
+    pub(super) fn new(shard: i32, source: &'a str, has_cloudevents: bool) -> Self {
+        let (seq, time, raw_bytes) = (String::new(), String::new(), String::new());
+        Self { source, has_cloudevents, shard: shard.to_string(), seq, id: [0; 36], time, raw_bytes }
+    }
+
+    /// Gives a decision's headers to `send`: kuzet's own, and those of CloudEvents 1.0 in binary mode.
+    pub(super) fn of_decision<T>(
+        &mut self,
+        decision: &Decision,
+        seq: u64,
+        send: impl FnOnce(&[(&str, &str)]) -> T,
+    ) -> T {
+        rewrite(&mut self.seq, format_args!("{seq}"));
+        let own = [
+            ("content-type", JSON),
+            ("kuzet-shard", self.shard.as_str()),
+            ("kuzet-seq", self.seq.as_str()),
+            ("kuzet-ruleset", &*decision.ruleset),
+        ];
+        if !self.has_cloudevents {
+            return send(&own);
+        }
+        rewrite(&mut self.time, format_args!("{}", decision.occurred_at));
+        let id = decision.decision_id.as_hyphenated().encode_lower(&mut self.id);
+        let [kind, shard, seq, ruleset] = own;
+        send(&[
+            kind,
+            shard,
+            seq,
+            ruleset,
+            ("ce_specversion", "1.0"),
+            ("ce_id", id),
+            ("ce_source", self.source),
+            ("ce_type", "kz.kuzet.decision.v1"),
+            ("ce_time", &self.time),
+            ("ce_subject", &decision.wallet_id),
+        ])
+    }
+
+    /// Gives a refused record's headers to `send`.
+    pub(super) fn of_rejection<T>(&mut self, envelope: &Envelope, send: impl FnOnce(&[(&str, &str)]) -> T) -> T {
+        let own = [("content-type", JSON), ("kuzet-shard", self.shard.as_str())];
+        let Some(bytes) = envelope.raw_bytes else { return send(&own) };
+        rewrite(&mut self.raw_bytes, format_args!("{bytes}"));
+        let [kind, shard] = own;
+        send(&[kind, shard, ("kuzet-raw-bytes", &self.raw_bytes)])
+    }
+}
+
+fn rewrite(text: &mut String, with: Arguments<'_>) {
+    text.clear();
+    // Writing to a text cannot fail.
+    text.write_fmt(with).unwrap_or_default();
+}
+
+/// Writes a decision as the value of its record.
+pub(super) fn decision(decision: &Decision) -> Vec<u8> {
     let mut value = Vec::with_capacity(512);
     decision.encode(&mut value);
-    let headers = vec![
-        ("content-type", JSON.to_owned()),
-        ("kuzet-shard", shard.to_string()),
-        ("kuzet-seq", seq.to_string()),
-        ("kuzet-ruleset", decision.ruleset.to_string()),
-        ("ce_specversion", "1.0".to_owned()),
-        ("ce_id", decision.decision_id.to_string()),
-        ("ce_source", source.to_owned()),
-        ("ce_type", "kz.kuzet.decision.v1".to_owned()),
-        ("ce_time", decision.occurred_at.to_string()),
-        ("ce_subject", decision.wallet_id.to_string()),
-    ];
-    Envelope { key: Some(decision.wallet_id.as_bytes().to_vec()), value, headers }
+    value
 }
 
 /// Puts a refused record into its envelope. Of a record that would be too long for Kafka once it is escaped
@@ -44,16 +106,16 @@ pub(super) fn rejection(
     raw: &[u8],
 ) -> Envelope {
     let offset = u64::try_from(offset).unwrap_or(0);
-    let mut headers = vec![("content-type", JSON.to_owned()), ("kuzet-shard", shard.to_string())];
+    let mut raw_bytes = None;
     let mut value = Vec::with_capacity(raw.len() + 256);
     encode_rejection(&mut value, rejection, offset, shard, raw);
     if value.len() > VALUE_BYTES_MAX {
         value.clear();
         let beginning = raw.get(..RECORD_BYTES_MAX).unwrap_or(raw);
         encode_rejection(&mut value, rejection, offset, shard, beginning);
-        headers.push(("kuzet-raw-bytes", raw.len().to_string()));
+        raw_bytes = Some(raw.len());
     }
-    Envelope { key, value, headers }
+    Envelope { key, value, raw_bytes }
 }
 
 #[cfg(test)]
@@ -69,8 +131,11 @@ mod tests {
             assert!(envelope.value.len() <= VALUE_BYTES_MAX);
             let value: serde_json::Value = serde_json::from_slice(&envelope.value).expect("JSON");
             assert_eq!((value["offset"].as_u64(), value["partition"].as_i64()), (Some(17), Some(3)));
-            let cut = envelope.headers.iter().find(|(name, _)| *name == "kuzet-raw-bytes");
-            assert_eq!(cut.map(|(_, bytes)| bytes.as_str()), (raw.len() > 1).then_some("1000000"));
+            let cut = Headers::new(3, "/kuzet/test", true).of_rejection(&envelope, |headers| {
+                let found = headers.iter().find(|(name, _)| *name == "kuzet-raw-bytes");
+                found.map(|(_, bytes)| (*bytes).to_owned())
+            });
+            assert_eq!(cut.as_deref(), (raw.len() > 1).then_some("1000000"));
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::engine::shared::{Party, SharedChange, SharedRequest, SharedView};
 use crate::engine::stored::{LayoutMigration, StateLayout};
 use crate::geo::Geo;
 use crate::operation::Time;
+use crate::operation::decision::Decision;
 use crate::operation::time::DAY;
 use crate::pipeline::{Answer, Committed, Decided, Pipeline, Record, SharedStore, SharedStoreError};
 use crate::rules::program::RuleSet;
@@ -59,6 +60,8 @@ impl SharedStore for ShardStore {
 /// One shard, as it is after its last batch.
 pub(super) struct Shard {
     pub(super) number: i32,
+    /// Which time the group gave the partition to this process: what belongs to an earlier one is over.
+    pub(super) gift: u64,
     pub(super) pipeline: Pipeline<ShardStore, Arc<Geo>>,
     /// The blocks that this shard's decisions placed; it holds no windows.
     pub(super) own: Arc<MemoryStore>,
@@ -92,6 +95,8 @@ pub(super) struct Shard {
     pub(super) stats: RuleStats,
     /// The last decision whose matches are in the note.
     noted_stats_seq: u64,
+    /// The transactional id of this process.
+    owner: String,
 }
 
 /// Matches are noted after so many decisions; a restart counts those since in the topic of decisions.
@@ -142,13 +147,28 @@ pub(super) type CommittedShardBatch = Committed<ShardWrites>;
 /// What one batch of a shard puts into the transaction.
 pub(super) struct ShardWrites {
     pub(super) shard: i32,
+    pub(super) gift: u64,
     /// The batch's number within the shard.
     pub(super) batch: u64,
     pub(super) records: Vec<Incoming>,
     /// The number of the first decision.
     pub(super) first_seq: u64,
-    pub(super) decisions: Vec<Envelope>,
+    /// The values of the decisions, in the order of the answers that are some.
+    pub(super) decisions: Vec<Vec<u8>>,
     pub(super) rejected: Vec<Envelope>,
+    pub(super) state: Vec<StateRecord>,
+    pub(super) next_offset: i64,
+    /// The newest operation decided so far.
+    pub(super) newest: Option<Time>,
+    /// Roughly how many bytes it puts into the transaction.
+    pub(super) bytes: usize,
+}
+
+/// How far a shard has come, to be written without a batch: when it has a new owner, or its next operation is
+/// further on than the last batch knew.
+pub(super) struct Mark {
+    pub(super) shard: i32,
+    pub(super) gift: u64,
     pub(super) state: Vec<StateRecord>,
     pub(super) next_offset: i64,
 }
@@ -178,6 +198,7 @@ impl Shard {
     pub(super) fn new(
         restored: Restored,
         (shared, geo): (Option<Shared>, Arc<Geo>),
+        (owner, gift): (String, u64),
         limits: crate::pipeline::Limits,
         journal_bytes_min: u64,
     ) -> Self {
@@ -202,6 +223,7 @@ impl Shard {
         let store = ShardStore { shared, own: BlocksOnly(Arc::clone(&own)) };
         Self {
             number,
+            gift,
             pipeline: Pipeline { engine, geo, store, limits },
             own,
             position: Position {
@@ -229,6 +251,7 @@ impl Shard {
             forget: 0,
             stats,
             noted_stats_seq,
+            owner,
         }
     }
 
@@ -238,7 +261,7 @@ impl Shard {
     }
 
     /// Decides records. The shard moves on with them: it must be dropped when they cannot be committed.
-    pub(super) fn decide(&mut self, records: Vec<Incoming>, source: &str) -> ShardBatch {
+    pub(super) fn decide(&mut self, records: Vec<Incoming>) -> ShardBatch {
         let arrived =
             |record: &Incoming| record.timestamp.map(|millis| Time::from_nanos(millis.saturating_mul(1_000_000)));
         let of_batch: Vec<Record<'_>> = records
@@ -260,7 +283,7 @@ impl Shard {
                     self.newest = self.newest.max(Some(decision.occurred_at));
                     self.stats.add(self.position.seq, decision);
                     lifts.extend(updates_of(decision, 0, self.position.seq).into_iter().filter_map(Lift::of));
-                    decisions.push(outgoing::decision(decision, self.number, self.position.seq, source));
+                    decisions.push(outgoing::decision(decision));
                 }
                 Answer::Duplicate { .. } => {}
                 Answer::Rejected(rejection) => {
@@ -276,20 +299,40 @@ impl Shard {
             }
         }
         self.position.batch += 1;
-        if !lifts.is_empty() {
-            let (published, batch) = (self.published_batch, self.position.batch);
-            self.lifts.retain(|(batch, _)| *batch > published);
-            self.lifts.extend(lifts.into_iter().map(|lift| (batch, lift)));
-            self.notes_lifts = true;
-        }
+        self.note_lifts(lifts);
         self.next_offset = records.last().map_or(self.next_offset, |last| last.offset + 1);
         let at = records.first().and_then(arrived).unwrap_or(Time::ACCEPTED_FROM);
         let journal = fold(&decided.journal(self.layout_id), at);
         let mut state = self.state_records(journal);
         let meta = before.unwrap_or_else(|| self.meta());
         self.keys.put(&StateKey::Meta, self.position.batch, &meta.encode(), &mut state);
-        let (shard, batch, next_offset) = (self.number, self.position.batch, self.next_offset);
-        decided.write_with(ShardWrites { shard, batch, records, first_seq, decisions, rejected, state, next_offset })
+        let (shard, batch, next_offset, newest) = (self.number, self.position.batch, self.next_offset, self.newest);
+        let values = decisions.iter().chain(rejected.iter().map(|envelope| &envelope.value));
+        let bytes = values.map(|value| value.len() + outgoing::HEADERS_BYTES).sum::<usize>()
+            + state.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum::<usize>();
+        decided.write_with(ShardWrites {
+            shard,
+            gift: self.gift,
+            batch,
+            records,
+            first_seq,
+            decisions,
+            rejected,
+            state,
+            next_offset,
+            newest,
+            bytes,
+        })
+    }
+
+    /// Notes what a batch lifted, for gateways that may not know it yet.
+    fn note_lifts(&mut self, lifts: Vec<Lift>) {
+        if !lifts.is_empty() {
+            let (published, batch) = (self.published_batch, self.position.batch);
+            self.lifts.retain(|(batch, _)| *batch > published);
+            self.lifts.extend(lifts.into_iter().map(|lift| (batch, lift)));
+            self.notes_lifts = true;
+        }
     }
 
     /// Notes the blocks that these changes lift.
@@ -386,7 +429,16 @@ impl Shard {
             shared_token: self.shared_token.clone(),
             ruleset: self.pipeline.engine.plan().ruleset.to_string(),
             partitions: self.partitions,
+            owner: self.owner.clone(),
         }
+    }
+
+    /// Tells how far the shard has come. Whoever takes it over finds there who had it.
+    pub(super) fn mark(&mut self) -> Mark {
+        let mut state = Vec::new();
+        let meta = self.meta().encode();
+        self.keys.put(&StateKey::Meta, self.position.batch, &meta, &mut state);
+        Mark { shard: self.number, gift: self.gift, state, next_offset: self.next_offset }
     }
 
     /// Decides by other rules from now on. Windows that only the new ones have are young: no operations are
@@ -401,5 +453,13 @@ impl Shard {
         engine.switch(Arc::new(plan.with_young_windows(&self.young)), &way);
         (self.layout_id, self.layout) = (layout.id(), layout);
         self.notes_rules = true;
+    }
+}
+
+/// Returns the decision of an answer that is one.
+pub(super) fn decision_of(answer: &Answer) -> Option<&Decision> {
+    match answer {
+        Answer::Decided(decision) => Some(decision),
+        Answer::Duplicate { .. } | Answer::Rejected(_) => None,
     }
 }

@@ -1,42 +1,41 @@
-//! The thread of a fleet's service: poll, decide, one transaction, and again.
+//! The thread of a fleet's service that reads and decides.
 //!
-//! A batch is always finished before the next poll, and rebalances happen in polls: so a partition is never
-//! taken away in the middle of a batch.
+//! Rebalances happen in looks for records. A transaction may be on its way meanwhile: it was begun for the group
+//! as it was, so Kafka takes it only as long as nobody else can have its partitions.
 
-mod restoring;
+mod assignment;
+mod flow;
+mod gaps;
 mod show;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
-use tracing::{debug, error, info, warn};
+use tracing::{error, warn};
 
-use crate::adapters::failpoint;
 use crate::adapters::fleet_mutant::FleetMutant;
-use crate::adapters::kafka::consumer::{Change, Incoming, Member, Polled};
-use crate::adapters::kafka::producer::{Outgoing, Transactions};
-use crate::adapters::kafka::reader::Reader;
-use crate::adapters::kafka::{Failure, Topics};
-use crate::adapters::redis::gateway::updates_of;
+use crate::adapters::kafka::Failure;
+use crate::adapters::kafka::consumer::{Member, Polled};
 use crate::engine::plan::Plan;
-use crate::engine::shared::SharedChange;
 use crate::geo::Geo;
 use crate::operation::Time;
-use crate::operation::decision::Decision;
-use crate::pipeline::{self, Answer, CommitLog};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::super::views::WalletView;
 use super::super::{Job, Shown, Unavailable, write};
+use super::committer::Committer;
 use super::outbox::Outbox;
-use super::restore::Halt;
-use super::shard::{CommittedShardBatch, Shard, ShardBatch, ShardWrites};
+use super::shard::Shard;
 use super::watchdog::Watchdog;
-use super::{Ended, FleetObserver, FleetSettings};
+use super::{FleetObserver, FleetSettings};
+use assignment::Assignment;
+use flow::Flow;
+use gaps::Steps;
+use show::Unshown;
 
 /// The longest wait for the first record of a batch.
 const POLL: Duration = Duration::from_millis(100);
@@ -61,6 +60,41 @@ pub(crate) struct FleetOutlets {
     pub(crate) observer: Box<dyn FleetObserver>,
 }
 
+/// When something is tried again.
+#[derive(Debug, Default, Clone, Copy)]
+struct Pacing {
+    until: Option<Instant>,
+    next: Option<Duration>,
+}
+
+impl Pacing {
+    /// Tells whether it is too early to try again.
+    fn is_waiting(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Begins a pause of `first`, or one twice as long as the last, up to `max`; returns its end.
+    fn pause(&mut self, first: Duration, max: Duration) -> Instant {
+        let wait = self.next.unwrap_or(first);
+        self.next = Some((wait * 2).min(max));
+        let until = Instant::now() + wait;
+        self.until = Some(until);
+        until
+    }
+}
+
+/// The session of transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    None,
+    /// It was asked for.
+    Begun,
+    Ready,
+}
+
+/// Asks for a wallet, and gets what is committed.
+type Asked = (String, tokio::sync::oneshot::Sender<Result<Option<WalletView>, Unavailable>>);
+
 /// The thread's state.
 pub(crate) struct FleetWorker {
     settings: FleetSettings,
@@ -68,28 +102,24 @@ pub(crate) struct FleetWorker {
     geo: Arc<Geo>,
     ledger: Outbox,
     outlets: FleetOutlets,
-    watchdog: Watchdog,
-    member: Member,
-    session: Option<Transactions>,
+    member: Arc<Member>,
+    committer: Committer,
+    session: Session,
     /// How many partitions the operations have; known with the first restoration.
     partitions: i32,
-    /// Partitions that the group gave this process.
-    assigned: BTreeSet<i32>,
+    mine: Assignment,
     shards: BTreeMap<i32, Shard>,
-    /// Shards whose records come.
-    started: BTreeSet<i32>,
-    /// Shards that must not decide, and why.
-    halted: BTreeMap<i32, Halt>,
-    /// Records of started shards, in the order of their offsets.
-    collected: BTreeMap<i32, Vec<Incoming>>,
-    count: usize,
-    /// Where the offsets of a batch jump for the first time: the offset that was expected there.
-    gaps: BTreeMap<i32, i64>,
+    flow: Flow,
+    steps: Steps,
+    /// Questions that wait until everything decided is committed.
+    asked: VecDeque<Asked>,
+    unshown: Unshown,
     fenced_at: VecDeque<Instant>,
-    backoff: Duration,
+    backoff: Pacing,
+    /// Why the last session ended.
+    failure: Option<String>,
     figures_at: Option<Instant>,
     sizes_at: Option<Instant>,
-    source: String,
 }
 
 /// Why the thread ends.
@@ -109,32 +139,33 @@ impl FleetWorker {
         outlets: FleetOutlets,
         watchdog: Watchdog,
     ) -> Result<Self, Failure> {
-        let member = Member::join(&settings.kafka)?;
+        let member = Arc::new(Member::join(&settings.kafka)?);
         let ledger = Outbox::new(settings.redis.clone(), settings.pending_changes_max)
             .map_err(|error| Failure::Setting { name: "of Redis".to_owned(), reason: error.to_string() })?;
-        let source = format!("/kuzet/{}", settings.kafka.group);
+        let committer =
+            Committer::start((settings.kafka.clone(), settings.has_cloudevents), Arc::downgrade(&member), watchdog)
+                .map_err(|error| Failure::Setting { name: "of this process".to_owned(), reason: error.to_string() })?;
         Ok(Self {
             settings,
             rules,
             geo: Arc::new(geo),
             ledger,
             outlets,
-            watchdog,
             member,
-            session: None,
+            committer,
+            session: Session::None,
             partitions: 0,
-            assigned: BTreeSet::new(),
+            mine: Assignment::default(),
             shards: BTreeMap::new(),
-            started: BTreeSet::new(),
-            halted: BTreeMap::new(),
-            collected: BTreeMap::new(),
-            count: 0,
-            gaps: BTreeMap::new(),
+            flow: Flow::default(),
+            steps: Steps::default(),
+            asked: VecDeque::new(),
+            unshown: Unshown::default(),
             fenced_at: VecDeque::new(),
-            backoff: BACKOFF_MIN,
+            backoff: Pacing::default(),
+            failure: None,
             figures_at: None,
             sizes_at: None,
-            source,
         })
     }
 
@@ -150,61 +181,59 @@ impl FleetWorker {
             error!(%reason, "the worker cannot go on");
             self.outlets.trouble.send_replace(Some(reason.clone()));
         }
+        // What is on its way is ended in order; what was decided after it is decided again by whoever is next.
+        self.end_transaction();
         queue.close();
+        for (_, reply) in self.asked.drain(..) {
+            drop(reply.send(Err(Unavailable::Stopping)));
+        }
         while let Ok(job) = queue.try_recv() {
             job.refuse(&Unavailable::Stopping);
         }
         // The member leaves the group with its consumer, the transaction in hand is over.
     }
 
-    /// One round: questions, changes of the assignment, one batch.
+    /// One round: questions, changes of the assignment, records, decisions, one transaction.
     fn turn(&mut self, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<End> {
         self.serve(queue)?;
         self.show_figures();
-        if let Err(failure) = self.prepare() {
+        if let Err(failure) = self.hear().and_then(|()| self.prepare()) {
             return self.failed(&failure, queue);
         }
+        self.answer();
+        self.tell_trouble();
+        self.collect()?;
+        // Revoked partitions are another's already.
+        self.drop_revoked();
+        match self.advance() {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => self.failed(&failure, queue),
+        }
+    }
+
+    fn tell_trouble(&self) {
         let trouble = self.trouble();
         self.outlets.trouble.send_if_modified(|shown| {
             let is_other = *shown != trouble;
             *shown = trouble;
             is_other
         });
-        self.collect()?;
-        // Revoked partitions are another's already.
-        self.drop_revoked();
-        if let Err(failure) = self.look_into_gaps() {
-            // The records are not lost: the same come again.
-            warn!(error = %failure, "a gap between records could not be looked into");
-            self.clear_collected();
-            self.started.clear();
-        }
-        if self.count == 0 {
-            // Gateways and other processes need not wait for the next operation.
-            self.settle();
-            return ControlFlow::Continue(());
-        }
-        match self.decide() {
-            Ok(()) => {
-                self.backoff = BACKOFF_MIN;
-                ControlFlow::Continue(())
-            }
-            Err(failure) => {
-                let ended = if failure.is_unknown() { Ended::Unknown } else { Ended::Aborted };
-                self.outlets.observer.transaction(ended);
-                self.failed(&failure, queue)
-            }
-        }
     }
 
     /// Tells why not all that is this process's can be decided, if so.
     fn trouble(&self) -> Option<String> {
-        if !self.halted.is_empty() {
-            let halted: Vec<String> =
-                self.halted.iter().map(|(shard, halt)| format!("shard {shard}: {halt}")).collect();
+        let halted = &self.mine.halted;
+        if !halted.is_empty() {
+            let halted: Vec<String> = halted.iter().map(|(shard, halt)| format!("shard {shard}: {halt}")).collect();
             return Some(format!("halted: {}", halted.join("; ")));
         }
-        self.member.trouble()
+        let restored = self.mine.restorations.iter().map(|one| one.shards.len()).sum::<usize>();
+        let restored = || (restored > 0).then(|| format!("{restored} shards are being restored"));
+        let session = || {
+            let reason = || self.failure.clone().unwrap_or_else(|| "Kafka has not begun a session yet".to_owned());
+            (self.session != Session::Ready).then(|| self.member.explain(reason()))
+        };
+        self.member.trouble().or_else(session).or_else(|| self.mine.trouble.clone()).or_else(restored)
     }
 
     /// Drops everything that a failed transaction may have touched, and waits a little.
@@ -225,18 +254,23 @@ impl FleetWorker {
                 )));
             }
         }
-        let trouble = format!("Kafka: {failure}");
-        self.outlets.trouble.send_replace(Some(self.member.explain(trouble.clone())));
+        self.failure = Some(format!("Kafka: {failure}"));
+        self.tell_trouble();
+        self.end_transaction();
         // Its outcome may be open: only a new session tells.
-        self.session = None;
-        if !FleetMutant::StateKept.is_made() {
+        self.session = Session::None;
+        self.tell_trouble();
+        let marked = std::mem::take(&mut self.mine.marked);
+        self.mine.clear();
+        if FleetMutant::StateKept.is_made() {
+            self.mine.marked = marked;
+        } else {
             self.shards.clear();
         }
-        self.started.clear();
-        self.clear_collected();
-        drop(self.member.pause(self.assigned.iter().copied()));
-        let until = Instant::now() + self.backoff;
-        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+        self.flow.clear();
+        self.unshown = Unshown::default();
+        drop(self.member.pause(self.mine.partitions.keys().copied()));
+        let until = self.backoff.pause(BACKOFF_MIN, BACKOFF_MAX);
         while Instant::now() < until {
             self.serve(queue)?;
             // Whatever comes belongs to shards that do not run; the group must see this member alive.
@@ -244,15 +278,17 @@ impl FleetWorker {
                 return ControlFlow::Break(End::Fault(reason));
             }
         }
-        // The member may have heard more by now.
-        self.outlets.trouble.send_replace(Some(self.member.explain(trouble)));
         ControlFlow::Continue(())
     }
 
-    fn clear_collected(&mut self) {
-        self.collected.clear();
-        self.gaps.clear();
-        self.count = 0;
+    /// Waits for the transaction on its way, and takes in what became of it.
+    fn end_transaction(&mut self) {
+        while self.committer.is_committing() {
+            self.committer.wait(POLL);
+            if let Err(failure) = self.hear() {
+                warn!(error = %failure, "the last transaction failed");
+            }
+        }
     }
 
     /// Answers what waits.
@@ -261,15 +297,7 @@ impl FleetWorker {
             match queue.try_recv() {
                 Ok(Job::Stop) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(End::Asked),
                 Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
-                Ok(Job::Wallet { id, reply }) => {
-                    let symbol = symbol_of_text(&id);
-                    let found = self.shards.values().find_map(|shard| {
-                        let engine = &shard.pipeline.engine;
-                        engine.wallets().get(symbol, &id).map(|wallet| WalletView::of(engine.plan(), wallet))
-                    });
-                    // Whoever asked may have gone.
-                    drop(reply.send(Ok(found)));
-                }
+                Ok(Job::Wallet { id, reply }) => self.asked.push_back((id, reply)),
                 Ok(Job::Geo { geo, reply }) => {
                     self.geo = Arc::from(geo);
                     self.shards.values_mut().for_each(|shard| shard.pipeline.geo = Arc::clone(&self.geo));
@@ -281,6 +309,23 @@ impl FleetWorker {
                 }
                 Ok(job @ Job::Submit(_)) => job.refuse(&Unavailable::FromKafka),
             }
+        }
+    }
+
+    /// Answers questions for wallets, and shows restrictions, once nothing is decided that is not committed.
+    fn answer(&mut self) {
+        if self.committer.is_committing() || self.flow.has_decided() {
+            return;
+        }
+        self.show_changed();
+        for (id, reply) in self.asked.drain(..) {
+            let symbol = symbol_of_text(&id);
+            let found = self.shards.values().find_map(|shard| {
+                let engine = &shard.pipeline.engine;
+                engine.wallets().get(symbol, &id).map(|wallet| WalletView::of(engine.plan(), wallet))
+            });
+            // Whoever asked may have gone.
+            drop(reply.send(Ok(found)));
         }
     }
 
@@ -304,296 +349,5 @@ impl FleetWorker {
         }
         let young: Vec<(u64, Time)> = young.into_iter().collect();
         Arc::new(Plan::new(Arc::clone(&self.rules), self.settings.engine).with_young_windows(&young))
-    }
-
-    /// Takes in what the group says of partitions, and lets go of those that are another's now.
-    fn drop_revoked(&mut self) {
-        let mut is_changed = false;
-        while let Some(change) = self.member.change() {
-            match change {
-                Change::Assigned(partitions) => {
-                    info!(?partitions, "partitions were assigned");
-                    self.assigned.extend(partitions);
-                }
-                Change::Revoked(partitions) => {
-                    info!(?partitions, "partitions were revoked");
-                    for partition in partitions {
-                        self.assigned.remove(&partition);
-                        self.started.remove(&partition);
-                        self.halted.remove(&partition);
-                        is_changed |= !FleetMutant::ShardKept.is_made() && self.shards.remove(&partition).is_some();
-                        self.gaps.remove(&partition);
-                        self.count -= self.collected.remove(&partition).map_or(0, |records| records.len());
-                    }
-                }
-            }
-        }
-        if is_changed {
-            let shards = &self.shards;
-            self.ledger.keep(|shard| shards.contains_key(&shard));
-            self.show_book();
-        }
-    }
-
-    /// Brings session, shards and their records into being where they are missing.
-    fn prepare(&mut self) -> Result<(), Failure> {
-        self.drop_revoked();
-        if self.session.is_none() {
-            let settings = &self.settings.kafka;
-            let session = self.watchdog.watch("begin a session", || Transactions::begin_session(settings))?;
-            self.session = Some(session);
-            debug!("a session of transactions has begun");
-            failpoint::reached("session");
-            // Of a topic that is not there the group gives no partitions: without a question nobody would know.
-            let reader = Reader::new(settings)?;
-            let Topics { operations, decisions, rejected, state } = &settings.topics;
-            [operations, decisions, rejected, state]
-                .into_iter()
-                .try_for_each(|topic| reader.partitions(topic).map(drop))?;
-        }
-        let is_missing = |shard: &&i32| !self.shards.contains_key(*shard) && !self.halted.contains_key(*shard);
-        let missing: Vec<i32> = self.assigned.iter().filter(is_missing).copied().collect();
-        if !missing.is_empty() {
-            self.restore(&missing)?;
-        }
-        let waiting: Vec<(i32, i64)> = self
-            .shards
-            .values()
-            .filter(|shard| self.assigned.contains(&shard.number) && !self.started.contains(&shard.number))
-            .map(|shard| (shard.number, shard.next_offset))
-            .collect();
-        if !waiting.is_empty() {
-            let mut came = Vec::new();
-            let is_started = self.member.start(&waiting, START_PATIENCE, |record| came.push(record))?;
-            came.into_iter().for_each(|record| self.take(record));
-            if is_started {
-                self.started.extend(waiting.iter().map(|(shard, _)| *shard));
-                failpoint::reached("started");
-            }
-        }
-        Ok(())
-    }
-
-    fn halt(&mut self, shard: i32, halt: Halt) {
-        error!(shard, reason = %halt, "the shard is halted: nothing of it is decided until a person has looked");
-        drop(self.member.pause([shard]));
-        self.shards.remove(&shard);
-        self.started.remove(&shard);
-        self.count -= self.collected.remove(&shard).map_or(0, |records| records.len());
-        self.halted.insert(shard, halt);
-    }
-
-    /// Collects a batch.
-    fn collect(&mut self) -> ControlFlow<End> {
-        let mut until = (self.count > 0).then(|| Instant::now() + self.settings.batch_linger);
-        while self.count < self.settings.batch_max && !self.member.has_change() {
-            let wait = until.map_or(POLL, |until| until.saturating_duration_since(Instant::now()));
-            match self.member.poll(wait) {
-                Polled::Record(record) => {
-                    self.take(record);
-                    until = until.or_else(|| (self.count > 0).then(|| Instant::now() + self.settings.batch_linger));
-                }
-                Polled::Nothing => {
-                    if until.is_none_or(|until| Instant::now() >= until) {
-                        break;
-                    }
-                }
-                Polled::Trouble(reason) => {
-                    debug!(%reason, "the consumer has a difficulty");
-                    break;
-                }
-                Polled::Fatal(reason) => return ControlFlow::Break(End::Fault(reason)),
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Takes a record that came, if its shard waits for it.
-    fn take(&mut self, record: Incoming) {
-        let number = record.partition;
-        let Some(shard) = self.shards.get(&number).filter(|_| self.started.contains(&number)) else { return };
-        let expected =
-            self.collected.get(&number).and_then(|records| records.last()).map_or(shard.next_offset, |r| r.offset + 1);
-        if record.offset < expected {
-            return;
-        }
-        if record.offset > expected {
-            self.gaps.entry(number).or_insert(expected);
-        }
-        self.collected.entry(number).or_default().push(record);
-        self.count += 1;
-    }
-
-    /// Halts shards of which records are gone that were not decided. A gap between offsets is mostly the
-    /// marker of a transaction; retention moves the first offset beyond it.
-    fn look_into_gaps(&mut self) -> Result<(), Failure> {
-        for (number, expected) in std::mem::take(&mut self.gaps) {
-            let low = self.member.low_watermark(number, OFFSET_QUERY_TIMEOUT)?;
-            if low > expected {
-                self.halt(number, Halt::Lost { next: expected, low });
-            }
-        }
-        Ok(())
-    }
-
-    /// Decides what was collected and commits it in one transaction.
-    fn decide(&mut self) -> Result<(), Failure> {
-        // What is owed goes before what is read.
-        self.settle();
-        let collected = std::mem::take(&mut self.collected);
-        self.count = 0;
-        let mut batches = Vec::with_capacity(collected.len());
-        for (number, records) in collected {
-            if let Some(shard) = self.shards.get_mut(&number) {
-                batches.push(shard.decide(records, &self.source));
-            }
-        }
-        failpoint::reached("decided");
-        let mut log = TransactionLog { worker: self, committed_in: Duration::ZERO };
-        let committed = pipeline::commit(&mut log, batches)?;
-        let committed_in = log.committed_in;
-        self.show(&committed);
-        self.observe(&committed, committed_in);
-        failpoint::reached("shown");
-        Ok(())
-    }
-
-    /// The mistake of which [`FleetMutant::CommitRepeated`] tells; otherwise the failure is one.
-    fn commit_again(&mut self, failure: Failure, batches: &[ShardBatch]) -> Result<(), Failure> {
-        if !FleetMutant::CommitRepeated.is_made() || !failure.is_unknown() {
-            return Err(failure);
-        }
-        warn!(error = %failure, "the commit is made again");
-        self.session = None;
-        while self.session.is_none() {
-            self.session = Transactions::begin_session(&self.settings.kafka).ok();
-        }
-        self.commit(batches)
-    }
-
-    /// Puts batches into one transaction and commits it.
-    fn commit(&self, batches: &[ShardBatch]) -> Result<(), Failure> {
-        let Some(session) = &self.session else {
-            return Err(Failure::Silent { what: "begin a transaction".to_owned(), waited: Duration::ZERO });
-        };
-        let topics = &self.settings.kafka.topics;
-        let offsets: Vec<(i32, i64)> =
-            batches.iter().map(|batch| (batch.with().shard, batch.with().next_offset)).collect();
-        if FleetMutant::OffsetsBefore.is_made() {
-            self.member.commit_outside(&offsets)?;
-        }
-        self.watchdog.watch("begin a transaction", || session.begin())?;
-        failpoint::reached("begun");
-        for batch in batches.iter().map(ShardBatch::with) {
-            for (topic, envelopes) in [(&topics.decisions, &batch.decisions), (&topics.rejected, &batch.rejected)] {
-                for envelope in envelopes {
-                    let headers: Vec<(&str, &str)> =
-                        envelope.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                    let (key, value) = (envelope.key.as_deref(), Some(envelope.value.as_slice()));
-                    session.send(&Outgoing { topic, partition: batch.shard, key, value, headers: &headers })?;
-                }
-            }
-        }
-        failpoint::reached("sent-decisions");
-        for batch in batches.iter().map(ShardBatch::with) {
-            for (key, value) in &batch.state {
-                let (key, value) = (Some(key.as_bytes()), value.as_deref());
-                let partition = batch.shard;
-                session.send(&Outgoing { topic: &topics.state, partition, key, value, headers: &[] })?;
-            }
-        }
-        failpoint::reached("sent-state");
-        self.send_offsets(session, &offsets)?;
-        failpoint::reached("sent-offsets");
-        self.watchdog.watch("deliver a transaction", || session.drain())?;
-        failpoint::reached("drained");
-        self.watchdog.watch("commit a transaction", || session.commit())?;
-        if FleetMutant::OffsetsAfter.is_made() {
-            failpoint::reached("committed");
-            self.member.commit_outside(&offsets)?;
-        }
-        Ok(())
-    }
-
-    fn send_offsets(&self, session: &Transactions, offsets: &[(i32, i64)]) -> Result<(), Failure> {
-        if FleetMutant::OffsetsAfter.is_made() || FleetMutant::OffsetsBefore.is_made() {
-            return Ok(());
-        }
-        let group = if FleetMutant::GenerationSkipped.is_made() {
-            self.settings.kafka.group_of_nobody()?
-        } else {
-            self.member.group()?
-        };
-        let Some(group) = group else {
-            return Err(Failure::Silent { what: "learn the group's generation".to_owned(), waited: Duration::ZERO });
-        };
-        let topic = &self.settings.kafka.topics.operations;
-        self.watchdog.watch("put offsets into the transaction", || session.send_offsets(topic, offsets, &group))
-    }
-
-    /// Notes the shared part of a committed batch.
-    fn owe(&mut self, batch: &ShardWrites, plan: &Arc<Plan>, answers: &[Answer], shared: &[SharedChange]) {
-        let number = u32::try_from(batch.shard).unwrap_or(0);
-        let decisions = answers.iter().filter_map(decision_of);
-        let updates = (batch.first_seq..).zip(decisions).flat_map(|(seq, found)| updates_of(found, number, seq));
-        self.ledger.add((batch.shard, batch.batch), plan, shared, updates.collect());
-    }
-
-    /// Gives the shared store what it is owed.
-    fn settle(&mut self) {
-        self.ledger.settle(self.shards.values());
-        for shard in self.shards.values_mut() {
-            shard.acknowledged_batch = self.ledger.acknowledged(shard);
-            shard.published_batch = self.ledger.published(shard);
-            shard.shared_token = self.ledger.token().map(str::to_owned);
-        }
-        let (changes, errors) = self.ledger.figures();
-        self.outlets.observer.shared(changes, errors);
-    }
-}
-
-/// A transaction of Kafka as the log of the shards' batches. What it commits, the shared store is owed.
-struct TransactionLog<'w> {
-    worker: &'w mut FleetWorker,
-    committed_in: Duration,
-}
-
-impl CommitLog<Vec<ShardBatch>> for TransactionLog<'_> {
-    type Error = Failure;
-
-    fn write(&mut self, batches: &Vec<ShardBatch>) -> Result<(), Failure> {
-        let worker = &mut *self.worker;
-        if FleetMutant::SharedBeforeCommit.is_made() {
-            for batch in batches {
-                worker.owe(batch.with(), batch.plan(), batch.answers(), batch.shared());
-            }
-            worker.settle();
-        }
-        let begun = Instant::now();
-        worker.commit(batches).or_else(|failure| worker.commit_again(failure, batches))?;
-        worker.outlets.observer.transaction(Ended::Committed);
-        self.committed_in = begun.elapsed();
-        failpoint::reached("committed");
-        Ok(())
-    }
-
-    fn publish(&mut self, committed: &Vec<CommittedShardBatch>) -> Result<(), Failure> {
-        let worker = &mut *self.worker;
-        if !FleetMutant::SharedBeforeCommit.is_made() {
-            for batch in committed {
-                worker.owe(&batch.with, &batch.plan, &batch.answers, &batch.shared);
-            }
-        }
-        failpoint::reached("owed");
-        worker.settle();
-        failpoint::reached("settled");
-        Ok(())
-    }
-}
-
-fn decision_of(answer: &Answer) -> Option<&Decision> {
-    match answer {
-        Answer::Decided(decision) => Some(decision),
-        Answer::Duplicate { .. } | Answer::Rejected(_) => None,
     }
 }

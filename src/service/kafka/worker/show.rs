@@ -1,38 +1,89 @@
 //! What the worker shows of its work: read models, figures, what observers count.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::engine::restriction::Restriction;
+use crate::engine::shared::{Party, SharedChange};
 use crate::operation::Time;
 use crate::pipeline::{Answer, Stages};
 use crate::rules::program::symbol_of_text;
 
-use super::super::shard::{CommittedShardBatch, Shard};
-use super::{FIGURES_EVERY, FleetWorker, SIZES_EVERY, decision_of};
-use crate::service::active_restrictions::ActiveRestrictions;
+use super::super::shard::{CommittedShardBatch, Shard, decision_of};
+use super::{FIGURES_EVERY, FleetWorker, SIZES_EVERY};
+use crate::service::active_restrictions::{ActiveRestrictions, may_change};
 use crate::service::rule_stats::RuleStats;
 use crate::service::worker::CommittedBatch;
 use crate::service::{read, write};
 
+/// The book tells what is committed after so long at the latest, however much comes.
+const SHOWN_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the book of restrictions does not tell yet.
+#[derive(Default)]
+pub(super) struct Unshown {
+    wallets: BTreeSet<Box<str>>,
+    blocks: Vec<SharedChange>,
+    since: Option<Instant>,
+}
+
+impl Unshown {
+    /// Tells whether it has waited for long enough that nothing more is decided before it is shown.
+    pub(super) fn is_due(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() > SHOWN_WITHIN)
+    }
+}
+
 impl FleetWorker {
-    /// Lets readers see what is committed.
-    pub(super) fn show(&self, batches: &[CommittedShardBatch]) {
+    /// Lets readers see what is committed. Where more is decided than that, restrictions are noted as changed:
+    /// wallets' records tell them as of the last decision.
+    pub(super) fn show(&mut self, batches: &[CommittedShardBatch]) {
+        let is_ahead = self.flow.has_decided();
         let mut book = write(&self.outlets.shown.book);
         let mut stats = write(&self.outlets.shown.rule_stats);
         let mut figures = write(&self.outlets.shown.figures);
         for batch in batches {
-            let Some(shard) = self.shards.get(&batch.with.shard) else { continue };
+            let Some(shard) = self.shards.get(&batch.with.shard).filter(|shard| shard.gift == batch.with.gift) else {
+                continue;
+            };
             let decisions = batch.answers.iter().filter_map(decision_of);
             for (seq, decision) in (batch.with.first_seq..).zip(decisions) {
                 stats.add(seq, decision);
                 let id = &*decision.wallet_id;
-                book.update(decision, shard.pipeline.engine.wallets().get(symbol_of_text(id), id));
+                if !is_ahead {
+                    book.update(decision, shard.pipeline.engine.wallets().get(symbol_of_text(id), id));
+                } else if may_change(decision) {
+                    self.unshown.wallets.insert(id.into());
+                }
             }
-            figures.newest = figures.newest.max(shard.newest);
+            figures.newest = figures.newest.max(batch.with.newest);
         }
-        let changes = batches.iter().flat_map(|batch| &batch.shared);
-        book.update_addresses(changes, |party| {
-            self.shards.values().flat_map(|shard| shard.own.blocks_of(party)).collect()
-        });
+        let changes = batches.iter().flat_map(|batch| &batch.shared).filter(|change| change.is_of_directory());
+        if is_ahead {
+            self.unshown.blocks.extend(changes.cloned());
+            self.unshown.since = self.unshown.since.or_else(|| Some(Instant::now()));
+        } else {
+            book.update_addresses(changes, |party| self.blocks_of(party));
+        }
+    }
+
+    fn blocks_of(&self, party: Party) -> Vec<Restriction> {
+        self.shards.values().flat_map(|shard| shard.own.blocks_of(party)).collect()
+    }
+
+    /// Shows restrictions that were noted as changed; everything decided must be committed.
+    pub(super) fn show_changed(&mut self) {
+        if self.unshown.since.is_none() {
+            return;
+        }
+        let Unshown { wallets, blocks, since: _ } = std::mem::take(&mut self.unshown);
+        let mut book = write(&self.outlets.shown.book);
+        for id in &wallets {
+            let symbol = symbol_of_text(id);
+            let wallet = self.shards.values().find_map(|shard| shard.pipeline.engine.wallets().get(symbol, id));
+            book.renew(id, wallet);
+        }
+        book.update_addresses(&blocks, |party| self.blocks_of(party));
     }
 
     /// Makes the book of all restrictions anew, what rules matched, and what is shown of rules and times.
@@ -89,13 +140,14 @@ impl FleetWorker {
             return;
         }
         self.figures_at = Some(Instant::now());
+        self.look_for_steps();
         let lag = |shard: &Shard| {
             let end = self.member.end_of(shard.number)?;
             u64::try_from((end - shard.next_offset).max(0)).ok()
         };
         let mut shards: Vec<(i32, bool, Option<u64>)> =
             self.shards.values().map(|shard| (shard.number, false, lag(shard))).collect();
-        shards.extend(self.halted.keys().map(|shard| (*shard, true, None)));
+        shards.extend(self.mine.halted.keys().map(|shard| (*shard, true, None)));
         self.outlets.observer.shards(&shards);
         let mut figures = *read(&self.outlets.shown.figures);
         figures.wallets = self.shards.values().map(|shard| shard.pipeline.engine.wallets().len()).sum();
