@@ -33,11 +33,15 @@ pub fn reached(step: &str) {
     }
 }
 
-/// Halts the process where it stands.
+/// Halts the process where it stands. The signal goes to this very thread: one that is sent to the process may reach
+/// another thread first, and until that one has taken it this one would go on.
 #[cfg(feature = "faults")]
 fn halt(step: &str, is_stall: bool) {
     tracing::warn!(step, "a test halts the process here");
-    let stopped = std::process::Command::new("kill").args(["-STOP", &std::process::id().to_string()]).status();
+    let link = std::fs::read_link("/proc/thread-self").unwrap_or_default();
+    let thread = link.file_name().map(|name| name.to_string_lossy().into_owned());
+    let thread = thread.unwrap_or_else(|| std::process::id().to_string());
+    let stopped = std::process::Command::new("kill").args(["-STOP", &thread]).status();
     if is_stall {
         std::thread::sleep(std::time::Duration::from_secs(2));
     }

@@ -127,11 +127,17 @@ impl Failure {
 }
 
 impl KafkaSettings {
-    /// Returns the name under which this process commits, and what its clients are called: the same, so that of a
-    /// transaction it can be told whether whoever began it is still in the group.
+    /// Returns what this process is called: by its clients' names, and as the owner of its shards, so that it can be
+    /// told of an owner whether it is still in the group.
     #[must_use]
-    pub fn transactional_id(&self) -> String {
+    pub fn owner(&self) -> String {
         format!("{}-{}", self.group, self.instance)
+    }
+
+    /// Returns the transactional ids of an owner, which it uses in turns. A colon is in no name of an instance.
+    #[must_use]
+    pub fn transactional_ids(owner: &str) -> [String; 2] {
+        [owner.to_owned(), format!("{owner}:2")]
     }
 }
 

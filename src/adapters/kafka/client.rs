@@ -104,7 +104,7 @@ impl KafkaSettings {
         for (name, value) in &self.properties {
             config.set(name, value);
         }
-        config.set("bootstrap.servers", &self.brokers).set("client.id", self.transactional_id());
+        config.set("bootstrap.servers", &self.brokers).set("client.id", self.owner());
         config
     }
 

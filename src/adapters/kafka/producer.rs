@@ -1,4 +1,4 @@
-//! The transactional producer: one transaction at a time, and never used again after an error.
+//! The transactional producers: one transaction at a time, and none used again after an error.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,8 +16,9 @@ use crate::operation::partition::Partitioner;
 use super::client::Said;
 use super::{Failure, KafkaSettings};
 
-/// How long one wait for acknowledgements is.
-const DRAIN_STEP: Duration = Duration::from_millis(1);
+/// Between two looks whether everything is acknowledged. The client's own wait of a few milliseconds would keep a
+/// processor busy: it counts in whole ones and asks for the rest without a pause.
+const DRAIN_STEP: Duration = Duration::from_micros(300);
 
 /// How long one try to begin a session may take.
 const SESSION_PATIENCE: Duration = Duration::from_secs(10);
@@ -48,6 +49,21 @@ impl ProducerContext for Deliveries {
             failed.get_or_insert_with(|| error.to_string());
         }
     }
+}
+
+/// Takes acknowledgements in; while some are missing, waits a moment. Returns whether none is.
+fn is_drained(producer: &BaseProducer<Deliveries>) -> bool {
+    let mut left = producer.in_flight_count();
+    while left > 0 {
+        // One look takes in what one answer acknowledged.
+        producer.poll(Duration::ZERO);
+        let before = std::mem::replace(&mut left, producer.in_flight_count());
+        if left == before {
+            std::thread::sleep(DRAIN_STEP);
+            return false;
+        }
+    }
+    true
 }
 
 /// Sends single operations, outside of any transaction.
@@ -103,8 +119,7 @@ impl Sender {
         to_send.partition = partition;
         self.producer.send(to_send).map_err(|(error, _)| Failure::of(what, &error))?;
         let begun = Instant::now();
-        while self.producer.in_flight_count() > 0 {
-            self.producer.poll(DRAIN_STEP);
+        while !is_drained(&self.producer) {
             if begun.elapsed() > timeout {
                 return Err(Failure::Silent { what: what.to_owned(), waited: timeout });
             }
@@ -126,30 +141,66 @@ pub struct Outgoing<'a> {
     pub headers: &'a [(&'a str, &'a str)],
 }
 
-/// The transactional producer of this process.
+/// The transactional producers of this process, which take turns: of the one that has just committed, Kafka would not
+/// take the next transaction before the markers of the last are written, and the client would wait for that in
+/// steps of 20 ms and more.
+pub struct Session {
+    producers: [Transactions; 2],
+    turn: usize,
+}
+
+impl Session {
+    /// Makes the producers and takes over their transactional ids: a transaction that an earlier holder left open is
+    /// aborted, and that holder can never commit again. Waits until that is done.
+    ///
+    /// # Errors
+    /// A setting is wrong, or Kafka does not answer in time.
+    pub fn begin(settings: &KafkaSettings) -> Result<Self, Failure> {
+        Ok(Self { producers: take_over(settings, &settings.owner())?, turn: 0 })
+    }
+
+    /// Returns the producer whose turn it is. Its last transaction is over; that of the other one is decided at least.
+    pub const fn next(&mut self) -> &Transactions {
+        self.turn = 1 - self.turn;
+        self.current()
+    }
+
+    /// Returns the producer of the last turn.
+    #[must_use]
+    pub const fn current(&self) -> &Transactions {
+        let [first, second] = &self.producers;
+        if self.turn == 0 { first } else { second }
+    }
+}
+
+/// Aborts what another process left open, which can then never commit again.
+///
+/// # Errors
+/// Kafka does not answer in time, or does not let this process use those names.
+pub fn fence(settings: &KafkaSettings, owner: &str) -> Result<(), Failure> {
+    take_over(settings, owner).map(drop)
+}
+
+/// Takes over both ids of an owner, at the same time.
+fn take_over(settings: &KafkaSettings, owner: &str) -> Result<[Transactions; 2], Failure> {
+    let [first, second] = KafkaSettings::transactional_ids(owner);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| Transactions::take_over(settings, &second));
+        let first = Transactions::take_over(settings, &first);
+        let second = other.join().unwrap_or_else(|_| {
+            Err(Failure::Silent { what: "begin a session of transactions".to_owned(), waited: Duration::ZERO })
+        });
+        Ok([first?, second?])
+    })
+}
+
+/// One transactional producer.
 pub struct Transactions {
     producer: BaseProducer<Deliveries>,
     timeout: Duration,
 }
 
 impl Transactions {
-    /// Makes the producer and takes over the transactional id: a transaction that an earlier holder left open
-    /// is aborted, and that holder can never commit again. Waits until that is done.
-    ///
-    /// # Errors
-    /// A setting is wrong, or Kafka does not answer in time.
-    pub fn begin_session(settings: &KafkaSettings) -> Result<Self, Failure> {
-        Self::take_over(settings, &settings.transactional_id())
-    }
-
-    /// Aborts the transaction that another process left open, which can then never commit again.
-    ///
-    /// # Errors
-    /// Kafka does not answer in time, or does not let this process use that name.
-    pub fn fence(settings: &KafkaSettings, transactional_id: &str) -> Result<(), Failure> {
-        Self::take_over(settings, transactional_id).map(drop)
-    }
-
     fn take_over(settings: &KafkaSettings, transactional_id: &str) -> Result<Self, Failure> {
         let timeout = settings.transaction_timeout;
         let mut config = settings.client();
@@ -164,6 +215,12 @@ impl Transactions {
             .set("transaction.timeout.ms", timeout.as_millis().to_string())
             .set("allow.auto.create.topics", "false")
             .remove("group.instance.id");
+        // A transaction that meets the end of another one waits by these steps.
+        for (name, value) in [("retry.backoff.ms", "5"), ("retry.backoff.max.ms", "1000")] {
+            if config.get(name).is_none() {
+                config.set(name, value);
+            }
+        }
         // librdkafka refuses a time for one request that is longer than that of the transaction.
         let request = config.get("socket.timeout.ms").and_then(|text| text.parse().ok()).unwrap_or(60_000);
         let request = timeout.as_millis().min(request);
@@ -174,7 +231,7 @@ impl Transactions {
         // A try that takes longer is made anew: meanwhile the reason is told, and the process can be stopped.
         producer.init_transactions(timeout.min(SESSION_PATIENCE)).map_err(|error| {
             // What librdkafka has to say of it waits to be fetched.
-            producer.poll(DRAIN_STEP);
+            producer.poll(Duration::ZERO);
             Failure::of("begin a session of transactions", &error).explained_by(&producer.context().said)
         })?;
         Ok(Self { producer, timeout })
@@ -214,7 +271,7 @@ impl Transactions {
                     if !is_full || begun.elapsed() > self.timeout {
                         return Err(Failure::of(format!("send a record to {}", record.topic), &error));
                     }
-                    self.producer.poll(DRAIN_STEP);
+                    is_drained(&self.producer);
                     to_send = again;
                 }
             }
@@ -245,8 +302,7 @@ impl Transactions {
     /// A record was not taken, or the time is over.
     pub fn drain(&self) -> Result<(), Failure> {
         let begun = Instant::now();
-        while self.producer.in_flight_count() > 0 {
-            self.producer.poll(DRAIN_STEP);
+        while !is_drained(&self.producer) {
             if begun.elapsed() > self.timeout {
                 return Err(Failure::Silent { what: "deliver the transaction".to_owned(), waited: self.timeout });
             }

@@ -14,7 +14,7 @@ use crate::adapters::failpoint;
 use crate::adapters::fleet_mutant::FleetMutant;
 
 use super::client::{Isolation, Said, ask, is_passing};
-use super::producer::Transactions;
+use super::producer::fence;
 use super::state::{Meta, StateImage, StateKey};
 use super::{Failure, KafkaSettings};
 
@@ -242,7 +242,7 @@ impl<'s> Reader<'s> {
             }
         };
         for owner in gone {
-            match Transactions::fence(self.settings, &owner) {
+            match fence(self.settings, &owner) {
                 Ok(()) => info!(%owner, "a process is gone: its open transaction was aborted"),
                 Err(error) => warn!(%owner, %error, "the open transaction of a process that is gone cannot be aborted"),
             }
@@ -256,7 +256,7 @@ impl<'s> Reader<'s> {
             owners.extend(self.last_metas(*shard, Isolation::Uncommitted)?.into_iter().map(|meta| meta.owner));
         }
         // This process has aborted its own when it began its session.
-        owners.remove(&self.settings.transactional_id());
+        owners.remove(&self.settings.owner());
         owners.remove("");
         if owners.is_empty() {
             return Ok(owners);

@@ -86,7 +86,7 @@ pub struct Meta {
     pub ruleset: String,
     /// How many partitions the operations had.
     pub partitions: i32,
-    /// The transactional id of the process whose shard this is. Empty in records of versions that did not note it.
+    /// The name of the process whose shard this is; its transactional ids follow from it. Empty in records of versions that did not note it.
     pub owner: String,
 }
 

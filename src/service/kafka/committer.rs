@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use crate::adapters::failpoint;
 use crate::adapters::fleet_mutant::FleetMutant;
 use crate::adapters::kafka::consumer::Member;
-use crate::adapters::kafka::producer::{Outgoing, Transactions};
+use crate::adapters::kafka::producer::{Outgoing, Session, Transactions};
 use crate::adapters::kafka::reader::Reader;
 use crate::adapters::kafka::{Failure, KafkaSettings, Topics};
 use crate::pipeline::{self, Unpublished};
@@ -139,7 +139,7 @@ struct Thread {
     /// The deciding thread's, which leaves the group with it.
     member: Weak<Member>,
     watchdog: Watchdog,
-    session: Option<Transactions>,
+    session: Option<Session>,
 }
 
 impl Thread {
@@ -162,7 +162,7 @@ impl Thread {
         // Its transaction may be open: the new session aborts it.
         self.session = None;
         let settings = &self.settings;
-        let session = self.watchdog.watch("begin a session", || Transactions::begin_session(settings))?;
+        let session = self.watchdog.watch("begin a session", || Session::begin(settings))?;
         debug!("a session of transactions has begun");
         failpoint::reached("session");
         // Of a topic that is not there the group gives no partitions: without a question nobody would know.
@@ -196,7 +196,9 @@ impl Thread {
     }
 
     fn abort(&self) -> Result<(), Failure> {
-        self.session.as_ref().map_or(Ok(()), |session| self.watchdog.watch("abort a transaction", || session.abort()))
+        self.session
+            .as_ref()
+            .map_or(Ok(()), |session| self.watchdog.watch("abort a transaction", || session.current().abort()))
     }
 
     /// Ends the session: the outcome of its transaction may be open, and only a new one tells.
@@ -219,16 +221,28 @@ impl Thread {
         warn!(error = %failure, "the commit is made again");
         self.session = None;
         while self.session.is_none() {
-            self.session = Transactions::begin_session(&self.settings).ok();
+            self.session = Session::begin(&self.settings).ok();
         }
         self.commit(marks, batches, group)
     }
 
     /// Puts marks and batches into one transaction and commits it.
-    fn commit(&self, marks: &[Mark], batches: &[ShardBatch], group: &ConsumerGroupMetadata) -> Result<(), Failure> {
-        let Some(session) = &self.session else {
+    fn commit(&mut self, marks: &[Mark], batches: &[ShardBatch], group: &ConsumerGroupMetadata) -> Result<(), Failure> {
+        let Some(mut session) = self.session.take() else {
             return Err(Failure::Silent { what: "begin a transaction".to_owned(), waited: Duration::ZERO });
         };
+        let committed = self.commit_in(session.next(), marks, batches, group);
+        self.session = Some(session);
+        committed
+    }
+
+    fn commit_in(
+        &self,
+        session: &Transactions,
+        marks: &[Mark],
+        batches: &[ShardBatch],
+        group: &ConsumerGroupMetadata,
+    ) -> Result<(), Failure> {
         // Of several batches of a shard the last one tells where it goes on.
         let offsets: BTreeMap<i32, i64> = marks
             .iter()

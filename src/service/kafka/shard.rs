@@ -95,7 +95,7 @@ pub(super) struct Shard {
     pub(super) stats: RuleStats,
     /// The last decision whose matches are in the note.
     noted_stats_seq: u64,
-    /// The transactional id of this process.
+    /// What this process is called.
     owner: String,
 }
 

@@ -195,7 +195,7 @@ impl FleetWorker {
             let owed = std::mem::take(&mut restored.owed);
             let parts = (shared.clone(), Arc::clone(&self.geo));
             let gift = self.mine.partitions.get(&restored.number).copied().unwrap_or(0);
-            let owner = (self.settings.kafka.transactional_id(), gift);
+            let owner = (self.settings.kafka.owner(), gift);
             let mut shard = Shard::new(restored, parts, owner, limits, self.settings.journal_bytes_min);
             // They may have been read by rules that are not in force any more.
             if *shard.pipeline.engine.plan().ruleset != *self.rules.hash {
