@@ -20,6 +20,9 @@ use super::{Failure, KafkaSettings};
 /// processor busy: it counts in whole ones and asks for the rest without a pause.
 const DRAIN_STEP: Duration = Duration::from_micros(300);
 
+/// How long one try to abort a transaction may take.
+const ABORT_STEP: Duration = Duration::from_millis(100);
+
 /// How long one try to begin a session may take.
 const SESSION_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -333,6 +336,17 @@ impl Transactions {
     /// # Errors
     /// The session is over, or Kafka does not answer: then it is open what became of the transaction.
     pub fn abort(&self) -> Result<(), Failure> {
-        self.producer.abort_transaction(self.timeout).map_err(|error| Failure::of("abort the transaction", &error))
+        let begun = Instant::now();
+        loop {
+            // What is given up counts as delivered once it was looked at: the client waits for that, so it is asked to
+            // wait in small steps.
+            match self.producer.abort_transaction(ABORT_STEP) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error)) if error.is_retriable() && begun.elapsed() < self.timeout => {
+                    is_drained(&self.producer);
+                }
+                Err(error) => return Err(Failure::of("abort the transaction", &error)),
+            }
+        }
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct Committer {
     reports: Receiver<Report>,
     is_busy: bool,
     is_commit: bool,
+    /// When the last request was made.
+    asked_at: Instant,
     /// What has come and was not taken yet.
     report: Option<Report>,
 }
@@ -76,12 +78,19 @@ impl Committer {
         let source = format!("/kuzet/{}", settings.group);
         let thread = Thread { settings, source, has_cloudevents, member, watchdog, session: None };
         std::thread::Builder::new().name("commit".into()).spawn(move || thread.run(&to_do, &report))?;
-        Ok(Self { requests, reports, is_busy: false, is_commit: false, report: None })
+        Ok(Self { requests, reports, is_busy: false, is_commit: false, asked_at: Instant::now(), report: None })
     }
 
     /// Tells whether a request is under way.
     pub(super) const fn is_busy(&self) -> bool {
         self.is_busy
+    }
+
+    /// Tells whether nothing has come of a request for so long. Every call to Kafka has a limit, but the client does
+    /// not keep all of them: when the group's coordinator goes at the wrong moment, `send_offsets_to_transaction`
+    /// returns never.
+    pub(super) fn is_hung(&self, limit: Duration) -> bool {
+        self.is_busy && self.report.is_none() && self.asked_at.elapsed() > limit
     }
 
     /// Tells whether a transaction is on its way.
@@ -102,6 +111,7 @@ impl Committer {
     fn request(&mut self, request: Request) {
         debug_assert!(!self.is_busy, "one request at a time");
         self.is_commit = matches!(request, Request::Commit(_));
+        self.asked_at = Instant::now();
         // The thread ends with this value, not before: only a panic there could refuse.
         self.is_busy = self.requests.send(request).is_ok();
     }

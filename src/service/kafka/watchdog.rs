@@ -29,7 +29,8 @@ impl Waiting {
     }
 }
 
-/// Watches one thread.
+/// Watches one thread after the other.
+#[derive(Clone)]
 pub(crate) struct Watchdog(Arc<Running>);
 
 impl Watchdog {
@@ -48,6 +49,11 @@ impl Watchdog {
     /// Returns what tells others of the thread.
     pub(crate) fn waiting(&self) -> Waiting {
         Waiting(Arc::clone(&self.0))
+    }
+
+    /// Watches no longer what was given up: its thread may never come back.
+    pub(super) fn give_up(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Runs a call under watch.

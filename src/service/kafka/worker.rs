@@ -49,6 +49,10 @@ const OFFSET_QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// So often within [`FENCED_WITHIN`] another process may take the name over before this one ends.
 const FENCED_MAX: usize = 3;
 const FENCED_WITHIN: Duration = Duration::from_secs(60);
+/// So long after the time of a transaction is over Kafka's client is given up with its thread.
+const HUNG_AFTER: Duration = Duration::from_secs(15);
+/// So many threads may be given up before the process ends.
+const GIVEN_UP_MAX: u32 = 5;
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at the whole state's size.
 const SIZES_EVERY: Duration = Duration::from_secs(15);
@@ -104,6 +108,9 @@ pub(crate) struct FleetWorker {
     outlets: FleetOutlets,
     member: Arc<Member>,
     committer: Committer,
+    watchdog: Watchdog,
+    /// How many committing threads were given up.
+    given_up: u32,
     session: Session,
     /// How many partitions the operations have; known with the first restoration.
     partitions: i32,
@@ -120,6 +127,12 @@ pub(crate) struct FleetWorker {
     failure: Option<String>,
     figures_at: Option<Instant>,
     sizes_at: Option<Instant>,
+}
+
+fn start_committer(settings: &FleetSettings, member: &Arc<Member>, watchdog: &Watchdog) -> Result<Committer, Failure> {
+    let of_kafka = (settings.kafka.clone(), settings.has_cloudevents);
+    let started = Committer::start(of_kafka, Arc::downgrade(member), watchdog.clone());
+    started.map_err(|error| Failure::Setting { name: "of this process".to_owned(), reason: error.to_string() })
 }
 
 /// Why the thread ends.
@@ -142,9 +155,7 @@ impl FleetWorker {
         let member = Arc::new(Member::join(&settings.kafka)?);
         let ledger = Outbox::new(settings.redis.clone(), settings.pending_changes_max)
             .map_err(|error| Failure::Setting { name: "of Redis".to_owned(), reason: error.to_string() })?;
-        let committer =
-            Committer::start((settings.kafka.clone(), settings.has_cloudevents), Arc::downgrade(&member), watchdog)
-                .map_err(|error| Failure::Setting { name: "of this process".to_owned(), reason: error.to_string() })?;
+        let committer = start_committer(&settings, &member, &watchdog)?;
         Ok(Self {
             settings,
             rules,
@@ -153,6 +164,8 @@ impl FleetWorker {
             outlets,
             member,
             committer,
+            watchdog,
+            given_up: 0,
             session: Session::None,
             partitions: 0,
             mine: Assignment::default(),
@@ -197,7 +210,8 @@ impl FleetWorker {
     fn turn(&mut self, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<End> {
         self.serve(queue)?;
         self.show_figures();
-        if let Err(failure) = self.hear().and_then(|()| self.prepare()) {
+        let heard = self.give_up_if_hung().and_then(|()| self.hear());
+        if let Err(failure) = heard.and_then(|()| self.prepare()) {
             return self.failed(&failure, queue);
         }
         self.answer();
@@ -257,6 +271,9 @@ impl FleetWorker {
         self.failure = Some(format!("Kafka: {failure}"));
         self.tell_trouble();
         self.end_transaction();
+        if self.given_up > GIVEN_UP_MAX {
+            return ControlFlow::Break(End::Fault(format!("Kafka's client hung {GIVEN_UP_MAX} times ({failure})")));
+        }
         // Its outcome may be open: only a new session tells.
         self.session = Session::None;
         self.tell_trouble();
@@ -281,11 +298,24 @@ impl FleetWorker {
         ControlFlow::Continue(())
     }
 
+    /// Gives up the committing thread when Kafka's client does not return to it. Whatever it had in hand is refused or
+    /// known once another thread has begun a session under the same names.
+    fn give_up_if_hung(&mut self) -> Result<(), Failure> {
+        let limit = self.settings.kafka.transaction_timeout + HUNG_AFTER;
+        if !self.committer.is_hung(limit) {
+            return Ok(());
+        }
+        self.given_up += 1;
+        self.watchdog.give_up();
+        self.committer = start_committer(&self.settings, &self.member, &self.watchdog)?;
+        Err(Failure::Silent { what: "hear from Kafka's client".to_owned(), waited: limit })
+    }
+
     /// Waits for the transaction on its way, and takes in what became of it.
     fn end_transaction(&mut self) {
         while self.committer.is_committing() {
             self.committer.wait(POLL);
-            if let Err(failure) = self.hear() {
+            if let Err(failure) = self.give_up_if_hung().and_then(|()| self.hear()) {
                 warn!(error = %failure, "the last transaction failed");
             }
         }
