@@ -8,10 +8,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::cluster::Cluster;
-use crate::fleet::{self, Instance, Topics};
+use crate::fleet::{self, Instance, Progress, Topics};
 use crate::server::Server;
 use crate::turn::{self, Shared};
 use crate::wait;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 const SEED: u64 = 23;
 
@@ -84,6 +85,47 @@ fn two_processes_decide_every_operation_once() {
         })
         .collect();
     assert_eq!(codes, [(3, "malformed_json".to_owned()), (4, "malformed_json".to_owned())]);
+}
+
+/// The marker of a producer's transaction takes an offset. Nothing waits there; and when retention has removed the
+/// operations before it, nothing is lost.
+#[test]
+fn markers_of_transactions_are_stepped_over() {
+    println!("seed {SEED}");
+    let cluster = shared();
+    let topics = Topics::create(&cluster, "markers", 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = fleet::simulated(SEED + 2, 60, 5);
+    let expected = fleet::expected(&topics, &records);
+    let config = topics.configure(&cluster, folder.path(), "a", 500);
+    let (first, later) = records.split_at(5);
+    send_in_a_transaction(&cluster, &topics, first);
+    let instance = Instance::start(&config, None);
+    let progress = Progress::new(&cluster, &topics);
+    wait::until("the group is behind the marker", || (progress.committed()? == [6]).then_some(()));
+    instance.end();
+    cluster.delete_records(&topics.name("operations"), &[(0, 6)]);
+    let mut instance = Instance::start(&config, None);
+    fleet::send(&cluster, &topics, later);
+    fleet::wait_until_decided(&cluster, &topics, &mut [&mut instance]);
+    instance.end();
+    check(&cluster, &topics, &expected);
+}
+
+fn send_in_a_transaction(cluster: &Cluster, topics: &Topics, records: &[Vec<u8>]) {
+    let mut config = cluster.client();
+    config.set("transactional.id", format!("{}-producer", topics.group()));
+    let producer: BaseProducer = config.create().expect("a producer");
+    producer.init_transactions(wait::PATIENCE).expect("a session");
+    producer.begin_transaction().expect("a transaction");
+    let topic = topics.name("operations");
+    for record in records {
+        let wallet = fleet::wallet_of(record);
+        let record = BaseRecord::to(&topic).partition(0).key(&wallet).payload(record);
+        producer.send(record).map_err(|(error, _)| error).expect("room in the queue");
+    }
+    producer.flush(wait::PATIENCE).expect("the records are taken");
+    producer.commit_transaction(wait::PATIENCE).expect("a commit");
 }
 
 /// Killed at every step of a commit and of a recovery, again and again, nothing is decided twice or lost.
