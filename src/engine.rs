@@ -190,6 +190,14 @@ impl Engine {
         step
     }
 
+    /// Tells what [`Self::decide`] would decide now; changes nothing.
+    pub fn foresee(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Disposition {
+        let seq = self.seq;
+        let foreseen = self.decide(operation, view);
+        self.seq = seq;
+        foreseen
+    }
+
     /// Makes an outcome's changes to the acting wallet's record count.
     pub fn apply(&mut self, operation: &Enriched<'_>, changes: &mut Changes) {
         let wallet = self.wallets.get_or_insert(operation.wallet, &operation.operation.wallet_id);

@@ -101,6 +101,23 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         self.finish(batch)
     }
 
+    /// Tells what would be decided on a record now. Nothing moves on.
+    pub fn foresee(&mut self, record: Record<'_>) -> Answer {
+        let mut spare = Spare::default();
+        let decoded = self.intake().decode(&[record], &mut spare);
+        let enriched = self.intake().enrich(decoded, &mut spare);
+        let Prepared { operations, batch } = self.prepare(enriched, Batch::<NoJournal>::of(1), &mut spare);
+        match operations.into_iter().next() {
+            Some(Ok(operation)) => match self.engine.foresee(&operation, &batch.view) {
+                Disposition::Duplicate { seq } => Answer::Duplicate { seq },
+                Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
+                Disposition::Decided(outcome) => Answer::Decided(outcome.decision),
+            },
+            Some(Err(rejection)) => Answer::Rejected(rejection),
+            None => unreachable!("a record is one operation or refused"),
+        }
+    }
+
     /// Decides a batch and commits it where nothing is written down.
     ///
     /// # Errors

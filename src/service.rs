@@ -36,7 +36,7 @@ use crate::rules::{self, Vanishing};
 
 use active_restrictions::ActiveRestrictions;
 use rule_stats::RuleStats;
-use views::WalletView;
+use views::{Foreseen, WalletView};
 
 /// How many callers may wait in the queue.
 const QUEUE_MAX: usize = 4_096;
@@ -98,6 +98,11 @@ pub enum Unavailable {
     Store(String),
     #[error("operations come from Kafka here, not in requests")]
     FromKafka,
+    /// Of an operation that was sent for one state of its wallet only.
+    #[error("the wallet has changed since that state was looked at: look at it again")]
+    Changed,
+    #[error("no operation of this wallet is known here; another instance may have its shard")]
+    Elsewhere,
 }
 
 /// What became of the records of one request, in their order.
@@ -157,6 +162,8 @@ pub(crate) struct Submission {
     pub(crate) arrived_at: Time,
     /// The same instant, to measure by.
     pub(crate) since: Instant,
+    /// A wallet, and the only state of it in which this is to be decided.
+    pub(crate) only_if: Option<(String, String)>,
     pub(crate) reply: oneshot::Sender<Result<Answers, Unavailable>>,
 }
 
@@ -164,6 +171,7 @@ pub(crate) struct Submission {
 pub(crate) enum Job {
     Submit(Submission),
     Wallet { id: String, reply: oneshot::Sender<Result<Option<WalletView>, Unavailable>> },
+    Foresee { id: String, record: Vec<u8>, arrived_at: Time, reply: oneshot::Sender<Result<Foreseen, Unavailable>> },
     Rules { rules: Arc<RuleSet>, at: Time, reply: oneshot::Sender<Result<(), Unavailable>> },
     Geo { geo: Box<Geo>, reply: oneshot::Sender<()> },
     Stop,
@@ -175,6 +183,7 @@ impl Job {
         match self {
             Self::Submit(submission) => drop(submission.reply.send(Err(unavailable.clone()))),
             Self::Wallet { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
+            Self::Foresee { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
             Self::Rules { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
             Self::Geo { .. } | Self::Stop => {}
         }
@@ -302,9 +311,38 @@ impl Service {
     /// # Errors
     /// The service stops, is overloaded, or cannot commit.
     pub async fn submit(&self, records: Vec<Vec<u8>>, arrived_at: Time) -> Result<Answers, Unavailable> {
+        self.submit_if(records, arrived_at, None).await
+    }
+
+    /// Has records decided, if the wallet still has the state that [`WalletView::state`] was, or 0 operations.
+    ///
+    /// # Errors
+    /// The wallet has changed, or as for [`Self::submit`].
+    pub async fn submit_if(
+        &self,
+        records: Vec<Vec<u8>>,
+        arrived_at: Time,
+        only_if: Option<(String, String)>,
+    ) -> Result<Answers, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Submit(Submission { records, arrived_at, since: Instant::now(), reply }))?;
+        self.send(Job::Submit(Submission { records, arrived_at, since: Instant::now(), only_if, reply }))?;
         answer.await.map_err(|_| Unavailable::Stopping)?
+    }
+
+    /// Tells what would be decided on a record of a wallet now, and looks at the wallet; nothing changes.
+    ///
+    /// # Errors
+    /// The service stops, is overloaded, cannot commit, or has no shard of this wallet.
+    pub async fn foresee(&self, id: &str, record: Vec<u8>, arrived_at: Time) -> Result<Foreseen, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Foresee { id: id.to_owned(), record, arrived_at, reply })?;
+        answer.await.map_err(|_| Unavailable::Stopping)?
+    }
+
+    /// Returns the state of a wallet that nothing is known of.
+    #[must_use]
+    pub fn state_of_nobody(&self) -> String {
+        views::state_of(&read(&self.shown.rules).plan, None)
     }
 
     fn send(&self, job: Job) -> Result<(), Unavailable> {

@@ -25,5 +25,6 @@ mod geo_updates;
 mod http;
 mod service;
 mod soak;
+mod support_events;
 mod upgrade;
 mod waits;

@@ -42,27 +42,151 @@ export function actionButton(name, target, done, text = ACTIONS[name].button) {
 export const restrictionButtons = (restriction, done) =>
   h("div", { class: "buttons" }, actionsOf(restriction).map((name) => actionButton(name, { wallet: restriction.wallet_id, ip: restriction.ip, restriction }, done)));
 
+const LISTED_MOST = 50;
+
+/**
+ * Opens the dialog of an action. What the event would do to each waiting operation is asked of the service whenever
+ * an answer changes, and shows before it can be sent. It is sent for that state of the wallet only: if the wallet has
+ * changed meanwhile, nothing happens and the fresh list shows.
+ */
 function run(action, target, done) {
   return openDialog(t(action.title), (content, close) => {
     const form = action.form(target);
     const problem = h("div", { "aria-live": "assertive" });
     const submit = h("button", { type: "submit", class: "primary-button", "data-action": "submit" }, t("submit"));
+    const foreseen = foresight(form, target, (body, query) => post(`${path()}${query}`, body));
+    const path = () => `/v1/wallets/${segment(form.wallet?.() ?? target.wallet)}/${action.path}`;
     const send = async (event) => {
       event.preventDefault();
       submit.disabled = true;
       submit.textContent = t("sending");
+      replace(problem);
       try {
-        const decision = await post(`/v1/wallets/${segment(form.wallet?.() ?? target.wallet)}/${action.path}`, form.body());
+        const decision = await foreseen.send();
+        if (!decision) {
+          replace(problem, h("p", { class: "warning", "data-note": "look" }, t("foresee_look")));
+          submit.disabled = false;
+          submit.textContent = t("submit");
+          return;
+        }
         showOutcome(content, close, decision);
         done?.(decision);
       } catch (error) {
-        replace(problem, h("p", { class: "state error" }, explain(error, "support")));
+        const changed = error instanceof Problem && error.body.code === "wallet-changed";
+        replace(problem, h("p", { class: changed ? "warning" : "state error", "data-note": changed ? "wallet-changed" : null }, changed ? t("wallet-changed") : explain(error, "support")));
         submit.disabled = false;
         submit.textContent = t("submit");
+        if (changed) foreseen.ask();
       }
     };
-    replace(content, h("form", { onsubmit: send }, form.element, problem, h("div", { class: "buttons" }, submit, closeButton(close, t("cancel")))));
+    const element = h("form", { onsubmit: send, onchange: (event) => foreseen.changed(event) }, form.element, foreseen.element, problem, h("div", { class: "buttons" }, submit, closeButton(close, t("cancel"))));
+    replace(content, element);
+    foreseen.ask();
   });
+}
+
+/** The list of waiting operations in a dialog, each with what will become of it, and the sending of what it shows. */
+function foresight(form, target, call) {
+  const element = h("div", { class: "foreseen", "aria-live": "polite", "data-state": "ready" });
+  /** What was chosen for single operations, where that differs from what was chosen for all. */
+  let choices = new Map();
+  let [found, asked, answered] = [null, 0, Promise.resolve()];
+
+  const body = () => (choices.size ? { ...form.body(), order: "complete" } : form.body());
+  const chosen = (item) => choices.get(item.op_id) ?? form.body().order ?? "complete";
+  const will = (item) => (choices.size && chosen(item) === "cancel" ? "cancel" : item.will);
+
+  /** What shows, as a text: whether a person has seen it. */
+  const seen = () => [...element.querySelectorAll("[data-foreseen]")].map((row) => `${row.dataset.foreseen} ${row.dataset.will}`).join("\n");
+
+  async function look(mine) {
+    try {
+      const answer = await call(body(), "?dry_run=true");
+      const listed = (answer.waiting || []).filter((item) => !target.operation || item.op_id === target.operation.op_id);
+      await v.addOperations(listed.slice(0, LISTED_MOST), AT_ONCE);
+      if (mine !== asked) return;
+      found = { ...answer, listed };
+      show();
+    } catch (error) {
+      // What is wrong with the event itself is said when it is sent.
+      if (mine === asked) replace(element, error instanceof Problem ? null : h("p", { class: "warning" }, t("foresee_failed")));
+    } finally {
+      if (mine === asked) element.dataset.state = "ready";
+    }
+  }
+
+  function ask() {
+    const mine = (asked += 1);
+    found = null;
+    const wallet = form.wallet?.() ?? target.wallet;
+    const isWhole = (form.isWhole?.() ?? true) && element.closest("form")?.checkValidity();
+    if (wallet && isWhole) {
+      element.dataset.state = "asking";
+      answered = look(mine);
+    } else {
+      element.dataset.state = "ready";
+      answered = Promise.resolve();
+      replace(element);
+    }
+  }
+
+  function choice(item) {
+    if (!form.perOperation) return null;
+    const select = h("select", { "aria-label": t("dialog_order_one"), "data-choice": item.op_id, onchange: (event) => {
+      event.stopPropagation();
+      for (const other of found.listed) if (!choices.has(other.op_id)) choices.set(other.op_id, chosen(other));
+      choices.set(item.op_id, select.value);
+      if (new Set(choices.values()).size === 1 && select.value === form.body().order) choices = new Map();
+      ask();
+    } }, ["complete", "cancel"].map((value) => h("option", { value }, t(`order_one_${value}`))));
+    select.value = chosen(item);
+    return select;
+  }
+
+  function show() {
+    if (!found.listed.length) {
+      replace(element);
+      return;
+    }
+    const row = (item) => h("li", { "data-foreseen": item.op_id, "data-will": will(item) },
+      h("div", { class: "cardhead" }, h("span", {}, operationText(item.operation, item.op_id)), h("strong", { class: `will will-${will(item)}` }, t(`will_${will(item)}`))),
+      v.receiverOf(item.operation) ? h("p", { class: "small" }, "→ ", v.receiverOf(item.operation)) : null,
+      v.causes(item), choice(item));
+    const counts = ["release", "cancel", "wait"].map((name) => [name, found.listed.filter((item) => will(item) === name).length]).filter(([, n]) => n);
+    const rest = found.listed.length - LISTED_MOST;
+    replace(element, h("strong", {}, t("foresee_title")),
+      h("p", { class: "small muted dots" }, counts.map(([name, n]) => h("span", {}, `${t(`will_${name}`)}: ${n}`))),
+      h("ul", { class: "cards" }, found.listed.slice(0, LISTED_MOST).map(row)),
+      rest > 0 ? h("p", { class: "muted small" }, t("foresee_more", { n: rest })) : null);
+  }
+
+  /**
+   * Sends the event, and before it one for each operation that is cancelled by itself. Sends nothing, and gives
+   * null, where what would become of the operations was not yet to be seen.
+   */
+  async function send() {
+    const before = seen();
+    await answered;
+    if (seen() !== before) return null;
+    let state = found?.state;
+    const query = () => (state ? `?${new URLSearchParams({ state })}` : "");
+    const commands = [];
+    const alone = choices.size ? found.listed.filter((item) => chosen(item) === "cancel") : [];
+    for (const item of alone) {
+      const decision = await call({ ...form.body(), order: "cancel", ref_op_id: item.op_id }, query());
+      commands.push(...(decision.commands || []));
+      choices.delete(item.op_id);
+      state = decision.state;
+    }
+    const decision = await call(alone.length ? { ...form.body(), order: "complete" } : body(), query());
+    return { ...decision, commands: [...commands, ...(decision.commands || [])] };
+  }
+
+  const changed = (event) => {
+    if (event.target.name === "order") choices = new Map();
+    ask();
+  };
+  return { element, ask, changed, send };
 }
 
 function showOutcome(content, close, decision) {
@@ -130,7 +254,7 @@ function operationForm(key, more, required, only = null) {
       const value = chosen ?? chosenIn(element, "operation") ?? "";
       return value === OTHER ? field.value.trim() : value;
     };
-    return { element, body: () => (named() ? { ...more, ref_op_id: named() } : more) };
+    return { element, isWhole: () => !required || Boolean(named()), body: () => (named() ? { ...more, ref_op_id: named() } : more) };
   };
 }
 
@@ -200,7 +324,7 @@ function fraudForm(target) {
   const options = v.SOURCES.map((value) => ({ value, text: word("source_", value) }));
   const about = operationForm("dialog_fraud_text", {}, false)(target);
   const element = h("div", {}, about.element, radios(t("dialog_source"), "source", options, null));
-  return { element, body: () => ({ ...about.body(), source: chosenIn(element, "source") }) };
+  return { element, isWhole: about.isWhole, body: () => ({ ...about.body(), source: chosenIn(element, "source") }) };
 }
 
 /** Proof and order; what the proof lifts on this wallet shows as it is chosen. */
@@ -231,11 +355,10 @@ function confirmForm(target) {
   get(`/v1/wallets/${segment(target.wallet)}`).then((found) => {
     wallet = found;
     order.hidden = found.waiting.length === 0;
-    order.append(h("p", { class: "muted small" }, t("waiting_count", { n: found.waiting.length })));
     foresee();
   }).catch(() => {}); // The forecast is a help only: the event can be sent without it.
 
-  return { element, body: () => ({ proof: chosenIn(element, "proof"), order: chosenIn(element, "order") }) };
+  return { element, perOperation: true, body: () => ({ proof: chosenIn(element, "proof"), order: chosenIn(element, "order") }) };
 }
 
 /** All that support can do on a wallet's page, in groups: what the client asks for, what others report. */

@@ -278,6 +278,27 @@ function whyCard(rule) {
     source ? h("details", {}, h("summary", {}, t("rule_text")), h("pre", { tabindex: "0" }, source)) : null);
 }
 
+/** What later decisions did to this one's operation and restrictions, and by whom. */
+function laterList(decision) {
+  const later = decision.later || [];
+  const item = (step) => h("li", { "data-later": step.seq },
+    h("p", { class: "dots" }, h("a", { href: v.decisionHref(step.seq) }, time(step.at)), h("span", {}, word("type_", step.type)),
+      step.actor ? h("span", {}, t("later_by", { name: step.actor })) : null, step.proof ? h("span", {}, word("by_", step.proof)) : null),
+    v.commandList(step.commands));
+  return later.length ? h("ul", { class: "later" }, later.map(item)) : null;
+}
+
+/** The commands as they stand now: one that asked for a wait which has ended says so. */
+function commandsNow(decision) {
+  const ended = (decision.later || []).flatMap((step) => step.commands.map((command) => ({ ...command, at: step.at })));
+  const end = ended.find((command) => ["release", "cancel"].includes(command.command));
+  return v.commandList((decision.commands || []).map((command) => {
+    if (command.command === "hold" && end) return { ...command, ended: end };
+    const lift = command.restriction_id && ended.find((later) => later.command === "lift" && later.restriction_id === command.restriction_id);
+    return lift ? { ...command, ended: lift } : command;
+  }));
+}
+
 export async function decisionPage(page, seq) {
   const title = t("decision_title", { seq });
   replace(page.element, v.heading(title), v.loading());
@@ -298,7 +319,9 @@ export async function decisionPage(page, seq) {
         ]),
         decision.degraded?.length ? h("p", { class: "warning" }, t("degraded", { inputs: decision.degraded.join(", ") })) : null),
       v.section(t("why_title"), why.length ? why.map(whyCard) : v.empty(t(decision.verdict === "allow" ? "why_none" : "why_restricted"))),
-      v.section(t("commands_title"), v.commandList(decision.commands) || v.empty(t("commands_none"))),
+      v.section(t("commands_title"), commandsNow(decision) || v.empty(t("commands_none"))),
+      laterList(decision) ? v.section(t("later_title"), laterList(decision)) : null,
+      decision.waits ? h("p", { class: "warning", "data-note": "waits" }, t("waits_now")) : null,
       v.section(t("operation"), decision.operation ? operationFacts(decision.operation) : v.empty(t("operation_gone"))),
       v.json(decision));
     credit(body);

@@ -108,7 +108,7 @@ function dayText(piece, withYear = true) {
 
 const isToday = (piece) => dayText(piece) === dayText(pieces(new Date()));
 
-/** Almaty time; `short` leaves the date out today and the year out this year. */
+/** Almaty time, without its zone; `short` leaves the date out today and the year out this year. */
 export function timeText(iso, short = false) {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return String(iso);
@@ -132,10 +132,13 @@ export function dateText(iso) {
   return Number.isNaN(date.getTime()) ? String(iso) : dayText(pieces(date));
 }
 
-/** A `<time>` in Almaty time whose title is the exact UTC time as it was sent. */
+/** A text with a time in it, and the zone. */
+export const zonedText = (text) => `${text}${NBSP}${t("zone")}`;
+
+/** A `<time>` in Almaty time, with its zone, whose title is the exact UTC time as it was sent. */
 export function time(iso, short = false) {
   if (!iso) return h("span", {}, "—");
-  return h("time", { datetime: iso, title: `${String(iso).replace("T", " ").replace(/Z$/, "")} UTC`, class: "num" }, timeText(iso, short));
+  return h("time", { datetime: iso, title: `${String(iso).replace("T", " ").replace(/Z$/, "")} UTC`, class: "num" }, timeText(iso, short), h("span", { class: "zone" }, `${NBSP}${t("zone")}`));
 }
 
 /** A span of seconds in its two greatest units. */

@@ -1,10 +1,12 @@
 // The chart of a wallet's recent operations, with what the rules that fired looked at.
 import uPlot from "./vendor/uPlot.esm.js";
 import { h, replace } from "./dom.js";
-import { axisTimeText, money, moneyText, numberText, t, time, timeText, word } from "./i18n.js";
+import { axisTimeText, money, moneyText, numberText, t, time, timeText, word, zonedText } from "./i18n.js";
 import * as v from "./views.js";
 
 const HEIGHT = 300;
+/** Of a chart of logins and events alone. */
+const HEIGHT_BARE = 140;
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86400 };
 /** Almaty has kept UTC+5 the whole year round since 1 March 2024. */
 const ALMATY = 5 * 3600;
@@ -125,8 +127,11 @@ export function drawTimeline(place, decisions, signal) {
 
   const xs = shown.points.map((point) => point.x);
   const [first, last] = [xs[0], xs.at(-1)];
-  const margin = Math.max(60, (last - first) * 0.04);
+  // One point, or several of one instant, stand in the middle of half an hour.
+  const margin = last > first ? Math.max(60, (last - first) * 0.04) : 900;
   const highest = Math.max(1, ...shown.points.map((point) => point.y || 0), ...shown.lines.map((line) => line.value)) * 1.12;
+  const hasMoney = shown.points.some((point) => point.y !== null) || shown.lines.length > 0;
+  const height = hasMoney ? HEIGHT : HEIGHT_BARE;
   const placeOf = (plot, point) => [plot.valToPos(point.x, "x", true), point.y === null ? plot.bbox.top + plot.bbox.height : plot.valToPos(point.y, "y", true)];
 
   function nearest(plot, left, top) {
@@ -176,14 +181,18 @@ export function drawTimeline(place, decisions, signal) {
     context.font = font(11);
     context.textBaseline = "bottom";
     context.textAlign = "left";
-    for (const line of shown.lines) {
+    // Where thresholds lie close together, as under large sums, their names stand above each other.
+    let free = Infinity;
+    for (const line of [...shown.lines].sort((a, b) => a.value - b.value)) {
       const y = plot.valToPos(line.value, "y", true);
       context.setLineDash(line.what === "amount" ? [] : [6 * devicePixelRatio, 4 * devicePixelRatio]);
       context.beginPath();
       context.moveTo(bbox.left, y);
       context.lineTo(bbox.left + bbox.width, y);
       context.stroke();
-      context.fillText(`${line.rule}: ${moneyText(String(line.value))}`, bbox.left + 6 * devicePixelRatio, y - 3 * devicePixelRatio);
+      const place = Math.min(y - 3 * devicePixelRatio, free);
+      context.fillText(`${line.rule}: ${moneyText(String(line.value))}`, bbox.left + 6 * devicePixelRatio, place);
+      free = place - 13 * devicePixelRatio;
     }
     context.setLineDash([]);
     const size = 5 * devicePixelRatio;
@@ -196,13 +205,22 @@ export function drawTimeline(place, decisions, signal) {
 
   const axis = { stroke: color("muted"), font: font(11), labelFont: font(11), grid: { stroke: color("line"), width: 1 }, ticks: { stroke: color("line"), width: 1 } };
   const plot = new uPlot({
-    width: Math.max(280, place.clientWidth), height: HEIGHT, legend: { show: false },
+    width: Math.max(280, place.clientWidth), height, legend: { show: false },
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Asia/Almaty"),
     cursor: { drag: { x: true, y: false, uni: 10 }, points: { show: false } },
-    scales: { x: { time: true, range: (_, from, to) => (from === first && to === last ? [first - margin, last + margin] : [from, to]) }, y: { range: () => [0, highest] } },
+    scales: { x: { time: true, range: (_, from, to) => {
+      const whole = first === last || (from === first && to === last);
+      const [start, end] = whole ? [first - margin, last + margin] : [from, to];
+      chart.dataset.span = String(Math.round(end - start));
+      return [start, end];
+    } }, y: { range: () => [0, highest] } },
     axes: [
-      { ...axis, space: 80, values: (_, marks, __, ___, step) => marks.map((mark) => axisTimeText(mark, step)) },
-      { ...axis, size: 80, values: (_, marks) => marks.map((mark) => numberText(String(mark))) },
+      { ...axis, space: 80, label: t("zone"), labelSize: 18, values: (_, marks, __, ___, step) => marks.map((mark) => axisTimeText(mark, step)) },
+      // As wide as its widest number; logins and events alone have none.
+      {
+        ...axis, show: hasMoney, values: (_, marks) => marks.map((mark) => numberText(String(mark))),
+        size: (_, marks) => Math.max(50, 18 + 7 * Math.max(0, ...(marks || []).map((mark) => String(mark).length))),
+      },
     ],
     series: [{}, { paths: () => null, points: { show: false } }],
     hooks: { drawAxes: [drawBands], draw: [drawMarks], setCursor: [(self) => tell(self.cursor.left < 0 ? null : nearest(self, self.cursor.left, self.cursor.top))] },
@@ -213,7 +231,7 @@ export function drawTimeline(place, decisions, signal) {
   });
   const observer = new ResizeObserver(() => {
     const width = Math.max(280, place.clientWidth);
-    if (width !== plot.width) plot.setSize({ width, height: HEIGHT });
+    if (width !== plot.width) plot.setSize({ width, height });
   });
   observer.observe(place);
   signal.addEventListener("abort", () => {
@@ -221,6 +239,6 @@ export function drawTimeline(place, decisions, signal) {
     plot.destroy();
   });
   // For readers of the screen, what the marks stand for.
-  const notes = [...shown.lines.map((line) => `${line.rule}: ${line.what} ${moneyText(String(line.value))}`), ...shown.bands.map((band) => `${band.rule}: ${band.what}, ${timeText(new Date(band.from * 1000).toISOString(), true)} – ${timeText(new Date(band.to * 1000).toISOString(), true)}`)];
+  const notes = [...shown.lines.map((line) => `${line.rule}: ${line.what} ${moneyText(String(line.value))}`), ...shown.bands.map((band) => `${band.rule}: ${band.what}, ${timeText(new Date(band.from * 1000).toISOString(), true)} – ${zonedText(timeText(new Date(band.to * 1000).toISOString(), true))}`)];
   if (notes.length) place.append(h("details", {}, h("summary", {}, `${t("legend_threshold")}, ${t("legend_window")} (${notes.length})`), h("ul", { class: "small" }, notes.map((note) => h("li", {}, note)))));
 }

@@ -1,7 +1,7 @@
 // Pieces that several pages show.
 import { each, explain, get } from "./api.js";
 import { append, h, svg } from "./dom.js";
-import { evidenceValue, isMoney, local, money, t, time, timeText, tn, word } from "./i18n.js";
+import { evidenceValue, isMoney, local, money, t, time, timeText, tn, word, zonedText } from "./i18n.js";
 
 export const VERDICTS = ["allow", "challenge", "hold", "refuse"];
 export const TYPES = [
@@ -145,8 +145,13 @@ export function commandItem(command) {
     terms.push(h("span", {}, command.lifted_by?.length ? tn("lifted_by", { who: lifters(command.lifted_by) }) : t("lifted_by_nobody")));
   }
   const rests = [command.rule && ruleLink(command.rule), clausesText(command.clauses), ...terms].filter(Boolean);
+  if (command.ended) {
+    // What was asked for is over: the sentence says what was, and how it ended.
+    key = command.command === "hold" ? "cmd_hold_over" : key;
+    rests.unshift(h("span", { class: "over", "data-ended": command.ended.command }, tn(`ended_${command.ended.command}`, { time: time(command.ended.at) })));
+  }
   const small = h("div", { class: "muted small dots" }, rests.map((item) => h("span", {}, item)));
-  return h("li", {}, h("span", { class: `mark mark-${command.command}`, "aria-hidden": "true" }), h("div", {}, h("div", {}, tn(key, values)), small));
+  return h("li", { class: command.ended ? "over" : null }, h("span", { class: `mark mark-${command.command}`, "aria-hidden": "true" }), h("div", {}, h("div", {}, tn(key, values)), small));
 }
 
 export function commandList(commands) {
@@ -194,6 +199,26 @@ export function decisionRow(columns, decision, { withWallet = true, titles = nul
   return row(columns, cells, { "data-seq": decision.seq });
 }
 
+// Operations that wait.
+
+/** What an operation waits for. A block among it has suspended the operation, which goes on when it ends. */
+export function causes(waiting) {
+  const cause = (key, values, more) => h("li", {}, tn(key, values), more ? h("span", { class: "muted" }, [" (", more, ")"]) : null);
+  const holds = waiting.holds.map((hold) => {
+    const key = hold.kind === "block" ? "waiting_block" : hold.kind === "monitor" ? "waiting_monitor" : "waiting_hold";
+    return cause(key, { rule: ruleLink(hold.rule) }, hold.lifted_by ? lifters(hold.lifted_by) : null);
+  });
+  return h("ul", { class: "small" }, holds, (waiting.pins || []).map((pin) => cause("waiting_pin", { rule: ruleLink(pin.rule) })));
+}
+
+/** The other side of an operation. */
+export function receiverOf(operation) {
+  const to = operation?.counterparty;
+  if (!to) return null;
+  if (to.wallet_id) return walletLink(to.wallet_id);
+  return to.account || to.phone ? idSpan(to.account || to.phone) : word("w_", to.kind || "");
+}
+
 // Restrictions.
 
 export function restrictionKind(restriction) {
@@ -228,7 +253,7 @@ export const modeBadge = (mode) => h("span", { class: `badge mode-${["enforce", 
 
 export function stateText(rule) {
   if (rule.state !== "warming") return word("state_", rule.state);
-  return rule.warming_until ? t("state_warming", { time: timeText(rule.warming_until, true) }) : t("state_warming_open");
+  return rule.warming_until ? t("state_warming", { time: zonedText(timeText(rule.warming_until, true)) }) : t("state_warming_open");
 }
 
 export function reloadBanner(error) {

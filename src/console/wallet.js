@@ -24,25 +24,13 @@ function restrictionCards(wallet, done) {
     restrictionButtons(restriction, done))));
 }
 
-/** What an operation waits for. A block among it has suspended the operation, which goes on when it ends. */
-function causes(waiting) {
-  const cause = (key, values, more) => h("li", {}, tn(key, values), more ? h("span", { class: "muted" }, [" (", more, ")"]) : null);
-  const holds = waiting.holds.map((hold) => {
-    const key = hold.kind === "block" ? "waiting_block" : hold.kind === "monitor" ? "waiting_monitor" : "waiting_hold";
-    return cause(key, { rule: v.ruleLink(hold.rule) }, hold.lifted_by ? v.lifters(hold.lifted_by) : null);
-  });
-  return h("ul", { class: "small" }, holds, (waiting.pins || []).map((pin) => cause("waiting_pin", { rule: v.ruleLink(pin.rule) })));
-}
-
 function waitingCard(wallet, waiting, done) {
   const { operation, seq } = waiting;
-  const to = operation?.counterparty;
-  const receiver = to?.wallet_id ? v.walletLink(to.wallet_id) : to?.account || to?.phone ? v.idSpan(to.account || to.phone) : word("w_", to?.kind || "");
   return h("li", { "data-waiting": waiting.op_id },
     operation ? h("div", { class: "cardhead" }, h("strong", {}, word("type_", operation.type)), h("strong", {}, money(v.normalMoney(operation.amount)))) : null,
-    operation && to ? h("p", { class: "small" }, "→ ", receiver) : null,
+    v.receiverOf(operation) ? h("p", { class: "small" }, "→ ", v.receiverOf(operation)) : null,
     h("p", { class: "small dots" }, h("span", {}, seq ? h("a", { href: v.decisionHref(seq) }, v.idSpan(waiting.op_id)) : v.idSpan(waiting.op_id)), h("span", { class: "muted" }, tn("waiting_since", { time: time(waiting.since, true) }))),
-    causes(waiting),
+    v.causes(waiting),
     waitingButtons(wallet, waiting, done));
 }
 
@@ -83,7 +71,7 @@ export async function walletPage(page, id) {
       v.section(t("restrictions_active"), restrictionCards(wallet, page.again)),
       v.section(t("waiting_title"), waitingList(wallet, page.again)),
       v.section(t("timeline"), chart),
-      v.section(t("windows_title"), windowTable(wallet)),
+      v.section(t("windows_title"), wallet.as_of ? h("p", { class: "muted small", "data-note": "as-of" }, tn("windows_as_of", { time: time(wallet.as_of) })) : null, windowTable(wallet)),
       v.section(t("recent_decisions"), wallet.decisions.length ? table.element : v.empty(t("decisions_empty")), h("p", {}, h("a", { href: `#/decisions?${query}` }, t("all_decisions")))));
     replace(page.element, body);
     credit(body);

@@ -9,18 +9,22 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::adapters::store::Stream;
+use crate::operation::decision::push_string;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{Lifter, Lifters};
 use crate::service::active_restrictions::Entry;
-use crate::service::views::WaitingView;
+use crate::service::views::{WaitingView, state_after};
 
 use super::access::Caller;
-use super::body;
 use super::decisions::{Parameters, duration, known, limit, push_with_seq};
 use super::endpoints::SUPPORT_EVENTS;
 use super::operations::{self, number};
 use super::problem::Problem;
 use super::{Shared, blocking, json as json_bytes, json_of};
+use super::{body, dry_run};
+
+/// So many of a wallet's newest decisions are shown.
+const DECISIONS_SHOWN: usize = 50;
 
 /// `GET /v1/session`
 pub(super) async fn session(State(api): State<Shared>, Extension(caller): Extension<Caller>) -> Response {
@@ -43,7 +47,7 @@ pub(super) async fn session(State(api): State<Shared>, Extension(caller): Extens
 
 /// A restriction as it is shown.
 #[derive(Debug, Serialize)]
-struct ShownRestriction<'a> {
+pub(super) struct ShownRestriction<'a> {
     restriction_id: String,
     kind: &'static str,
     direction: Option<&'static str>,
@@ -60,7 +64,7 @@ struct ShownRestriction<'a> {
     waiting: usize,
 }
 
-fn shown(entry: &Entry, now: Time) -> ShownRestriction<'_> {
+pub(super) fn shown(entry: &Entry, now: Time) -> ShownRestriction<'_> {
     ShownRestriction {
         restriction_id: entry.id.to_string(),
         kind: entry.kind,
@@ -81,7 +85,7 @@ fn shown(entry: &Entry, now: Time) -> ShownRestriction<'_> {
 
 /// Shows an operation that waits, and every cause: its own hold, or one of the wallet's `restrictions`. A
 /// block among the causes says that the operation goes on only when the block ends.
-fn shown_waiting(WaitingView { waiting, seq }: &WaitingView, restrictions: &[Entry]) -> Value {
+pub(super) fn shown_waiting(WaitingView { waiting, seq }: &WaitingView, restrictions: &[Entry]) -> Value {
     let clauses = |clauses: &crate::operation::decision::Clauses| -> Vec<String> {
         clauses.iter().map(|clause| clause.to_string()).collect()
     };
@@ -127,6 +131,8 @@ pub(super) async fn wallet(State(api): State<Shared>, Path(id): Path<String>) ->
     let body = json!({
         "wallet_id": &*view.id,
         "newest": view.newest.map(|newest| newest.to_string()),
+        "as_of": view.as_of.map(|as_of| as_of.to_string()),
+        "state": view.state,
         "restrictions": view.restrictions.iter().map(|entry| shown(entry, now)).collect::<Vec<_>>(),
         "waiting": view.waiting.iter().map(|waiting| shown_waiting(waiting, &view.restrictions)).collect::<Vec<_>>(),
         "windows": windows,
@@ -136,7 +142,7 @@ pub(super) async fn wallet(State(api): State<Shared>, Path(id): Path<String>) ->
         Some(store) => {
             blocking(move || {
                 let read = |seq: u64| store.item(Stream::Decisions, seq).map(|item| item.map(|item| (seq, item)));
-                seqs.into_iter().map(read).collect::<Result<Vec<_>, _>>()
+                seqs.into_iter().take(DECISIONS_SHOWN).map(read).collect::<Result<Vec<_>, _>>()
             })
             .await??
         }
@@ -194,21 +200,53 @@ pub(super) async fn support_event(
     State(api): State<Shared>,
     Path((id, event)): Path<(String, String)>,
     Extension(caller): Extension<Caller>,
+    parameters: Parameters,
     request: Request,
 ) -> Result<Response, Problem> {
+    known(&parameters, &["dry_run", "state"])?;
+    let is_dry_run = match parameters.0.get("dry_run").map(String::as_str) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(Problem::new(400, "found something else as dry_run, but true or false is accepted")),
+    };
     let kind = SUPPORT_EVENTS.iter().find(|known| known.name == event).map(|known| known.kind).ok_or_else(|| {
         let names: Vec<&str> = SUPPORT_EVENTS.iter().map(|known| known.name).collect();
         Problem::new(404, format!("no such support event; there are {}", names.join(", ")))
     })?;
     let body = body::read(&api, request).await?;
     let record = event_record(&id, kind, &body.bytes, &caller, (!api.tokens.is_empty(), (api.clock)()))?;
+    if is_dry_run {
+        return dry_run::answer(&api, &id, record).await;
+    }
+    let state = parameters.0.get("state").cloned();
     if api.fleet.is_some() {
+        // The shard's worker decides it later: this only tells what has changed until now.
+        let has_changed = match state {
+            Some(state) => present_state(&api, &id).await? != state,
+            None => false,
+        };
+        if has_changed {
+            return Err(crate::service::Unavailable::Changed.into());
+        }
         return send(api, id, record).await;
     }
-    let (seq, decision) = operations::one(&api, record).await?;
-    let mut out = Vec::with_capacity(decision.len() + 24);
+    let after = state.as_deref().map(state_after);
+    let (seq, decision) = operations::one_if(&api, record, state.map(|state| (id.clone(), state))).await?;
+    let mut out = Vec::with_capacity(decision.len() + 64);
     push_with_seq(&mut out, seq, &decision);
+    if let Some(after) = after {
+        // For whoever has more to send: not the present state, in which somebody else may have had a part.
+        out.pop();
+        out.extend_from_slice(b",\"state\":");
+        push_string(&mut out, &after);
+        out.push(b'}');
+    }
     Ok(json_bytes(out))
+}
+
+async fn present_state(api: &Shared, wallet_id: &str) -> Result<String, Problem> {
+    let wallet = api.service.wallet(wallet_id).await?;
+    Ok(wallet.map_or_else(|| api.service.state_of_nobody(), |wallet| wallet.state))
 }
 
 /// Sends support's operation the way all others go; its decision comes as theirs do.

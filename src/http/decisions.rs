@@ -10,11 +10,11 @@ use axum::response::Response;
 use crate::adapters::store::Stream;
 use crate::analysis::explain;
 
-use super::feed;
 use super::history::{self, EPOCH};
 use super::operations::{missing, number, stored};
 use super::problem::Problem;
 use super::{Shared, blocking, json};
+use super::{feed, later};
 
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
@@ -158,6 +158,9 @@ pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> R
     }
     out.extend_from_slice(b",\"why\":");
     out.extend_from_slice(&serde_json::to_vec(&why).unwrap_or_default());
+    let (later, waits) = later::fate(&api, seq, &decision).await?;
+    out.extend_from_slice(format!(",\"waits\":{waits},\"later\":").as_bytes());
+    out.extend_from_slice(&serde_json::to_vec(&later).unwrap_or_default());
     out.push(b'}');
     Ok(json(out))
 }

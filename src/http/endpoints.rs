@@ -99,13 +99,19 @@ pub static ENDPOINTS: &[Endpoint] = &[
         ..get("get_rejected", "/v1/rejected", Handler::Rejected, READERS, "The stream of refused records")
     },
     get("get_wallet", "/v1/wallets/{id}", Handler::Wallet, READERS, "What is known of a wallet"),
-    post(
-        "post_support_event",
-        "/v1/wallets/{id}/{event}",
-        Handler::SupportEvent,
-        &[Role::Support],
-        "Sends a support event, such as identity-confirmed; who did it is recorded",
-    ),
+    Endpoint {
+        query: &[
+            ("dry_run", "true: nothing happens; answers what would, with what would become of each waiting operation"),
+            ("state", "the wallet's state as a dry run told it: refused (409) if the wallet has changed since"),
+        ],
+        ..post(
+            "post_support_event",
+            "/v1/wallets/{id}/{event}",
+            Handler::SupportEvent,
+            &[Role::Support],
+            "Sends a support event, such as identity-confirmed; who did it is recorded",
+        )
+    },
     Endpoint {
         query: &[
             ("kind", "monitor, block or hold"),

@@ -34,7 +34,19 @@ pub(super) async fn post(State(api): State<Shared>, request: Request) -> Result<
 /// # Errors
 /// The record cannot be understood, or the service cannot decide now.
 pub(super) async fn one(api: &Shared, record: Vec<u8>) -> Result<(u64, Vec<u8>), Problem> {
-    let answers = api.service.submit(vec![record], (api.clock)()).await?;
+    one_if(api, record, None).await
+}
+
+/// Has one record decided like [`one`], if its wallet still has the state.
+///
+/// # Errors
+/// 409: it has not; or as for [`one`].
+pub(super) async fn one_if(
+    api: &Shared,
+    record: Vec<u8>,
+    only_if: Option<(String, String)>,
+) -> Result<(u64, Vec<u8>), Problem> {
+    let answers = api.service.submit_if(vec![record], (api.clock)(), only_if).await?;
     match &answers.items[..] {
         [ItemAnswer::Decided(seq) | ItemAnswer::Duplicate(seq)] => Ok((*seq, decision(api, &answers, *seq).await?)),
         [ItemAnswer::Rejected(rejection)] => Err(Problem::of_rejection(rejection)),

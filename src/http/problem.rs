@@ -24,7 +24,8 @@ pub struct Details {
     pub status: u16,
     /// One sentence: what was found, and what is accepted.
     pub detail: String,
-    /// The contract's code of a record that was refused; `other-history` where a position belongs to another one.
+    /// The contract's code of a record that was refused; `other-history` where a position belongs to another one,
+    /// `wallet-changed` where an event was sent for a state of its wallet that is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
     /// The field that is to blame.
@@ -86,7 +87,14 @@ impl DerefMut for Problem {
 
 impl From<Unavailable> for Problem {
     fn from(error: Unavailable) -> Self {
-        Self::new(503, error.to_string())
+        let status = match error {
+            Unavailable::Changed => 409,
+            Unavailable::Elsewhere => 404,
+            Unavailable::Stopping | Unavailable::Busy | Unavailable::Store(_) | Unavailable::FromKafka => 503,
+        };
+        let mut problem = Self::new(status, error.to_string());
+        problem.code = (error == Unavailable::Changed).then_some("wallet-changed");
+        problem
     }
 }
 

@@ -8,24 +8,44 @@ use crate::engine::restriction::Waiting;
 use crate::engine::wallet::{FLAG_MATCH, Row, Wallet, is_visible, key_of_row};
 use crate::operation::Time;
 use crate::operation::money::fmt_tiyn;
+use crate::pipeline::Answer;
 use crate::rules::program::{Field, Function, Operand, Window};
 
 use super::active_restrictions::{Entry, entry, own_holds};
 
-/// So many of the newest decisions are shown.
-const DECISIONS_SHOWN: usize = 50;
+/// So many of a wallet's newest decisions are told of.
+const DECISIONS_MAX: usize = 1_000;
 
 /// What is known of a wallet.
 #[derive(Debug, Clone)]
 pub struct WalletView {
     pub id: Arc<str>,
     pub newest: Option<Time>,
+    /// The newest time of all operations, the wallet's or others': restrictions and windows are as of then.
+    pub as_of: Option<Time>,
     pub restrictions: Vec<Entry>,
     /// In order of arrival.
     pub waiting: Vec<WaitingView>,
     pub windows: Vec<WindowView>,
     /// Sequence numbers of its newest decisions, newest first.
     pub decisions: Vec<u64>,
+    /// Differs whenever the wallet has had another operation since, or other rules are in use.
+    pub state: String,
+}
+
+/// What a support event would do, and to which state of its wallet.
+#[derive(Debug)]
+pub struct Foreseen {
+    pub answer: Answer,
+    /// `None`: nothing is known of the wallet.
+    pub wallet: Option<WalletView>,
+}
+
+/// Returns the state of a wallet that nothing is known of, or of one that is.
+#[must_use]
+pub fn state_of(plan: &Plan, wallet: Option<&Wallet>) -> String {
+    let ruleset: String = plan.ruleset.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+    format!("{}-{ruleset}", wallet.map_or(0, Wallet::arrivals))
 }
 
 /// An operation that waits. What it waits for are its own holds and some of the wallet's restrictions, among
@@ -37,7 +57,15 @@ pub struct WaitingView {
     pub seq: Option<u64>,
 }
 
-/// One window of a wallet under one key, as it is at the wallet's newest operation.
+/// Returns the state that follows a state when one more operation of the wallet was accepted, and nothing else.
+#[must_use]
+pub fn state_after(state: &str) -> String {
+    let Some((arrivals, rules)) = state.split_once('-') else { return state.to_owned() };
+    let arrivals = arrivals.parse::<u64>().map_or(0, |arrivals| arrivals.saturating_add(1));
+    format!("{arrivals}-{rules}")
+}
+
+/// One window of a wallet under one key, as it is at the newest operation of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowView {
     /// The aggregate's text.
@@ -50,14 +78,15 @@ pub struct WindowView {
 }
 
 impl WalletView {
-    /// Looks at a record.
+    /// Looks at a record when the newest operation of all has this time.
     #[must_use]
-    pub fn of(plan: &Plan, wallet: &Wallet) -> Self {
+    pub fn of(plan: &Plan, wallet: &Wallet, newest_of_all: Option<Time>) -> Self {
+        let as_of = wallet.newest().max(newest_of_all);
         let id: Arc<str> = Arc::from(wallet.id.as_str());
         let mut restrictions: Vec<Entry> =
             wallet.restrictions().iter().map(|restriction| entry(restriction, Some(&id), wallet.waiting())).collect();
-        restrictions.retain(|entry| match (entry.until, wallet.newest()) {
-            (Some(until), Some(newest)) => newest < until,
+        restrictions.retain(|entry| match (entry.until, as_of) {
+            (Some(until), Some(as_of)) => as_of < until,
             (None, _) | (_, None) => true,
         });
         wallet.waiting().iter().for_each(|waiting| restrictions.extend(own_holds(waiting, &id)));
@@ -67,10 +96,12 @@ impl WalletView {
         let operations = wallet.rows(plan).rev().filter(|row| !row.has(FLAG_MATCH));
         Self {
             newest: wallet.newest(),
+            as_of,
+            state: state_of(plan, Some(wallet)),
             restrictions,
             waiting: wallet.waiting().iter().map(shown).collect(),
-            windows: windows(plan, wallet),
-            decisions: operations.map(Row::seq).take(DECISIONS_SHOWN).collect(),
+            windows: windows(plan, wallet, as_of),
+            decisions: operations.map(Row::seq).take(DECISIONS_MAX).collect(),
             id,
         }
     }
@@ -82,13 +113,12 @@ struct Cell {
     last: Option<Time>,
 }
 
-fn windows(plan: &Plan, wallet: &Wallet) -> Vec<WindowView> {
-    let newest = wallet.newest();
+fn windows(plan: &Plan, wallet: &Wallet, as_of: Option<Time>) -> Vec<WindowView> {
     let mut cells: BTreeMap<(usize, u64), Cell> = BTreeMap::new();
     for row in wallet.rows(plan) {
         for window in row.windows(plan.mask_words) {
             let aggregate = &plan.aggregates[window];
-            if !aggregate.owned || !is_in(plan, window, row.at(), newest) {
+            if !aggregate.owned || !is_in(plan, window, row.at(), as_of) {
                 continue;
             }
             let cell = cells.entry((window, key_of_row(&plan.aggregates[window], row))).or_default();
@@ -122,7 +152,7 @@ fn text_of(plan: &Plan, window: usize) -> String {
     found.map_or_else(|| plan.aggregates[window].definition.canonical.clone(), |item| item.name.clone())
 }
 
-/// Tells whether an entry counts for an operation at the wallet's newest time.
+/// Tells whether an entry counts for an operation at this time.
 fn is_in(plan: &Plan, window: usize, at: Time, newest: Option<Time>) -> bool {
     let Some(newest) = newest else { return true };
     is_visible(plan, window, at, Some(newest))

@@ -27,7 +27,7 @@ use super::backfill;
 use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
 use super::rule_stats::NOTE_RULE_STATS;
-use super::views::WalletView;
+use super::views::{Foreseen, WalletView, state_of};
 use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write};
 
 /// Between two tries of a commit that failed.
@@ -93,7 +93,7 @@ struct Batch {
 
 impl Batch {
     fn add(&mut self, submission: Submission) {
-        let Submission { records, arrived_at: at, since, reply } = submission;
+        let Submission { records, arrived_at: at, since, only_if: _, reply } = submission;
         let start = self.records.len();
         self.records.extend(records.into_iter().map(|bytes| (bytes, at)));
         self.callers.push(Caller { range: start..self.records.len(), since, reply });
@@ -140,11 +140,12 @@ impl Worker {
                 }
                 continue;
             };
+            let Some(submission) = self.unless_changed(submission) else { continue };
             let mut batch = Batch::default();
             batch.add(submission);
             while batch.records.len() < self.settings.batch_max {
                 match queue.try_recv() {
-                    Ok(Job::Submit(submission)) => batch.add(submission),
+                    Ok(Job::Submit(submission)) if submission.only_if.is_none() => batch.add(submission),
                     Ok(other) => {
                         left_over = Some(other);
                         break;
@@ -161,15 +162,38 @@ impl Worker {
         refuse_all(&mut queue, &Unavailable::Stopping);
     }
 
+    /// Refuses what was sent for another state of its wallet than the present one. An operation that was decided
+    /// before is answered all the same.
+    fn unless_changed(&mut self, submission: Submission) -> Option<Submission> {
+        let Some((id, expected)) = &submission.only_if else { return Some(submission) };
+        let wallet = self.pipeline.engine.wallets().get(symbol_of_text(id), id);
+        if state_of(self.pipeline.engine.plan(), wallet) == *expected {
+            return Some(submission);
+        }
+        let record = |bytes| Record { bytes, arrived_at: Some(submission.arrived_at) };
+        let mut answers = submission.records.iter().map(|bytes| self.pipeline.foresee(record(bytes)));
+        if answers.all(|answer| matches!(answer, Answer::Duplicate { .. })) {
+            return Some(submission);
+        }
+        drop(submission.reply.send(Err(Unavailable::Changed)));
+        None
+    }
+
     /// Serves what is no operation.
     fn serve(&mut self, job: Job, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
         match job {
             Job::Submit(_) => {}
             Job::Wallet { id, reply } => {
                 let wallet = self.pipeline.engine.wallets().get(symbol_of_text(&id), &id);
-                let view = wallet.map(|wallet| WalletView::of(self.pipeline.engine.plan(), wallet));
+                let view = wallet.map(|wallet| WalletView::of(self.pipeline.engine.plan(), wallet, self.newest));
                 // Whoever asked may have gone.
                 drop(reply.send(Ok(view)));
+            }
+            Job::Foresee { id, record, arrived_at, reply } => {
+                let answer = self.pipeline.foresee(Record { bytes: &record, arrived_at: Some(arrived_at) });
+                let wallet = self.pipeline.engine.wallets().get(symbol_of_text(&id), &id);
+                let wallet = wallet.map(|wallet| WalletView::of(self.pipeline.engine.plan(), wallet, self.newest));
+                drop(reply.send(Ok(Foreseen { answer, wallet })));
             }
             Job::Geo { geo, reply } => {
                 self.pipeline.geo = *geo;

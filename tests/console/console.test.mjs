@@ -239,6 +239,84 @@ test("support lifts a restriction through the dialog", async () => {
   await close();
 });
 
+test("the dialog says what becomes of each waiting operation, and what it says happens", async () => {
+  const wallet = unique("list");
+  const [first, second] = [await transfer(wallet), await transfer(wallet, "160000.00")];
+  const { page, close } = await open({ hash: walletHash(wallet), expected: ["409"] });
+  await page.locator('.toolbar button[data-action="confirm"]').click();
+  const dialog = page.locator("dialog[open]");
+  const row = (operation) => dialog.locator(`[data-foreseen="${operation.op_id}"]`);
+  await dialog.getByRole("radio", { name: "explanations" }).check();
+  await dialog.locator(`[data-foreseen="${first.op_id}"][data-will="wait"]`).waitFor();
+  await dialog.getByRole("radio", { name: "identity document" }).check();
+  await dialog.locator(`[data-foreseen="${first.op_id}"][data-will="release"]`).waitFor();
+  assert.match(await row(second).innerText(), /160\u2009000\.00\u00a0₸/);
+  await row(second).locator("select").selectOption("cancel");
+  await dialog.locator(`[data-foreseen="${second.op_id}"][data-will="cancel"]`).waitFor();
+  assert.equal(await row(first).getAttribute("data-will"), "release");
+
+  // Meanwhile one more operation waits: nothing happens, and the fresh list has it.
+  const fourth = await transfer(wallet, "180000.00");
+  await dialog.locator('button[data-action="submit"]').click();
+  await dialog.locator('[data-note="wallet-changed"]').waitFor();
+  await row(fourth).waitFor();
+  assert.equal((await call(`/v1/wallets/${wallet}`)).waiting.length, 3);
+  assert.equal(await row(second).getAttribute("data-will"), "cancel", "what was chosen stays");
+  await row(fourth).locator("select").selectOption("cancel");
+  await dialog.locator(`[data-foreseen="${fourth.op_id}"][data-will="cancel"]`).waitFor();
+  await foreseen(dialog);
+  await dialog.locator('button[data-action="submit"]').click();
+  await dialog.locator(".outcome .commands li").first().waitFor();
+  const outcome = await dialog.locator(".outcome").innerText();
+  assert.match(outcome, new RegExp(`Carry out operation ${first.op_id}`));
+  for (const operation of [second, fourth]) assert.match(outcome, new RegExp(`Cancel operation ${operation.op_id}`));
+  await dialog.locator('button[data-action="close"]').click();
+  await page.getByText("No operation is waiting.").waitFor();
+
+  // The decisions tell what became of them.
+  await goTo(page, `#/decisions/${first.seq}`);
+  await page.getByRole("heading", { name: "What happened later" }).waitFor();
+  const text = await page.locator("main").innerText();
+  assert.match(text, /Kept operation .* waiting/);
+  assert.doesNotMatch(text, /Keep operation/, "it waits no more");
+  assert.match(text, /Identity confirmed/);
+  assert.match(text, new RegExp(`by ${auth ? "support-desk" : "local"}`));
+  await close();
+});
+
+test("every time names its zone, and windows are as of now", async () => {
+  const wallet = unique("zone");
+  await transfer(wallet);
+  const { page, close } = await open({ hash: walletHash(wallet) });
+  await page.locator('[data-note="as-of"]').getByText("Almaty").waitFor();
+  for (const hash of [walletHash(wallet), "#/decisions", "#/restrictions", "#/rules"]) {
+    await goTo(page, hash);
+    await page.locator("main time").first().waitFor();
+    for (const text of await page.locator("main time").allInnerTexts()) assert.match(text, /Almaty$/, hash);
+  }
+  await close();
+});
+
+test("the chart is whole with one point, with large sums and without money", async () => {
+  const [one, large, none] = [unique("one"), unique("large"), unique("none")];
+  await transfer(one, "1000.00");
+  for (const amount of ["99999999999.99", "1.00", "12345678901.00"]) await transfer(large, amount);
+  await login(none, "95.56.234.10");
+  const { page, close } = await open();
+  for (const [wallet, name] of [[one, "one"], [large, "large"], [none, "none"]]) {
+    await goTo(page, walletHash(wallet));
+    await page.getByRole("heading", { level: 1, name: wallet }).waitFor();
+    await page.locator(".chart canvas").waitFor();
+    if (process.env.SCREENSHOTS) await page.locator(".timeline").screenshot({ path: join(process.env.SCREENSHOTS, `chart-${name}.png`) });
+    const inside = await page.locator(".chart").evaluate((chart) => chart.scrollWidth <= chart.clientWidth + 1);
+    assert.ok(inside, wallet);
+    // The axis of a chart with one point spans minutes: its marks are times of this hour, not months.
+    const marks = await page.locator(".chart").getAttribute("data-span");
+    assert.ok(Number(marks) <= 3600, `${wallet}: ${marks} s`);
+  }
+  await close();
+});
+
 test("the client's own block is lifted by the client only", async () => {
   const wallet = unique("own");
   await transfer(wallet, "1000.00");
@@ -255,12 +333,20 @@ test("the client's own block is lifted by the client only", async () => {
   await close();
 });
 
+/** Waits until the dialog shows what would become of the waiting operations. */
+async function foreseen(dialog) {
+  // A field that was filled tells of its change when it is left.
+  await dialog.evaluate(() => document.activeElement?.blur());
+  await dialog.locator('.foreseen[data-state="ready"]').waitFor({ state: "attached" });
+}
+
 /** Opens a dialog by its button, answers it, and gives what it says was done. */
 async function act(page, button, answer = async () => {}) {
   await button.click();
   const dialog = page.locator("dialog[open]");
   await dialog.waitFor();
   await answer(dialog);
+  await foreseen(dialog);
   await dialog.locator('button[data-action="submit"]').click();
   await dialog.locator(".outcome").waitFor();
   const outcome = await dialog.locator(".outcome").innerText();
@@ -600,7 +686,9 @@ test("the keyboard alone is enough", async () => {
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the skip link leads to the content");
   for (let steps = 0; steps < 20 && (await page.evaluate(() => document.activeElement.dataset.action)) !== "confirm"; steps += 1) await page.keyboard.press("Tab");
-  for (const key of ["Enter", "Space", "Enter"]) await page.keyboard.press(key);
+  for (const key of ["Enter", "Space"]) await page.keyboard.press(key);
+  await page.locator("dialog[open] [data-foreseen]").waitFor();
+  await page.keyboard.press("Enter");
   await page.locator("dialog[open] .outcome").getByText("Carry out operation").waitFor();
   await page.keyboard.press("Enter");
   await page.getByText("This wallet has no restrictions.").waitFor();

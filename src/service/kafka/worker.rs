@@ -23,9 +23,8 @@ use crate::adapters::kafka::consumer::{Member, Polled};
 use crate::engine::plan::Plan;
 use crate::geo::Geo;
 use crate::operation::Time;
-use crate::rules::program::{RuleSet, symbol_of_text};
+use crate::rules::program::RuleSet;
 
-use super::super::views::WalletView;
 use super::super::{Job, Shown, Unavailable, write};
 use super::committer::Committer;
 use super::outbox::Outbox;
@@ -96,9 +95,6 @@ enum Session {
     Ready,
 }
 
-/// Asks for a wallet, and gets what is committed.
-type Asked = (String, tokio::sync::oneshot::Sender<Result<Option<WalletView>, Unavailable>>);
-
 /// The thread's state.
 pub(crate) struct FleetWorker {
     settings: FleetSettings,
@@ -119,7 +115,7 @@ pub(crate) struct FleetWorker {
     flow: Flow,
     steps: Steps,
     /// Questions that wait until everything decided is committed.
-    asked: VecDeque<Asked>,
+    asked: VecDeque<Job>,
     unshown: Unshown,
     fenced_at: VecDeque<Instant>,
     backoff: Pacing,
@@ -197,9 +193,7 @@ impl FleetWorker {
         // What is on its way is ended in order; what was decided after it is decided again by whoever is next.
         self.end_transaction();
         queue.close();
-        for (_, reply) in self.asked.drain(..) {
-            drop(reply.send(Err(Unavailable::Stopping)));
-        }
+        self.asked.drain(..).for_each(|job| job.refuse(&Unavailable::Stopping));
         while let Ok(job) = queue.try_recv() {
             job.refuse(&Unavailable::Stopping);
         }
@@ -327,7 +321,7 @@ impl FleetWorker {
             match queue.try_recv() {
                 Ok(Job::Stop) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(End::Asked),
                 Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
-                Ok(Job::Wallet { id, reply }) => self.asked.push_back((id, reply)),
+                Ok(job @ (Job::Wallet { .. } | Job::Foresee { .. })) => self.asked.push_back(job),
                 Ok(Job::Geo { geo, reply }) => {
                     self.geo = Arc::from(geo);
                     self.shards.values_mut().for_each(|shard| shard.pipeline.geo = Arc::clone(&self.geo));
@@ -348,14 +342,15 @@ impl FleetWorker {
             return;
         }
         self.show_changed();
-        for (id, reply) in self.asked.drain(..) {
-            let symbol = symbol_of_text(&id);
-            let found = self.shards.values().find_map(|shard| {
-                let engine = &shard.pipeline.engine;
-                engine.wallets().get(symbol, &id).map(|wallet| WalletView::of(engine.plan(), wallet))
-            });
+        for job in std::mem::take(&mut self.asked) {
             // Whoever asked may have gone.
-            drop(reply.send(Ok(found)));
+            match job {
+                Job::Wallet { id, reply } => drop(reply.send(Ok(self.wallet(&id)))),
+                Job::Foresee { id, record, arrived_at, reply } => {
+                    drop(reply.send(self.foresee(&id, &record, arrived_at)));
+                }
+                other => other.refuse(&Unavailable::FromKafka),
+            }
         }
     }
 

@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 use crate::engine::restriction::Restriction;
 use crate::engine::shared::{Party, SharedChange};
 use crate::operation::Time;
-use crate::pipeline::{Answer, Stages};
+use crate::pipeline::{Answer, Record, Stages};
 use crate::rules::program::symbol_of_text;
 
 use super::super::shard::{CommittedShardBatch, Shard, decision_of};
 use super::{FIGURES_EVERY, FleetWorker, SIZES_EVERY};
 use crate::service::active_restrictions::{ActiveRestrictions, may_change};
 use crate::service::rule_stats::RuleStats;
+use crate::service::views::{Foreseen, WalletView};
 use crate::service::worker::CommittedBatch;
-use crate::service::{read, write};
+use crate::service::{Unavailable, read, write};
 
 /// The book tells what is committed after so long at the latest, however much comes.
 const SHOWN_WITHIN: Duration = Duration::from_secs(1);
@@ -99,6 +100,24 @@ impl FleetWorker {
         write(&self.outlets.shown.rules).plan = self.plan();
         let newest = self.shards.values().filter_map(|shard| shard.newest).max();
         write(&self.outlets.shown.figures).newest = newest;
+    }
+
+    /// Looks at a wallet's record, if one of the shards has it.
+    pub(super) fn wallet(&self, id: &str) -> Option<WalletView> {
+        let (symbol, newest) = (symbol_of_text(id), read(&self.outlets.shown.figures).newest);
+        self.shards.values().find_map(|shard| {
+            let engine = &shard.pipeline.engine;
+            engine.wallets().get(symbol, id).map(|wallet| WalletView::of(engine.plan(), wallet, newest))
+        })
+    }
+
+    /// Tells what an operation of a wallet would do, if one of the shards has it.
+    pub(super) fn foresee(&mut self, id: &str, record: &[u8], arrived_at: Time) -> Result<Foreseen, Unavailable> {
+        let symbol = symbol_of_text(id);
+        let owner = self.shards.values_mut().find(|shard| shard.pipeline.engine.wallets().get(symbol, id).is_some());
+        let shard = owner.ok_or(Unavailable::Elsewhere)?;
+        let answer = shard.pipeline.foresee(Record { bytes: record, arrived_at: Some(arrived_at) });
+        Ok(Foreseen { answer, wallet: self.wallet(id) })
     }
 
     pub(super) fn observe(&mut self, batches: &[CommittedShardBatch], committed_in: Duration) {
