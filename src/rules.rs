@@ -143,7 +143,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     let rules: Vec<program::Rule> = rules.into_iter().map(|file| file.rule).collect();
     let names = canonical::Names { lists: &world.list_names, aggregates: &world.aggregates };
     let hash = canonical::rule_set_hash(&rules, &lists, &mrp, names);
-    let rule_set = RuleSet { hash, rules, aggregates: world.aggregates, lists, mrp };
+    let rule_set = RuleSet { hash, rules, aggregates: world.aggregates, lists, mrp, retired: Vec::new() };
     Ok(Compiled { rule_set, warnings: diagnostics })
 }
 

@@ -41,6 +41,9 @@ use views::{Foreseen, WalletView};
 /// How many callers may wait in the queue.
 const QUEUE_MAX: usize = 4_096;
 
+/// For how long windows are kept that no rule reads any more.
+const RETIRED_FOR: i64 = crate::operation::time::DAY;
+
 /// How long the worker of a fleet may take to end; calls of Kafka's client cannot be broken off.
 const FLEET_STOP_PATIENCE: Duration = Duration::from_secs(6);
 /// Between two looks whether it has.
@@ -378,7 +381,7 @@ impl Service {
         });
         match loaded {
             Ok(rules) => {
-                let rules = Arc::new(rules);
+                let rules = self.keeping_windows(&rules, now);
                 self.switch(Arc::clone(&rules), now)?;
                 Ok(Ok(rules))
             }
@@ -395,8 +398,28 @@ impl Service {
     /// The service cannot switch now.
     pub fn rollback(&self, now: Time) -> Result<Option<Arc<RuleSet>>, Unavailable> {
         let Some(previous) = self.rules().previous else { return Ok(None) };
+        let previous = self.keeping_windows(&previous, now);
         self.switch(Arc::clone(&previous), now)?;
         Ok(Some(previous))
+    }
+
+    /// Lets a set keep the windows that it would lose against the one in use: whoever removed a rule by mistake and
+    /// brings it back finds them whole.
+    fn keeping_windows(&self, rules: &RuleSet, now: Time) -> Arc<RuleSet> {
+        let before = self.rules().plan;
+        Arc::new(rules.keeping_windows_of(&before.rules, now, now.plus(RETIRED_FOR)))
+    }
+
+    /// Drops windows of former rules that were kept long enough. Must not run on an asynchronous thread.
+    ///
+    /// # Errors
+    /// The service cannot switch now.
+    pub fn forget_windows(&self, now: Time) -> Result<(), Unavailable> {
+        let RulesInUse { plan, loaded_at, .. } = self.rules();
+        if !plan.rules.has_expired(now) {
+            return Ok(());
+        }
+        self.switch(self.keeping_windows(&plan.rules, now), loaded_at)
     }
 
     fn switch(&self, rules: Arc<RuleSet>, at: Time) -> Result<(), Unavailable> {

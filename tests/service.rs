@@ -15,6 +15,7 @@ use kuzet::service::{ItemAnswer, LoadRules, RulesRefused, Service, ServiceSettin
 use kuzet::simulate::{Parameters, Simulation};
 
 mod place;
+mod retired;
 
 const CACHE: usize = 4 << 20;
 

@@ -41,6 +41,9 @@ use super::{LoadError, load_geo, load_rules_with, rule_sources};
 /// How often the service looks whether a backup is asked for.
 const BACKUP_LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How often the service looks whether windows of removed rules were kept long enough.
+const FORGET_LOOK_EVERY: Duration = Duration::from_secs(60);
+
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -150,6 +153,7 @@ impl Running {
         #[cfg(unix)]
         running.reload_on_hangup(&geo_folder)?;
         running.make_backups(&config.store.path);
+        running.forget_windows();
         info!(
             address = %running.address, ruleset = %running.service.rules().plan.ruleset,
             source = config.source.name(), decisions = *running.service.last_seq().borrow(),
@@ -226,6 +230,19 @@ impl Running {
             }
         });
         Ok(())
+    }
+
+    /// Drops windows of removed rules once nobody is expected to bring those back.
+    fn forget_windows(&self) {
+        let service = self.service.clone();
+        self.runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(FORGET_LOOK_EVERY).await;
+                let service = service.clone();
+                // Where the service cannot switch now, it can later.
+                drop(tokio::task::spawn_blocking(move || service.forget_windows(clock::now())).await);
+            }
+        });
     }
 
     /// Makes the backups that are asked for through the store's folder.

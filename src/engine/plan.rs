@@ -98,7 +98,8 @@ impl Plan {
         let mut twins = vec![None; definitions.len()];
         for (id, twin) in twins.iter_mut().enumerate() {
             let reads = |rule: &Rule| rule.mode == Mode::Enforce && rule.aggregates.contains(&id);
-            if definitions[id].0.stream == Stream::Matches && rules.rules.iter().any(reads) {
+            let was_read = rules.retired.iter().any(|retired| retired.aggregate == id && retired.by_enforced);
+            if definitions[id].0.stream == Stream::Matches && (was_read || rules.rules.iter().any(reads)) {
                 *twin = Some(definitions.len());
                 definitions.push((definitions[id].0.clone(), true));
             }

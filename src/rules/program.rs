@@ -9,6 +9,7 @@ mod actions;
 mod data;
 pub mod message;
 mod reads;
+pub mod retired;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use actions::{Action, Block, BlockTerm, Lifter, Lifters, Recipient};
 pub use data::{List, ListOrigin, ListRow, ListType, MrpTable};
 pub use message::Message;
 pub use reads::Read;
+pub use retired::Retired;
 
 /// The types of the language (3-valued logic aside, a value of each may be missing).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -432,10 +434,12 @@ pub struct RuleSet {
     pub hash: String,
     /// In rule-id order.
     pub rules: Vec<Rule>,
-    /// Each distinct aggregate once, in a stable order.
+    /// Each distinct aggregate once, in a stable order; behind them those that are only kept.
     pub aggregates: Vec<Aggregate>,
     pub lists: Vec<List>,
     pub mrp: MrpTable,
+    /// Windows of former sets that are kept for a while. No part of the hash: no decision depends on them.
+    pub retired: Vec<Retired>,
 }
 
 /// Returns the 64 bits that stand for a text wherever only equality counts.
