@@ -17,6 +17,7 @@ mod later;
 mod openapi;
 mod operations;
 pub mod problem;
+mod restrictions;
 mod rules;
 pub mod serve;
 mod statics;

@@ -133,12 +133,6 @@ pub(super) fn push_with_seq(out: &mut Vec<u8>, seq: u64, decision: &[u8]) {
     out.extend_from_slice(decision.get(1..).unwrap_or_default());
 }
 
-/// Adds a stored decision with its number and the history that it belongs to.
-pub(super) fn push_event(out: &mut Vec<u8>, seq: u64, epoch: &str, decision: &[u8]) {
-    out.extend_from_slice(format!("{{\"seq\":{seq},\"epoch\":\"{epoch}\",").as_bytes());
-    out.extend_from_slice(decision.get(1..).unwrap_or_default());
-}
-
 /// `GET /v1/decisions/{seq}`
 pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> Result<Response, Problem> {
     let seq = number(&seq, "seq")?;

@@ -7,8 +7,8 @@ use crate::operation::decision::{CommandKind, Decision, Subject};
 use crate::pipeline::Answer;
 use crate::service::views::{Foreseen, WaitingView};
 
-use super::console_api::{shown, shown_waiting};
 use super::problem::Problem;
+use super::restrictions::{shown, shown_waiting};
 use super::{Shared, json_of};
 
 /// Answers with the decision that an event would get now, with what would become of each operation that waits, and

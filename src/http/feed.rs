@@ -12,7 +12,6 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::decisions::push_event;
 use super::{Api, Shared, blocking};
 
 /// Decisions that are read from the store at once.
@@ -266,6 +265,12 @@ impl Drop for Reader {
         self.api.feed.readers.fetch_sub(1, Ordering::Relaxed);
         self.api.metrics.sse_subscribers.dec();
     }
+}
+
+/// Adds a stored decision with its number and the history that it belongs to.
+fn push_event(out: &mut Vec<u8>, seq: u64, epoch: &str, decision: &[u8]) {
+    out.extend_from_slice(format!("{{\"seq\":{seq},\"epoch\":\"{epoch}\",").as_bytes());
+    out.extend_from_slice(decision.get(1..).unwrap_or_default());
 }
 
 /// Streams the decisions after a number for as long as the reader stays.
