@@ -3,6 +3,7 @@
 //! Knows files, the terminal and the shape of the loop; how a batch is decided is behind [`Replayer`].
 
 mod decider;
+mod far_ahead;
 mod summary;
 
 use std::io::{self, IsTerminal, Write};

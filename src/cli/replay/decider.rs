@@ -48,6 +48,7 @@ fn of_record(rejection: &Rejection, record: &Record<'_>) -> Rejection {
 }
 
 fn observe(summary: &mut Summary, decision: &Decision) {
+    summary.observe_time(&decision.wallet_id, decision.occurred_at, decision.late);
     let mode = |enforced: bool| if enforced { "enforce" } else { "shadow" };
     let matches: Vec<(&str, &str)> = decision.matches.iter().map(|m| (&*m.rule, mode(m.enforced))).collect();
     let commands: Vec<&str> = decision.commands.iter().map(|command| command.kind.name()).collect();

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::far_ahead::FarAhead;
+use crate::operation::Time;
 use crate::operation::decode::RejectionCode;
 
 /// The verdicts of the contract, weakest first.
@@ -44,10 +46,16 @@ pub struct Summary {
     degraded: BTreeMap<String, u64>,
     duplicates: u64,
     late: u64,
+    far_ahead: FarAhead,
     unknown_fields: u64,
 }
 
 impl Summary {
+    /// Takes the time of a decided operation in, to find those that lie far ahead of all that follow.
+    pub fn observe_time(&mut self, wallet_id: &str, at: Time, is_late: bool) {
+        self.far_ahead.take(wallet_id, at, is_late);
+    }
+
     /// Counts what happened to one record.
     pub fn observe(&mut self, observed: Observed<'_>) {
         self.operations += 1;
@@ -116,6 +124,10 @@ impl Summary {
         rows(out, self.rejected.iter().map(|(code, records)| (*code, *records)))?;
         row(out, "duplicates", self.duplicates)?;
         row(out, "late", self.late)?;
+        if let (far_ahead @ 1.., late) = self.far_ahead.counts() {
+            row(out, "more than a day ahead of all that follow", far_ahead)?;
+            row(out, "  late in the same wallets after them", late)?;
+        }
         row(out, "degraded", self.degraded.values().sum())?;
         rows(out, self.degraded.iter().map(|(input, decisions)| (input.as_str(), *decisions)))?;
         row(out, "unknown fields", self.unknown_fields)?;
@@ -138,6 +150,8 @@ impl Summary {
             "rejected": self.rejected,
             "duplicates": self.duplicates,
             "late": self.late,
+            "far_ahead": self.far_ahead.counts().0,
+            "late_after_far_ahead": self.far_ahead.counts().1,
             "degraded": self.degraded,
             "unknown_fields": self.unknown_fields,
             "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -240,6 +254,21 @@ mod tests {
             "rate 494/s",
         ];
         assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told() {
+        let mut summary = sample();
+        let at = |days: i64| Time::ACCEPTED_FROM.plus(days * crate::operation::time::DAY);
+        for (days, is_late) in [(1, false), (20_000, false), (2, true), (2, true)] {
+            summary.observe_time("w1", at(days), is_late);
+        }
+        let text = summary.text(Duration::from_millis(2_500));
+        let told = |name: &str, count: &str| text.lines().any(|line| line.starts_with(name) && line.ends_with(count));
+        assert!(told("more than a day ahead of all that follow", " 1"), "{text}");
+        assert!(told("  late in the same wallets after them", " 2"), "{text}");
+        let json = summary.json(Duration::from_secs(1));
+        assert_eq!((&json["far_ahead"], &json["late_after_far_ahead"]), (&1.into(), &2.into()));
     }
 
     #[test]
