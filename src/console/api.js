@@ -71,11 +71,11 @@ export function explain(error, role = "support, analyst") {
   return `${t("error_status", { status: error.status })}${detail ? ` ${detail}` : ""}`;
 }
 
-/** Splits a server-sent event stream; gives each event's id and data. */
+/** Splits a server-sent event stream; gives each event's name, id and data. */
 export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  let event = { id: null, data: [] };
+  let event = { name: "", id: null, data: [] };
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
@@ -84,8 +84,8 @@ export async function* events(response) {
     rest = lines.pop();
     for (const line of lines) {
       if (line === "") {
-        if (event.data.length) yield { id: event.id, data: event.data.join("\n") };
-        event = { id: event.id, data: [] };
+        if (event.data.length) yield { name: event.name, id: event.id, data: event.data.join("\n") };
+        event = { name: "", id: event.id, data: [] };
         continue;
       }
       const at = line.indexOf(":");
@@ -93,6 +93,7 @@ export async function* events(response) {
       const text = at < 0 ? "" : line.slice(at + 1).replace(/^ /, "");
       if (name === "data") event.data.push(text);
       else if (name === "id") event.id = text;
+      else if (name === "event") event.name = text;
     }
   }
 }
@@ -122,6 +123,8 @@ export async function follow(seq, { decision, state, failed, signal }) {
       state("live");
       for await (const event of events(response)) {
         wait = WAIT_FIRST;
+        // The service says why it ends the stream: this reader was too slow, and goes on where it was.
+        if (event.name === "closed") break;
         const item = JSON.parse(event.data);
         last = event.id ?? item.seq ?? last;
         epoch = item.epoch ?? epoch;
