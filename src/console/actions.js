@@ -73,7 +73,7 @@ function run(action, target, done) {
         done?.(decision);
       } catch (error) {
         const changed = error instanceof Problem && error.body.code === "wallet-changed";
-        replace(problem, h("p", { class: changed ? "warning" : "state error", "data-note": changed ? "wallet-changed" : null }, changed ? t("wallet-changed") : explain(error, "support")));
+        replace(problem, h("p", { class: changed ? "warning" : "state error", "data-note": changed ? "wallet-changed" : null }, changed ? t("wallet_changed") : explain(error, "support")));
         submit.disabled = false;
         submit.textContent = t("submit");
         if (changed) foreseen.ask();
