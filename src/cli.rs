@@ -3,6 +3,7 @@
 //! Knows how people ask and how answers are shown; must not know how an operation is decided.
 
 pub mod check;
+pub mod completions;
 pub mod config;
 pub mod demo;
 pub mod digest;
@@ -71,6 +72,7 @@ enum Command {
     Store(store::StoreArguments),
     Demo(demo::DemoArguments),
     Check(check::CheckArguments),
+    Completions(completions::CompletionsArguments),
     Config(config::ConfigArguments),
     Test(test::TestArguments),
     Simulate(simulate::Args),
@@ -88,12 +90,20 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Store(arguments) => store::run(arguments, &mut io::stdout().lock()),
         Command::Serve(arguments) => serve::run(arguments, log_format),
         Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
-        Command::Check(arguments) => check::run(arguments, io::stdout().is_terminal(), &mut io::stdout().lock()),
+        Command::Check(arguments) => check::run(arguments, wants_color(), &mut io::stdout().lock()),
+        Command::Completions(arguments) => {
+            completions::run(arguments, &mut <Arguments as clap::CommandFactory>::command(), &mut io::stdout().lock())
+        }
         Command::Config(arguments) => config::run(arguments, &mut io::stdout().lock(), &mut io::stderr().lock()),
-        Command::Test(arguments) => test::run(arguments, &mut io::stdout().lock()),
+        Command::Test(arguments) => test::run(arguments, wants_color(), &mut io::stdout().lock()),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),
     }
+}
+
+/// Tells whether standard output shows colours: a terminal whose user has not refused them (`NO_COLOR`).
+fn wants_color() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Parses the arguments, runs the command and gives its exit code. A panic anywhere in it becomes one

@@ -224,6 +224,12 @@ pub fn load(file: Option<&Path>, env: impl IntoIterator<Item = (String, String)>
     parse(&name, &text, env)
 }
 
+/// Returns the file that [`load`] reads; none where it was not named and is not there.
+#[must_use]
+pub fn file_name(file: Option<&Path>) -> Option<&Path> {
+    file.or_else(|| Some(Path::new(FILE_NAME)).filter(|path| path.exists()))
+}
+
 fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> ConfigErrors {
     let mut findings = Findings::new(name, &String::from_utf8_lossy(error.as_bytes()));
     let at = error.utf8_error().valid_up_to();

@@ -16,6 +16,7 @@ mod file_kind;
 mod keys;
 mod parse;
 pub mod program;
+mod readable;
 pub mod reference;
 mod rule_file;
 mod source;
@@ -199,32 +200,9 @@ fn read_texts<'f>(
             FileKind::Csv | FileKind::RedisSet => usize::MAX,
             FileKind::Test | FileKind::Text | FileKind::Misplaced | FileKind::Other => continue,
         };
-        if let Some(text) = readable(file, max, diagnostics) {
+        if let Some(text) = readable::readable(file, max, diagnostics) {
             texts.insert(file.path.as_str(), (kind, text));
         }
     }
     texts
-}
-
-fn readable<'f>(file: &'f SourceFile, max: usize, diagnostics: &mut Vec<Diagnostic>) -> Option<&'f str> {
-    let mut findings = Findings::new(&file.path);
-    if file.bytes.len() > max {
-        findings
-            .error(Code::FileTooLarge, &(0..0), format!("the file is larger than {max} bytes"))
-            .label(format!("{} bytes", file.bytes.len()));
-        diagnostics.append(&mut findings.list);
-        return None;
-    }
-    match std::str::from_utf8(&file.bytes) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            let at = error.valid_up_to();
-            findings
-                .error(Code::NotUtf8, &(at..at), "the file is not UTF-8")
-                .label("the first byte that is not")
-                .help("save the file as UTF-8");
-            diagnostics.append(&mut findings.list);
-            None
-        }
-    }
 }

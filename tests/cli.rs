@@ -1,5 +1,6 @@
 //! Runs the binary as a person does.
 
+use std::fs;
 use std::process::{Output, Stdio};
 
 use kuzet::cli;
@@ -129,4 +130,91 @@ fn a_document_may_be_read_in_part() {
     drop(reader);
     let output = crate::command::kuzet().args(["schema", "operation"]).stdout(writer).output().expect("built");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
+const RULE: &str =
+    "clauses: [\"7.15\"]\ntitle: {kk: сынақ, ru: проба, en: test}\nowner: risk\nmode: shadow\non: payment\n";
+
+#[test]
+fn one_file_is_checked_among_the_others_of_its_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("rules/section7");
+    fs::create_dir_all(&rules).expect("a folder");
+    let write = |name: &str, when: &str| {
+        let text = format!("rule: {name}\n{RULE}when: {when}\nthen:\n  - monitor\n");
+        let path = rules.join(format!("{name}.yaml"));
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let (good, bad) = (write("good", "amount > 5 KZT"), write("bad", "amount => 5 KZT"));
+    let output = kuzet(&["check", &bad]);
+    let found = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{found}");
+    assert!(
+        found.contains("error[bad-operator]") && found.ends_with(&format!("1 error, 0 warnings in {bad}\n")),
+        "{found}"
+    );
+    let output = kuzet(&["check", &good]);
+    let found = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{found}");
+    assert!(found.starts_with("0 errors, 0 warnings in") && found.contains("1 finding in other files"), "{found}");
+    fs::remove_file(&bad).expect("removed");
+    let found = text(&kuzet(&["check", &good]).stdout);
+    assert!(found.starts_with("1 rules load"), "{found}");
+}
+
+#[test]
+fn a_replay_that_understood_no_record_exits_1() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |lines: &str| {
+        let path = folder.path().join("operations.jsonl");
+        fs::write(&path, lines).expect("a file");
+        kuzet(&["replay", &path.display().to_string()])
+    };
+    let operation = "{\"op_id\":\"a\",\"type\":\"payment\",\"occurred_at\":\"2026-03-02T10:00:00Z\",\"wallet_id\":\"W\",\
+                     \"client_status\":\"identified\",\"amount\":\"1\",\"counterparty\":{\"kind\":\"merchant\"}}\n";
+    let output = run("{}\nnot JSON\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("kuzet: every record was refused: nothing was decided"), "{output:?}");
+    assert_eq!(run(&format!("{{}}\n{operation}")).status.code(), Some(0));
+    assert_eq!(run("").status.code(), Some(0), "no record at all is none that was refused");
+}
+
+#[test]
+fn a_digest_reads_packed_files_and_shows_what_a_terminal_would_obey() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let decision = serde_json::json!({
+        "decision_id": "d", "op_id": "op\u{1b}[2J", "wallet_id": "W\u{1b}]0;x\u{7}\u{202e}1", "type": "payment",
+        "occurred_at": "2026-03-02T10:00:00Z", "verdict": "hold", "commands": [], "matches": [
+            {"rule": "r\u{9b}31m", "clauses": ["7.15"], "mode": "enforce", "evidence": {"device_id": "\u{8}\n"}},
+        ],
+    });
+    let packed = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        let mut packer =
+            flate2::write::GzEncoder::new(fs::File::create(&path).expect("a file"), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packer, text.as_bytes()).expect("written");
+        packer.finish().expect("packed");
+        path.display().to_string()
+    };
+    let operations = packed("operations.jsonl.gz", "{\"op_id\": \"other\"}\n");
+    let decisions = packed("decisions.jsonl.gz", &format!("{decision}\n\n"));
+    let output = kuzet(&["digest", "--operations", &operations, "--decisions", &decisions]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(!told.contains(|letter: char| letter.is_control() && letter != '\n'), "{told:?}");
+    for shown in ["W\\u{1b}]0;x\\u{7}\\u{202e}1", "r\\u{9b}31m", "device_id \\u{8}\\u{a}"] {
+        assert!(told.contains(shown), "{shown}: {told}");
+    }
+}
+
+#[test]
+fn shells_get_what_they_complete_with() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = kuzet(&["completions", shell]);
+        let script = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        assert!(script.contains("ledger-check") && script.contains("log-format"), "{shell}: {script}");
+    }
+    assert_eq!(kuzet(&["completions", "dosshell"]).status.code(), Some(2));
 }

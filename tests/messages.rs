@@ -43,7 +43,7 @@ fn rejected(record: &[u8]) -> serde_json::Value {
     let folder = folder_with(&[("ops.jsonl", record)]);
     let arguments = ["replay", "ops.jsonl", "--out", "d.jsonl", "--rejected", "r.jsonl"];
     let (code, _, err) = kuzet(folder.path(), &arguments);
-    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(code, Some(1), "{err}");
     assert_eq!(fs::read(folder.path().join("d.jsonl")).expect("decisions"), b"");
     let line = fs::read(folder.path().join("r.jsonl")).expect("rejected records");
     serde_json::from_slice::<serde_json::Value>(&line).expect("one line")["error"].clone()

@@ -31,6 +31,9 @@ pub fn digest(operations: impl BufRead, decisions: impl BufRead, out: &mut impl 
     let (mut history, mut telling) = (History::default(), Telling::default());
     for (number, line) in (1_u64..).zip(decisions.lines()) {
         let line = line.context("failed to read the decisions")?;
+        if line.trim().is_empty() {
+            continue;
+        }
         let decision = serde_json::from_str(&line).map_err(io::Error::from);
         let mut decision: Value = decision.with_context(|| format!("line {number} of the decisions is no decision"))?;
         history.add(&mut decision);
@@ -50,13 +53,29 @@ pub fn digest(operations: impl BufRead, decisions: impl BufRead, out: &mut impl 
     }
     writeln!(out, "\n{} rules matched", matched.len())?;
     for (rule, count) in &matched {
-        writeln!(out, "  {rule:<30}{count:>8}")?;
+        writeln!(out, "  {:<30}{count:>8}", visible(rule))?;
     }
     writeln!(out, "\nThe {} most telling decisions (Almaty time)", chosen.len())?;
     for decision in &chosen {
-        writeln!(out, "  {}", sentence(decision, told.get(text(&decision["op_id"]))))?;
+        writeln!(out, "  {}", visible(&sentence(decision, told.get(text(&decision["op_id"])))))?;
     }
     Ok(())
+}
+
+/// Shows what a terminal would obey, or a reader would not see, as its code: `\u{1b}`.
+fn visible(told: &str) -> String {
+    let is_hidden = |letter: char| {
+        letter.is_control()
+            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    told.chars().fold(String::with_capacity(told.len()), |mut shown, letter| {
+        if is_hidden(letter) {
+            shown.extend(letter.escape_unicode())
+        } else {
+            shown.push(letter)
+        }
+        shown
+    })
 }
 
 /// What earlier decisions say of a later one: which blocks are in place already, and what waits.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::adapters::folders;
+use crate::adapters::folders::{self, Folder};
 use crate::analysis::rule_tests;
 use crate::app;
 use crate::cli::exit;
@@ -25,11 +25,12 @@ use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
 
 Examples:
   kuzet check
+  kuzet check rules/section7/transfer-over-100k.yaml
   kuzet check rules --format sarif > check.sarif"
 )]
 pub struct CheckArguments {
-    /// Folder of rules; `./rules` or the built-in rules when not given
-    #[arg(value_name = "DIR")]
+    /// Folder of rules, or one file of it; `./rules` or the built-in rules when not given
+    #[arg(value_name = "DIR|FILE")]
     pub rules: Option<PathBuf>,
     /// Folder of country.mmdb and anonymizer.mmdb [default: ./geoip, else the embedded ones]
     #[arg(long, value_name = "DIR")]
@@ -58,9 +59,14 @@ pub enum CheckFormat {
 /// # Errors
 /// The folder cannot be read, or the output cannot be written.
 pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> anyhow::Result<i32> {
-    let folder = folders::rules_folder(arguments.rules.as_deref())?;
+    let one = arguments.rules.as_deref().filter(|path| path.is_file());
+    let folder = match one {
+        Some(file) => Folder::Path(folder_of(file)),
+        None => folders::rules_folder(arguments.rules.as_deref())?,
+    };
     let files = app::rule_sources(&folder)?;
     let (rule_set, mut diagnostics) = check(&files);
+    let elsewhere = one.map_or(0, |file| keep_findings_of(file, &mut diagnostics));
     if rule_set.as_ref().is_some_and(|rule_set| rule_set.rules.is_empty()) && !arguments.allow_empty {
         diagnostics.push(no_rules(&folder.name()));
     }
@@ -83,12 +89,38 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
             }
             _ => {
                 let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
-                writeln!(out, "{errors}, {warnings} in {}", counted(files.len(), "file"))?;
+                let place = one.map_or_else(|| counted(files.len(), "file"), |file| file.display().to_string());
+                writeln!(out, "{errors}, {warnings} in {place}")?;
             }
+        }
+        if elsewhere > 0 {
+            let (found, folder) = (counted(elsewhere, "finding"), folder.name());
+            writeln!(out, "{found} in other files: `kuzet check {folder}` shows all")?;
         }
     }
     out.flush()?;
     Ok(if errors == 0 { exit::OK } else { exit::NO })
+}
+
+/// Finds the folder of rules that holds a file: the nearest above it that has the data of rules, or is named `rules`;
+/// else the one it lies in. What a rule means depends on the others and on the lists.
+fn folder_of(file: &Path) -> PathBuf {
+    let lies_in = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let has_data =
+        |folder: &Path| ["mrp.yaml", "lists.yaml"].iter().any(|name| folder.join("data").join(name).is_file());
+    let is_whole = |folder: &&Path| has_data(folder) || folder.file_name().is_some_and(|name| name == "rules");
+    lies_in.ancestors().find(is_whole).unwrap_or(lies_in).to_path_buf()
+}
+
+/// Leaves the findings of one file; returns how many there were of others.
+fn keep_findings_of(file: &Path, diagnostics: &mut Vec<Diagnostic>) -> usize {
+    let all = diagnostics.len();
+    let is_it = |path: &str| match (Path::new(path).canonicalize(), file.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => Path::new(path) == file,
+    };
+    diagnostics.retain(|found| is_it(&found.path));
+    all - diagnostics.len()
 }
 
 fn no_rules(folder: &str) -> Diagnostic {

@@ -91,9 +91,11 @@ pub fn run(arguments: &ConfigArguments, out: &mut dyn Write, err: &mut dyn Write
             let of_files = files::check(&config)?;
             let (in_file, in_variables) = config.origin_counts();
             let tokens = config.tokens.len();
+            let name = config::file_name(arguments.file.as_deref());
             writeln!(
                 out,
-                "the configuration can be used: set in the file {in_file}, by variables {in_variables}, tokens {tokens}"
+                "{}: can be used: set in the file {in_file}, by variables {in_variables}, tokens {tokens}",
+                name.map_or_else(|| format!("no {} here", config::FILE_NAME), |path| path.display().to_string())
             )?;
             for warning in config.warnings().into_iter().chain(of_files) {
                 writeln!(out, "warning: {warning}")?;

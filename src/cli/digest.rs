@@ -1,21 +1,19 @@
 //! `kuzet digest`: the most telling decisions of a file in plain sentences.
 
-use std::fs::File;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-
+use crate::adapters::files::RecordReader;
 use crate::analysis::digest::digest;
 
 /// Explains the most telling decisions of a replay in plain sentences.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  kuzet digest --operations ops.jsonl --decisions decisions.jsonl")]
+#[command(after_help = "Example:\n  kuzet digest --operations ops.jsonl.gz --decisions decisions.jsonl")]
 pub struct Args {
-    /// The operations, as JSON lines
+    /// The operations as JSON lines, plain, gzip or zstd
     #[arg(long, value_name = "FILE")]
     operations: PathBuf,
-    /// The decisions on them, as JSON lines
+    /// The decisions on them as JSON lines, plain, gzip or zstd
     #[arg(long, value_name = "FILE")]
     decisions: PathBuf,
 }
@@ -25,9 +23,7 @@ pub struct Args {
 /// # Errors
 /// When a file cannot be read or holds something else than JSON lines.
 pub fn run(args: &Args) -> anyhow::Result<i32> {
-    let open = |path: &PathBuf| {
-        File::open(path).map(BufReader::new).with_context(|| format!("failed to open {}", path.display()))
-    };
+    let open = |path: &PathBuf| RecordReader::open(path).map(RecordReader::into_input);
     let mut out = io::stdout().lock();
     digest(open(&args.operations)?, open(&args.decisions)?, &mut out)?;
     writeln!(out, "\noperations  {}\ndecisions   {}", args.operations.display(), args.decisions.display())?;

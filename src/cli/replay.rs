@@ -26,6 +26,7 @@ const BATCH_RECORDS_MAX: usize = 256;
 
 const AFTER_HELP: &str = "\
 The summary goes to standard error; --log-format json makes it one JSON object.
+Exit code 1 also when there were records and every one of them was refused.
 Output files are overwritten. A reader that goes away, as `head` does, ends the run with exit code 1.
 
 Examples:
@@ -87,7 +88,16 @@ pub fn run(arguments: &ReplayArguments, log_format: LogFormat) -> anyhow::Result
     bar.finish_and_clear();
     // Also after a failure: it tells what was done before it.
     show_summary(&summary, started.elapsed(), log_format);
-    result.map(|()| exit::OK)
+    result?;
+    if summary.is_all_refused() {
+        super::log(
+            log_format,
+            "error",
+            "every record was refused: nothing was decided; --rejected FILE keeps the reasons",
+        );
+        return Ok(exit::NO);
+    }
+    Ok(exit::OK)
 }
 
 fn load_replayer(rules: &Folder, geoip: &Folder) -> anyhow::Result<Box<dyn Replayer>> {
@@ -155,7 +165,7 @@ pub fn replay(
             flush(outputs)?;
         }
         bar.set_position(position.bytes());
-        bar.set_message(summary.operations().to_string());
+        bar.set_message(summary.progress(bar.elapsed()));
     };
     flush(outputs)?;
     Ok(read?)
@@ -175,10 +185,8 @@ fn progress_bar(reader: &RecordReader, is_out_stdout: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let (bar, template) = match reader.stored_bytes() {
-        Some(bytes) => {
-            (ProgressBar::new(bytes), "{bar:30} {percent:>3} %  {msg} operations  {elapsed} elapsed, {eta} left")
-        }
-        None => (ProgressBar::new_spinner(), "{spinner} {msg} operations  {elapsed} elapsed"),
+        Some(bytes) => (ProgressBar::new(bytes), "{bar:30} {percent:>3} %  {msg}  {elapsed} elapsed, {eta} left"),
+        None => (ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed} elapsed"),
     };
     bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))

@@ -9,6 +9,7 @@ use super::exit;
 use crate::adapters::folders;
 use crate::analysis::rule_tests::{self, Outcome};
 use crate::app;
+use crate::rules::diagnostic::render;
 use crate::rules::program::RuleSet;
 use crate::rules::test_file::{self, TestFile};
 use crate::rules::{self, Diagnostic, SourceFile};
@@ -32,6 +33,21 @@ pub struct TestArguments {
     only: Option<String>,
 }
 
+const PLAIN: &str = "";
+const RED: &str = "31";
+const GREEN: &str = "32";
+const YELLOW: &str = "33";
+
+/// Colours words where that is wanted.
+#[derive(Debug, Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn with(self, code: &str, words: &str) -> String {
+        if self.0 && code != PLAIN { format!("\u{1b}[{code}m{words}\u{1b}[0m") } else { words.to_owned() }
+    }
+}
+
 /// Counts of a run.
 #[derive(Debug, Default)]
 struct Tally {
@@ -44,7 +60,8 @@ struct Tally {
 ///
 /// # Errors
 /// The folder cannot be read, its rules do not load, or the answer cannot be written.
-pub fn run(arguments: &TestArguments, out: &mut dyn Write) -> anyhow::Result<i32> {
+pub fn run(arguments: &TestArguments, color: bool, out: &mut dyn Write) -> anyhow::Result<i32> {
+    let paint = Paint(color);
     let folder = folders::rules_folder(arguments.folder.as_deref())?;
     let sources = app::rule_sources(&folder)?;
     let rules = app::load_rules(&folder)?;
@@ -56,7 +73,7 @@ pub fn run(arguments: &TestArguments, out: &mut dyn Write) -> anyhow::Result<i32
         }
         let source = sources.iter().find(|source| rule_of_tests(&source.path) == Some(&*rule));
         match source.map(|source| parse(source, &rules)).transpose() {
-            Ok(file) => run_file(&rules, &rule, source.zip(file.as_ref()), &mut tally, out)?,
+            Ok(file) => run_file((&rules, &rule), source.zip(file.as_ref()), &mut tally, (paint, out))?,
             Err(diagnostics) => broken.extend(diagnostics),
         }
     }
@@ -65,10 +82,14 @@ pub fn run(arguments: &TestArguments, out: &mut dyn Write) -> anyhow::Result<i32
     {
         anyhow::bail!(exit::UsageError(format!("no rule is named {only}")));
     }
-    out.write_all(rules::render_text(&broken, &sources).as_bytes())?;
-    let code = if tally.failed == 0 && broken.is_empty() { exit::OK } else { exit::NO };
-    writeln!(out, "{} passed, {} failed, {} warnings", tally.passed, tally.failed + broken.len(), tally.warnings)?;
-    Ok(code)
+    let text = if color { render::render_colored } else { rules::render_text };
+    out.write_all(text(&broken, &sources).as_bytes())?;
+    let failed = tally.failed + broken.len();
+    let counted =
+        |count: usize, what: &str, code| paint.with(if count > 0 { code } else { PLAIN }, &format!("{count} {what}"));
+    let (passed, warnings) = (counted(tally.passed, "passed", GREEN), counted(tally.warnings, "warnings", YELLOW));
+    writeln!(out, "{passed}, {}, {warnings}", counted(failed, "failed", RED))?;
+    Ok(if failed == 0 { exit::OK } else { exit::NO })
 }
 
 /// Returns the rule whose tests a file holds, by its name.
@@ -85,11 +106,10 @@ fn parse(source: &SourceFile, rules: &RuleSet) -> Result<TestFile, Vec<Diagnosti
 }
 
 fn run_file(
-    rules: &RuleSet,
-    rule: &str,
+    (rules, rule): (&RuleSet, &str),
     file: Option<(&SourceFile, &TestFile)>,
     tally: &mut Tally,
-    out: &mut dyn Write,
+    (paint, out): (Paint, &mut dyn Write),
 ) -> anyhow::Result<()> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     if let Some((source, file)) = file {
@@ -99,21 +119,32 @@ fn run_file(
                 tally.passed += 1;
             } else {
                 tally.failed += 1;
-                show(source, test, &outcome, out)?;
+                show(source, test, &outcome, (paint, out))?;
             }
             outcomes.push(outcome);
         }
     }
     if let Some(gap) = rule_tests::coverage_gap(rules, rule, &outcomes) {
         tally.warnings += 1;
-        writeln!(out, "warning: {rule} {gap}\n")?;
+        writeln!(out, "{} {rule} {gap}\n", paint.with(YELLOW, "warning:"))?;
     }
     Ok(())
 }
 
-fn show(source: &SourceFile, test: &test_file::TestCase, outcome: &Outcome, out: &mut dyn Write) -> anyhow::Result<()> {
+fn show(
+    source: &SourceFile,
+    test: &test_file::TestCase,
+    outcome: &Outcome,
+    (paint, out): (Paint, &mut dyn Write),
+) -> anyhow::Result<()> {
     let text = String::from_utf8_lossy(&source.bytes);
-    writeln!(out, "FAILED {}: {}", rule_of_tests(&source.path).unwrap_or(&source.path), test.name)?;
+    writeln!(
+        out,
+        "{} {}: {}",
+        paint.with(RED, "FAILED"),
+        rule_of_tests(&source.path).unwrap_or(&source.path),
+        test.name
+    )?;
     for mismatch in &outcome.mismatches {
         let step = &test.steps[mismatch.step];
         let line = 1 + text.as_bytes()[..step.span.start.min(text.len())].iter().filter(|byte| **byte == b'\n').count();
@@ -125,10 +156,22 @@ fn show(source: &SourceFile, test: &test_file::TestCase, outcome: &Outcome, out:
         writeln!(out, "  {}:{line} step {}{repetition}", source.path, mismatch.step + 1)?;
         for difference in &mismatch.differences {
             writeln!(out, "    {}", difference.key)?;
-            writeln!(out, "      - expected {}", difference.expected)?;
-            writeln!(out, "      + found    {}", difference.found)?;
+            writeln!(out, "      {}", paint.with(GREEN, &format!("- expected {}", difference.expected)))?;
+            writeln!(out, "      {}", paint.with(RED, &format!("+ found    {}", difference.found)))?;
         }
     }
     writeln!(out)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_coloured_where_that_is_wanted() {
+        assert_eq!(Paint(true).with(RED, "FAILED"), "\u{1b}[31mFAILED\u{1b}[0m");
+        assert_eq!(Paint(true).with(PLAIN, "0 failed"), "0 failed");
+        assert_eq!(Paint(false).with(RED, "FAILED"), "FAILED");
+    }
 }

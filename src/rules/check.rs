@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod compare;
+mod contradiction;
 mod number;
 
 use std::collections::BTreeSet;
@@ -164,8 +165,16 @@ impl<'a> Checker<'a> {
     pub(crate) fn condition(&mut self, expression: &Expression) -> Condition {
         let condition = match &expression.kind {
             ExpressionKind::Not(inner) => Condition::Not(Box::new(self.condition(inner))),
-            ExpressionKind::All(parts) => Condition::All(parts.iter().map(|part| self.condition(part)).collect()),
-            ExpressionKind::Any(parts) => Condition::Any(parts.iter().map(|part| self.condition(part)).collect()),
+            ExpressionKind::All(parts) => {
+                let conditions: Vec<Condition> = parts.iter().map(|part| self.condition(part)).collect();
+                self.warn_of_pairs(&conditions, parts, true);
+                Condition::All(conditions)
+            }
+            ExpressionKind::Any(parts) => {
+                let conditions: Vec<Condition> = parts.iter().map(|part| self.condition(part)).collect();
+                self.warn_of_pairs(&conditions, parts, false);
+                Condition::Any(conditions)
+            }
             _ => {
                 let value = self.value(expression, Some(Type::Bool));
                 self.as_condition(value, &expression.span)

@@ -3,6 +3,7 @@
 //! A diagnostic is plain data: it names a file and a byte range of it. Rendering for people and for
 //! machines is in [`render`]; nothing here prints.
 
+pub mod look_alike;
 mod meaning;
 pub mod render;
 
@@ -25,6 +26,7 @@ words! {
         BadDuration = "bad-duration",
         BadKey = "bad-key",
         BadNumber = "bad-number",
+        BadOperator = "bad-operator",
         BadPeriod = "bad-period",
         BadTime = "bad-time",
         BadUnit = "bad-unit",
@@ -47,7 +49,9 @@ words! {
         HoldNotDebit = "hold-not-debit",
         InvalidYaml = "invalid-yaml",
         ListType = "list-type",
+        LookAlike = "look-alike",
         MatchesOnly = "matches-only",
+        MergeMarks = "merge-marks",
         MissingFile = "missing-file",
         MissingKey = "missing-key",
         MixedAndOr = "mixed-and-or",
@@ -184,7 +188,10 @@ impl Diagnostic {
     }
 
     pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help.push(help.into());
+        let help = help.into();
+        if !self.help.contains(&help) {
+            self.help.push(help);
+        }
         self
     }
 
@@ -193,6 +200,14 @@ impl Diagnostic {
         let mut known: Vec<&str> = known.into_iter().collect();
         let mut seen = std::collections::BTreeSet::new();
         known.retain(|name| seen.insert(*name));
+        let latin = look_alike::latin(found);
+        if let Some(explanation) = look_alike::explain(found).filter(|_| latin.is_some()) {
+            self.help(explanation);
+        }
+        let found = latin.as_deref().unwrap_or(found);
+        if known.contains(&found) {
+            return self.help(format!("write `{found}`"));
+        }
         let help = match nearest_name(found, &known) {
             Some(name) => format!("did you mean `{name}`?"),
             None if known.is_empty() => return self,

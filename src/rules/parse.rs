@@ -8,7 +8,7 @@ mod aggregate;
 pub(crate) use aggregate::{WINDOW_MAX, unit_nanos};
 use std::ops::Range;
 
-use super::diagnostic::{Code, Diagnostic, Findings};
+use super::diagnostic::{Code, Diagnostic, Findings, look_alike};
 use super::program::Comparison;
 use super::syntax::{Expression, ExpressionKind, Name, Operator, Unit};
 use super::token::{Sign, Token, TokenKind, lex};
@@ -41,7 +41,8 @@ pub(crate) fn parse(file: &str, range: Range<usize>, findings: &mut Findings) ->
     let mut parser = Parser { tokens, at: 0, depth: 0, too_deep: false, findings };
     if *parser.peek() == TokenKind::End {
         let span = parser.span();
-        parser.findings.error(Code::EmptyCondition, &span, "the condition is empty").label("nothing here");
+        let finding = parser.findings.error(Code::EmptyCondition, &span, "the condition is empty");
+        finding.label("nothing here").help("leave the key out for a rule that always fires");
         return Expression { span, kind: ExpressionKind::Broken };
     }
     let expression = parser.expression();
@@ -127,7 +128,15 @@ impl Parser<'_> {
         };
         let span = self.span();
         let message = format!("expected {wanted}, found {found}");
-        Some(self.findings.error(Code::UnexpectedToken, &span, message).label("here"))
+        let hint = match self.peek() {
+            TokenKind::Name(name) => look_alike::explain(name),
+            _ => None,
+        };
+        let finding = self.findings.error(Code::UnexpectedToken, &span, message).label("here");
+        Some(match hint {
+            Some(hint) => finding.help(hint),
+            None => finding,
+        })
     }
 
     /// Skips to the next `and`, `or`, unmatched `)` or the end.

@@ -139,7 +139,7 @@ const FIELD_KEYS: [&str; 17] = [
 /// Everything that is wrong with it.
 pub fn read(file: &SourceFile) -> Result<TestFile, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
-    match super::readable(file, FILE_BYTES_MAX, &mut diagnostics) {
+    match super::readable::readable(file, FILE_BYTES_MAX, &mut diagnostics) {
         Some(text) => parse(&file.path, text),
         None => Err(diagnostics),
     }

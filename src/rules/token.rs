@@ -1,5 +1,7 @@
 //! Tokens of a condition, lexed on the raw bytes of the file, so that every offset is a file offset.
 
+mod mistakes;
+
 use std::ops::Range;
 
 use super::diagnostic::{Code, Findings};
@@ -117,13 +119,19 @@ impl Lexer<'_> {
         self.skip_blank();
         let first = self.rest().chars().next()?;
         if first.is_ascii_digit() {
-            return Some(self.number());
+            let start = self.at;
+            let token = self.foreign_number().unwrap_or_else(|| self.number());
+            self.percent(start);
+            return Some(token);
         }
         if first.is_alphabetic() || first == '_' {
             return Some(self.name());
         }
         if first == '"' {
             return Some(self.text());
+        }
+        if let Some(token) = self.foreign_sign().or_else(|| self.bracketed()) {
+            return Some(token);
         }
         let start = self.at;
         if let Some((sign, length)) = sign_at(self.rest()) {
@@ -172,7 +180,9 @@ impl Lexer<'_> {
         let inner = self.take_while(|c| c != '"' && c != '\n');
         if self.rest().starts_with('"') {
             self.at += 1;
-            return Token { span: start..self.at, kind: TokenKind::Text(self.file[inner].to_owned()) };
+            let text = self.file[inner].to_owned();
+            self.mixed_text(start, &text);
+            return Token { span: start..self.at, kind: TokenKind::Text(text) };
         }
         let span = start..self.at;
         self.findings

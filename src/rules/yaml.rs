@@ -85,6 +85,11 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
                 let described = error.to_string();
                 let what = described.split(" at char ").next().unwrap_or_default();
                 let message = format!("this is not YAML: {what}");
+                if let Some(tab) = indenting_tab(text) {
+                    let finding = builder.findings.error(Code::InvalidYaml, &(tab..tab + 1), "a tab indents this line");
+                    finding.label("a tab").help("YAML is indented with blanks alone");
+                    return None;
+                }
                 builder
                     .findings
                     .error(Code::InvalidYaml, &(at..end), message)
@@ -95,6 +100,19 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
         }
     }
     builder.root
+}
+
+/// Finds the first tab in the indentation of a line.
+fn indenting_tab(text: &str) -> Option<usize> {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indentation].find('\t').filter(|_| !line.trim().is_empty()) {
+            return Some(start + tab);
+        }
+        start += line.len();
+    }
+    None
 }
 
 enum Open {

@@ -36,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "source",
             "diagnostic",
             "file_kind",
+            "readable",
             "token",
             "yaml",
             "keys",

@@ -139,6 +139,12 @@ impl RecordReader {
         self.stored_bytes
     }
 
+    /// Returns the decompressed bytes from where the reader stands.
+    #[must_use]
+    pub fn into_input(self) -> impl BufRead {
+        self.input
+    }
+
     /// Returns the next record, or `None` at the end of the input.
     ///
     /// # Errors

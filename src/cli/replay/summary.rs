@@ -99,6 +99,18 @@ impl Summary {
         self.rejected.values().sum()
     }
 
+    /// Tells whether there were records and none of them was understood.
+    #[must_use]
+    pub fn is_all_refused(&self) -> bool {
+        self.operations > 0 && self.rejected() == self.operations
+    }
+
+    /// Says how far a run is: `12 345 operations, 6 789/s`.
+    #[must_use]
+    pub fn progress(&self, elapsed: Duration) -> String {
+        format!("{} operations, {}/s", grouped(self.operations), grouped(rate(self.operations, elapsed)))
+    }
+
     /// Writes the counts for people, several lines, each with its newline.
     #[must_use]
     pub fn text(&self, elapsed: Duration) -> String {
@@ -279,6 +291,15 @@ mod tests {
         assert_eq!(json["matches"][0], json!({ "rule": "new-device", "mode": "shadow", "count": 1 }));
         assert_eq!(json["rejected"]["malformed_json"], 1);
         assert_eq!(json["operations_per_second"], 494);
+    }
+
+    #[test]
+    fn progress_is_told_with_its_rate() {
+        assert_eq!(sample().progress(Duration::from_millis(100)), "1 237 operations, 12 370/s");
+        let mut refused = Summary::default();
+        assert!(!refused.is_all_refused() && !sample().is_all_refused());
+        refused.observe(Observed::Rejected(RejectionCode::MalformedJson));
+        assert!(refused.is_all_refused());
     }
 
     #[test]
