@@ -12,6 +12,7 @@ pub mod checkpoint;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod recovery;
+pub mod rule_history;
 pub mod rule_stats;
 pub mod views;
 pub mod worker;

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use kuzet::adapters::folders::Folder;
 use kuzet::adapters::store::{Commit, FILE, Position, Store, StoreError, Stream};
+use kuzet::analysis::explain;
 use kuzet::app;
 use kuzet::geo::Geo;
 use kuzet::operation::Time;
 use kuzet::pipeline::{Answer, Record};
 use kuzet::rules::program::RuleSet;
 use kuzet::rules::{SourceFile, Vanishing, compile, render_text};
-use kuzet::service::{ItemAnswer, LoadRules, RulesRefused, Service, ServiceSettings, Unobserved};
+use kuzet::service::{ItemAnswer, LoadRules, RulesRefused, Service, ServiceSettings, Unobserved, rule_history};
 use kuzet::simulate::{Parameters, Simulation};
 
 mod place;
@@ -466,4 +467,55 @@ fn the_book_of_restrictions_follows_every_decision() {
         service.stop();
     }
     assert!(shown > 50, "{shown}");
+}
+
+/// `transfer` with another owner, or another limit.
+fn limit_rule(owner: &str, limit: &str) -> String {
+    let head =
+        "rule: own-limit\nclauses: [\"7.15\"]\ntitle: {kk: сынақ, ru: проба, en: test}\nmode: shadow\non: transfer\n";
+    format!("{head}owner: {owner}\nwhen: amount >= {limit} KZT\nthen:\n  - monitor\n")
+}
+
+#[test]
+fn a_decision_is_explained_by_the_rules_that_made_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let next = Arc::new(Mutex::new(String::new()));
+    let load: LoadRules = {
+        let next = Arc::clone(&next);
+        Arc::new(move |_| with_rules(&[&next.lock().expect("a text")]))
+    };
+    let service = start(folder.path(), with_rules(&[&limit_rule("risk", "1_000")]).expect("rules"), load.clone());
+    let large = |number: usize| {
+        let mut operation: serde_json::Value = serde_json::from_slice(&transfer(number, "10:00:00")).expect("JSON");
+        operation["amount"] = "150000.00".into();
+        operation.to_string().into_bytes()
+    };
+    submit(&service, &[large(1)]);
+    let why = |service: &Service| {
+        let decision = service.store().expect("a store").item(Stream::Decisions, 1).expect("read").expect("there");
+        let hash = explain::ruleset_of(&decision).expect("a hash");
+        let then = rule_history::read(service.store().expect("a store"), &hash).expect("read");
+        let why = explain::explain(&service.rules().plan.rules, then.as_ref(), &decision);
+        let told = |one: &serde_json::Value| {
+            let first = one["conditions"][0]["text"].as_str().expect("a condition");
+            format!("{} {first} {}", one["rule"].as_str().expect("a rule"), one["is_current"])
+        };
+        why.iter().map(told).filter(|told| told.contains("limit") || told.contains("100k")).collect::<Vec<_>>()
+    };
+    let reload = |service: &Service, text: String| {
+        *next.lock().expect("a text") = text;
+        service.reload(Vanishing::Refused, now()).expect("a service that runs").expect("rules that are right");
+    };
+    let (own, shipped) = ("own-limit amount >= 1_000 KZT", "transfer-over-100k amount > 100_000 KZT true");
+    assert_eq!(why(&service), [format!("{own} true"), shipped.to_owned()]);
+    // Another rule's owner: the shipped one is the same, and the text that matched is still there.
+    reload(&service, limit_rule("support", "1_000"));
+    assert_eq!(why(&service), [format!("{own} false"), shipped.to_owned()]);
+    reload(&service, limit_rule("risk", "2_000"));
+    assert_eq!(why(&service), [format!("{own} false"), shipped.to_owned()]);
+    service.stop();
+    // Also after a restart, and where the rule is gone.
+    let service = start(folder.path(), self::shipped(), load);
+    assert_eq!(why(&service), [format!("{own} false"), shipped.to_owned()]);
+    service.stop();
 }

@@ -8,23 +8,75 @@ use crate::operation::Time;
 use crate::operation::decision::read::{DecisionRecord, MatchRecord};
 use crate::operation::localized::Localized;
 use crate::operation::money::fmt_tiyn;
-use crate::rules::program::{MrpTable, RuleSet};
+use crate::rules::program::{MrpTable, Rule, RuleSet};
 
-/// Takes a stored decision's matches apart by the rules in use. `is_current` tells whether the rule has
-/// been changed since: then the text is not the one that matched.
-#[must_use]
-pub fn explain(rules: &RuleSet, decision: &[u8]) -> Vec<Value> {
-    let Ok(decided) = DecisionRecord::decode(decision) else { return Vec::new() };
-    let is_same_set = decided.ruleset == rules.hash;
-    let at = Time::parse_rfc3339(&decided.occurred_at).ok();
-    decided.matches.iter().map(|matched| explain_match(rules, (is_same_set, at), matched)).collect()
+/// A rule as it was when it decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRule {
+    pub id: String,
+    pub title: Localized,
+    /// The text of its file.
+    pub source: String,
 }
 
-fn explain_match(rules: &RuleSet, (is_current, at): (bool, Option<Time>), matched: &MatchRecord<'_>) -> Value {
+/// A rule set that is not in use any more, as far as explanations need it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PastRules {
+    pub rules: Vec<PastRule>,
+    pub mrp: MrpTable,
+}
+
+impl PastRules {
+    /// Takes of a rule set what explanations need.
+    #[must_use]
+    pub fn of(rules: &RuleSet) -> Self {
+        let past = |rule: &Rule| PastRule {
+            id: rule.id.to_string(),
+            title: Localized::clone(&rule.title),
+            source: rule.source.clone(),
+        };
+        Self { rules: rules.rules.iter().map(past).collect(), mrp: rules.mrp.clone() }
+    }
+}
+
+/// Returns the hash of the rule set by which a stored decision was made.
+#[must_use]
+pub fn ruleset_of(decision: &[u8]) -> Option<String> {
+    DecisionRecord::decode(decision).ok().map(|decided| decided.ruleset.to_string())
+}
+
+/// Takes a stored decision's matches apart by the rules that made it. Without `then`, those are the ones in use as far
+/// as anybody knows. `is_current` tells of each rule whether it is still the same.
+#[must_use]
+pub fn explain(now: &RuleSet, then: Option<&PastRules>, decision: &[u8]) -> Vec<Value> {
+    let Ok(decided) = DecisionRecord::decode(decision) else { return Vec::new() };
+    let is_same_set = decided.ruleset == now.hash;
+    let at = Time::parse_rfc3339(&decided.occurred_at).ok();
+    let present;
+    let rules = match then {
+        Some(then) => then,
+        None => {
+            present = PastRules::of(now);
+            &present
+        }
+    };
+    let explained = decided.matches.iter().map(|matched| {
+        let rule = rules.rules.iter().find(|rule| *rule.id == *matched.rule);
+        let present = now.rules.iter().find(|rule| *rule.id == *matched.rule).map(|rule| &rule.source);
+        let is_same_rule = then.is_some() && rule.is_some_and(|rule| Some(&rule.source) == present);
+        explain_match(rule, (is_same_set || is_same_rule, &rules.mrp, at), matched)
+    });
+    explained.collect()
+}
+
+fn explain_match(
+    rule: Option<&PastRule>,
+    (is_current, mrp, at): (bool, &MrpTable, Option<Time>),
+    matched: &MatchRecord<'_>,
+) -> Value {
     let evidence = matched.evidence();
-    let rule = rules.rules.iter().find(|rule| *rule.id == *matched.rule);
     let conditions: Vec<Value> = rule.map_or_else(Vec::new, |rule| {
-        parts::parts(&rule.source).iter().map(|part| condition(part, &evidence, (&rules.mrp, at))).collect()
+        parts::parts(&rule.source).iter().map(|part| condition(part, &evidence, (mrp, at))).collect()
     });
     let when: Vec<&str> = conditions.iter().filter_map(|condition| condition["text"].as_str()).collect();
     json!({

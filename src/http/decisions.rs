@@ -9,6 +9,7 @@ use axum::response::Response;
 
 use crate::adapters::store::Stream;
 use crate::analysis::explain;
+use crate::service::rule_history;
 
 use super::history::{self, EPOCH};
 use super::operations::{missing, number, stored};
@@ -142,7 +143,15 @@ pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> R
     };
     let operation = stored(&api, seq).await?;
     let rules = api.service.rules();
-    let why = explain::explain(&rules.plan.rules, &decision);
+    // A decision of rules that are in use no more is explained by their texts, which the store keeps.
+    let then = match explain::ruleset_of(&decision).filter(|hash| *hash != rules.plan.rules.hash) {
+        Some(hash) => {
+            let store = api.store()?;
+            blocking(move || rule_history::read(&store, &hash)).await??
+        }
+        None => None,
+    };
+    let why = explain::explain(&rules.plan.rules, then.as_ref(), &decision);
     let mut out = Vec::with_capacity(decision.len() + 1_024);
     push_with_seq(&mut out, seq, decision.strip_suffix(b"}").unwrap_or(&decision));
     out.extend_from_slice(b",\"operation\":");

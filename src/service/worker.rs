@@ -26,6 +26,7 @@ use crate::rules::program::{RuleSet, symbol_of_text};
 use super::backfill;
 use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
+use super::rule_history;
 use super::rule_stats::NOTE_RULE_STATS;
 use super::views::{Foreseen, WalletView, state_of};
 use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write};
@@ -323,6 +324,7 @@ impl Worker {
         if self.notes_rules {
             commit.layouts.push((self.layout_id, self.layout.encode()));
             commit.notes.push((NOTE_RULES.to_owned(), rules_note(self.pipeline.engine.plan(), &self.young)));
+            commit.notes.extend(rule_history::notes(&self.pipeline.engine.plan().rules));
             self.notes_rules = false;
         }
         if self.position.seq >= self.noted_stats_seq + STATS_EVERY {

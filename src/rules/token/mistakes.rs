@@ -158,7 +158,7 @@ fn asked(before: &str) -> (&str, bool) {
     };
     let before = before.trim_end();
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-    let what = before.rfind(|c| !is_path(c)).map_or(before, |at| &before[at..].trim_start_matches(|c| !is_path(c)));
+    let what = before.rfind(|c| !is_path(c)).map_or(before, |at| before[at..].trim_start_matches(|c| !is_path(c)));
     (if what.is_empty() { "FIELD" } else { what }, negated)
 }
 
