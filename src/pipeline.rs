@@ -38,8 +38,11 @@ use crate::engine::shared::{SharedRequest, SharedView};
 use crate::engine::stored::{ChangeLog, Journal, NoJournal};
 use crate::engine::wallets::PrefetchKey;
 use crate::geo::Geo;
+use crate::operation::decision::Decision;
 use crate::operation::decode::Rejection;
 
+/// The longest decision, below the megabyte that Kafka takes by default.
+pub const DECISION_BYTES_MAX: usize = 900_000;
 /// How many records are understood and decided together while they lie in the processor's caches.
 const SUB_BATCH: usize = 64;
 
@@ -202,6 +205,10 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             Disposition::Duplicate { seq } => Answer::Duplicate { seq },
             Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
             Disposition::Decided(Outcome { decision, mut changes, shared }) => {
+                if let Some(rejection) = too_large(&decision) {
+                    // Nothing has changed yet.
+                    return Answer::Rejected(rejection);
+                }
                 for change in shared {
                     batch.view.apply(self.engine.plan(), change);
                 }
@@ -211,6 +218,18 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
             }
         }
     }
+}
+
+/// Refuses a decision that Kafka would not take, and the store could not read back with many of its kind: one that
+/// settles thousands of operations at once.
+fn too_large(decision: &Decision) -> Option<Rejection> {
+    if decision.bytes_at_most() <= DECISION_BYTES_MAX {
+        return None;
+    }
+    let mut out = Vec::new();
+    decision.encode(&mut out);
+    let commands = decision.commands.len();
+    (out.len() > DECISION_BYTES_MAX).then(|| Rejection::decision_too_large(out.len(), commands, DECISION_BYTES_MAX))
 }
 
 #[cfg(test)]

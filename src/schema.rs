@@ -273,7 +273,10 @@ pub fn rejected() -> Value {
             },
             "offset": {"type": "integer", "minimum": 0},
             "partition": {"type": "integer"},
-            "raw": {"description": "The record, in base64 when it is not UTF-8", "type": "string"},
+            "raw": {
+                "description": "The record, in base64 when it is not UTF-8; null where it had no value",
+                "type": ["string", "null"],
+            },
         },
     })
 }
@@ -397,7 +400,7 @@ pub fn asyncapi() -> Value {
     let content_type = json!({"const": "application/json"});
     let wallet_key = json!({"type": "string", "description": "The wallet's id"});
     let operation_key = json!({"type": ["string", "null"], "description": "The wallet's id, by which the producer chooses the partition; a record without a key has to lie in that partition too"});
-    let rejected_key = json!({"type": ["string", "null"], "description": "The key of the refused record"});
+    let rejected_key = json!({"type": ["string", "null"], "description": "The key of the refused record, at most its first 1,024 bytes"});
     let decision_headers = json!({
         "content-type": content_type,
         "kuzet-shard": number("The shard that decided: the partition of the operation, and of this record"),

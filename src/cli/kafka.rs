@@ -89,16 +89,18 @@ pub fn run(arguments: &KafkaArguments, out: &mut impl Write) -> anyhow::Result<i
     match &arguments.command {
         KafkaCommand::Topics { place, create, check: _, partitions, replication } => {
             let (settings, retention) = settings(place)?;
+            let mut made = Vec::new();
             if *create {
                 if *partitions < 1 || replication.is_some_and(|copies| copies < 1) {
                     anyhow::bail!(UsageError("--partitions and --replication are at least 1".to_owned()));
                 }
-                for made in topics::create(&settings, &retention, *partitions, *replication)? {
+                made = topics::create(&settings, &retention, *partitions, *replication)?;
+                for made in &made {
                     let what = if made.is_new { "made" } else { "was there already" };
                     writeln!(out, "{}: {what}", made.topic)?;
                 }
             }
-            let complaints = topics::check(&settings, &retention)?;
+            let complaints = topics::check_made(&settings, &retention, &made)?;
             complaints.iter().try_for_each(|complaint| writeln!(out, "{complaint}"))?;
             if complaints.is_empty() {
                 writeln!(out, "the topics can be used")?;

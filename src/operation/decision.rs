@@ -75,6 +75,35 @@ pub enum EvidenceValue {
     Text(Box<str>),
 }
 
+impl Decision {
+    /// Returns a number of bytes that the decision certainly does not exceed as JSON: counted, not written.
+    #[must_use]
+    pub fn bytes_at_most(&self) -> usize {
+        // A control character becomes six; keys, ids, times and brackets have their room.
+        let text = |text: &str| 6 * text.len() + 64;
+        let clauses = |clauses: &Clauses| clauses.iter().map(|clause| text(clause)).sum::<usize>();
+        let value = |value: &EvidenceValue| match value {
+            EvidenceValue::Text(found) => text(found),
+            EvidenceValue::Decimal(found) => found.to_string().len(),
+            EvidenceValue::Missing | EvidenceValue::Bool(_) | EvidenceValue::Int(_) => 64,
+        };
+        let evidence =
+            |found: &Match| found.evidence.iter().map(|(name, found)| text(name) + value(found)).sum::<usize>();
+        let message = |found: &Match| {
+            found.message.as_ref().map_or(0, |message| text(&message.kk) + text(&message.ru) + text(&message.en))
+        };
+        let matches = self
+            .matches
+            .iter()
+            .map(|found| text(&found.rule) + clauses(&found.clauses) + evidence(found) + message(found));
+        let of_command =
+            |command: &Command| text(&command.rule) + clauses(&command.clauses) + text(command.subject.parts().1) + 768;
+        let degraded = self.degraded.iter().map(|name| text(name));
+        let own = text(&self.op_id) + text(&self.wallet_id) + 1_024;
+        own + matches.sum::<usize>() + self.commands.iter().map(of_command).sum::<usize>() + degraded.sum::<usize>()
+    }
+}
+
 impl From<Value> for EvidenceValue {
     fn from(value: Value) -> Self {
         match value {

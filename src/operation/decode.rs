@@ -14,7 +14,7 @@ mod scan;
 mod value;
 mod wire;
 
-pub use rejection::{Rejection, RejectionCode, encode_rejection};
+pub use rejection::{Rejection, RejectionCode, encode_refused, encode_rejection};
 pub use scan::scan;
 
 use super::{Operation, words};

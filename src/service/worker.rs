@@ -33,6 +33,10 @@ use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, S
 
 /// Between two tries of a commit that failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// A batch takes no more requests once its records have so many bytes together.
+const BATCH_BYTES_MAX: usize = 64 << 20;
+/// A block of the store holds at most so many bytes of items, far below what can be read back.
+const BLOCK_BYTES_MAX: usize = 128 << 20;
 /// Between two looks at the whole state's size.
 const FIGURES_EVERY: Duration = Duration::from_secs(15);
 /// What the rules matched is noted after so many decisions.
@@ -89,6 +93,8 @@ struct Caller {
 #[derive(Default)]
 struct Batch {
     records: Vec<(Vec<u8>, Time)>,
+    /// Of the records together.
+    bytes: usize,
     callers: Vec<Caller>,
 }
 
@@ -96,6 +102,7 @@ impl Batch {
     fn add(&mut self, submission: Submission) {
         let Submission { records, arrived_at: at, since, only_if: _, reply } = submission;
         let start = self.records.len();
+        self.bytes += records.iter().map(Vec::len).sum::<usize>();
         self.records.extend(records.into_iter().map(|bytes| (bytes, at)));
         self.callers.push(Caller { range: start..self.records.len(), since, reply });
     }
@@ -144,7 +151,7 @@ impl Worker {
             let Some(submission) = self.unless_changed(submission) else { continue };
             let mut batch = Batch::default();
             batch.add(submission);
-            while batch.records.len() < self.settings.batch_max {
+            while batch.records.len() < self.settings.batch_max && batch.bytes < BATCH_BYTES_MAX {
                 match queue.try_recv() {
                     Ok(Job::Submit(submission)) if submission.only_if.is_none() => batch.add(submission),
                     Ok(other) => {
@@ -302,11 +309,14 @@ impl Worker {
             (Stream::Decisions, first_seq, &decisions),
             (Stream::Rejected, first_rejected, &rejected),
         ];
-        let blocks = blocks.into_iter().filter(|(.., block)| !block.is_empty());
+        let parts = blocks.into_iter().flat_map(|(stream, first, block)| {
+            let parts = block.finish_in_parts(at, BLOCK_BYTES_MAX);
+            parts.into_iter().map(move |(index, part)| (stream, first + index, part))
+        });
         let retention = self.settings.retention;
         let mut commit = Commit {
             position: self.position,
-            blocks: blocks.map(|(stream, first, block)| (stream, first, block.finish(at))).collect(),
+            blocks: parts.collect(),
             journal: Some(fold(&decided.journal(self.layout_id), at)),
             expire: vec![
                 (Stream::Operations, at.minus(retention.operations)),

@@ -13,7 +13,9 @@ use rdkafka::message::Message as _;
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::adapters::clock;
 use crate::adapters::fleet_mutant::FleetMutant;
+use crate::operation::Time;
 
 use super::client::{Said, is_passing};
 use super::{Failure, KafkaSettings};
@@ -44,10 +46,17 @@ pub enum Change {
 pub struct Incoming {
     pub partition: i32,
     pub offset: i64,
-    /// Milliseconds since 1970, where the record has a time.
+    /// When it arrived, in milliseconds since 1970.
     pub timestamp: Option<i64>,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
+}
+
+/// Returns when a record arrived: at its own time, where it has one that can be. Its producer may have set none (-1), or
+/// any: one that is yet to come would let operations of the future through. Then the time at which it is read counts.
+fn arrival(timestamp: Option<i64>, now: Time) -> Option<i64> {
+    let now = now.nanos() / 1_000_000;
+    Some(timestamp.filter(|timestamp| (0..=now).contains(timestamp)).unwrap_or(now))
 }
 
 /// What a look for records found.
@@ -188,7 +197,7 @@ impl Member {
             Some(Ok(message)) => Polled::Record(Incoming {
                 partition: message.partition(),
                 offset: message.offset(),
-                timestamp: message.timestamp().to_millis(),
+                timestamp: arrival(message.timestamp().to_millis(), clock::now()),
                 key: message.key().map(<[u8]>::to_vec),
                 value: message.payload().map(<[u8]>::to_vec),
             }),
@@ -319,4 +328,22 @@ fn is_early(error: &KafkaError) -> bool {
     let is_state =
         matches!(error.rdkafka_error_code(), Some(Code::State | Code::PreviousInProgress | Code::InProgress));
     is_state || is_passing(error) || matches!(error, KafkaError::Seek(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_arrived_at_its_own_time_only_where_that_can_be() {
+        let now = Time::from_nanos(1_764_547_200_000_999_999);
+        let read_at = Some(1_764_547_200_000);
+        assert_eq!(arrival(Some(1_764_547_199_999), now), Some(1_764_547_199_999));
+        assert_eq!(arrival(Some(0), now), Some(0));
+        for impossible in
+            [None, Some(-1), Some(i64::MIN), Some(1_764_547_200_001), Some(4_070_908_800_000), Some(i64::MAX)]
+        {
+            assert_eq!(arrival(impossible, now), read_at, "{impossible:?}");
+        }
+    }
 }

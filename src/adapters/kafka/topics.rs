@@ -1,6 +1,6 @@
 //! Makes the topics, and says what is wrong with those that are there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::Consumer as _;
@@ -13,6 +13,10 @@ use super::{Failure, KafkaSettings};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long one question may take.
 const OFFSET_QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+/// For so long not every broker may know of a topic that was made.
+const SETTLING_MAX: Duration = Duration::from_secs(20);
+/// Between two looks at it.
+const SETTLING_LOOK_EVERY: Duration = Duration::from_millis(250);
 /// What kuzet writes is at most [`super::state::PART_BYTES_MAX`] long, with a key, headers and a batch around it.
 const MESSAGE_BYTES_MIN: u32 = 1_000_000;
 
@@ -135,6 +139,29 @@ pub fn create(
     made.collect()
 }
 
+/// Checks topics of which some have just been made: for a while not every broker knows of those. What is wrong with
+/// them is told only if it still is after that while.
+///
+/// # Errors
+/// Kafka does not answer.
+pub fn check_made(settings: &KafkaSettings, retention: &TopicRetention, made: &[Made]) -> Result<Vec<String>, Failure> {
+    let until = Instant::now() + SETTLING_MAX;
+    loop {
+        let complaints = check(settings, retention)?;
+        if Instant::now() >= until || !complaints.iter().any(|complaint| is_of_new(complaint, made)) {
+            return Ok(complaints);
+        }
+        std::thread::sleep(SETTLING_LOOK_EVERY);
+    }
+}
+
+/// Tells whether a complaint is about a topic that has just been made.
+fn is_of_new(complaint: &str, made: &[Made]) -> bool {
+    let about = |topic: &str| complaint.strip_prefix(topic).is_some_and(|rest| rest.starts_with(": "));
+    made.iter()
+        .any(|made| made.is_new && (about(&made.topic) || complaint.contains(&format!("but {} has", made.topic))))
+}
+
 /// Lists what is wrong with the topics, each with what is accepted; nothing when all is well.
 ///
 /// # Errors
@@ -218,4 +245,27 @@ fn complaints_of(resource: &ConfigResource, purpose: Use, copies: usize, kept: O
         complaints.push(format!("max.message.bytes={largest}, but records have up to {MESSAGE_BYTES_MIN} bytes"));
     }
     complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_said_of_new_topics_may_pass() {
+        let made = |topic: &str, is_new| Made { topic: topic.to_owned(), is_new };
+        let made = [made("wallet.operations", true), made("wallet.decisions", false), made("kuzet.state", true)];
+        for (complaint, expected) in [
+            ("wallet.operations: there is no such topic; --create makes it", true),
+            ("kuzet.state: its settings cannot be read: UnknownTopicOrPartition", true),
+            (
+                "wallet.decisions: found 3 partitions, but wallet.operations has 12, and all topics need the same number",
+                true,
+            ),
+            ("wallet.decisions: found cleanup.policy=compact, but only delete loses nothing here", false),
+            ("wallet.operations.rejected: there is no such topic; --create makes it", false),
+        ] {
+            assert_eq!(is_of_new(complaint, &made), expected, "{complaint}");
+        }
+    }
 }

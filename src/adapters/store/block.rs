@@ -21,7 +21,7 @@ const CHECKED: usize = 1 + 1 + 8 + 4;
 /// Collects the items of a block.
 #[derive(Debug, Default)]
 pub struct BlockWriter {
-    ends: Vec<u32>,
+    ends: Vec<usize>,
     items: Vec<u8>,
 }
 
@@ -29,7 +29,7 @@ impl BlockWriter {
     /// Appends an item by letting it write itself.
     pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.items);
-        self.ends.push(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
+        self.ends.push(self.items.len());
     }
 
     /// Returns how many items were appended.
@@ -47,7 +47,8 @@ impl BlockWriter {
     /// Returns an item.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
-        slice(&self.ends, &self.items, index)
+        let start = index.checked_sub(1).map_or(Some(0), |before| self.ends.get(before).copied())?;
+        self.items.get(start..*self.ends.get(index)?)
     }
 
     /// Returns the bytes of the items so far.
@@ -59,10 +60,36 @@ impl BlockWriter {
     /// Ends the block; `at` is when its first item arrived.
     #[must_use]
     pub fn finish(&self, at: Time) -> Vec<u8> {
-        let mut payload = Vec::with_capacity(4 + self.ends.len() * 4 + self.items.len());
-        payload.extend_from_slice(&u32::try_from(self.ends.len()).unwrap_or(u32::MAX).to_le_bytes());
-        self.ends.iter().for_each(|end| payload.extend_from_slice(&end.to_le_bytes()));
-        payload.extend_from_slice(&self.items);
+        self.part(0..self.ends.len(), at)
+    }
+
+    /// Ends the block as several, none of which holds more than `bytes_max` bytes, unless one item does: so that each
+    /// can be read back whatever the batch was. Returns each with the place of its first item.
+    #[must_use]
+    pub fn finish_in_parts(&self, at: Time, bytes_max: usize) -> Vec<(u64, Vec<u8>)> {
+        let (mut parts, mut from) = (Vec::new(), 0);
+        while from < self.ends.len() {
+            let start = self.start(from);
+            let fitting = self.ends[from..].partition_point(|end| end - start <= bytes_max);
+            let until = from + fitting.max(1);
+            parts.push((u64::try_from(from).unwrap_or(u64::MAX), self.part(from..until, at)));
+            from = until;
+        }
+        parts
+    }
+
+    fn start(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    fn part(&self, items: std::ops::Range<usize>, at: Time) -> Vec<u8> {
+        let (start, ends) = (self.start(items.start), &self.ends[items]);
+        let bytes = &self.items[start..ends.last().copied().unwrap_or(start)];
+        let word = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+        let mut payload = Vec::with_capacity(4 + ends.len() * 4 + bytes.len());
+        payload.extend_from_slice(&word(ends.len()));
+        ends.iter().for_each(|end| payload.extend_from_slice(&word(end - start)));
+        payload.extend_from_slice(bytes);
         fold(&payload, at)
     }
 }
@@ -207,6 +234,25 @@ mod tests {
             assert_eq!(first_arrival(&bytes), Ok(Time::from_nanos(7)));
         }
         assert!(block(&[&long[..]]).len() < long.len() / 4);
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_block_becomes_several() {
+        let items: Vec<Vec<u8>> = [3, 4, 0, 5, 20, 1, 9].iter().map(|length| vec![b'x'; *length]).collect();
+        let mut writer = BlockWriter::default();
+        items.iter().for_each(|item| writer.push(|out| out.extend_from_slice(item)));
+        for bytes_max in [1, 7, 9, 12, 42, usize::MAX] {
+            let mut read: Vec<Vec<u8>> = Vec::new();
+            for (first, part) in writer.finish_in_parts(Time::from_nanos(7), bytes_max) {
+                assert_eq!(first, read.len() as u64);
+                let block = Block::read(&part).unwrap();
+                let found: Vec<_> = (0..block.len()).map(|index| block.get(index).unwrap().to_vec()).collect();
+                assert!(found.len() == 1 || found.iter().map(Vec::len).sum::<usize>() <= bytes_max);
+                read.extend(found);
+            }
+            assert_eq!(read, items, "{bytes_max}");
+        }
+        assert!(BlockWriter::default().finish_in_parts(Time::from_nanos(7), 1).is_empty());
     }
 
     #[test]

@@ -43,6 +43,22 @@ impl Rejection {
         Self { code: RejectionCode::MalformedJson, field: None, message }
     }
 
+    /// A record of a topic that has no value at all: what compaction takes for a deletion.
+    #[must_use]
+    pub fn without_value() -> Self {
+        Self::malformed("a record without a value (a tombstone)")
+    }
+
+    /// Refuses an operation whose decision would be longer than its readers take.
+    #[must_use]
+    pub fn decision_too_large(bytes: usize, commands: usize, bytes_max: usize) -> Self {
+        let message = format!(
+            "found an operation whose decision would have {bytes} bytes with {commands} commands, but at most {bytes_max} \
+             bytes are accepted (events that name one operation by `ref_op_id` settle it by itself)"
+        );
+        Self { code: RejectionCode::TooLarge, field: None, message }
+    }
+
     /// Refuses an event time too far after the record's arrival. `skew_max` is in nanoseconds.
     #[must_use]
     pub fn timestamp_in_future(occurred_at: Time, arrived_at: Time, skew_max: i64) -> Self {
@@ -77,6 +93,11 @@ impl Rejection {
 
 /// Appends the line of the rejected stream, without a line end. `raw` becomes base64 when it is not UTF-8.
 pub fn encode_rejection(out: &mut Vec<u8>, rejection: &Rejection, offset: u64, partition: i32, raw: &[u8]) {
+    encode_refused(out, rejection, offset, partition, Some(raw));
+}
+
+/// The same for a record that may have no value: `raw` is `null` then, and an empty text where the value is empty.
+pub fn encode_refused(out: &mut Vec<u8>, rejection: &Rejection, offset: u64, partition: i32, raw: Option<&[u8]>) {
     out.extend_from_slice(b"{\"error\":{\"code\":\"");
     out.extend_from_slice(rejection.code.name().as_bytes());
     out.extend_from_slice(b"\",\"field\":");
@@ -91,9 +112,10 @@ pub fn encode_rejection(out: &mut Vec<u8>, rejection: &Rejection, offset: u64, p
     out.extend_from_slice(b",\"partition\":");
     write_number(out, partition);
     out.extend_from_slice(b",\"raw\":");
-    match std::str::from_utf8(raw) {
-        Ok(text) => push_string(out, text),
-        Err(_) => push_string(out, &STANDARD.encode(raw)),
+    match raw.map(|raw| std::str::from_utf8(raw).map_err(|_| raw)) {
+        None => out.extend_from_slice(b"null"),
+        Some(Ok(text)) => push_string(out, text),
+        Some(Err(raw)) => push_string(out, &STANDARD.encode(raw)),
     }
     out.push(b'}');
 }

@@ -3,12 +3,14 @@
 use std::fmt::{Arguments, Write as _};
 
 use crate::operation::decision::Decision;
-use crate::operation::decode::{RECORD_BYTES_MAX, Rejection, encode_rejection};
+use crate::operation::decode::{RECORD_BYTES_MAX, Rejection, encode_refused};
 
 /// The media type of every record's value.
 const JSON: &str = "application/json";
 /// The longest value of a refused record, below the megabyte that Kafka takes by default.
 const VALUE_BYTES_MAX: usize = 900_000;
+/// So much is kept of a refused record's key, which counts for the same limit.
+const KEY_BYTES_MAX: usize = 1_024;
 
 /// Roughly the bytes of a record's key and headers.
 pub(super) const HEADERS_BYTES: usize = 256;
@@ -98,21 +100,28 @@ pub(super) fn decision(decision: &Decision) -> Vec<u8> {
 }
 
 /// Puts a refused record into its envelope. Of a record that would be too long for Kafka once it is escaped
-/// only the beginning is kept; the header `kuzet-raw-bytes` then tells how long it was.
+/// only the beginning is kept; the header `kuzet-raw-bytes` then tells how long it was. A record without a value is told
+/// from one whose value is empty.
 pub(super) fn rejection(
     rejection: &Rejection,
     (shard, offset): (i32, i64),
     key: Option<Vec<u8>>,
-    raw: &[u8],
+    raw: Option<&[u8]>,
 ) -> Envelope {
+    let without_value = raw.is_none().then(Rejection::without_value);
+    let rejection = without_value.as_ref().unwrap_or(rejection);
+    let key = key.map(|mut key| {
+        key.truncate(KEY_BYTES_MAX);
+        key
+    });
     let offset = u64::try_from(offset).unwrap_or(0);
     let mut raw_bytes = None;
-    let mut value = Vec::with_capacity(raw.len() + 256);
-    encode_rejection(&mut value, rejection, offset, shard, raw);
-    if value.len() > VALUE_BYTES_MAX {
+    let mut value = Vec::with_capacity(raw.map_or(0, <[u8]>::len) + 256);
+    encode_refused(&mut value, rejection, offset, shard, raw);
+    if let Some(raw) = raw.filter(|_| value.len() > VALUE_BYTES_MAX) {
         value.clear();
         let beginning = raw.get(..RECORD_BYTES_MAX).unwrap_or(raw);
-        encode_rejection(&mut value, rejection, offset, shard, beginning);
+        encode_refused(&mut value, rejection, offset, shard, Some(beginning));
         raw_bytes = Some(raw.len());
     }
     Envelope { key, value, raw_bytes }
@@ -127,8 +136,9 @@ mod tests {
     fn a_refused_record_fits_whatever_it_holds() {
         for raw in [vec![0; 1_000_000], vec![b'"'; 1_000_000], vec![0xff; 1_000_000], b"x".to_vec()] {
             let refused = decode(&raw).expect_err("no operation");
-            let envelope = rejection(&refused, (3, 17), None, &raw);
+            let envelope = rejection(&refused, (3, 17), Some(raw.clone()), Some(&raw));
             assert!(envelope.value.len() <= VALUE_BYTES_MAX);
+            assert!(envelope.key.as_ref().is_some_and(|key| key.len() <= KEY_BYTES_MAX && raw.starts_with(key)));
             let value: serde_json::Value = serde_json::from_slice(&envelope.value).expect("JSON");
             assert_eq!((value["offset"].as_u64(), value["partition"].as_i64()), (Some(17), Some(3)));
             let cut = Headers::new(3, "/kuzet/test", true).of_rejection(&envelope, |headers| {
@@ -137,5 +147,19 @@ mod tests {
             });
             assert_eq!(cut.as_deref(), (raw.len() > 1).then_some("1000000"));
         }
+    }
+
+    #[test]
+    fn a_tombstone_is_told_from_an_empty_value() {
+        let refused = decode(b"").expect_err("no operation");
+        let value = |raw| -> serde_json::Value {
+            serde_json::from_slice(&rejection(&refused, (3, 17), None, raw).value).expect("JSON")
+        };
+        let (tombstone, empty) = (value(None), value(Some(&b""[..])));
+        assert_eq!((&tombstone["raw"], &empty["raw"]), (&serde_json::Value::Null, &"".into()));
+        let message = tombstone["error"]["message"].as_str().expect("a sentence");
+        assert_eq!(message, "found a record without a value (a tombstone), but one JSON object in UTF-8 is accepted");
+        assert_ne!(tombstone["error"], empty["error"]);
+        assert_eq!(tombstone["error"]["code"], "malformed_json");
     }
 }

@@ -288,7 +288,7 @@ impl Shard {
                 Answer::Duplicate { .. } => {}
                 Answer::Rejected(rejection) => {
                     self.position.rejected += 1;
-                    let raw = record.value.as_deref().unwrap_or_default();
+                    let raw = record.value.as_deref();
                     rejected.push(outgoing::rejection(
                         rejection,
                         (self.number, record.offset),
