@@ -1,4 +1,4 @@
-//! Malformed bodies, heads, tokens and queries over the wire: never a fault, never a wrong acceptance.
+//! Malformed bodies, heads, tokens and queries over the wire, and damaged files: never a fault, never a wrong acceptance.
 //!
 //! Each target runs `KUZET_FUZZ_CASES` cases (default 1,500) from `KUZET_SEED` (default 1), or for
 //! `KUZET_FUZZ_SECONDS` seconds where that is set (`make fuzz`).
@@ -15,6 +15,8 @@ use crate::random::Random;
 use kuzet::app::serve::{Hearing, Running};
 use kuzet::config;
 use kuzet::operation::decode;
+
+mod files;
 
 impl Random {
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {

@@ -22,6 +22,13 @@ pub(super) const fn remove(mask: &mut [u64], window: usize) {
     mask[window / BITS] &= !(1 << (window % BITS));
 }
 
+/// Returns the bits of a word of the mask that stand for the first so many windows.
+#[must_use]
+pub(super) const fn all_below(windows: usize, word: usize) -> u64 {
+    let left = windows.saturating_sub(word * BITS);
+    if left >= BITS { u64::MAX } else { (1 << left) - 1 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +44,11 @@ mod tests {
         assert_eq!(mask, [1 | 2 | 1 << 63, 1 | 1 << 63, 1 << 63]);
         remove(&mut mask, 63);
         assert_eq!(mask, [1 | 2, 1 | 1 << 63, 1 << 63]);
+    }
+
+    #[test]
+    fn the_first_windows_are_the_low_bits() {
+        assert_eq!([all_below(0, 0), all_below(3, 0), all_below(64, 0), all_below(64, 1)], [0, 7, u64::MAX, 0]);
+        assert_eq!([all_below(65, 0), all_below(65, 1), all_below(200, 2)], [u64::MAX, 1, u64::MAX]);
     }
 }

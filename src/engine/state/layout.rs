@@ -80,6 +80,17 @@ impl LayoutMigration {
         self.windows.get(aggregate).copied().flatten()
     }
 
+    /// Tells whether words are whole rows of the old layout, in no window that it does not have.
+    #[must_use]
+    pub fn are_rows(&self, rows: &[u64]) -> bool {
+        let is_row = |row: &[u64]| {
+            let mask = row[ROW_HEADER..].iter().take(self.from_mask_words).enumerate();
+            mask.map(|(word, bits)| bits & !window_mask::all_below(self.windows.len(), word))
+                .all(|unknown| unknown == 0)
+        };
+        rows.len() % self.from_stride == 0 && rows.chunks_exact(self.from_stride).all(is_row)
+    }
+
     /// Appends rows in the new layout.
     pub fn rows(&self, rows: &[u64], out: &mut impl Extend<u64>) {
         if self.is_identity {

@@ -103,7 +103,11 @@ impl<'a> JournalReader<'a> {
         let id = reader.text()?;
         let mut changes = Changes::default();
         changes.newest = newest(reader.word()?);
-        self.way.rows(&reader.words()?, &mut changes.rows);
+        let rows = reader.words()?;
+        if !self.way.are_rows(&rows) {
+            return Err(StoredError::Damaged(0));
+        }
+        self.way.rows(&rows, &mut changes.rows);
         if reader.flag()? {
             changes.cancelled = Some(reader.value()?);
         }
@@ -185,6 +189,9 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts, wallets: &mut 
         let id = reader.text()?;
         let (newest, arrivals) = (newest(reader.word()?), reader.word()?);
         let stored = reader.words()?;
+        if !way.are_rows(&stored) {
+            return Err(StoredError::Damaged(0));
+        }
         let mut rows = Vec::with_capacity(stored.len());
         way.rows(&stored, &mut rows);
         let mut cold = ColdState::default();
