@@ -3,6 +3,7 @@
 //! All of it runs over the one decision path of [`crate::pipeline`]. The command line and HTTP only read
 //! arguments and show what is answered here; files, requests and configuration are not known here.
 
+pub mod budget;
 pub mod digest;
 pub mod explain;
 pub mod rule_tests;

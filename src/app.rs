@@ -40,6 +40,8 @@ pub enum LoadError {
     NoRedis { folder: String, lists: String },
     #[error("failed to load the rules of {folder}: {}", rules::NO_RULES)]
     NoRules { folder: String },
+    #[error("failed to load the rules of {folder}: {cost}")]
+    Budget { folder: String, cost: String },
     #[error("failed to open {folder}/{file}")]
     Geo { folder: String, file: &'static str, source: GeoError },
 }

@@ -74,6 +74,8 @@ pub struct RulesConfig {
     pub watch: bool,
     /// Start without any rule: everything is allowed.
     pub allow_empty: bool,
+    /// Bytes of state that an operation may leave.
+    pub budget: u64,
 }
 
 /// `[geoip]`

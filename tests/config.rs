@@ -22,6 +22,7 @@ source = "kafka"
 folder = "my/rules"
 watch = false
 allow_empty = true
+budget = "64KiB"
 
 [geoip]
 folder = "C:\\geo \"x\""
@@ -259,6 +260,7 @@ fn every_key_is_accepted() {
     assert_eq!((config.rules.folder.as_deref(), config.rules.watch), (Some(Path::new("my/rules")), false));
     assert_eq!((config.geoip.folder.as_deref(), config.geoip.watch), (Some(Path::new("C:\\geo \"x\"")), false));
     assert!(config.rules.allow_empty);
+    assert_eq!(config.rules.budget, 64 << 10);
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let update = (config.geoip.update_every, config.geoip.sources.as_deref());
     assert_eq!(update, (Some(hours(12)), Some(Path::new("my/sources.toml"))));
@@ -337,11 +339,11 @@ fn variables_say_the_same_as_the_file() {
     let config = parse("kuzet.toml", FULL, NO_ENV).expect("good");
     let printed = config.print();
     let variables = as_variables(&printed);
-    assert_eq!(variables.len(), 52, "{variables:?}");
+    assert_eq!(variables.len(), 53, "{variables:?}");
     let tokens = &FULL[FULL.find("[[token]]").expect("tokens")..FULL.find("[log]").expect("log")];
     let again = parse("kuzet.toml", tokens, variables).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(again, config);
-    assert_eq!(again.origin_counts(), (0, 52));
+    assert_eq!(again.origin_counts(), (0, 53));
 }
 
 #[test]

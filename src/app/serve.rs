@@ -14,6 +14,7 @@ use crate::adapters::folders::{self, Folder};
 use crate::adapters::store::Store;
 use crate::adapters::store::request::{self, BackupRequest, BackupResult};
 use crate::adapters::tls::Certificate;
+use crate::analysis::budget::Cost;
 use crate::config::{Config, Source};
 use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
@@ -105,6 +106,7 @@ impl Running {
         let more = |files: &[SourceFile]| lists.as_deref().map(|lists| of_redis(lists, files)).unwrap_or_default();
         let (rules, geo) = (load_rules_with(&rules_folder, vanishing, more)?, load_geo(&geo_folder)?);
         check_lists(&rules, &rules_folder, config.source)?;
+        let rules = check_budget(rules, &rules_folder, config.rules.budget)?;
         let metrics = Arc::new(Metrics::new());
         let certificate = config.http.tls.as_ref().map(|tls| certificate::start(tls, &metrics)).transpose()?;
         let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
@@ -116,7 +118,7 @@ impl Running {
 
         metrics.set_ruleset(&rules);
         let geo_info = show_geo(&geo, &metrics);
-        let loaded = (rules, loader(rules_folder.clone(), config.source, lists.clone()));
+        let loaded = (rules, loader(rules_folder.clone(), config, lists.clone()));
         let (service, fleet) = match config.source {
             Source::Http => (embedded(config, loaded, geo, &metrics)?, None),
             #[cfg(feature = "kafka")]
@@ -328,13 +330,23 @@ fn check_lists(rules: &RuleSet, folder: &Folder, source: Source) -> Result<(), L
     Err(LoadError::NoRedis { folder: folder.name(), lists: unread.join(", ") })
 }
 
+/// Refuses rules that would keep more of each operation than the configuration accepts.
+fn check_budget(rules: RuleSet, folder: &Folder, budget: u64) -> Result<RuleSet, LoadError> {
+    let rules = Arc::new(rules);
+    match Cost::of(&rules).over(budget) {
+        Some(cost) => Err(LoadError::Budget { folder: folder.name(), cost }),
+        None => Ok(Arc::unwrap_or_clone(rules)),
+    }
+}
+
 /// Tells whether a start without rules is meant.
 const fn vanishing_of(config: &Config) -> Vanishing {
     if config.rules.allow_empty { Vanishing::Allowed } else { Vanishing::Refused }
 }
 
 /// Makes what loads the rules of a folder anew.
-fn loader(folder: Folder, source: Source, lists: Option<Arc<RedisLists>>) -> LoadRules {
+fn loader(folder: Folder, config: &Config, lists: Option<Arc<RedisLists>>) -> LoadRules {
+    let (source, budget) = (config.source, config.rules.budget);
     Arc::new(move |vanishing| {
         let refused = |text: String| RulesRefused { text, errors: Vec::new() };
         let mut sources = rule_sources(&folder).map_err(|error| refused(Chain(&error).to_string()))?;
@@ -342,10 +354,12 @@ fn loader(folder: Folder, source: Source, lists: Option<Arc<RedisLists>>) -> Loa
             sources.extend(lists.sources(&sources, vanishing));
         }
         match rules::compile(&sources) {
-            Ok(Compiled { rule_set, warnings: _ }) => match check_lists(&rule_set, &folder, source) {
-                Ok(()) => Ok(rule_set),
-                Err(error) => Err(refused(error.to_string())),
-            },
+            Ok(Compiled { rule_set, warnings: _ }) => {
+                let checked = check_lists(&rule_set, &folder, source);
+                checked
+                    .and_then(|()| check_budget(rule_set, &folder, budget))
+                    .map_err(|error| refused(error.to_string()))
+            }
             Err(found) => {
                 Err(RulesRefused { text: rules::render_text(&found, &sources), errors: errors_of(&found, &sources) })
             }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
 use crate::adapters::folders::{self, Folder};
+use crate::analysis::budget::{self, Cost};
 use crate::analysis::rule_tests;
 use crate::app;
 use crate::cli::exit;
@@ -83,6 +85,7 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
         match &rule_set {
             Some(rule_set) if errors == 0 => {
                 writeln!(out, "{}", summary(rule_set, warnings))?;
+                show_cost(rule_set, out)?;
                 if let Some(warning) = geo_warning(rule_set, arguments.geoip.as_deref())? {
                     writeln!(out, "warning: {warning}")?;
                 }
@@ -215,6 +218,15 @@ fn geo_warning(rule_set: &RuleSet, geoip: Option<&Path>) -> anyhow::Result<Optio
         Ok(_) => None,
         Err(error) => Some(format!("{:#}", anyhow::Error::new(error))),
     })
+}
+
+/// Says what an operation costs by these rules; the service refuses what is more than its `rules.budget`.
+fn show_cost(rule_set: &RuleSet, out: &mut impl Write) -> std::io::Result<()> {
+    let cost = Cost::of(&Arc::new(rule_set.clone()));
+    match cost.over(budget::DEFAULT_BYTES) {
+        None => writeln!(out, "{cost}"),
+        Some(over) => writeln!(out, "warning: {over} when it is not set"),
+    }
 }
 
 fn summary(rule_set: &RuleSet, warnings: usize) -> String {

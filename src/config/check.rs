@@ -146,6 +146,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             folder: settings.path("rules.folder"),
             watch: settings.flag("rules.watch"),
             allow_empty: settings.flag("rules.allow_empty"),
+            budget: settings.number("rules.budget"),
         },
         geoip: GeoipConfig {
             folder: settings.path("geoip.folder"),

@@ -104,6 +104,12 @@ pub(crate) const KEYS: &[Key] = &[
     optional("rules.folder", Kind::Path, "Folder of rules; ./rules or the built-in rules when not set"),
     key("rules.watch", Kind::Bool, "true", "Load the rules again when the folder changes"),
     key("rules.allow_empty", Kind::Bool, "false", "Start even if the folder holds no rule: everything is allowed then"),
+    key(
+        "rules.budget",
+        Kind::Bytes { min: 1 << 10, max: MIB },
+        "32KiB",
+        "Most bytes of state that the rules may keep of one operation; a set that would keep more is refused",
+    ),
     optional("geoip.folder", Kind::Path, "Folder of geo databases; ./geoip or the built-in ones when not set"),
     key("geoip.watch", Kind::Bool, "true", "Load the geo databases again when the folder changes"),
     optional(

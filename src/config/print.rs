@@ -108,6 +108,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
         folder(&config.rules.folder),
         Some(config.rules.watch.to_string()),
         Some(config.rules.allow_empty.to_string()),
+        Some(quoted(&size_text(config.rules.budget))),
         folder(&config.geoip.folder),
         Some(config.geoip.watch.to_string()),
         config.geoip.update_every.map(|every| quoted(&duration_text(every))),
