@@ -100,11 +100,13 @@ async fn many(api: &Shared, body: &[u8]) -> Result<Response, Problem> {
 
 /// Says where a decision is that the answer has no more room for: it is durable like all others.
 fn push_left_out(out: &mut Vec<u8>, seq: u64) {
-    let text = format!(
-        "{{\"error\":{{\"code\":\"answer_too_large\",\"field\":null,\"message\":\"the operation was decided, and the answer \
-         has no more room for the decision: it is at /v1/decisions/{seq}, or send the operation again by itself\"}}}}"
+    let message = format!(
+        "the operation was decided, and the answer has no more room for the decision: it is at /v1/decisions/{seq}, or \
+         send the operation again by itself"
     );
-    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(b"{\"error\":{\"code\":\"answer_too_large\",\"field\":null,\"message\":");
+    push_string(out, &message);
+    out.extend_from_slice(b"}}");
 }
 
 fn push_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
