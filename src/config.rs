@@ -53,6 +53,7 @@ words! {
 pub struct Config {
     pub source: Source,
     pub rules: RulesConfig,
+    pub limits: LimitsConfig,
     pub geoip: GeoipConfig,
     pub store: StoreConfig,
     pub kafka: KafkaConfig,
@@ -76,6 +77,13 @@ pub struct RulesConfig {
     pub allow_empty: bool,
     /// Bytes of state that an operation may leave.
     pub budget: u64,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Keys of windows that wallets share: devices, addresses, accounts.
+    pub shared_keys_max: u64,
 }
 
 /// `[geoip]`

@@ -80,6 +80,10 @@ pub struct Metrics {
     pub state_wallets: IntGauge,
     pub state_bytes: IntGauge,
     pub shared_windows: IntGauge,
+    /// Of the embedded service: how many keys shared windows have, and may have.
+    pub shared_keys: IntGauge,
+    pub shared_keys_max: IntGauge,
+    shared_keys_refused: IntCounter,
     pub store_bytes: IntGauge,
     pub store_free_bytes: IntGauge,
     rule_reloads: IntCounterVec,
@@ -254,6 +258,11 @@ impl Metrics {
     /// Counts a connection or a request that had to go so that others are served: one of [`HTTP_REFUSALS`].
     pub fn observe_refused(&self, reason: &'static str) {
         self.http_refused.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts changes of keys that were turned away, of which there were so many since the start.
+    pub fn observe_refused_keys(&self, since_start: u64) {
+        self.shared_keys_refused.inc_by(since_start.saturating_sub(self.shared_keys_refused.get()));
     }
 
     /// Tells whether requests are taken.

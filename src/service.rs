@@ -61,6 +61,8 @@ pub struct ServiceSettings {
     pub retention: Retention,
     /// The state is written again after at least so many bytes of changes.
     pub journal_bytes_min: u64,
+    /// Keys of shared windows that are tracked at most.
+    pub shared_keys_max: usize,
 }
 
 /// For how long the streams are kept, in nanoseconds.
@@ -86,6 +88,7 @@ impl Default for ServiceSettings {
             batch_max: 8_192,
             retention: Retention::default(),
             journal_bytes_min: 64 << 20,
+            shared_keys_max: 1_000_000,
         }
     }
 }
@@ -209,6 +212,9 @@ pub struct Figures {
     pub wallets: usize,
     pub state_bytes: usize,
     pub shared_windows: usize,
+    /// Keys of shared windows, and changes of keys that were turned away since the start.
+    pub shared_keys: usize,
+    pub shared_keys_refused: u64,
     /// The newest operation that was decided, by its own time.
     pub newest: Option<Time>,
 }

@@ -15,6 +15,7 @@ use kuzet::rules::{SourceFile, Vanishing, compile, render_text};
 use kuzet::service::{ItemAnswer, LoadRules, RulesRefused, Service, ServiceSettings, Unobserved, rule_history};
 use kuzet::simulate::{Parameters, Simulation};
 
+mod keys;
 mod large;
 mod place;
 mod retired;

@@ -11,6 +11,7 @@ use crate::engine::restriction::{Restriction, merge_like};
 use crate::engine::shared::{Party, SharedChange, SharedRequest, SharedView, change_directory};
 use crate::engine::stored::LayoutMigration;
 use crate::engine::stored::windows::{WindowGroup, WindowsWriter, group_of_party};
+use crate::operation::Time;
 use crate::pipeline::{SharedStore, SharedStoreError};
 
 mod windows;
@@ -33,6 +34,29 @@ impl MemoryStore {
     #[must_use]
     pub fn window_count(&self) -> usize {
         self.windows.len()
+    }
+
+    /// Takes in the windows of no more keys than this from now on. What reads a key that was turned away is told that
+    /// it is not known: nothing that is held is dropped for another.
+    pub fn limit_keys(&self, keys_max: usize) {
+        self.windows.limit(keys_max);
+    }
+
+    /// Returns the newest operation that was turned away, while a window may reach back to it.
+    #[must_use]
+    pub fn turned_away(&self) -> Option<Time> {
+        self.windows.turned_away()
+    }
+
+    /// Goes on after a restart with what [`Self::turned_away`] returned last.
+    pub fn resume_turned_away(&self, at: Option<Time>) {
+        self.windows.resume_turned_away(at);
+    }
+
+    /// Returns how many keys have windows, and how many changes were turned away since the start.
+    #[must_use]
+    pub fn keys(&self) -> (usize, u64) {
+        self.windows.keys()
     }
 
     /// Estimates the bytes of the windows.

@@ -117,6 +117,9 @@ impl Running {
         let address = listener.local_addr()?;
 
         metrics.set_ruleset(&rules);
+        if config.source == Source::Http {
+            crate::metrics::set(&metrics.shared_keys_max, config.limits.shared_keys_max);
+        }
         let geo_info = show_geo(&geo, &metrics);
         let loaded = (rules, loader(rules_folder.clone(), config, lists.clone()));
         let (service, fleet) = match config.source {

@@ -40,6 +40,7 @@ pub(super) fn service_settings(config: &Config) -> ServiceSettings {
             decisions: nanos(store.retention_decisions),
             rejected: nanos(store.retention_rejected),
         },
+        shared_keys_max: usize::try_from(config.limits.shared_keys_max).unwrap_or(usize::MAX),
         ..ServiceSettings::default()
     }
 }

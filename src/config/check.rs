@@ -12,8 +12,8 @@ use super::raw::{RawConfig, RawToken};
 use super::token::{HASH_PREFIX, Role, TOKEN_PREFIX, TokenConfig, TokenHash};
 use super::value::{RawValue, Setting, duration_text, read, read_text};
 use super::{
-    Config, EngineConfig, GeoipConfig, HttpConfig, KafkaConfig, LogConfig, LogFormat, LogLevel, RedisConfig,
-    RulesConfig, Source, StoreConfig, TlsConfig,
+    Config, EngineConfig, GeoipConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, LogFormat, LogLevel,
+    RedisConfig, RulesConfig, Source, StoreConfig, TlsConfig,
 };
 use crate::operation::partition::Partitioner;
 use crate::rules::diagnostic::nearest_name;
@@ -148,6 +148,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             allow_empty: settings.flag("rules.allow_empty"),
             budget: settings.number("rules.budget"),
         },
+        limits: LimitsConfig { shared_keys_max: settings.number("limits.shared_keys_max") },
         geoip: GeoipConfig {
             folder: settings.path("geoip.folder"),
             watch: settings.flag("geoip.watch"),

@@ -110,6 +110,12 @@ pub(crate) const KEYS: &[Key] = &[
         "32KiB",
         "Most bytes of state that the rules may keep of one operation; a set that would keep more is refused",
     ),
+    key(
+        "limits.shared_keys_max",
+        Kind::Count { min: 1_000, max: 1_000_000_000 },
+        "1000000",
+        "Most keys (devices, addresses, accounts) of windows that wallets share, about 600 bytes each; embedded store",
+    ),
     optional("geoip.folder", Kind::Path, "Folder of geo databases; ./geoip or the built-in ones when not set"),
     key("geoip.watch", Kind::Bool, "true", "Load the geo databases again when the folder changes"),
     optional(
@@ -270,7 +276,19 @@ mod tests {
         let sections = sections();
         assert_eq!(
             sections,
-            ["rules", "geoip", "store", "kafka", "kafka.topics", "redis", "engine", "http", "http.tls", "log"]
+            [
+                "rules",
+                "limits",
+                "geoip",
+                "store",
+                "kafka",
+                "kafka.topics",
+                "redis",
+                "engine",
+                "http",
+                "http.tls",
+                "log"
+            ]
         );
         let variables: BTreeSet<String> = KEYS.iter().map(Key::variable).collect();
         assert_eq!(variables.len(), KEYS.len());

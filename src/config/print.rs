@@ -109,6 +109,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
         Some(config.rules.watch.to_string()),
         Some(config.rules.allow_empty.to_string()),
         Some(quoted(&size_text(config.rules.budget))),
+        Some(config.limits.shared_keys_max.to_string()),
         folder(&config.geoip.folder),
         Some(config.geoip.watch.to_string()),
         config.geoip.update_every.map(|every| quoted(&duration_text(every))),

@@ -159,6 +159,12 @@ impl Metrics {
             state_wallets: to.gauge("kuzet_state_wallets", "Wallets in memory"),
             state_bytes: to.gauge("kuzet_state_bytes", "Bytes of the state in memory"),
             shared_windows: to.gauge("kuzet_shared_windows", "Windows shared between wallets"),
+            shared_keys: to.gauge("kuzet_shared_keys", "Keys of windows shared between wallets, in this process"),
+            shared_keys_max: to.gauge("kuzet_shared_keys_limit", "Keys of shared windows that are tracked at most"),
+            shared_keys_refused: to.counter(
+                "kuzet_shared_keys_refused_total",
+                "Entries of shared windows that found no room for their key",
+            ),
             store_bytes: to.gauge("kuzet_store_bytes", "Bytes of the store on disk"),
             store_free_bytes: to.gauge("kuzet_store_free_bytes", "Free bytes of the file system that holds the store"),
             rule_reloads: to.counters("kuzet_rule_reloads_total", "Loads of changed rules, by result", &["result"]),

@@ -21,6 +21,8 @@ use super::rule_stats::RuleStats;
 
 /// The note that names the layout in use, and the windows that are not full yet.
 pub const NOTE_RULES: &str = "rules";
+/// The note of the newest operation whose key was turned away, in nanoseconds; empty where none matters any more.
+pub const NOTE_TURNED_AWAY: &str = "turned_away";
 
 /// The state as it was committed last.
 pub struct Recovered {
@@ -109,6 +111,8 @@ pub fn recover(store: &Store, rules: Arc<RuleSet>, settings: Settings) -> Result
     check_ends(store, store.position()?)?;
     let mut recovered = recover_state(store, rules, settings, |_, _| {})?;
     recovered.rule_stats = RuleStats::recover(store, recovered.position.seq)?;
+    let turned_away = store.note(NOTE_TURNED_AWAY)?.and_then(|note| note.try_into().ok()).map(i64::from_le_bytes);
+    recovered.shared.resume_turned_away(turned_away.map(Time::from_nanos));
     Ok(recovered)
 }
 

@@ -25,7 +25,7 @@ use crate::rules::program::{RuleSet, symbol_of_text};
 
 use super::backfill;
 use super::checkpoint::Checkpoint;
-use super::recovery::{NOTE_RULES, Recovered, RulesNote, rules_note, young_after};
+use super::recovery::{NOTE_RULES, NOTE_TURNED_AWAY, Recovered, RulesNote, rules_note, young_after};
 use super::rule_history;
 use super::rule_stats::NOTE_RULE_STATS;
 use super::views::{Foreseen, WalletView, state_of};
@@ -72,6 +72,8 @@ pub(crate) struct Worker {
     position: Position,
     checkpoint: Checkpoint,
     noted_stats_seq: u64,
+    /// The newest operation whose key was turned away, as it is noted.
+    noted_turned_away: Option<Time>,
     newest: Option<Time>,
     young: Vec<(u64, Time)>,
     layout: StateLayout,
@@ -118,7 +120,9 @@ impl Worker {
     ) -> Self {
         let Recovered { engine, shared, position, rule_stats, newest, journal_bytes, young } = recovered;
         let layout = StateLayout::of(engine.plan());
+        shared.limit_keys(settings.shared_keys_max);
         Self {
+            noted_turned_away: shared.turned_away(),
             store,
             pipeline: Pipeline { engine, geo, store: shared, limits: settings.limits },
             settings,
@@ -337,6 +341,12 @@ impl Worker {
             commit.notes.extend(rule_history::notes(&self.pipeline.engine.plan().rules));
             self.notes_rules = false;
         }
+        let turned_away = self.pipeline.store.turned_away();
+        if turned_away != self.noted_turned_away {
+            let note = turned_away.map(|at| at.nanos().to_le_bytes().to_vec()).unwrap_or_default();
+            commit.notes.push((NOTE_TURNED_AWAY.to_owned(), note));
+            self.noted_turned_away = turned_away;
+        }
         if self.position.seq >= self.noted_stats_seq + STATS_EVERY {
             self.add_stats(commit);
         }
@@ -447,6 +457,7 @@ impl Worker {
         let wallets = self.pipeline.engine.wallets().len();
         let mut figures = *read(&self.outlets.shown.figures);
         figures.wallets = wallets;
+        (figures.shared_keys, figures.shared_keys_refused) = self.pipeline.store.keys();
         let is_due = self.figures_at.is_none_or(|at| at.elapsed() >= FIGURES_EVERY);
         if is_due || wallets > self.wallets_measured + self.wallets_measured / 4 {
             self.figures_at = Some(Instant::now());

@@ -3,6 +3,7 @@
 //! Most keys have an operation or two, in two windows that both speak of the same operation. So a key begins
 //! with a plain list of entries, a third of the size of whole windows; only a busy key gets those.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use smallvec::SmallVec;
@@ -54,6 +55,8 @@ impl Default for Held {
 #[derive(Debug, Default)]
 struct Slot {
     key: u64,
+    /// Until when operations of the key may have been turned away.
+    lacks: Option<Time>,
     held: Held,
 }
 
@@ -90,10 +93,10 @@ impl Slots {
         self.position(key).map(|position| &mut self.pages.get_mut(position).held)
     }
 
-    /// Finds the position of a key's slot, or makes the slot.
-    fn find_or_make(&mut self, key: u64) -> u32 {
+    /// Finds the position of a key's slot, or makes the slot; `lacks` is until when such keys were turned away.
+    fn find_or_make(&mut self, key: u64, lacks: Option<Time>) -> u32 {
         self.position(key).unwrap_or_else(|| {
-            let position = self.pages.add(Slot { key, held: Held::default() });
+            let position = self.pages.add(Slot { key, lacks, held: Held::default() });
             let hash = self.hash(key);
             self.groups[group_of(key)].insert(hash, position);
             position
@@ -127,21 +130,41 @@ impl Slots {
 struct Groups {
     slots: Slots,
     clock: StreamClock,
+    /// The newest operation that was turned away, for there were too many keys.
+    turned_away: Option<Time>,
     /// In which group to look for keys to forget.
     rounds: Rounds,
 }
 
 impl Default for Groups {
     fn default() -> Self {
-        Self { slots: Slots::default(), clock: StreamClock::default(), rounds: Rounds::new(GROUPS) }
+        let (clock, rounds) = (StreamClock::default(), Rounds::new(GROUPS));
+        Self { slots: Slots::default(), clock, turned_away: None, rounds }
     }
 }
 
 /// All windows, in the groups that stores write. One thread decides at a time: the lock is never waited for,
 /// and a batch takes it once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Windows {
     groups: Mutex<Groups>,
+    /// More keys are not taken in.
+    keys_max: AtomicUsize,
+    /// Changes that were turned away since the start.
+    refused: AtomicU64,
+    /// Whether `turned_away` is set, to be asked without the lock.
+    any_lacks: AtomicBool,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self {
+            groups: Mutex::default(),
+            keys_max: AtomicUsize::new(usize::MAX),
+            refused: AtomicU64::new(0),
+            any_lacks: AtomicBool::new(false),
+        }
+    }
 }
 
 fn group_of(key: u64) -> usize {
@@ -162,16 +185,21 @@ impl Windows {
         for (key, change) in changes {
             if !matches!(change, SharedChange::Remove { .. }) {
                 let same = last.filter(|(known, _)| *known == key.key).map(|(_, position)| position);
-                let position = same.unwrap_or_else(|| groups.slots.find_or_make(key.key));
-                last = Some((key.key, position));
-                groups.slots.pages.get_mut(position).held.change(plan, key, change);
+                match same.or_else(|| self.take_in(&mut groups, key.key)) {
+                    Some(position) => {
+                        last = Some((key.key, position));
+                        groups.slots.pages.get_mut(position).held.change(plan, key, change);
+                    }
+                    None => self.turn_away(&mut groups, change),
+                }
             } else if let Some(held) = groups.slots.find_mut(key.key).filter(|held| held.has(key.aggregate)) {
                 held.change(plan, key, change);
             }
             if let SharedChange::Insert { entry, .. } = change
                 && let Some(passed) = groups.clock.take(Time::from_nanos(entry.at))
             {
-                groups.forget_idle(plan, passed);
+                groups.forget_idle(plan, passed, KEPT.min(self.keys_max.load(Ordering::Relaxed) / 2));
+                self.any_lacks.store(groups.turned_away.is_some(), Ordering::Relaxed);
                 last = None;
             }
         }
@@ -185,8 +213,57 @@ impl Windows {
     /// Puts a window back.
     pub(super) fn restore(&self, plan: &Plan, key: SharedKey, window: SharedWindow) {
         let mut groups = self.groups();
-        let position = groups.slots.find_or_make(key.key);
+        let lacks = groups.turned_away;
+        let position = groups.slots.find_or_make(key.key, lacks);
         groups.slots.pages.get_mut(position).held.restore(plan, key, window);
+    }
+
+    /// Finds a key's slot, or makes one where there is room.
+    fn take_in(&self, groups: &mut Groups, key: u64) -> Option<u32> {
+        let known = groups.slots.position(key);
+        let has_room = || groups.slots.pages.len() < self.keys_max.load(Ordering::Relaxed);
+        if known.is_none() && has_room() {
+            let lacks = groups.turned_away;
+            return Some(groups.slots.find_or_make(key, lacks));
+        }
+        known
+    }
+
+    /// Notes that a change of a key that is not held was not taken in: what reads such a key is told.
+    fn turn_away(&self, groups: &mut Groups, change: &SharedChange) {
+        let at = match change {
+            SharedChange::Insert { entry, .. } => Time::from_nanos(entry.at),
+            SharedChange::Run { last, .. } => *last,
+            _ => return,
+        };
+        groups.turned_away = groups.turned_away.max(Some(at));
+        self.any_lacks.store(true, Ordering::Relaxed);
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes in no more keys than this from now on; those that are held stay.
+    pub(super) fn limit(&self, keys_max: usize) {
+        self.keys_max.store(keys_max, Ordering::Relaxed);
+    }
+
+    /// Returns the newest operation that was turned away, while a window may reach back to it.
+    pub(super) fn turned_away(&self) -> Option<Time> {
+        self.groups().turned_away
+    }
+
+    /// Goes on after a restart: which keys lack operations up to then is not known any more, so each may.
+    pub(super) fn resume_turned_away(&self, at: Option<Time>) {
+        let mut groups = self.groups();
+        groups.turned_away = at;
+        self.any_lacks.store(at.is_some(), Ordering::Relaxed);
+        if at.is_some() {
+            groups.slots.pages.iter_mut().for_each(|slot| slot.lacks = at);
+        }
+    }
+
+    /// Returns how many keys are held, and how many changes were turned away since the start.
+    pub(super) fn keys(&self) -> (usize, u64) {
+        (self.groups().slots.pages.len(), self.refused.load(Ordering::Relaxed))
     }
 
     /// Writes the windows of one group.
@@ -225,8 +302,11 @@ impl Windows {
 impl Groups {
     /// Drops keys that no operation can read any more, some at a time: the stream has passed all they hold by
     /// more than the windows' length.
-    fn forget_idle(&mut self, plan: &Plan, passed: Time) {
-        if self.slots.pages.len() > KEPT
+    fn forget_idle(&mut self, plan: &Plan, passed: Time, kept: usize) {
+        // As keys are: once for the windows, once for who is late against the stream.
+        let is_over = |at: Time| at < passed.minus(plan.shared_idle_after).minus(plan.settings.lateness);
+        self.turned_away = self.turned_away.filter(|at| !is_over(*at));
+        if self.slots.pages.len() > kept
             && let Some(group) = self.rounds.step(passed, plan.shared_idle_after)
         {
             self.slots.retain(group, |held| !held.is_idle(plan, passed));
@@ -252,6 +332,18 @@ impl LocalWindows for Windows {
 
     fn prefetch(&self, keys: &[u64]) {
         self.groups().slots.touch(keys.iter().copied());
+    }
+
+    fn lacks(&self, key: u64) -> Option<Time> {
+        let groups = self.groups();
+        match groups.slots.position(key) {
+            Some(position) => groups.slots.pages.get(position).lacks,
+            None => groups.turned_away,
+        }
+    }
+
+    fn any_lacks(&self) -> bool {
+        self.any_lacks.load(Ordering::Relaxed)
     }
 }
 

@@ -120,7 +120,7 @@ impl Evaluation<'_, '_> {
 
     fn compute_shared(&self, id: AggregateId, key: u64, this: Option<i64>) -> AggregateValue {
         let aggregate = &self.plan.aggregates[id];
-        if !self.view.is_complete(aggregate, self.at()) {
+        if !self.view.is_complete(aggregate, Some(key), self.at()) {
             return AggregateValue::Missing;
         }
         match self.view.look(self.plan, SharedKey { aggregate: id, key }) {
@@ -331,7 +331,7 @@ impl Evaluation<'_, '_> {
 
     /// Returns the length of the current run, this operation included where it counts.
     fn run_length(&self, id: AggregateId, aggregate: &PlannedAggregate, key: u64) -> AggregateValue {
-        if !aggregate.owned && !self.view.is_complete(aggregate, self.at()) {
+        if !aggregate.owned && !self.view.is_complete(aggregate, Some(key), self.at()) {
             return AggregateValue::Missing;
         }
         let length = match self.run_after(id, aggregate) {

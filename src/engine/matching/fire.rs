@@ -108,7 +108,7 @@ pub(crate) fn may_be_missing(evaluation: &Evaluation<'_, '_>) -> Inputs {
         (Inputs::GEOIP_COUNTRY, facts.country == Lookup::DatabaseMissing),
         (Inputs::GEOIP_ANONYMIZER, facts.lacks_anonymizers()),
         (Inputs::MRP, evaluation.mrp().is_none()),
-        (Inputs::SHARED_STATE, !view.available || view.complete_from.is_some()),
+        (Inputs::SHARED_STATE, view.may_lack()),
         (Inputs::ATTRIBUTES, has_attribute_of_another_kind(evaluation)),
     ]
     .into_iter()
@@ -192,12 +192,12 @@ pub(crate) fn note_missing(evaluation: &mut Evaluation<'_, '_>, rule: &Rule, deg
 /// Tells whether the store is away, or has lost a part of what the rule reads.
 pub(crate) fn is_shared_state_missing(evaluation: &Evaluation<'_, '_>, rule: &Rule) -> bool {
     let (view, plan) = (evaluation.view, evaluation.plan);
-    if view.complete_from.is_none() {
-        return !view.available;
+    if !view.may_lack() {
+        return false;
     }
     let is_part = |id: &usize| {
         let aggregate = &plan.aggregates[*id];
-        !aggregate.owned && !view.is_complete(aggregate, evaluation.at())
+        !aggregate.owned && !view.is_complete(aggregate, evaluation.reading_key(aggregate), evaluation.at())
     };
     !view.available || rule.aggregates.iter().any(is_part)
 }

@@ -88,7 +88,7 @@ impl LayoutMigration {
             mask.map(|(word, bits)| bits & !window_mask::all_below(self.windows.len(), word))
                 .all(|unknown| unknown == 0)
         };
-        rows.len() % self.from_stride == 0 && rows.chunks_exact(self.from_stride).all(is_row)
+        rows.len().is_multiple_of(self.from_stride) && rows.chunks_exact(self.from_stride).all(is_row)
     }
 
     /// Appends rows in the new layout.

@@ -38,6 +38,11 @@ pub trait LocalWindows: Send + Sync {
     fn find(&self, key: SharedKey) -> Option<StoredWindow>;
     /// Brings what these key values have near: it will be asked for soon.
     fn prefetch(&self, keys: &[u64]);
+    /// Tells until when operations of a key value may have been turned away, for there were too many keys; `None`
+    /// where all of them are in its windows.
+    fn lacks(&self, key: u64) -> Option<Time>;
+    /// Tells whether some key may lack operations: where none does, nobody need be asked.
+    fn any_lacks(&self) -> bool;
 }
 
 /// Entries in ascending order of (at, op).
@@ -130,11 +135,19 @@ impl SharedView {
         self.directory.entry(party).or_default();
     }
 
-    /// Tells whether the store has all that an operation at `at` may read in a window of the aggregate: it is
-    /// there, and what it lost lies before the window.
+    /// Tells whether the store has all that an operation at `at` may read in the aggregate's window of a key: it is
+    /// there, and what it lost or turned away lies before the window.
     #[must_use]
-    pub fn is_complete(&self, aggregate: &PlannedAggregate, at: Time) -> bool {
-        self.available && self.complete_from.is_none_or(|from| reaches_back_to(aggregate, at) > from)
+    pub fn is_complete(&self, aggregate: &PlannedAggregate, key: Option<u64>, at: Time) -> bool {
+        let lacks = || self.near.as_ref().filter(|near| near.any_lacks())?.lacks(key?);
+        let is_behind = |from: Time| reaches_back_to(aggregate, at) > from;
+        self.available && self.complete_from.is_none_or(is_behind) && lacks().is_none_or(is_behind)
+    }
+
+    /// Tells whether some window may not be whole.
+    #[must_use]
+    pub fn may_lack(&self) -> bool {
+        !self.available || self.complete_from.is_some() || self.near.as_ref().is_some_and(|near| near.any_lacks())
     }
 
     /// Returns the blocks in the directory for a party.

@@ -90,8 +90,8 @@ impl RuleSet {
             self.lists.iter().position(|own| is_same(&own))
         };
         let mut aggregate = aggregate.clone();
-        let conditions = aggregate.filter.iter_mut().chain(&mut aggregate.residual);
-        conditions.fold(true, |all, condition| translate(condition, &own) && all).then_some(aggregate)
+        let mut conditions = aggregate.filter.iter_mut().chain(&mut aggregate.residual);
+        conditions.all(|condition| translate(condition, &own)).then_some(aggregate)
     }
 }
 
@@ -99,9 +99,7 @@ impl RuleSet {
 fn translate(condition: &mut Condition, own: &impl Fn(usize) -> Option<usize>) -> bool {
     match condition {
         Condition::InList { list, .. } => own(*list).map(|own| *list = own).is_some(),
-        Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter_mut().fold(true, |all, part| translate(part, own) && all)
-        }
+        Condition::All(parts) | Condition::Any(parts) => parts.iter_mut().all(|part| translate(part, own)),
         Condition::Not(inner) => translate(inner, own),
         Condition::Literal(_)
         | Condition::Compare { .. }
