@@ -421,7 +421,7 @@ fn the_commands_answer() {
         out,
         "no kuzet.toml here: can be used: set in the file 0, by variables 0, tokens 0\nbuilt with: kafka, redis\n"
     );
-    std::fs::write(folder.path().join("other.toml"), "[log]\nformat = \"json\"\n").expect("a file");
+    fs::write(folder.path().join("other.toml"), "[log]\nformat = \"json\"\n").expect("a file");
     let (_, out, _) = kuzet(folder.path(), &["config", "check", "other.toml"]);
     assert!(out.starts_with("other.toml: can be used: set in the file 1,"), "{out}");
     let token = ["config", "token", "--name", "support-desk", "--roles", "support,analyst"];

@@ -46,7 +46,9 @@ fn whoever_sends_no_request_is_closed() {
         &idle_http2,
     ];
     let streams = cases.map(|bytes| connect(server.address, bytes));
-    streams.into_iter().for_each(|stream| drop(closed_after(stream)));
+    for stream in streams {
+        closed_after(stream);
+    }
     let silent = "kuzet_http_refused_total{reason=\"silent\"} 6";
     wait::until("each is counted", || {
         let text = String::from_utf8(get(server.address, "/metrics").body).expect("text");
@@ -171,7 +173,6 @@ fn the_bodies_of_all_requests_have_a_limited_memory() {
     // Of 20 bodies of 16 KiB with their room four fit; fewer where one comes in parts that grow beside others.
     wait::until("the others are refused", || {
         let refused = refusals();
-        eprintln!("{refused} are refused");
         (refused >= 16).then_some(())
     });
     post(server.address, "/v1/operations", &format!("[{}]", " ".repeat(20_000))).problem(503);
