@@ -80,10 +80,7 @@ pub struct Metrics {
     pub state_wallets: IntGauge,
     pub state_bytes: IntGauge,
     pub shared_windows: IntGauge,
-    /// Of the embedded service: how many keys shared windows have, and may have.
-    pub shared_keys: IntGauge,
-    pub shared_keys_max: IntGauge,
-    shared_keys_refused: IntCounter,
+    shared_keys: KeyMetrics,
     pub store_bytes: IntGauge,
     pub store_free_bytes: IntGauge,
     rule_reloads: IntCounterVec,
@@ -100,6 +97,14 @@ pub struct Metrics {
     ready: IntGauge,
     tls_expiry: GaugeByName,
     fleet: FleetMetrics,
+}
+
+/// Of the keys of shared windows, which the embedded service keeps itself.
+#[derive(Debug)]
+struct KeyMetrics {
+    tracked: IntGauge,
+    limit: IntGauge,
+    refused: IntCounter,
 }
 
 /// Of the geo databases and their sources.
@@ -260,9 +265,16 @@ impl Metrics {
         self.http_refused.with_label_values(&[reason]).inc();
     }
 
-    /// Counts changes of keys that were turned away, of which there were so many since the start.
-    pub fn observe_refused_keys(&self, since_start: u64) {
-        self.shared_keys_refused.inc_by(since_start.saturating_sub(self.shared_keys_refused.get()));
+    /// Shows how many keys shared windows have, and how many entries found no room for theirs since the start.
+    pub fn set_shared_keys(&self, keys: u64, refused: u64) {
+        set(&self.shared_keys.tracked, keys);
+        let counter = &self.shared_keys.refused;
+        counter.inc_by(refused.saturating_sub(counter.get()));
+    }
+
+    /// Shows how many keys shared windows may have.
+    pub fn set_shared_keys_limit(&self, keys_max: u64) {
+        set(&self.shared_keys.limit, keys_max);
     }
 
     /// Tells whether requests are taken.

@@ -118,7 +118,7 @@ impl Running {
 
         metrics.set_ruleset(&rules);
         if config.source == Source::Http {
-            crate::metrics::set(&metrics.shared_keys_max, config.limits.shared_keys_max);
+            metrics.set_shared_keys_limit(config.limits.shared_keys_max);
         }
         let geo_info = show_geo(&geo, &metrics);
         let loaded = (rules, loader(rules_folder.clone(), config, lists.clone()));

@@ -249,8 +249,7 @@ fn refresh(api: &Shared) {
     set(&metrics.state_wallets, wide(figures.wallets));
     set(&metrics.state_bytes, wide(figures.state_bytes));
     set(&metrics.shared_windows, wide(figures.shared_windows));
-    set(&metrics.shared_keys, wide(figures.shared_keys));
-    metrics.observe_refused_keys(figures.shared_keys_refused);
+    metrics.set_shared_keys(wide(figures.shared_keys), figures.shared_keys_refused);
     if let Some(store) = api.service.store() {
         set(&metrics.store_bytes, store.file_bytes());
         // A file system that does not answer shows what it last said.

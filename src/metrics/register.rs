@@ -10,8 +10,8 @@ use prometheus::{
 };
 
 use super::{
-    FleetMetrics, GeoMetrics, HTTP_REFUSALS, INPUTS, LOADED, Metrics, OPERATIONS, REFUSED, RESTRICTION_KINDS, SECONDS,
-    STAGES, TRANSACTION_RESULTS,
+    FleetMetrics, GeoMetrics, HTTP_REFUSALS, INPUTS, KeyMetrics, LOADED, Metrics, OPERATIONS, REFUSED,
+    RESTRICTION_KINDS, SECONDS, STAGES, TRANSACTION_RESULTS,
 };
 use crate::adapters::clock;
 use crate::operation::OperationType;
@@ -55,6 +55,16 @@ impl Register {
 
     fn times(&self, name: &str, help: &str, label: &str) -> HistogramVec {
         self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), &[label]))
+    }
+}
+
+/// Makes the metrics of the keys of shared windows.
+fn keys(to: &Register) -> KeyMetrics {
+    KeyMetrics {
+        tracked: to.gauge("kuzet_shared_keys", "Keys of windows shared between wallets, in this process"),
+        limit: to.gauge("kuzet_shared_keys_limit", "Keys of shared windows that are tracked at most"),
+        refused: to
+            .counter("kuzet_shared_keys_refused_total", "Entries of shared windows that found no room for their key"),
     }
 }
 
@@ -159,12 +169,7 @@ impl Metrics {
             state_wallets: to.gauge("kuzet_state_wallets", "Wallets in memory"),
             state_bytes: to.gauge("kuzet_state_bytes", "Bytes of the state in memory"),
             shared_windows: to.gauge("kuzet_shared_windows", "Windows shared between wallets"),
-            shared_keys: to.gauge("kuzet_shared_keys", "Keys of windows shared between wallets, in this process"),
-            shared_keys_max: to.gauge("kuzet_shared_keys_limit", "Keys of shared windows that are tracked at most"),
-            shared_keys_refused: to.counter(
-                "kuzet_shared_keys_refused_total",
-                "Entries of shared windows that found no room for their key",
-            ),
+            shared_keys: keys(to),
             store_bytes: to.gauge("kuzet_store_bytes", "Bytes of the store on disk"),
             store_free_bytes: to.gauge("kuzet_store_free_bytes", "Free bytes of the file system that holds the store"),
             rule_reloads: to.counters("kuzet_rule_reloads_total", "Loads of changed rules, by result", &["result"]),
