@@ -5,12 +5,13 @@ use axum::response::Response;
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
+use crate::operation::decode::RejectionCode;
 use crate::schema;
 
 use super::console_api::EVENT_FIELDS;
 use super::endpoints::{ENDPOINTS, Endpoint, Handler, SUPPORT_EVENTS};
 use super::history::EPOCH_HEADER;
-use super::operations::OPERATIONS_MAX;
+use super::operations::{ANSWER_TOO_LARGE, OPERATIONS_MAX};
 use super::problem::Details;
 use super::{Shared, json_of};
 
@@ -75,6 +76,8 @@ fn reference(name: &str) -> Value {
 }
 
 fn item_error() -> Value {
+    // A record is refused by a code of the contract; a decision may also have found no room in the answer.
+    let codes: Vec<&str> = RejectionCode::NAMES.iter().copied().chain([ANSWER_TOO_LARGE]).collect();
     json!({
         "type": "object",
         "required": ["error"],
@@ -82,7 +85,7 @@ fn item_error() -> Value {
             "type": "object",
             "required": ["code", "field", "message"],
             "properties": {
-                "code": {"enum": crate::operation::decode::RejectionCode::NAMES},
+                "code": {"enum": codes},
                 "field": {"type": ["string", "null"]},
                 "message": {"type": "string"},
             },
@@ -164,9 +167,13 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
         }
         Handler::Operation | Handler::Decision => problems.push(("410", "Older than what is kept")),
         Handler::PostOperations | Handler::SupportEvent => {
-            problems.push(("409", "The id was used before, with other content"));
+            problems.push((
+                "409",
+                "The id was used before, with other content; `wallet-changed`: the event was sent for another `state`",
+            ));
             problems.push(("410", "A duplicate whose first decision is older than what is kept"));
             problems.push(("413", "Too large, or too many operations"));
+            problems.push(("415", "The body is compressed"));
         }
         Handler::Reload => problems.push(("422", "The rules have errors; the ones in use stay")),
         Handler::Rollback => problems.push(("409", "There is no set before the present one")),
@@ -268,11 +275,25 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         }
         Handler::Rejected => ("Refused records", list("rejected", reference("Rejected"))),
         Handler::Operation => ("The operation", json_content(object(&["seq", "arrived_at", "operation"]))),
-        Handler::Decision => ("The decision", json_content(object(&["seq", "decision_id", "operation", "why"]))),
-        Handler::SupportEvent => ("The decision on the event", json_content(object(&["seq", "decision_id"]))),
+        Handler::Decision => {
+            ("The decision", json_content(object(&["seq", "decision_id", "operation", "why", "waits", "later"])))
+        }
+        Handler::SupportEvent => (
+            "The decision on the event; of a dry run, what it would be",
+            json_content(json!({"anyOf": [object(&["seq", "decision_id"]), object(&["dry_run"])]})),
+        ),
         Handler::Wallet => (
             "The wallet's state",
-            json_content(object(&["wallet_id", "newest", "restrictions", "waiting", "windows", "decisions"])),
+            json_content(object(&[
+                "wallet_id",
+                "newest",
+                "as_of",
+                "state",
+                "restrictions",
+                "waiting",
+                "windows",
+                "decisions",
+            ])),
         ),
         Handler::Restrictions => ("The restrictions", json_content(object(&["restrictions", "total"]))),
         Handler::Rules => ("The rules", json_content(object(&["ruleset", "rules"]))),

@@ -16,6 +16,8 @@ use super::{Shared, blocking, json};
 
 /// How many operations one request may bring.
 pub(super) const OPERATIONS_MAX: usize = 1_000;
+/// The code of an item whose decision has no room in the answer.
+pub(super) const ANSWER_TOO_LARGE: &str = "answer_too_large";
 /// An answer to several operations holds decisions of about so many bytes at most.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 
@@ -104,7 +106,9 @@ fn push_left_out(out: &mut Vec<u8>, seq: u64) {
         "the operation was decided, and the answer has no more room for the decision: it is at /v1/decisions/{seq}, or \
          send the operation again by itself"
     );
-    out.extend_from_slice(b"{\"error\":{\"code\":\"answer_too_large\",\"field\":null,\"message\":");
+    out.extend_from_slice(b"{\"error\":{\"code\":");
+    push_string(out, ANSWER_TOO_LARGE);
+    out.extend_from_slice(b",\"field\":null,\"message\":");
     push_string(out, &message);
     out.extend_from_slice(b"}}");
 }
