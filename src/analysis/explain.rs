@@ -46,7 +46,8 @@ pub fn ruleset_of(decision: &[u8]) -> Option<String> {
 }
 
 /// Takes a stored decision's matches apart by the rules that made it. Without `then`, those are the ones in use as far
-/// as anybody knows. `is_current` tells of each rule whether it is still the same.
+/// as anybody knows. `is_current` tells of each rule whether it is still the same, `is_in_use` whether there still is
+/// one of its name, `is_of_then` whether the conditions are those by which it was decided.
 #[must_use]
 pub fn explain(now: &RuleSet, then: Option<&PastRules>, decision: &[u8]) -> Vec<Value> {
     let Ok(decided) = DecisionRecord::decode(decision) else { return Vec::new() };
@@ -64,7 +65,10 @@ pub fn explain(now: &RuleSet, then: Option<&PastRules>, decision: &[u8]) -> Vec<
         let rule = rules.rules.iter().find(|rule| *rule.id == *matched.rule);
         let present = now.rules.iter().find(|rule| *rule.id == *matched.rule).map(|rule| &rule.source);
         let is_same_rule = then.is_some() && rule.is_some_and(|rule| Some(&rule.source) == present);
-        explain_match(rule, (is_same_set || is_same_rule, &rules.mrp, at), matched)
+        let mut explained = explain_match(rule, (is_same_set || is_same_rule, &rules.mrp, at), matched);
+        explained["is_in_use"] = present.is_some().into();
+        explained["is_of_then"] = (is_same_set || then.is_some()).into();
+        explained
     });
     explained.collect()
 }

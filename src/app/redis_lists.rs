@@ -33,8 +33,10 @@ pub struct RedisLists {
 /// What is known of one list.
 #[derive(Debug, Default)]
 struct Known {
-    /// Without values only where that was allowed.
+    /// What was read last. Without values only where that was allowed.
     values: Option<Vec<String>>,
+    /// What rules were last made of: values that are wrong are read, but never come so far.
+    in_force: Option<Vec<String>>,
     /// Why Redis does not give it now, as it was told last.
     trouble: Option<String>,
 }
@@ -71,10 +73,22 @@ impl RedisLists {
                 known.settle(name);
                 known.values = Some(values);
             }
-            Ok(_) => known.is_gone(name),
-            Err(error) => known.is_away(name, &error),
+            Ok(_) => {
+                known.is_gone(name);
+                known.values.clone_from(&known.in_force);
+            }
+            Err(error) => {
+                known.is_away(name, &error);
+                known.values.clone_from(&known.in_force);
+            }
         }
         known.values.clone()
+    }
+
+    /// Says that rules were made of what was read last.
+    pub fn took(&self) {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.values_mut().for_each(|known| known.in_force.clone_from(&known.values));
     }
 
     /// Tells whether a set is another one now than when it was read, or can be read at last. One that is gone is none.
@@ -186,6 +200,7 @@ mod tests {
             files.extend(self.lists.sources(&self.files, vanishing));
             let compiled =
                 rules::compile(&files).unwrap_or_else(|found| panic!("{}", rules::render_text(&found, &files)));
+            self.lists.took();
             let list = &compiled.rule_set.lists[0];
             let values = list.is_read().then(|| list.values.keys().cloned().collect());
             (compiled.rule_set, values)
@@ -215,6 +230,19 @@ mod tests {
         assert!(given.lists.have_changed(&rules));
         assert_eq!(given.load(Vanishing::Refused).1, Some(values(&["W3"])));
         assert!(given.lists.lists.lock().expect("no panic")["w"].trouble.is_none());
+    }
+
+    /// Values that were refused are not those that stay in force.
+    #[test]
+    fn a_list_that_is_deleted_after_wrong_values_keeps_its_last_good_ones() {
+        let given = Given::new(Ok(values(&["W1"])));
+        given.load(Vanishing::Refused);
+        given.answers(Ok(vec!["7".repeat(65)]));
+        let mut files = given.files.clone();
+        files.extend(given.lists.sources(&given.files, Vanishing::Refused));
+        assert!(rules::compile(&files).is_err());
+        given.answers(Ok(Vec::new()));
+        assert_eq!(given.load(Vanishing::Refused).1, Some(values(&["W1"])));
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Running {
         let (rules, geo) = (load_rules_with(&rules_folder, vanishing, more)?, load_geo(&geo_folder)?);
         check_lists(&rules, &rules_folder, config.source)?;
         let rules = check_budget(rules, &rules_folder, config.rules.budget)?;
+        lists.iter().for_each(|lists| lists.took());
         let metrics = Arc::new(Metrics::new());
         let certificate = config.http.tls.as_ref().map(|tls| certificate::start(tls, &metrics)).transpose()?;
         let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
@@ -359,9 +360,11 @@ fn loader(folder: Folder, config: &Config, lists: Option<Arc<RedisLists>>) -> Lo
         match rules::compile(&sources) {
             Ok(Compiled { rule_set, warnings: _ }) => {
                 let checked = check_lists(&rule_set, &folder, source);
-                checked
+                let rules = checked
                     .and_then(|()| check_budget(rule_set, &folder, budget))
-                    .map_err(|error| refused(error.to_string()))
+                    .map_err(|error| refused(error.to_string()))?;
+                lists.iter().for_each(|lists| lists.took());
+                Ok(rules)
             }
             Err(found) => {
                 Err(RulesRefused { text: rules::render_text(&found, &sources), errors: errors_of(&found, &sources) })

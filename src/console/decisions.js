@@ -262,14 +262,14 @@ function conditionTable(rule) {
   return v.table(columns, rows, t("condition")).element;
 }
 
-/** What a match was made of. The conditions are those of the rules in use, which may not be those of then. */
+/** What a match was made of: by the conditions of then, where the service still has them, or by those in use. */
 function whyCard(rule) {
-  const isGone = rule.is_current === false && !rule.title;
+  const isGone = rule.is_in_use === false;
   const head = h("div", { class: "rulehead" },
     h("h3", {}, isGone ? rule.rule : v.ruleLink(rule.rule, local(rule.title, rule.rule))),
     h("span", { class: "muted small dots" }, h("code", {}, rule.rule), h("span", {}, v.clausesText(rule.clauses)), v.modeBadge(rule.mode)));
   const source = rule.when?.trim();
-  const changed = rule.is_current === false && h("p", { class: "muted small", "data-note": "changed" }, t(isGone ? "rule_gone" : "rule_changed"));
+  const changed = rule.is_current === false && h("p", { class: "muted small", "data-note": "changed" }, t(isGone ? "rule_gone" : rule.is_of_then ? "rule_changed_then" : "rule_changed"));
   const message = local(rule.message);
   return h("article", { class: "why" }, head, changed,
     message ? h("p", { class: "message", "data-note": "message" }, h("strong", {}, t("message_title"), ": "), h("span", { lang: lang() }, message)) : null,
