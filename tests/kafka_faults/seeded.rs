@@ -55,7 +55,7 @@ pub(crate) const MISTAKES: [Mistake; 17] = [
     mistake("stale-meta", Run::Kill("committed:3"), &[Halted]),
     mistake("offsets-after", Run::Kill("committed:3"), &[Halted]),
     mistake("offsets-before", Run::Kill("drained:3"), &[Halted]),
-    mistake("generation-skipped", Run::Stop("decided:3:stop", Wake::Late), &[Doubled]),
+    mistake("generation-skipped", Run::Stop("begun:3:stop", Wake::Late), &[Doubled]),
     mistake("open-transactions-ignored", Run::Stop("drained:3:stop", Wake::Early(Duration::from_secs(6))), &[Doubled]),
     mistake("state-uncommitted", Run::Kill("drained:3"), &[Halted]),
     mistake("sequence-not-restored", Run::Kill("shown:3"), &[Sequence]),
