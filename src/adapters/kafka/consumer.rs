@@ -158,6 +158,8 @@ impl Member {
         for (name, value) in [
             ("fetch.wait.max.ms", "20"),
             ("queued.max.messages.kbytes", "16384"),
+            // Once so much is there, the client would fetch no more for a second, and a backlog would wait for it.
+            ("fetch.queue.backoff.ms", "5"),
             // How soon topics and partitions that are new are noticed.
             ("topic.metadata.refresh.interval.ms", "30000"),
         ] {
