@@ -540,35 +540,6 @@ fn the_document_names_every_endpoint() {
 }
 
 #[test]
-fn a_certificate_makes_it_tls() {
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/tls");
-    let server = Server::start(&format!(
-        "[http]\n[http.tls]\ncertificate = \"{data}/certificate.pem\"\nkey = \"{data}/key.pem\"\n"
-    ));
-    let plain = raw(server.address, &request("GET", "/healthz", &[], b""));
-    assert!(!plain.starts_with(b"HTTP/1.1 200"), "plain text is not answered");
-
-    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-    use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto};
-    let mut roots = RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_file(format!("{data}/certificate.pem")).expect("a certificate");
-    roots.add(certificate).expect("a root");
-    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").expect("a name");
-    let connection = ClientConnection::new(Arc::new(config), name).expect("a client");
-    let mut stream = StreamOwned::new(connection, TcpStream::connect(server.address).expect("a connection"));
-    stream.write_all(&request("GET", "/healthz", &[], b"")).expect("a request");
-    let mut answer = Vec::new();
-    drop(stream.read_to_end(&mut answer));
-    assert_eq!(Answer::parse(&answer).json()["alive"], true);
-}
-
-#[test]
 fn a_sample_of_a_database_is_told() {
     let server = Server::start("");
     let told = "sample anonymizer database: rule 7.15 on proxies cannot fire";

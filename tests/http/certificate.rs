@@ -1,8 +1,10 @@
-//! The certificate replaced while the service runs.
+//! The server's certificate: TLS by it, and its replacement while the service runs.
 
 use std::fs;
 
 use super::*;
+use kuzet::adapters::tls::Certificate;
+use kuzet::operation::Time;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto};
@@ -39,7 +41,7 @@ fn put(folder: &Path, files: [(&str, &str); 2]) {
 }
 
 #[test]
-fn a_certificate_that_was_renewed_is_used_and_one_that_is_wrong_is_not() {
+fn a_certificate_that_was_renewed_is_used() {
     let folder = tempfile::tempdir().expect("a folder");
     put(folder.path(), [("certificate.pem", "chain.pem"), ("key.pem", "key.pem")]);
     let path = folder.path().display();
@@ -56,15 +58,37 @@ fn a_certificate_that_was_renewed_is_used_and_one_that_is_wrong_is_not() {
     let ends = wait::until("the new certificate is used", || expiry("other-certificate.pem"));
     assert!(ends.parse::<u64>().is_ok_and(|ends| (2_000_000_000..4_000_000_000).contains(&ends)), "{ends}");
 
-    // The key of the one before; and one that has expired: what is in use stays.
+    put(folder.path(), [("certificate.pem", "chain.pem"), ("key.pem", "key.pem")]);
+    wait::until("the first certificate is used again", || expiry("certificate.pem"));
+}
+
+/// The key of another one, and one that has expired: what is in use stays.
+#[test]
+fn a_renewed_certificate_that_is_wrong_is_not_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    put(folder.path(), [("other-certificate.pem", "chain.pem"), ("other-key.pem", "key.pem")]);
+    let used = Certificate::start(&folder.path().join("chain.pem"), &folder.path().join("key.pem")).expect("a pair");
+    let before = used.validity().expect("it says until when");
+    let now = Time::parse_rfc3339("2026-12-01T00:00:00Z").expect("a time");
     for wrong in [
         [("other-certificate.pem", "chain.pem"), ("key.pem", "key.pem")],
         [("expired-certificate.pem", "chain.pem"), ("other-key.pem", "key.pem")],
     ] {
         put(folder.path(), wrong);
-        thread::sleep(std::time::Duration::from_millis(1_500));
-        assert_eq!(expiry("other-certificate.pem").as_ref(), Some(&ends));
+        used.reload(now).expect_err("it is wrong");
+        assert_eq!(used.validity(), Some(before));
     }
     put(folder.path(), [("certificate.pem", "chain.pem"), ("key.pem", "key.pem")]);
-    wait::until("the first certificate is used again", || expiry("certificate.pem"));
+    assert_ne!(used.reload(now).expect("a pair"), Some(before));
+}
+
+#[test]
+fn a_certificate_makes_it_tls() {
+    let server = Server::start(&format!(
+        "[http]\n[http.tls]\ncertificate = \"{DATA}/certificate.pem\"\nkey = \"{DATA}/key.pem\"\n"
+    ));
+    let plain = raw(server.address, &request("GET", "/healthz", &[], b""));
+    assert!(!plain.starts_with(b"HTTP/1.1 200"), "plain text is not answered");
+    let health = ask_trusting(server.address, "certificate.pem", "/healthz").expect("it is trusted");
+    assert!(health.contains("\"alive\":true"), "{health}");
 }

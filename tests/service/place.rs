@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use super::*;
+use crate::wait;
 use kuzet::service::Unavailable;
 
 /// What the service says to one more operation, which it must not acknowledge.
@@ -13,14 +13,6 @@ fn refusal(service: &Service, number: usize) -> String {
     match runtime().block_on(service.submit(vec![record], now())) {
         Err(Unavailable::Store(text)) => text,
         other => panic!("acknowledged, or refused for another reason: {other:?}"),
-    }
-}
-
-fn wait_until_ready(service: &Service) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while let Some(trouble) = service.trouble() {
-        assert!(Instant::now() < until, "{trouble}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -39,7 +31,7 @@ fn taken_away_and_put_back(away: impl Fn(&Path), what: &str, back: impl Fn(&Path
         assert!(refused.contains(what), "{refused}");
     }
     back(&folder);
-    wait_until_ready(&service);
+    wait::until("the service is ready", || service.trouble().is_none().then_some(()));
     // The first that was refused may be in the store all the same; the others were never decided.
     let again = submit(&service, &[transfer(2, "10:02:00"), transfer(3, "10:03:00")]);
     assert!(matches!(again[0], ItemAnswer::Duplicate(2) | ItemAnswer::Decided(2)), "{again:?}");

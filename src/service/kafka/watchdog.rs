@@ -1,4 +1,5 @@
-//! Ends the process when a call of the transaction never returns: librdkafka may ignore its timeout.
+//! Tells of a call of the transaction that takes long, and ends the process when one never returns: librdkafka may
+//! ignore its timeout. The deciding thread gives such a call up sooner; this is for when it hangs itself.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
