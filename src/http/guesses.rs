@@ -1,6 +1,7 @@
 //! Wrong tokens: how many a client may send, and what is said of them.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,7 +25,11 @@ const CLIENTS_MAX: usize = 100_000;
 /// Limits the guessing of tokens by client address, or network in IPv6. Who has sent a right token from an address
 /// goes on with it, whatever others try from there; a token that is new there is not looked at while the limit holds.
 #[derive(Debug, Default)]
-pub struct Guesses(Mutex<Known>);
+pub struct Guesses {
+    known: Mutex<Known>,
+    /// Drawn anew by each process: in its log a client has a name of its own, which is not its address.
+    key: RandomState,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -49,7 +54,7 @@ impl Guesses {
     /// 401: it is not; 429: the client has sent too many wrong ones.
     pub(super) fn note(&self, client: IpAddr, token: TokenHash, is_right: bool, now: Instant) -> Result<(), Problem> {
         let network = network_of(client);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if is_right && known.right.contains(&(network, token)) {
             return Ok(());
         }
@@ -65,7 +70,7 @@ impl Guesses {
         wrong.count = wrong.count.saturating_add(1).min(WRONG_MAX);
         wrong.untold += 1;
         if wrong.told.is_none_or(|told| now.duration_since(told) >= TOLD_EVERY) {
-            warn!(client = %client, tokens = wrong.untold, is_limited, "wrong tokens were sent");
+            warn!(client = self.name_in_log(network), tokens = wrong.untold, is_limited, "wrong tokens were sent");
             (wrong.told, wrong.untold) = (Some(now), 0);
         }
         drop(known);
@@ -73,6 +78,10 @@ impl Guesses {
             return Err(Problem::new(429, "found too many wrong tokens from this address; ask again later"));
         }
         Err(Problem::new(401, "the token is not one of those configured"))
+    }
+
+    fn name_in_log(&self, network: IpAddr) -> String {
+        format!("{:016x}", self.key.hash_one(network))
     }
 }
 
@@ -105,6 +114,18 @@ impl Wrong {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_has_one_name_in_the_log_and_not_its_address() {
+        let (guesses, other) = (Guesses::default(), Guesses::default());
+        let (client, neighbour): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        let name = guesses.name_in_log(client);
+        assert_eq!(name, guesses.name_in_log(client));
+        assert!(
+            name.len() == 16 && name != guesses.name_in_log(neighbour) && name != other.name_in_log(client),
+            "{name}"
+        );
+    }
 
     #[test]
     fn wrong_tokens_are_limited_and_right_ones_go_on() {
