@@ -15,6 +15,7 @@ mod outbox;
 mod outgoing;
 mod restoration;
 mod restore;
+mod seen;
 mod shard;
 pub mod verify;
 mod watchdog;

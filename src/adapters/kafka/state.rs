@@ -165,13 +165,18 @@ impl StateKeys {
         out.extend((parts..before).map(|part| (key.text(part), None)));
     }
 
+    /// Adds the removal of a value, if there is one.
+    pub fn remove(&mut self, key: &StateKey, out: &mut Vec<StateRecord>) {
+        let parts = self.parts.remove(key).unwrap_or(0);
+        out.extend((0..parts).map(|part| (key.text(part), None)));
+    }
+
     /// Adds the removals of journals of batches up to this one.
     pub fn forget_journals(&mut self, upto: u64, out: &mut Vec<StateRecord>) {
         let old: Vec<StateKey> =
             self.parts.range(StateKey::Journal(0)..=StateKey::Journal(upto)).map(|(key, _)| key.clone()).collect();
         for key in old {
-            let parts = self.parts.remove(&key).unwrap_or(0);
-            out.extend((0..parts).map(|part| (key.text(part), None)));
+            self.remove(&key, out);
         }
     }
 }

@@ -156,13 +156,15 @@ impl Outbox {
         self.count = self.pending.iter().map(PendingBatch::size).sum();
     }
 
-    /// Takes a shard's own blocks in, for as long as the server does not tell more.
+    /// Takes in what a shard knows of blocks, its own and others', for as long as the server does not tell more.
+    /// Without a server to tell it, what it knows of others is nothing to go by.
     pub(super) fn learn_blocks(&self, shard: &Shard) {
+        if self.settings.is_none() {
+            shard.forget_seen();
+        }
         let Some(redis) = &self.redis else { return };
-        let place = |party, block| SharedChange::Place { party, restriction: Box::new(block) };
-        let blocks = shard.own.blocks().into_iter();
-        let places: Vec<SharedChange> =
-            blocks.flat_map(|(party, blocks)| blocks.into_iter().map(move |block| place(party, block))).collect();
+        let place = |(party, block)| SharedChange::Place { party, restriction: Box::new(block) };
+        let places: Vec<SharedChange> = shard.known_blocks().into_iter().map(place).collect();
         redis.learn(shard.pipeline.engine.plan(), &places);
     }
 
@@ -235,7 +237,7 @@ impl Outbox {
         if redis.epoch() == Epoch::RebuildDue || self.has_forgotten {
             let mut rebuild = Rebuild::default();
             for shard in shards {
-                rebuild.blocks.extend(shard.own.blocks());
+                rebuild.blocks.extend(shard.own_blocks());
                 rebuild.tombstones.extend(shard.tombstones.iter().map(|(party, id, _)| (*party, *id)));
                 rebuild.newest = rebuild.newest.max(shard.newest);
                 rebuild.shown.extend(shard.shown());

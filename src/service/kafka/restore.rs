@@ -14,6 +14,7 @@ use crate::rules::program::RuleSet;
 
 use super::super::recovery::{Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
 use super::super::rule_stats::{NOTE_RULE_STATS, RuleStats};
+use super::seen::{self, SeenBlocks};
 use super::shard::{NOTE_LIFTS, NOTE_TOMBSTONES, Restored};
 
 fn unreadable(bad: BadState) -> StoreError {
@@ -178,6 +179,21 @@ fn note<T: Default + serde::de::DeserializeOwned>(state: &StateImage, name: &str
     Ok(read.map_err(|error| Halt::Unreadable(format!("the note of {name}: {error}")))?.unwrap_or_default())
 }
 
+/// Reads what the shard saw of others; a state of a release that did not note it holds nothing.
+fn seen_blocks(state: &StateImage) -> Result<SeenBlocks, Halt> {
+    let mut found = SeenBlocks::default();
+    for key in state.keys() {
+        if let StateKey::Note(name) = key
+            && seen::is_note(name)
+            && let Some((_, bytes)) = state.value(key).map_err(|bad| Halt::Unreadable(bad.to_string()))?
+        {
+            let bad = |error| Halt::Unreadable(format!("the note of {name}: {error}"));
+            found.restore(name, &bytes).map_err(bad)?;
+        }
+    }
+    Ok(found)
+}
+
 /// Tells up to which decision a state has noted what rules matched.
 pub(super) fn noted_stats_seq(state: &StateImage) -> u64 {
     noted_stats(state).seq
@@ -225,6 +241,7 @@ pub(super) fn restore(
     let (stats, noted_stats_seq) = rule_stats(left);
     let tombstones = note(&left.state, NOTE_TOMBSTONES)?;
     let lifts = note(&left.state, NOTE_LIFTS)?;
+    let seen = seen_blocks(&left.state)?;
     Ok(Restored {
         number,
         engine: recovered.engine,
@@ -236,6 +253,7 @@ pub(super) fn restore(
         journal_bytes: recovered.journal_bytes,
         keys: left.state.to_keys(),
         tombstones,
+        seen,
         lifts,
         stats,
         noted_stats_seq,

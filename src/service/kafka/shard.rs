@@ -1,6 +1,6 @@
 //! One shard: the wallets of one partition of the operations.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use crate::adapters::store::block::fold;
 use crate::adapters::store::{Commit, Position};
 use crate::engine::Engine;
 use crate::engine::plan::{Plan, Settings};
+use crate::engine::restriction::Restriction;
 use crate::engine::shared::{Party, SharedChange, SharedRequest, SharedView};
 use crate::engine::stored::{LayoutMigration, StateLayout};
 use crate::geo::Geo;
@@ -26,6 +27,7 @@ use super::super::checkpoint::Checkpoint;
 use super::super::recovery::{NOTE_RULES, RulesNote, rules_note, young_after};
 use super::super::rule_stats::{NOTE_RULE_STATS, RuleStats};
 use super::outgoing::{self, Envelope};
+use super::seen::SeenBlocks;
 
 /// The store that all shards of a process share.
 pub(super) type Shared = Arc<dyn SharedStore + Send + Sync>;
@@ -35,18 +37,32 @@ pub(super) type Shared = Arc<dyn SharedStore + Send + Sync>;
 pub(super) struct ShardStore {
     shared: Option<Shared>,
     own: BlocksOnly,
+    /// What the store of the process told of others.
+    seen: Mutex<SeenBlocks>,
+}
+
+impl ShardStore {
+    fn seen(&self) -> MutexGuard<'_, SeenBlocks> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl SharedStore for ShardStore {
     fn fetch(&self, plan: &Plan, request: &SharedRequest, view: &mut SharedView) {
-        match &self.shared {
-            Some(shared) => shared.fetch(plan, request, view),
-            None => self.own.fetch(plan, request, view),
+        let Some(shared) = &self.shared else { return self.own.fetch(plan, request, view) };
+        shared.fetch(plan, request, view);
+        // A store that is away, or not whole, tells nothing new.
+        if view.available && !request.parties.is_empty() {
+            let mut seen = self.seen();
+            for party in &request.parties {
+                seen.see(*party, view.blocks(*party), &self.own.0.blocks_of(*party));
+            }
         }
     }
 
     fn decided(&self, plan: &Plan, changes: &[SharedChange]) {
         self.own.decided(plan, changes);
+        self.seen().change(changes);
         if let Some(shared) = &self.shared {
             shared.decided(plan, changes);
         }
@@ -185,6 +201,7 @@ pub(super) struct Restored {
     pub(super) journal_bytes: u64,
     pub(super) keys: StateKeys,
     pub(super) tombstones: Vec<Tombstone>,
+    pub(super) seen: SeenBlocks,
     /// What was lifted that gateways may not know.
     pub(super) lifts: Vec<Lift>,
     pub(super) stats: RuleStats,
@@ -213,6 +230,7 @@ impl Shard {
             journal_bytes,
             keys,
             tombstones,
+            seen,
             lifts,
             stats,
             noted_stats_seq,
@@ -220,7 +238,7 @@ impl Shard {
         } = restored;
         let layout = StateLayout::of(engine.plan());
         let own = Arc::new(own);
-        let store = ShardStore { shared, own: BlocksOnly(Arc::clone(&own)) };
+        let store = ShardStore { shared, own: BlocksOnly(Arc::clone(&own)), seen: Mutex::new(seen) };
         Self {
             number,
             gift,
@@ -350,6 +368,18 @@ impl Shard {
         }
     }
 
+    /// Adds the notes of what was seen of others since they were last written.
+    fn note_seen(&mut self, out: &mut Vec<StateRecord>) {
+        let mut seen = self.pipeline.store.seen();
+        self.newest.into_iter().for_each(|newest| seen.forget_ended(newest));
+        for (name, note) in seen.notes() {
+            match note {
+                Some(note) => self.keys.put(&StateKey::Note(name), self.position.batch, &note, out),
+                None => self.keys.remove(&StateKey::Note(name), out),
+            }
+        }
+    }
+
     /// Lists what the state topic gets with a batch, but for `meta`.
     fn state_records(&mut self, journal: Vec<u8>) -> Vec<StateRecord> {
         let mut commit = Commit { position: self.position, journal: Some(journal), ..Commit::default() };
@@ -367,6 +397,7 @@ impl Shard {
             self.keys.put(&StateKey::Note(NOTE_TOMBSTONES.to_owned()), batch, &note, &mut out);
             self.notes_tombstones = false;
         }
+        self.note_seen(&mut out);
         if self.notes_lifts {
             let lifts: Vec<&Lift> = self.lifts.iter().map(|(_, lift)| lift).collect();
             let note = postcard::to_stdvec(&lifts).unwrap_or_default();
@@ -395,6 +426,29 @@ impl Shard {
         out
     }
 
+    /// Lists the blocks that this shard placed, but for those that it saw another lift.
+    pub(super) fn own_blocks(&self) -> Vec<(Party, Vec<Restriction>)> {
+        let (mut own, seen) = (self.own.blocks(), self.pipeline.store.seen());
+        own.iter_mut().for_each(|(party, blocks)| blocks.retain(|block| !seen.is_lifted(*party, block)));
+        own.retain(|(_, blocks)| !blocks.is_empty());
+        own
+    }
+
+    /// Lists the blocks that are in force for all that this shard knows: its own, and those that it saw of others.
+    pub(super) fn known_blocks(&self) -> Vec<(Party, Restriction)> {
+        let own = self.own_blocks().into_iter();
+        let mut known: Vec<(Party, Restriction)> =
+            own.flat_map(|(party, blocks)| blocks.into_iter().map(move |block| (party, block))).collect();
+        let seen = self.pipeline.store.seen();
+        known.extend(seen.blocks().map(|(party, block)| (party, block.clone())));
+        known
+    }
+
+    /// Forgets what was seen of others, for there is no shared store.
+    pub(super) fn forget_seen(&self) {
+        self.pipeline.store.seen().forget_all();
+    }
+
     /// Lists what was lifted that gateways may not know.
     pub(super) fn lifted(&self) -> impl Iterator<Item = DirectoryUpdate> {
         let shard = u32::try_from(self.number).unwrap_or(0);
@@ -410,7 +464,7 @@ impl Shard {
             let restrictions = wallet.restrictions().iter();
             shown.extend(restrictions.map(|restriction| DirectoryUpdate::of_restriction(whom(), restriction, by)));
         }
-        for (party, blocks) in self.own.blocks() {
+        for (party, blocks) in self.own_blocks() {
             if let Party::Address(address) = party {
                 let whom = || Restricted::Ip(address.to_string().into());
                 shown.extend(blocks.iter().map(|block| DirectoryUpdate::of_restriction(whom(), block, by)));

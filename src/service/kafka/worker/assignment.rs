@@ -187,6 +187,8 @@ impl FleetWorker {
         let (shared, is_new) = self.ledger.store_for(tokens);
         if is_new {
             self.shards.values_mut().for_each(|shard| shard.use_store(shared.clone()));
+            // The new one knows nothing yet.
+            self.shards.values().for_each(|shard| self.ledger.learn_blocks(shard));
         }
         for mut restored in all {
             let partitions = self.partitions;
