@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "seeds and times belong in the test's output")]
 
 mod away;
+mod blocks;
 mod halts;
 mod http;
 mod lists;
