@@ -82,8 +82,10 @@ pub struct RulesConfig {
 /// `[limits]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitsConfig {
-    /// Keys of windows that wallets share: devices, addresses, accounts.
+    /// Keys of windows that wallets share: devices, addresses, accounts. Of a fleet, those of each window.
     pub shared_keys_max: u64,
+    /// Bytes of a window in Redis beyond which it takes in no more keys.
+    pub shared_window_bytes_max: u64,
 }
 
 /// `[geoip]`

@@ -105,6 +105,8 @@ struct KeyMetrics {
     tracked: IntGauge,
     limit: IntGauge,
     refused: IntCounter,
+    bytes: IntGauge,
+    bytes_limit: IntGauge,
 }
 
 /// Of the geo databases and their sources.
@@ -275,6 +277,16 @@ impl Metrics {
     /// Shows how many keys shared windows may have.
     pub fn set_shared_keys_limit(&self, keys_max: u64) {
         set(&self.shared_keys.limit, keys_max);
+    }
+
+    /// Shows the bytes of the shared window that has most.
+    pub fn set_shared_window_bytes(&self, bytes: u64) {
+        set(&self.shared_keys.bytes, bytes);
+    }
+
+    /// Shows how many bytes a shared window may have.
+    pub fn set_shared_window_bytes_limit(&self, bytes_max: u64) {
+        set(&self.shared_keys.bytes_limit, bytes_max);
     }
 
     /// Tells whether requests are taken.

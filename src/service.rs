@@ -212,9 +212,12 @@ pub struct Figures {
     pub wallets: usize,
     pub state_bytes: usize,
     pub shared_windows: usize,
-    /// Keys of shared windows, and changes of keys that were turned away since the start.
+    /// Keys of shared windows, and changes of keys that were turned away since the start. Of a fleet those of the window
+    /// that has most.
     pub shared_keys: usize,
     pub shared_keys_refused: u64,
+    /// Of a fleet: bytes of the shared window that has most, as they are estimated.
+    pub shared_window_bytes: u64,
     /// The newest operation that was decided, by its own time.
     pub newest: Option<Time>,
 }

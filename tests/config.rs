@@ -26,6 +26,7 @@ budget = "64KiB"
 
 [limits]
 shared_keys_max = 5000
+shared_window_bytes_max = "2MiB"
 
 [geoip]
 folder = "C:\\geo \"x\""
@@ -264,6 +265,7 @@ fn every_key_is_accepted() {
     assert_eq!((config.geoip.folder.as_deref(), config.geoip.watch), (Some(Path::new("C:\\geo \"x\"")), false));
     assert!(config.rules.allow_empty);
     assert_eq!((config.rules.budget, config.limits.shared_keys_max), (64 << 10, 5_000));
+    assert_eq!(config.limits.shared_window_bytes_max, 2 << 20);
     let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let update = (config.geoip.update_every, config.geoip.sources.as_deref());
     assert_eq!(update, (Some(hours(12)), Some(Path::new("my/sources.toml"))));
@@ -342,11 +344,11 @@ fn variables_say_the_same_as_the_file() {
     let config = parse("kuzet.toml", FULL, NO_ENV).expect("good");
     let printed = config.print();
     let variables = as_variables(&printed);
-    assert_eq!(variables.len(), 54, "{variables:?}");
+    assert_eq!(variables.len(), 55, "{variables:?}");
     let tokens = &FULL[FULL.find("[[token]]").expect("tokens")..FULL.find("[log]").expect("log")];
     let again = parse("kuzet.toml", tokens, variables).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(again, config);
-    assert_eq!(again.origin_counts(), (0, 54));
+    assert_eq!(again.origin_counts(), (0, 55));
 }
 
 #[test]

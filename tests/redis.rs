@@ -2,6 +2,7 @@
 //! whatever is repeated, and stays right when the server does not.
 #![expect(clippy::print_stdout, reason = "seeds belong in the test's output")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use kuzet::simulate::{DEFAULT_START, Parameters, Simulation};
 mod changes;
 mod faults;
 mod gateway;
+mod limits;
 
 use crate::random::Random;
 use crate::server::Server;
@@ -102,9 +104,29 @@ fn assert_bounded(settings: &RedisSettings, plan: &Plan, memory: &MemoryStore, s
     }
     assert!(entries > 0, "seed {seed}");
     let names: Vec<String> = redis::cmd("KEYS").arg("kuzet:w:*").query(&mut connection).expect("KEYS");
+    assert_counted(&mut connection, plan, &names, seed);
     for name in names {
         let left: i64 = redis::cmd("TTL").arg(&name).query(&mut connection).expect("TTL");
         assert!(left > 24 * 3_600, "{name} lives for {left} s");
+    }
+}
+
+/// What is counted of each window is what it has: its keys, and about the bytes that the server says they take.
+fn assert_counted(connection: &mut redis::Connection, plan: &Plan, names: &[String], seed: u64) {
+    let states: BTreeSet<u64> =
+        plan.aggregates.iter().filter(|aggregate| !aggregate.owned).map(|aggregate| aggregate.state_id).collect();
+    for state in states {
+        let book: BTreeMap<String, i64> =
+            redis::cmd("HGETALL").arg(format!("kuzet:w:{state:016x}:n")).query(connection).expect("a hash");
+        let sum = |kind| book.iter().filter(|(span, _)| span.starts_with(kind)).map(|(_, count)| count).sum::<i64>();
+        let prefix = format!("kuzet:w:{state:016x}:");
+        let of_keys = names.iter().filter_map(|name| Some((name, name.strip_prefix(&prefix)?)));
+        let of_keys: Vec<_> = of_keys.filter(|(_, rest)| *rest != "n").collect();
+        let keys: BTreeSet<&str> = of_keys.iter().map(|(_, rest)| rest.split(':').next().expect("a key")).collect();
+        assert_eq!(usize::try_from(sum("k")), Ok(keys.len()), "seed {seed}, {prefix}: {book:?}");
+        let of_one = |name: &String| redis::cmd("MEMORY").arg("USAGE").arg(name).query::<i64>(connection).unwrap_or(0);
+        let bytes: i64 = of_keys.iter().map(|(name, _)| *name).map(of_one).sum();
+        assert!(sum("b") <= 3 * bytes && bytes <= 3 * sum("b"), "seed {seed}, {prefix}: {bytes} bytes, {book:?}");
     }
 }
 

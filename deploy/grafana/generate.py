@@ -26,9 +26,9 @@ RATE = "[$__rate_interval]"
 # service makes its anonymizer database itself.
 ONLY_IN = {
     "kafka": ["kuzet_consumer_lag_records", "kuzet_shards", "kuzet_shard_halted", "kuzet_transactions_total",
-              "kuzet_recoveries_total", "kuzet_recovery_seconds", "kuzet_shared_pending_changes"],
-    "http": ["kuzet_store_bytes", "kuzet_store_free_bytes", "kuzet_shared_keys", "kuzet_shared_keys_limit",
-             "kuzet_shared_keys_refused_total"],
+              "kuzet_recoveries_total", "kuzet_recovery_seconds", "kuzet_shared_pending_changes",
+              "kuzet_shared_window_bytes", "kuzet_shared_window_bytes_limit"],
+    "http": ["kuzet_store_bytes", "kuzet_store_free_bytes"],
     "geoip.update_every": ["kuzet_geo_update_last_successful", "kuzet_geo_source_last_success_timestamp_seconds",
                            "kuzet_geo_source_failures_total"],
     "http.tls": ["kuzet_tls_certificate_expiry_timestamp_seconds"],

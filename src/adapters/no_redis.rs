@@ -15,7 +15,7 @@ use crate::pipeline::{SharedStore, SharedStoreError};
 use gateway::DirectoryUpdate;
 
 pub use epoch::{Epoch, Rebuild};
-pub use settings::{RedisSettings, SettingsError};
+pub use settings::{RedisSettings, SettingsError, WindowLimits, WindowSizes};
 
 /// A type without values.
 pub enum RedisStore {}
@@ -36,6 +36,16 @@ impl RedisStore {
 
     #[must_use]
     pub fn errors(&self) -> u64 {
+        match *self {}
+    }
+
+    pub fn take_turned_away(&self) -> u64 {
+        match *self {}
+    }
+
+    /// # Errors
+    /// Never called.
+    pub fn sizes(&self, _: &Plan) -> Result<WindowSizes, SharedStoreError> {
         match *self {}
     }
 

@@ -5,7 +5,8 @@
 //! | `kuzet:w:{state}:{key}` | a window: a sorted set of its entries by event time |
 //! | `kuzet:w:{state}:{key}:x` | entries that left it, so that none comes back |
 //! | `kuzet:w:{state}:{key}:t` | texts behind the symbols of a `last` |
-//! | `kuzet:w:{state}:{key}:r` | the run of a `streak`, the folded beginning of a chain |
+//! | `kuzet:w:{state}:{key}:r` | the run of a `streak`, the folded beginning of a chain, what the key lacks |
+//! | `kuzet:w:{state}:n` | how many keys a window has and their bytes, the newest operation it turned away |
 //! | `kuzet:d:ip:{address}`, `kuzet:d:w:{symbol}` | the directory: blocks, and tombstones of lifted ones |
 //! | `kuzet:epoch` | the sentinel: a token, and the time from which windows are whole |
 //! | `kuzet:epoch:{instance}` | how many batches an instance wrote: fewer than it knows of were lost |
@@ -37,14 +38,14 @@ use crate::engine::shared::{Party, SharedChange, SharedKey, SharedRequest, Share
 use crate::operation::Time;
 use crate::pipeline::{SharedStore, SharedStoreError};
 
-use answers::{ask_window, bytes, items, read_blocks, read_window, text, unreadable};
+use answers::{Read, Windows, bytes, items, read_blocks, text, unreadable};
 use codec::{EPOCH, Unreadable, party_key};
 pub use epoch::{Epoch, Rebuild};
 use gateway::{DirectoryUpdate, Restricted, Shown};
 use known::Known;
 use link::Link;
-use script_calls::{KeyChanges, add_calls, add_directory_change, add_scripts, by_key};
-pub use settings::{RedisSettings, SettingsError};
+use script_calls::{KeyChanges, add_calls, add_directory_change, add_scripts, by_key, life};
+pub use settings::{RedisSettings, SettingsError, WindowLimits, WindowSizes};
 
 /// How long the server remembers how many batches an instance wrote.
 const WRITTEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -55,6 +56,7 @@ const WRITTEN_KNOWN: Duration = Duration::from_secs(6 * 24 * 3_600);
 pub struct RedisStore {
     inner: Mutex<Inner>,
     scripts: Scripts,
+    limits: WindowLimits,
 }
 
 struct Inner {
@@ -69,6 +71,22 @@ struct Inner {
     instance: String,
     /// Batches this process wrote, and when the last was.
     written: Option<(u64, Instant)>,
+    /// The windows, by their state, of which it is known that they turned something away.
+    lacking: HashSet<u64>,
+    /// How many changes were turned away since that was last asked.
+    turned_away: u64,
+}
+
+impl Inner {
+    /// Notes which windows have turned something away; tells whether one is new among them.
+    fn note_lacking(&mut self, read: &Read) -> bool {
+        let before = self.lacking.len();
+        self.lacking.retain(|state| read.turned_away.get(state).is_none_or(Option::is_some));
+        let gone = before - self.lacking.len();
+        let lacking = read.turned_away.iter().filter(|(_, at)| at.is_some()).map(|(state, _)| *state);
+        self.lacking.extend(lacking);
+        self.lacking.len() > before - gone
+    }
 }
 
 struct Scripts {
@@ -120,8 +138,10 @@ impl RedisStore {
             is_behind: false,
             instance: Uuid::new_v4().simple().to_string(),
             written: None,
+            lacking: HashSet::new(),
+            turned_away: 0,
         };
-        Ok(Self { inner: Mutex::new(inner), scripts: Scripts::new() })
+        Ok(Self { inner: Mutex::new(inner), scripts: Scripts::new(), limits: settings.limits })
     }
 
     /// Returns what the latest answer said of the sentinel.
@@ -134,6 +154,36 @@ impl RedisStore {
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.inner().link.errors
+    }
+
+    /// Returns how many changes of windows found no room for their key since the last call.
+    pub fn take_turned_away(&self) -> u64 {
+        std::mem::take(&mut self.inner().turned_away)
+    }
+
+    /// Asks what the keys of the windows come to.
+    ///
+    /// # Errors
+    /// The server is away or refused.
+    pub fn sizes(&self, plan: &Plan) -> Result<WindowSizes, SharedStoreError> {
+        let shared = plan.aggregates.iter().filter(|aggregate| !aggregate.owned);
+        let states: HashMap<u64, i64> = shared.map(|aggregate| (aggregate.state_id, life(aggregate))).collect();
+        let mut pipe = redis::pipe();
+        if states.is_empty() {
+            return Ok(WindowSizes::default());
+        }
+        for state in states.keys() {
+            pipe.cmd("HGETALL").arg(codec::book_key(*state));
+        }
+        let answers = self.run(&mut self.inner().link, &pipe)?;
+        let now = milliseconds(super::clock::now());
+        let mut most = WindowSizes::default();
+        for (life, answer) in states.values().zip(&answers) {
+            let of_one = codec::read_book(items(answer).unwrap_or_default().iter().filter_map(bytes), *life, now);
+            let (keys, bytes) = of_one.map_err(|error| unreadable(&error))?;
+            most = WindowSizes { keys: most.keys.max(keys), bytes: most.bytes.max(bytes) };
+        }
+        Ok(most)
     }
 
     /// Writes what the server lost back: the caller's blocks and the address blocks this process knows, never
@@ -232,10 +282,13 @@ impl RedisStore {
     }
 
     fn add_windows(&self, pipe: &mut Pipeline, windows: &BTreeMap<String, KeyChanges>) {
+        let now = milliseconds(super::clock::now()).to_string();
+        let WindowLimits { keys_max, bytes_max } = self.limits;
+        let head = [keys_max.to_string(), bytes_max.to_string(), now].map(String::into_bytes);
         add_scripts(
             pipe,
             &self.scripts.windows,
-            &[],
+            &head,
             windows.iter().map(|(key, changes)| (vec![key.clone()], changes)),
         );
     }
@@ -315,10 +368,11 @@ impl SharedStore for RedisStore {
         let written = inner.written.map_or(1, |(written, _)| written + 1);
         let command = pipe.cmd("SET").arg(format!("{EPOCH}:{}", inner.instance)).arg(written);
         command.arg("EX").arg(WRITTEN_LIFE.as_secs()).ignore();
-        if let Err(error) = self.run(&mut inner.link, &pipe) {
-            inner.is_behind = true;
-            return Err(error);
-        }
+        let answers = self.run(&mut inner.link, &pipe).inspect_err(|_| inner.is_behind = true)?;
+        // Of all that is called here, only the script of windows answers a number.
+        let turned_away =
+            answers.iter().filter_map(|answer| if let Value::Int(count) = answer { Some(*count) } else { None });
+        inner.turned_away += turned_away.filter_map(|count| u64::try_from(count).ok()).sum::<u64>();
         inner.written = Some((written, Instant::now()));
         inner.known.took(changes);
         Ok(())
@@ -344,9 +398,8 @@ impl RedisStore {
         for party in parties {
             pipe.cmd("HGETALL").arg(party_key(*party));
         }
-        for key in &keys {
-            ask_window(&mut pipe, plan, *key);
-        }
+        let windows = Windows::of(plan, keys, &inner.lacking);
+        windows.ask(&mut pipe);
         // The sentinel last: where it still stands, all that was read before it was there.
         pipe.cmd("GET").arg(format!("{EPOCH}:{}", inner.instance));
         pipe.cmd("HMGET").arg(EPOCH).arg("token").arg("complete_from");
@@ -362,14 +415,16 @@ impl RedisStore {
                 inner.known.merge(*party, blocks, &lifted);
             }
         }
-        let mut windows = HashMap::with_capacity(keys.len());
-        for key in keys {
-            windows.insert(key, read_window(plan, key, &mut answers).map_err(|error| unreadable(&error))?);
+        let read = windows.read(&mut answers).map_err(|error| unreadable(&error))?;
+        if inner.note_lacking(&read) {
+            // Which of its keys lack something is still to be asked.
+            return self.ask(inner, plan, request, parties, view);
         }
         if is_whole {
-            for (key, window) in windows {
+            for (key, window) in read.windows {
                 view.add_window(plan, key, || window);
             }
+            read.lacking.into_iter().for_each(|(key, until)| view.add_lacking(plan, key, until));
         }
         Ok(is_whole)
     }

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::{error, info, warn};
 
-use crate::adapters::redis::{RedisSettings, RedisStore, SettingsError};
-use crate::config::{Config, RedisConfig, Source};
+use crate::adapters::redis::{RedisSettings, RedisStore, SettingsError, WindowLimits};
+use crate::config::{Config, LimitsConfig, RedisConfig, Source};
 use crate::pipeline::SharedStoreError;
 use crate::rules::program::{ListOrigin, RuleSet};
 use crate::rules::{REDIS_SET, SourceFile, Vanishing, redis_lists};
@@ -18,7 +18,9 @@ use crate::rules::{REDIS_SET, SourceFile, Vanishing, redis_lists};
 pub(super) fn redis_settings(config: &Config) -> Option<RedisSettings> {
     let RedisConfig { url, timeout, ca, pending_changes_max: _, lists_every: _ } = &config.redis;
     let url = url.as_deref().filter(|_| config.source == Source::Kafka)?;
-    Some(RedisSettings { timeout: *timeout, ca_file: ca.clone(), ..RedisSettings::new(url) })
+    let LimitsConfig { shared_keys_max: keys_max, shared_window_bytes_max: bytes_max } = config.limits;
+    let limits = WindowLimits { keys_max, bytes_max };
+    Some(RedisSettings { timeout: *timeout, ca_file: ca.clone(), limits, ..RedisSettings::new(url) })
 }
 
 /// Reads the values of a list; a set that is not there has none.

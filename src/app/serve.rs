@@ -118,9 +118,7 @@ impl Running {
         let address = listener.local_addr()?;
 
         metrics.set_ruleset(&rules);
-        if config.source == Source::Http {
-            metrics.set_shared_keys_limit(config.limits.shared_keys_max);
-        }
+        show_limits(config, &metrics);
         let geo_info = show_geo(&geo, &metrics);
         let loaded = (rules, loader(rules_folder.clone(), config, lists.clone()));
         let (service, fleet) = match config.source {
@@ -314,6 +312,17 @@ fn back_up(store: &Store, folder: &std::path::Path, asked: BackupRequest) {
     }
     if let Err(error) = request::answer(folder, &BackupResult { to: asked.to, error }) {
         error!(%error, "the result of the backup could not be written");
+    }
+}
+
+/// Shows what windows that wallets share may grow to; without a shared store there is no limit to show.
+fn show_limits(config: &Config, metrics: &Metrics) {
+    let is_in_redis = config.source == Source::Kafka && config.redis.url.is_some();
+    if config.source == Source::Http || is_in_redis {
+        metrics.set_shared_keys_limit(config.limits.shared_keys_max);
+    }
+    if is_in_redis {
+        metrics.set_shared_window_bytes_limit(config.limits.shared_window_bytes_max);
     }
 }
 

@@ -148,7 +148,10 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
             allow_empty: settings.flag("rules.allow_empty"),
             budget: settings.number("rules.budget"),
         },
-        limits: LimitsConfig { shared_keys_max: settings.number("limits.shared_keys_max") },
+        limits: LimitsConfig {
+            shared_keys_max: settings.number("limits.shared_keys_max"),
+            shared_window_bytes_max: settings.number("limits.shared_window_bytes_max"),
+        },
         geoip: GeoipConfig {
             folder: settings.path("geoip.folder"),
             watch: settings.flag("geoip.watch"),

@@ -110,6 +110,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
         Some(config.rules.allow_empty.to_string()),
         Some(quoted(&size_text(config.rules.budget))),
         Some(config.limits.shared_keys_max.to_string()),
+        Some(quoted(&size_text(config.limits.shared_window_bytes_max))),
         folder(&config.geoip.folder),
         Some(config.geoip.watch.to_string()),
         config.geoip.update_every.map(|every| quoted(&duration_text(every))),

@@ -250,6 +250,7 @@ fn refresh(api: &Shared) {
     set(&metrics.state_bytes, wide(figures.state_bytes));
     set(&metrics.shared_windows, wide(figures.shared_windows));
     metrics.set_shared_keys(wide(figures.shared_keys), figures.shared_keys_refused);
+    metrics.set_shared_window_bytes(figures.shared_window_bytes);
     if let Some(store) = api.service.store() {
         set(&metrics.store_bytes, store.file_bytes());
         // A file system that does not answer shows what it last said.

@@ -61,10 +61,16 @@ impl Register {
 /// Makes the metrics of the keys of shared windows.
 fn keys(to: &Register) -> KeyMetrics {
     KeyMetrics {
-        tracked: to.gauge("kuzet_shared_keys", "Keys of windows shared between wallets, in this process"),
+        tracked: to.gauge(
+            "kuzet_shared_keys",
+            "Keys of windows shared between wallets; of a fleet, those of the window that has most",
+        ),
         limit: to.gauge("kuzet_shared_keys_limit", "Keys of shared windows that are tracked at most"),
         refused: to
             .counter("kuzet_shared_keys_refused_total", "Entries of shared windows that found no room for their key"),
+        bytes: to.gauge("kuzet_shared_window_bytes", "Estimated bytes in Redis of the shared window that has most"),
+        bytes_limit: to
+            .gauge("kuzet_shared_window_bytes_limit", "Bytes of a shared window beyond which it takes in no more keys"),
     }
 }
 

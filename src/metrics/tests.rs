@@ -46,6 +46,8 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_shared_keys_refused_total", "counter", &[]),
     ("kuzet_shared_pending_changes", "gauge", &[]),
     ("kuzet_shared_store_errors_total", "counter", &[]),
+    ("kuzet_shared_window_bytes", "gauge", &[]),
+    ("kuzet_shared_window_bytes_limit", "gauge", &[]),
     ("kuzet_shared_windows", "gauge", &[]),
     ("kuzet_sse_subscribers", "gauge", &[]),
     ("kuzet_stage_duration_seconds", "histogram", &["stage"]),

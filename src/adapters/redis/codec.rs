@@ -38,6 +38,11 @@ pub(super) fn window_key(plan: &Plan, key: SharedKey) -> String {
     format!("kuzet:w:{:016x}:{:016x}", plan.aggregates[key.aggregate].state_id, key.key)
 }
 
+/// Names what the keys of a window come to.
+pub(super) fn book_key(state_id: u64) -> String {
+    format!("kuzet:w:{state_id:016x}:n")
+}
+
 /// Names a party's part of the directory.
 pub(super) fn party_key(party: Party) -> String {
     match party {
@@ -175,6 +180,37 @@ pub(super) fn read_held(field: &[u8], value: &[u8]) -> Result<Held, Unreadable> 
         Some(Ok(held)) => Ok(held),
         Some(Err(_)) | None => Err(Unreadable("a block of the directory")),
     }
+}
+
+/// Keys are counted by spans of the clock in which they expire: so many cover the longest life. The script knows it too.
+const SPANS: i64 = 16;
+
+/// Reads how many keys a window has, and their bytes: fields and values in turn. `life` is how long its keys live without a
+/// change, in milliseconds as `now`.
+pub(super) fn read_book<'v>(
+    mut fields: impl Iterator<Item = &'v [u8]>,
+    life: i64,
+    now: i64,
+) -> Result<(u64, u64), Unreadable> {
+    let span = (life / SPANS).max(1);
+    let (mut keys, mut bytes) = (0_i64, 0_i64);
+    while let (Some(field), Some(value)) = (fields.next(), fields.next()) {
+        let read = || {
+            let (kind, number) = std::str::from_utf8(field).ok()?.split_at_checked(1)?;
+            let (number, count) = (number.parse::<i64>().ok()?, std::str::from_utf8(value).ok()?.parse::<i64>().ok()?);
+            Some((kind, number, count))
+        };
+        if field == b"away" {
+            continue;
+        }
+        match read().ok_or(Unreadable("the sizes of a window"))? {
+            (_, number, _) if number.saturating_add(1).saturating_mul(span) <= now => {}
+            ("k", _, count) => keys = keys.saturating_add(count),
+            (_, _, count) => bytes = bytes.saturating_add(count),
+        }
+    }
+    // Keys that an earlier release wrote are counted from their next change on.
+    Ok((keys.max(0).cast_unsigned(), bytes.max(0).cast_unsigned()))
 }
 
 /// Reads seconds and nanoseconds as the sentinel holds them.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use redis::{Cmd, Pipeline, Script};
 
 use super::codec::{self, party_key, window_key};
-use crate::engine::plan::Plan;
+use crate::engine::plan::{Plan, PlannedAggregate};
 use crate::engine::shared::{Party, SharedChange, SharedKey};
 use crate::rules::program::Window;
 
@@ -71,6 +71,11 @@ pub(super) fn add_directory_change(directory: &mut BTreeMap<String, KeyChanges>,
     directory.entry(party_key(party)).or_default().changes.push(change);
 }
 
+/// Returns how long a window's keys live without a change, in milliseconds.
+pub(super) fn life(aggregate: &PlannedAggregate) -> i64 {
+    (aggregate.retention / 1_000_000).saturating_mul(2).saturating_add(SPARE_LIFE)
+}
+
 fn add_window_change(windows: &mut BTreeMap<String, KeyChanges>, plan: &Plan, key: SharedKey, change: Vec<u8>) {
     let changes = windows.entry(window_key(plan, key)).or_insert_with(|| {
         let aggregate = &plan.aggregates[key.aggregate];
@@ -82,8 +87,8 @@ fn add_window_change(windows: &mut BTreeMap<String, KeyChanges>, plan: &Plan, ke
             }
             Window::Quiet(_) | Window::Within(_) | Window::Today | Window::ThisMonth => (String::new(), String::new()),
         };
-        let life = (aggregate.retention / 1_000_000).saturating_mul(2).saturating_add(SPARE_LIFE);
-        let head = [seconds.to_string(), nanos.to_string(), life.to_string(), quiet_seconds, quiet_nanos];
+        let life = life(aggregate).to_string();
+        let head = [seconds.to_string(), nanos.to_string(), life, quiet_seconds, quiet_nanos];
         KeyChanges { head: head.map(String::into_bytes).to_vec(), changes: Vec::new() }
     });
     changes.changes.push(change);

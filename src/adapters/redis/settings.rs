@@ -21,13 +21,42 @@ pub struct RedisSettings {
     pub timeout: Duration,
     /// A file of certificates in PEM that the server's must come from, instead of the public authorities.
     pub ca_file: Option<PathBuf>,
+    /// What each shared window may grow to.
+    pub limits: WindowLimits,
+}
+
+/// What each window that wallets share may grow to in the server. A key that finds no room is not tracked, and none is
+/// dropped for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowLimits {
+    /// Keys: devices, addresses, accounts.
+    pub keys_max: u64,
+    /// Bytes of all keys together, as they are estimated when they are written.
+    pub bytes_max: u64,
+}
+
+impl Default for WindowLimits {
+    /// No limit.
+    fn default() -> Self {
+        Self { keys_max: u64::MAX, bytes_max: u64::MAX }
+    }
+}
+
+/// What the keys of the windows in the server come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WindowSizes {
+    /// Keys of the window that has most.
+    pub keys: u64,
+    /// Bytes of the window that has most, as they are estimated.
+    pub bytes: u64,
 }
 
 impl RedisSettings {
     /// Names a server; waits 500 ms.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self { url: url.into(), username: None, password: None, timeout: Duration::from_millis(500), ca_file: None }
+        let (timeout, limits) = (Duration::from_millis(500), WindowLimits::default());
+        Self { url: url.into(), username: None, password: None, timeout, ca_file: None, limits }
     }
 
     #[cfg(feature = "redis")]
@@ -70,6 +99,7 @@ impl fmt::Debug for RedisSettings {
         f.debug_struct("RedisSettings")
             .field("timeout", &self.timeout)
             .field("ca_file", &self.ca_file)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,14 @@
 -- Enters the changes of one batch into shared windows. Every change may be repeated, in any order.
--- KEYS: the windows. ARGV, for each of them in turn: retention in seconds and nanoseconds, how long the keys
+-- A window takes in no more keys than it may have, and no key when its keys hold too many bytes already: what finds no
+-- room is turned away, and the newest such operation is noted. Keys that are there go on.
+-- KEYS: the windows. ARGV: the most keys of a window, the most bytes, the wall clock in milliseconds; then for each key: retention in seconds and nanoseconds, how long the keys
 -- live without a change in milliseconds, the gap that ends a chain in seconds and nanoseconds (empty: the
 -- window is no chain), the number of changes, and the changes, each a letter and its bytes:
 --   I entry   R entry that leaves   U length and last operation of a run   T symbol and its text
+-- Answers how many changes were turned away.
+-- What a window's keys come to is in the hash {window}:n: in `k` and `b` how many keys will expire within a span of the
+-- clock, and their bytes as estimated here. A span that is over takes its keys along, as the keys themselves go. In
+-- `away` is the newest operation that was turned away; a key that comes later has a copy of it: `lacks` in {key}:r.
 -- Times are five bytes of seconds and four of nanoseconds: a double holds no nanoseconds since 1970.
 local OFFSET, SEEN_BYTES = 17179869184, 32 * 17
 
@@ -118,13 +124,85 @@ local function run(key, pair)
   redis.call('HSET', key .. ':r', 'run', pair)
 end
 
-local at = 1
+-- About what an entry takes, and what a key takes without any.
+local ENTRY_BYTES, KEY_BYTES, SPANS = 72, 264, 16
+local keys_max, bytes_max, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local books, refused = {}, 0
+
+-- What the keys of a window come to.
+local function book_of(name, ttl)
+  if books[name] then return books[name] end
+  local book = {name = name, span = math.max(math.floor(ttl / SPANS), 1), keys = 0, bytes = 0, moved = {}, ttl = ttl}
+  local fields = redis.call('HGETALL', name)
+  for i = 1, #fields, 2 do
+    local kind, span = string.sub(fields[i], 1, 1), tonumber(string.sub(fields[i], 2))
+    if fields[i] == 'away' then
+      book.away = fields[i + 1]
+      book.away_s, book.away_n = time_of(book.away)
+    elseif (span + 1) * book.span <= now then
+      redis.call('HDEL', name, fields[i])
+    elseif kind == 'k' then
+      book.keys = book.keys + tonumber(fields[i + 1])
+    else
+      book.bytes = book.bytes + tonumber(fields[i + 1])
+    end
+  end
+  books[name] = book
+  return book
+end
+
+-- In how many milliseconds a key expires; nil when there is none.
+local function life_of(key)
+  for _, part in ipairs({'', ':x', ':r'}) do
+    local life = redis.call('PTTL', key .. part)
+    if life ~= -2 then return math.max(life, 0) end
+  end
+end
+
+local function bytes_held(key)
+  return KEY_BYTES + ENTRY_BYTES * (redis.call('ZCARD', key) + redis.call('ZCARD', key .. ':x'))
+end
+
+local function count(book, life, keys, bytes)
+  local span = math.floor((now + life) / book.span)
+  local moved = book.moved[span] or {0, 0}
+  book.moved[span] = {moved[1] + keys, moved[2] + bytes}
+  book.keys, book.bytes = book.keys + keys, book.bytes + bytes
+end
+
+-- Notes what is turned away: the newest time among it.
+local function turn_away(book, from, to)
+  for change = from, to do
+    local kind, bytes = string.sub(ARGV[change], 1, 1), string.sub(ARGV[change], 2)
+    if kind ~= 'T' then
+      local place = kind == 'U' and 9 or 1
+      local s, n = time_of(bytes, place)
+      if not book.away or before(book.away_s, book.away_n, s, n) then
+        book.away, book.away_s, book.away_n = string.sub(bytes, place, place + 8), s, n
+        redis.call('HSET', book.name, 'away', book.away)
+      end
+      refused = refused + 1
+    end
+  end
+end
+
+local at = 4
 for _, key in ipairs(KEYS) do
-  local rs, rn, ttl = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
-  local qs, qn, count = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local rs, rn, ttl = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local qs, qn, changes = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   at = at + 6
+  local book = book_of(string.match(key, '^(.*:)') .. 'n', ttl)
+  local life, held = life_of(key), nil
+  local finds_room = life or (book.keys < keys_max and book.bytes < bytes_max)
+  if life then
+    held = bytes_held(key)
+  elseif not finds_room then
+    turn_away(book, at, at + changes - 1)
+  elseif book.away then
+    redis.call('HSET', key .. ':r', 'lacks', book.away)
+  end
   local grew = false
-  for change = at, at + count - 1 do
+  for change = at, finds_room and at + changes - 1 or 0 do
     local kind, bytes = string.sub(ARGV[change], 1, 1), string.sub(ARGV[change], 2)
     if kind == 'I' then
       if not redis.call('ZSCORE', key .. ':x', bytes) then
@@ -147,7 +225,7 @@ for _, key in ipairs(KEYS) do
       if ns then redis.call('ZADD', key .. ':t', 'GT', score(ns, nn), bytes) end
     end
   end
-  at = at + count
+  at = at + changes
   if grew then
     local ns, nn = newest_of(key)
     if ns then
@@ -155,8 +233,28 @@ for _, key in ipairs(KEYS) do
       if not qs then redis.call('ZREMRANGEBYSCORE', key, '-inf', limit) end
       redis.call('ZREMRANGEBYSCORE', key .. ':x', '-inf', limit)
       redis.call('ZREMRANGEBYSCORE', key .. ':t', '-inf', limit)
+      -- No window reaches back to what was turned away.
+      if book.away and ns - book.away_s > ttl / 1000 then
+        redis.call('HDEL', book.name, 'away')
+        book.away = nil
+      end
     end
   end
-  for _, part in ipairs({'', ':x', ':t', ':r'}) do redis.call('PEXPIRE', key .. part, ttl) end
+  if finds_room then
+    local is_there = 0
+    for _, part in ipairs({'', ':x', ':t', ':r'}) do is_there = is_there + redis.call('PEXPIRE', key .. part, string.format('%.0f', ttl)) end
+    if life then count(book, life, -1, -held) end
+    if is_there > 0 then count(book, ttl, 1, bytes_held(key)) end
+  end
 end
-return redis.status_reply('OK')
+for name, book in pairs(books) do
+  for span, moved in pairs(book.moved) do
+    for i, kind in ipairs({'k', 'b'}) do
+      if moved[i] ~= 0 then
+        redis.call('HINCRBY', name, kind .. string.format('%.0f', span), string.format('%.0f', moved[i]))
+      end
+    end
+  end
+  redis.call('PEXPIRE', name, string.format('%.0f', book.ttl))
+end
+return refused

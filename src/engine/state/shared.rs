@@ -75,6 +75,9 @@ pub struct SharedView {
     /// The store lost what was entered up to this time: windows that reach back to it are not whole.
     /// `None` when nothing was ever lost.
     pub complete_from: Option<Time>,
+    /// Until when operations of a fetched window may have been turned away, for it had too many keys; by the window's
+    /// state and the key's value.
+    lacking: HashMap<(u64, u64), Time, foldhash::fast::FixedState>,
     /// The batch's changes so far, for after its commit.
     changes: Vec<SharedChange>,
     /// Changes of windows that nothing has read yet: positions in `changes`. Most windows that a batch
@@ -121,6 +124,11 @@ impl SharedView {
         self.forget_unread(key);
     }
 
+    /// Says that operations up to a time may have been turned away from a window that is fetched.
+    pub fn add_lacking(&mut self, plan: &Plan, key: SharedKey, until: Time) {
+        self.lacking.insert((plan.aggregates[key.aggregate].state_id, key.key), until);
+    }
+
     /// Adds the blocks that the store holds for a party, under the changes the batch has made to them.
     pub fn add_blocks(&mut self, plan: &Plan, party: Party, stored: impl FnOnce() -> Vec<Restriction>) {
         if self.directory.contains_key(&party) {
@@ -140,14 +148,19 @@ impl SharedView {
     #[must_use]
     pub fn is_complete(&self, aggregate: &PlannedAggregate, key: Option<u64>, at: Time) -> bool {
         let lacks = || self.near.as_ref().filter(|near| near.any_lacks())?.lacks(key?);
+        let lacks_afar = || {
+            if self.lacking.is_empty() { None } else { self.lacking.get(&(aggregate.state_id, key?)).copied() }
+        };
         let is_behind = |from: Time| reaches_back_to(aggregate, at) > from;
-        self.available && self.complete_from.is_none_or(is_behind) && lacks().is_none_or(is_behind)
+        let is_whole = self.available && self.complete_from.is_none_or(is_behind);
+        is_whole && lacks().is_none_or(is_behind) && lacks_afar().is_none_or(is_behind)
     }
 
     /// Tells whether some window may not be whole.
     #[must_use]
     pub fn may_lack(&self) -> bool {
-        !self.available || self.complete_from.is_some() || self.near.as_ref().is_some_and(|near| near.any_lacks())
+        let lacks = || !self.lacking.is_empty() || self.near.as_ref().is_some_and(|near| near.any_lacks());
+        !self.available || self.complete_from.is_some() || lacks()
     }
 
     /// Returns the blocks in the directory for a party.

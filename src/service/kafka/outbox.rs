@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use crate::adapters::redis::gateway::{DirectoryUpdate, Shown as Change};
-use crate::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore, SettingsError};
+use crate::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore, SettingsError, WindowSizes};
 use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
 use crate::pipeline::{SharedStore as _, SharedStoreError};
@@ -50,6 +50,9 @@ pub(super) struct Outbox {
     is_behind: bool,
     /// When the server was last asked whether it still has all.
     looked_at: Option<Instant>,
+    sizes: WindowSizes,
+    /// How many changes of windows found no room for their key.
+    turned_away: u64,
 }
 
 impl Outbox {
@@ -72,6 +75,8 @@ impl Outbox {
             has_forgotten: false,
             is_behind: false,
             looked_at: None,
+            sizes: WindowSizes::default(),
+            turned_away: 0,
         })
     }
 
@@ -195,6 +200,12 @@ impl Outbox {
         (self.count, self.redis.as_ref().map_or(0, |redis| redis.errors()))
     }
 
+    /// Returns what the windows in the server came to when that was last asked, and how many changes of this process
+    /// found no room for their key.
+    pub(super) const fn window_figures(&self) -> (WindowSizes, u64) {
+        (self.sizes, self.turned_away)
+    }
+
     /// Returns the token under which the server holds what it was given, if it does.
     pub(super) fn token(&self) -> Option<&str> {
         self.token.as_deref()
@@ -233,6 +244,7 @@ impl Outbox {
             self.looked_at = Some(Instant::now());
             // Asks for nothing but the sentinel: a server that lost its blocks must not wait for an operation.
             redis.fetch(&plan, &SharedRequest::default(), &mut SharedView::default());
+            self.look_at_sizes(redis, &plan);
         }
         if redis.epoch() == Epoch::RebuildDue || self.has_forgotten {
             let mut rebuild = Rebuild::default();
@@ -249,6 +261,18 @@ impl Outbox {
             }
         }
         Ok(())
+    }
+
+    /// Asks what the windows come to. A server that does not tell is asked again the next time.
+    fn look_at_sizes(&mut self, redis: &RedisStore, plan: &Plan) {
+        if let Ok(sizes) = redis.sizes(plan) {
+            self.sizes = sizes;
+        }
+        let turned_away = redis.take_turned_away();
+        if turned_away > 0 && self.turned_away == 0 {
+            warn!("a shared window takes in no more keys: rules that read those without room follow on_missing");
+        }
+        self.turned_away += turned_away;
     }
 
     /// Gives what is owed, in the order of commits.

@@ -170,6 +170,9 @@ impl FleetWorker {
         self.outlets.observer.shards(&shards);
         let mut figures = *read(&self.outlets.shown.figures);
         figures.wallets = self.shards.values().map(|shard| shard.pipeline.engine.wallets().len()).sum();
+        let (sizes, turned_away) = self.ledger.window_figures();
+        figures.shared_keys = usize::try_from(sizes.keys).unwrap_or(usize::MAX);
+        (figures.shared_window_bytes, figures.shared_keys_refused) = (sizes.bytes, turned_away);
         if self.sizes_at.is_none_or(|at| at.elapsed() >= SIZES_EVERY) {
             self.sizes_at = Some(Instant::now());
             figures.state_bytes = self.shards.values().map(|shard| shard.pipeline.engine.wallets().bytes()).sum();
