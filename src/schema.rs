@@ -406,6 +406,7 @@ pub fn asyncapi() -> Value {
         "kuzet-shard": number("The shard that decided: the partition of the operation, and of this record"),
         "kuzet-seq": number("From 1 on, gapless in each shard: proves that no decision is missing"),
         "kuzet-ruleset": json!({"type": "string", "pattern": "^[0-9a-f]{12}$", "description": "The rule set that decided"}),
+        "kuzet-epoch": json!({"type": "string", "pattern": "^[0-9a-f]{16}$", "description": "The history that kuzet-seq belongs to, a name for each shard. A shard that begins without any state, because its topics were made anew or emptied, begins another one, in which the same numbers are other decisions: a subscriber keeps it with the last number, and stops where it changes. Records of releases before it was named have none"}),
         "ce_specversion": {"const": "1.0"},
         "ce_id": {"type": "string", "format": "uuid", "description": "The decision's id"},
         "ce_source": header("/kuzet/ and the name of the fleet's consumer group"),

@@ -5,6 +5,7 @@
 mod away;
 mod blocks;
 mod halts;
+mod history;
 mod http;
 mod lists;
 mod panels;

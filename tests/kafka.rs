@@ -33,8 +33,10 @@ fn check(cluster: &Cluster, topics: &Topics, expected: &BTreeMap<i32, Vec<Vec<u8
             assert_eq!(text(found), text(expected), "decision {index} of partition {partition}");
         }
         assert_eq!(found.len(), expected.len(), "decisions of partition {partition}");
+        let epoch = found.first().and_then(|record| record.header("kuzet-epoch"));
         for (seq, record) in (1..).zip(found) {
             assert_eq!(record.header("kuzet-seq"), Some(format!("{seq}").as_str()));
+            assert!(record.header("kuzet-epoch").is_some_and(|name| name.len() == 16 && Some(name) == epoch));
             assert_eq!(record.header("kuzet-shard"), Some(format!("{partition}").as_str()));
         }
     }

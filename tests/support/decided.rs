@@ -52,6 +52,7 @@ pub(crate) fn enveloped(value: Vec<u8>, shard: i32, seq: u64) -> Decided {
         ("kuzet-shard", shard.to_string()),
         ("kuzet-seq", seq.to_string()),
         ("kuzet-ruleset", text("ruleset")),
+        ("kuzet-epoch", "0011223344556677".to_owned()),
         ("ce_specversion", "1.0".to_owned()),
         ("ce_id", text("decision_id")),
         ("ce_source", "kuzet".to_owned()),

@@ -300,7 +300,7 @@ impl Thread {
         for batch in batches {
             let writes = batch.with();
             let partition = writes.shard;
-            let mut headers = Headers::new(partition, &self.source, self.has_cloudevents);
+            let mut headers = Headers::new((partition, &writes.epoch), &self.source, self.has_cloudevents);
             let decisions = batch.answers().iter().filter_map(decision_of).zip(&writes.decisions);
             for (seq, (decision, value)) in (writes.first_seq..).zip(decisions) {
                 let (topic, key, value) = (&topics.decisions, Some(decision.wallet_id.as_bytes()), Some(&**value));

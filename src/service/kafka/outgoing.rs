@@ -27,6 +27,8 @@ pub(super) struct Envelope {
 /// Writes the headers of records. What does not change from record to record is written once.
 pub(super) struct Headers<'a> {
     source: &'a str,
+    /// The history of the shard.
+    epoch: &'a str,
     /// Whether decisions are CloudEvents too.
     has_cloudevents: bool,
     shard: String,
@@ -37,9 +39,9 @@ pub(super) struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    pub(super) fn new(shard: i32, source: &'a str, has_cloudevents: bool) -> Self {
+    pub(super) fn new((shard, epoch): (i32, &'a str), source: &'a str, has_cloudevents: bool) -> Self {
         let (seq, time, raw_bytes) = (String::new(), String::new(), String::new());
-        Self { source, has_cloudevents, shard: shard.to_string(), seq, id: [0; 36], time, raw_bytes }
+        Self { source, epoch, has_cloudevents, shard: shard.to_string(), seq, id: [0; 36], time, raw_bytes }
     }
 
     /// Gives a decision's headers to `send`: kuzet's own, and those of CloudEvents 1.0 in binary mode.
@@ -55,18 +57,20 @@ impl<'a> Headers<'a> {
             ("kuzet-shard", self.shard.as_str()),
             ("kuzet-seq", self.seq.as_str()),
             ("kuzet-ruleset", &*decision.ruleset),
+            ("kuzet-epoch", self.epoch),
         ];
         if !self.has_cloudevents {
             return send(&own);
         }
         rewrite(&mut self.time, format_args!("{}", decision.occurred_at));
         let id = decision.decision_id.as_hyphenated().encode_lower(&mut self.id);
-        let [kind, shard, seq, ruleset] = own;
+        let [kind, shard, seq, ruleset, epoch] = own;
         send(&[
             kind,
             shard,
             seq,
             ruleset,
+            epoch,
             ("ce_specversion", "1.0"),
             ("ce_id", id),
             ("ce_source", self.source),
@@ -141,7 +145,7 @@ mod tests {
             assert!(envelope.key.as_ref().is_some_and(|key| key.len() <= KEY_BYTES_MAX && raw.starts_with(key)));
             let value: serde_json::Value = serde_json::from_slice(&envelope.value).expect("JSON");
             assert_eq!((value["offset"].as_u64(), value["partition"].as_i64()), (Some(17), Some(3)));
-            let cut = Headers::new(3, "/kuzet/test", true).of_rejection(&envelope, |headers| {
+            let cut = Headers::new((3, "e"), "/kuzet/test", true).of_rejection(&envelope, |headers| {
                 let found = headers.iter().find(|(name, _)| *name == "kuzet-raw-bytes");
                 found.map(|(_, bytes)| (*bytes).to_owned())
             });

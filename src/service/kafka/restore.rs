@@ -15,7 +15,7 @@ use crate::rules::program::RuleSet;
 use super::super::recovery::{Recovered, StateSource, VisitGroup, VisitJournal, recover_state};
 use super::super::rule_stats::{NOTE_RULE_STATS, RuleStats};
 use super::seen::{self, SeenBlocks};
-use super::shard::{NOTE_LIFTS, NOTE_TOMBSTONES, Restored};
+use super::shard::{NOTE_EPOCH, NOTE_LIFTS, NOTE_TOMBSTONES, Restored};
 
 fn unreadable(bad: BadState) -> StoreError {
     StoreError::Access { what: "read", source: Box::new(bad) }
@@ -194,6 +194,14 @@ fn seen_blocks(state: &StateImage) -> Result<SeenBlocks, Halt> {
     Ok(found)
 }
 
+/// Reads the name of the shard's history; a state of a release that named none has none.
+fn epoch(state: &StateImage) -> Result<Option<String>, Halt> {
+    let unreadable = |reason: String| Halt::Unreadable(reason);
+    let found = state.value(&StateKey::Note(NOTE_EPOCH.to_owned())).map_err(|bad| unreadable(bad.to_string()))?;
+    let text = found.map(|(_, bytes)| String::from_utf8(bytes)).transpose();
+    text.map_err(|_| unreadable("the note of the history is no text".to_owned()))
+}
+
 /// Tells up to which decision a state has noted what rules matched.
 pub(super) fn noted_stats_seq(state: &StateImage) -> u64 {
     noted_stats(state).seq
@@ -242,6 +250,7 @@ pub(super) fn restore(
     let tombstones = note(&left.state, NOTE_TOMBSTONES)?;
     let lifts = note(&left.state, NOTE_LIFTS)?;
     let seen = seen_blocks(&left.state)?;
+    let epoch = epoch(&left.state)?;
     Ok(Restored {
         number,
         engine: recovered.engine,
@@ -254,6 +263,7 @@ pub(super) fn restore(
         keys: left.state.to_keys(),
         tombstones,
         seen,
+        epoch,
         lifts,
         stats,
         noted_stats_seq,

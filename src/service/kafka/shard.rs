@@ -113,6 +113,9 @@ pub(super) struct Shard {
     noted_stats_seq: u64,
     /// What this process is called.
     owner: String,
+    /// Names the history that the decisions' numbers belong to.
+    epoch: Arc<str>,
+    notes_epoch: bool,
 }
 
 /// Matches are noted after so many decisions; a restart counts those since in the topic of decisions.
@@ -133,6 +136,18 @@ pub(super) struct Lift {
     whose: Box<str>,
     restriction: Uuid,
     seq: u64,
+}
+
+/// The note with the name of the shard's history.
+pub(super) const NOTE_EPOCH: &str = "epoch";
+/// How many hexadecimal digits name a history.
+const EPOCH_DIGITS: usize = 16;
+
+/// Names a history that begins.
+fn new_epoch() -> Arc<str> {
+    let mut epoch = Uuid::new_v4().simple().to_string();
+    epoch.truncate(EPOCH_DIGITS);
+    epoch.into()
 }
 
 /// The note with the [`Lift`]s.
@@ -166,6 +181,8 @@ pub(super) struct ShardWrites {
     pub(super) gift: u64,
     /// The batch's number within the shard.
     pub(super) batch: u64,
+    /// The history of the decisions' numbers.
+    pub(super) epoch: Arc<str>,
     pub(super) records: Vec<Incoming>,
     /// The number of the first decision.
     pub(super) first_seq: u64,
@@ -202,6 +219,8 @@ pub(super) struct Restored {
     pub(super) keys: StateKeys,
     pub(super) tombstones: Vec<Tombstone>,
     pub(super) seen: SeenBlocks,
+    /// The name of its history; `None` where there is no state, or one that names none.
+    pub(super) epoch: Option<String>,
     /// What was lifted that gateways may not know.
     pub(super) lifts: Vec<Lift>,
     pub(super) stats: RuleStats,
@@ -231,6 +250,7 @@ impl Shard {
             keys,
             tombstones,
             seen,
+            epoch,
             lifts,
             stats,
             noted_stats_seq,
@@ -270,6 +290,8 @@ impl Shard {
             stats,
             noted_stats_seq,
             owner,
+            notes_epoch: epoch.is_none(),
+            epoch: epoch.map_or_else(new_epoch, Arc::from),
         }
     }
 
@@ -332,6 +354,7 @@ impl Shard {
             shard,
             gift: self.gift,
             batch,
+            epoch: Arc::clone(&self.epoch),
             records,
             first_seq,
             decisions,
@@ -487,9 +510,14 @@ impl Shard {
         }
     }
 
-    /// Tells how far the shard has come. Whoever takes it over finds there who had it.
+    /// Tells how far the shard has come. Whoever takes it over finds there who had it. A history that begins is named
+    /// here, for a mark is committed before the shard's first decision.
     pub(super) fn mark(&mut self) -> Mark {
         let mut state = Vec::new();
+        if std::mem::take(&mut self.notes_epoch) {
+            let key = StateKey::Note(NOTE_EPOCH.to_owned());
+            self.keys.put(&key, self.position.batch, self.epoch.as_bytes(), &mut state);
+        }
         let meta = self.meta().encode();
         self.keys.put(&StateKey::Meta, self.position.batch, &meta, &mut state);
         Mark { shard: self.number, gift: self.gift, state, next_offset: self.next_offset }
