@@ -20,7 +20,7 @@ pub mod value;
 pub mod window;
 mod window_mask;
 
-pub use state::{idle, keyed, restriction, shared, wallet, wallets};
+pub use state::{idle, keyed, reach, restriction, shared, wallet, wallets};
 pub use wallets::{position_table, slab};
 
 use std::sync::Arc;
@@ -38,6 +38,7 @@ use plan::Plan;
 use state::changes::Changes;
 use state::idle::StreamClock;
 use state::layout::LayoutMigration;
+use state::reach::{Reach, StreamReach};
 use state::shared::{Party, SharedKey, SharedRequest, SharedView};
 use state::wallet::Wallet;
 use state::wallets::Wallets;
@@ -54,6 +55,8 @@ pub struct Engine {
     mrp: Option<i64>,
     /// What time has passed for all of them together.
     clock: StreamClock,
+    /// How far the stream has come; `None` after a restart, until it is asked for.
+    stream: Option<StreamReach>,
     /// The sequence number of the latest decision, 0 before the first: gapless, in the order of arrival.
     seq: u64,
 }
@@ -72,6 +75,7 @@ impl Engine {
             mrp,
             day,
             clock: StreamClock::default(),
+            stream: Some(StreamReach::default()),
             seq: 0,
         }
     }
@@ -102,6 +106,18 @@ impl Engine {
     /// Goes on after the decision with this sequence number.
     pub const fn resume_after(&mut self, seq: u64) {
         self.seq = seq;
+        self.stream = None;
+    }
+
+    /// Tells what counts for the age of what is remembered, when an operation is decided.
+    fn reach(&mut self, operation: &Enriched<'_>) -> Reach {
+        if operation.has_arrived {
+            return Reach::Unlimited;
+        }
+        let Self { plan, wallets, stream, .. } = self;
+        let decided = || wallets.iter().flat_map(|wallet| wallet.rows(plan)).map(|row| (row.seq(), row.at())).collect();
+        let stream = stream.get_or_insert_with(|| StreamReach::of_decided(decided()));
+        Reach::Stream(stream.with(operation.operation.occurred_at))
     }
 
     /// Decides by other rules from now on. What the windows of both hold is kept.
@@ -167,6 +183,7 @@ impl Engine {
             feeds: smallvec::SmallVec::new(),
             fired: Vec::new(),
             for_enforced: false,
+            reach: Reach::Unlimited,
             memo,
         }
     }
@@ -179,13 +196,18 @@ impl Engine {
             self.mrp = self.plan.rules.mrp.at(self.day.start);
         }
         let mut memo = std::mem::take(&mut self.memo);
+        let reach = self.reach(operation);
         let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id).unwrap_or(&self.nobody);
+        let caught_up = wallet.caught_up(&self.plan, reach);
+        let wallet = caught_up.as_ref().unwrap_or(wallet);
         let seq = self.seq + 1;
-        let context = Context { plan: &self.plan, wallet, view, day: self.day, mrp: self.mrp, seq };
-        let step = decide::decide(&context, operation, &mut memo);
+        let context = Context { plan: &self.plan, wallet, view, day: self.day, mrp: self.mrp, seq, reach };
+        let mut step = decide::decide(&context, operation, &mut memo);
         self.memo = memo;
-        if matches!(step, Disposition::Decided(_)) {
+        if let Disposition::Decided(outcome) = &mut step {
             self.seq = seq;
+            let caught_up = caught_up.as_ref().and_then(Wallet::newest);
+            outcome.changes.newest = outcome.changes.newest.max(caught_up);
         }
         step
     }
@@ -202,6 +224,9 @@ impl Engine {
     pub fn apply(&mut self, operation: &Enriched<'_>, changes: &mut Changes) {
         let wallet = self.wallets.get_or_insert(operation.wallet, &operation.operation.wallet_id);
         wallet.apply(&self.plan, changes);
+        if let Some(stream) = &mut self.stream {
+            stream.take(operation.operation.occurred_at);
+        }
         if let Some(passed) = self.clock.take(operation.operation.occurred_at) {
             self.wallets.forget_idle(&self.plan, passed.minus(self.plan.idle_after));
         }

@@ -11,6 +11,7 @@ mod random;
 
 mod bad_rules;
 mod decode;
+mod far_ahead;
 mod flips;
 mod geo;
 mod language;

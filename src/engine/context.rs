@@ -1,6 +1,7 @@
 //! What deciding one operation reads besides the operation.
 
 use crate::engine::plan::Plan;
+use crate::engine::state::reach::Reach;
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
 use crate::operation::time::Span;
@@ -16,4 +17,6 @@ pub struct Context<'e> {
     pub mrp: Option<i64>,
     /// The sequence number the decision will have.
     pub seq: u64,
+    /// Which operations count for the age of what is remembered.
+    pub reach: Reach,
 }

@@ -44,6 +44,7 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         feeds: SmallVec::new(),
         fired: Vec::new(),
         for_enforced: false,
+        reach: context.reach,
         memo,
     };
     evaluation.find_feeds();

@@ -68,6 +68,8 @@ pub struct Enriched<'a> {
     pub device: Option<u64>,
     /// The address's symbol.
     pub address: Option<u64>,
+    /// Its time was held against the record's arrival.
+    pub has_arrived: bool,
 }
 
 impl<'a> Enriched<'a> {
@@ -84,6 +86,7 @@ impl<'a> Enriched<'a> {
             address: operation.ip.map(symbol_of_address),
             operation,
             facts,
+            has_arrived: false,
         }
     }
 

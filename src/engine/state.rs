@@ -5,6 +5,7 @@ pub mod groups;
 pub mod idle;
 pub mod keyed;
 pub mod layout;
+pub mod reach;
 pub mod restriction;
 pub mod shared;
 pub mod wallet;

@@ -34,11 +34,14 @@ impl Default for Limits {
     }
 }
 
+/// An operation, and whether its record's arrival time is known.
+type Arrived<'a> = (Operation<'a>, bool);
+
 /// Records that were decoded: each an operation, or the reason why it is refused.
 #[derive(Debug)]
 #[must_use = "decoded records go on to be enriched"]
 pub struct Decoded<'a> {
-    operations: Vec<Result<Operation<'a>, Rejection>>,
+    operations: Vec<Result<Arrived<'a>, Rejection>>,
     took: Duration,
 }
 
@@ -57,7 +60,7 @@ pub struct Enriched<'a> {
 /// more than it looks.
 #[derive(Debug, Default)]
 pub struct Spare<'a> {
-    decoded: Vec<Result<Operation<'a>, Rejection>>,
+    decoded: Vec<Result<Arrived<'a>, Rejection>>,
     enriched: Vec<Result<enrich::Enriched<'a>, Rejection>>,
 }
 
@@ -82,7 +85,8 @@ impl<G: AddressBook> Intake<'_, G> {
     pub fn decode<'a>(&self, records: &[Record<'a>], spare: &mut Spare<'a>) -> Decoded<'a> {
         let began = Instant::now();
         let mut operations = std::mem::take(&mut spare.decoded);
-        operations.extend(records.iter().map(|record| self.decode_one(record)));
+        let decode = |record: &Record<'a>| Ok((self.decode_one(record)?, record.arrived_at.is_some()));
+        operations.extend(records.iter().map(decode));
         Decoded { operations, took: began.elapsed() }
     }
 
@@ -91,7 +95,7 @@ impl<G: AddressBook> Intake<'_, G> {
         let began = Instant::now();
         let Decoded { operations: mut decoded, took } = decoded;
         let mut operations = std::mem::take(&mut spare.enriched);
-        operations.extend(decoded.drain(..).map(|decoded| decoded.map(|operation| self.enrich_one(operation))));
+        operations.extend(decoded.drain(..).map(|decoded| decoded.map(|arrived| self.enrich_one(arrived))));
         spare.decoded = decoded;
         Enriched { operations, plan: Arc::clone(self.plan), decoded_in: took, enriched_in: began.elapsed() }
     }
@@ -103,7 +107,8 @@ impl<G: AddressBook> Intake<'_, G> {
             return enriched;
         }
         let Enriched { operations, plan: _, decoded_in, enriched_in } = enriched;
-        let bare = operations.into_iter().map(|enriched| enriched.map(|enriched| enriched.operation));
+        let bare =
+            operations.into_iter().map(|enriched| enriched.map(|enriched| (enriched.operation, enriched.has_arrived)));
         let again = self.enrich(Decoded { operations: bare.collect(), took: decoded_in }, spare);
         Enriched { enriched_in: enriched_in + again.enriched_in, ..again }
     }
@@ -123,9 +128,9 @@ impl<G: AddressBook> Intake<'_, G> {
         Ok(operation)
     }
 
-    fn enrich_one<'a>(&self, operation: Operation<'a>) -> enrich::Enriched<'a> {
+    fn enrich_one<'a>(&self, (operation, has_arrived): Arrived<'a>) -> enrich::Enriched<'a> {
         let asks = self.plan.of(operation.kind).asks;
         let facts = self.geo.facts(operation.ip, asks);
-        enrich::Enriched::new(operation, facts)
+        enrich::Enriched { has_arrived, ..enrich::Enriched::new(operation, facts) }
     }
 }

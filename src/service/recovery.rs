@@ -225,6 +225,7 @@ fn group_of_change(change: &SharedChange) -> usize {
         | SharedChange::Remove { key, .. }
         | SharedChange::Run { key, .. }
         | SharedChange::Text { key, .. } => group_of_key(*key),
+        SharedChange::Ahead(inner) => group_of_change(inner),
         SharedChange::Place { party, .. } | SharedChange::Lift { party, .. } | SharedChange::Seen { party, .. } => {
             group_of_party(*party)
         }

@@ -24,6 +24,9 @@
 //! - the order to cancel one operation bears the lowest rule of what the proof has cleared for it; if the
 //!   proof clears nothing, the lowest rule of all that it waits for;
 //! - what a rule cancels (`cancel_waiting`, `cancel_referenced`) bears that rule;
+//! - an operation more than a day ahead of the stream's time (the greatest instant that two decided operations in
+//!   a row were not before, with the present one) is decided by its own time; until the stream comes there, it is
+//!   not the newest of its wallet nor of a shared window, and no `last` and no run sees it;
 //! - a restriction that has ended is forgotten by its wallet's own time; others' transfers, whose wallets may
 //!   be behind that, meet it until their own time is past its end.
 
@@ -154,6 +157,10 @@ struct Entry {
     cancelled: bool,
     /// Matched by an enforced rule of clause 7.15.
     suspicious: bool,
+    /// How far the stream reached when it was decided.
+    reach: Time,
+    /// The stream's time then, or its own if that is not far ahead.
+    counted: Time,
 }
 
 pub(crate) struct Naive<'g> {
@@ -164,6 +171,8 @@ pub(crate) struct Naive<'g> {
     waiting: Vec<Waiting>,
     /// Wallets and the Almaty days that a PIN has confirmed.
     confirmed: BTreeSet<(String, i64)>,
+    /// What lies later than this counts for no age yet.
+    reach: Time,
     pub(crate) tally: Tally,
 }
 
@@ -184,6 +193,7 @@ impl<'g> Naive<'g> {
             restrictions: Vec::new(),
             waiting: Vec::new(),
             confirmed: BTreeSet::new(),
+            reach: Time::MIN,
             tally: Tally::default(),
         }
     }
@@ -198,7 +208,15 @@ impl<'g> Naive<'g> {
         answer
     }
 
+    /// The stream's time when this operation is decided: nothing before the second.
+    fn reach(&self, op: &Op) -> Time {
+        let times: Vec<Time> = self.entries.iter().map(|e| e.op.at).chain([op.at]).collect();
+        times.windows(2).map(|pair| pair[0].min(pair[1])).max().unwrap_or(Time::MIN)
+    }
+
     fn answer(&mut self, op: &Op) -> Answer {
+        let stream = self.reach(op);
+        self.reach = if stream == Time::MIN { stream } else { stream + DAY };
         let newest = self.newest(&op.wallet);
         if let Some(first) = self.remembered(&op.wallet, &op.id, newest, HORIZON) {
             return if first.op == *op { Answer::Duplicate } else { Answer::Conflict };
@@ -223,7 +241,12 @@ impl<'g> Naive<'g> {
         for &rule in &fired {
             *self.tally.fired.entry(rule).or_default() += 1;
         }
-        self.entries.push(Entry { op: op.clone(), refused, cancelled: false, suspicious });
+        let counted = if op.at <= self.reach { op.at } else { stream };
+        if op.at > self.reach {
+            self.tally.see("far ahead of the stream");
+        }
+        let reach = self.reach;
+        self.entries.push(Entry { op: op.clone(), refused, cancelled: false, suspicious, reach, counted });
         let commands = self.act(now, refused, &stops, &monitors, &fired);
         let verdict = if refused {
             "refuse"

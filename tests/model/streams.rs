@@ -146,7 +146,7 @@ struct Weaver {
 
 type Scenario = fn(&mut Weaver, &str);
 
-const SCENARIOS: [Scenario; 54] = [
+const SCENARIOS: [Scenario; 55] = [
     Weaver::big_transfers,
     Weaver::equal_transfers,
     Weaver::equal_transfers,
@@ -175,6 +175,7 @@ const SCENARIOS: [Scenario; 54] = [
     Weaver::lateness,
     Weaver::lateness,
     Weaver::shared_lateness,
+    Weaver::far_ahead,
     Weaver::horizon,
     Weaver::login_ties,
     Weaver::abroad,
@@ -209,8 +210,7 @@ impl Weaver {
         let before = self.now;
         match self.rng.below(10) {
             0..=3 => {
-                let scenario = SCENARIOS[self.rng.below(SCENARIOS.len())];
-                scenario(self, &wallet);
+                self.scenario(&wallet);
             }
             4..=5 => SCENARIOS[favourite](self, &wallet),
             6 => self.relief(&wallet),
@@ -232,6 +232,11 @@ impl Weaver {
             self.now = self.now.max(before);
             self.step();
         }
+    }
+
+    fn scenario(&mut self, wallet: &str) {
+        let scenario = SCENARIOS[self.rng.below(SCENARIOS.len())];
+        scenario(self, wallet);
     }
 
     fn step(&mut self) {

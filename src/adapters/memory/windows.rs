@@ -442,7 +442,7 @@ impl Held {
             }
             Self::Whole(windows) => windows.iter().all(|(aggregate, window)| {
                 let run = window.run().map(|(_, last)| last);
-                window.newest().into_iter().chain(run).all(|last| is_over(*aggregate, last))
+                !window.has_ahead() && window.newest().into_iter().chain(run).all(|last| is_over(*aggregate, last))
             }),
         }
     }

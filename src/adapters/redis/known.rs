@@ -46,7 +46,8 @@ impl Known {
             | SharedChange::Insert { .. }
             | SharedChange::Remove { .. }
             | SharedChange::Run { .. }
-            | SharedChange::Text { .. } => {}
+            | SharedChange::Text { .. }
+            | SharedChange::Ahead(_) => {}
         }
         change_directory(&mut self.blocks, plan, change);
     }

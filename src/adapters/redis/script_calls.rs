@@ -102,7 +102,8 @@ pub(super) fn by_key(
     let (mut windows, mut directory) = (BTreeMap::new(), BTreeMap::new());
     let joined = |kind: &[u8], bytes: &[u8]| [kind, bytes].concat();
     for change in changes {
-        match change {
+        // In a fleet every record has an arrival time: none is ahead.
+        match change.plain() {
             SharedChange::Insert { key, entry } => {
                 add_window_change(&mut windows, plan, *key, joined(b"I", &codec::entry(*entry)));
             }
@@ -124,6 +125,7 @@ pub(super) fn by_key(
             SharedChange::Seen { party, at } => {
                 add_directory_change(&mut directory, *party, joined(b"S", &codec::time(at.nanos())));
             }
+            SharedChange::Ahead(_) => {}
         }
     }
     (windows, directory)

@@ -3,13 +3,11 @@
 
 use std::sync::Arc;
 
+use crate::engine::reach::FAR;
 use crate::operation::Time;
-use crate::operation::time::DAY;
 
-/// So much must lie between an operation and each later one for its time to be taken for wrong, in nanoseconds.
-const FAR: i64 = DAY;
-
-/// Finds operations that lie more than a day ahead of every operation after them. What is kept grows with the days
+/// Finds operations that lie more than a day ahead of every operation after them. One by itself makes nothing late; two
+/// in a row do. What is kept grows with the days
 /// between them, not with the operations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct FarAhead {
@@ -50,6 +48,7 @@ impl FarAhead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::time::DAY;
 
     fn counts(operations: &[(&str, i64, bool)]) -> (u64, u64) {
         let mut found = FarAhead::default();

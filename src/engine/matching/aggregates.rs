@@ -107,6 +107,11 @@ impl Evaluation<'_, '_> {
     ) -> AggregateValue {
         let at = self.at();
         let lateness = self.plan.settings.lateness;
+        if let (Function::Last, Some(state)) = (aggregate.definition.function, state)
+            && state.last_at().is_some_and(|last| !self.reach.covers(last))
+        {
+            return self.last_of_state(aggregate, state, newest);
+        }
         match (state, newest) {
             (Some(state), Some(newest)) if at < newest.minus(lateness) => {
                 let mut left = state.clone();
@@ -118,6 +123,20 @@ impl Evaluation<'_, '_> {
         }
     }
 
+    /// Finds the last entry that does not lie far ahead of the stream.
+    fn last_of_state(&self, aggregate: &PlannedAggregate, state: &KeyedState, newest: Option<Time>) -> AggregateValue {
+        let mut state = state.clone();
+        if let Some(newest) = newest {
+            state.evict(aggregate, newest, self.plan.settings.lateness);
+        }
+        let entries = state.entries_for(aggregate, self.at());
+        let last = entries.into_iter().rfind(|entry| self.reach.covers(Time::from_nanos(entry.at)));
+        value_of_last(last.filter(|last| match aggregate.definition.window {
+            Window::Within(length) => last.at.abs_diff(self.at().nanos()) <= length.unsigned_abs(),
+            Window::Quiet(_) | Window::Today | Window::ThisMonth => true,
+        }))
+    }
+
     fn compute_shared(&self, id: AggregateId, key: u64, this: Option<i64>) -> AggregateValue {
         let aggregate = &self.plan.aggregates[id];
         if !self.view.is_complete(aggregate, Some(key), self.at()) {
@@ -125,7 +144,9 @@ impl Evaluation<'_, '_> {
         }
         match self.view.look(self.plan, SharedKey { aggregate: id, key }) {
             Some(WindowRead::EntryList(entries)) => self.of_entries(id, aggregate, key, &entries, this),
-            Some(WindowRead::Whole(window)) => self.of_state(aggregate, Some(&window.state), window.newest(), this),
+            Some(WindowRead::Whole(window)) => {
+                self.of_state(aggregate, Some(&window.state), window.newest_within(self.reach), this)
+            }
             None => self.of_state(aggregate, None, None, this),
         }
     }
@@ -183,7 +204,7 @@ impl Evaluation<'_, '_> {
         let visible =
             self.wallet.rows_of(self.plan, id, key).take_while(|row| is_visible(self.plan, id, row.at(), newest));
         let mut those = visible.filter(|row| row.is_in(id) && key_of_row(aggregate, *row) == key);
-        let last = those.next().map(|row| entry(aggregate, row));
+        let last = those.find(|row| self.reach.covers(row.at())).map(|row| entry(aggregate, row));
         Some(value_of_last(last.filter(|last| last.at.abs_diff(self.at().nanos()) <= length.unsigned_abs())))
     }
 
@@ -240,6 +261,7 @@ impl Evaluation<'_, '_> {
             }
             if row.is_in(id)
                 && key_of_row(aggregate, row) == key
+                && self.may_be_last(aggregate, row.at())
                 && is_visible_match(aggregate, row)
                 && self.residual_holds(aggregate, row)
             {
@@ -251,6 +273,12 @@ impl Evaluation<'_, '_> {
             entries.sort_by_key(|entry| (entry.at, entry.op));
         }
         entries
+    }
+
+    /// Tells whether an entry at `at` may be what a `last` gives: one that lies far ahead of the stream hides none that
+    /// does not. Every other function may see it.
+    pub(super) fn may_be_last(&self, aggregate: &PlannedAggregate, at: Time) -> bool {
+        aggregate.definition.function != Function::Last || self.reach.covers(at)
     }
 
     fn residual_holds(&self, aggregate: &PlannedAggregate, row: Row<'_>) -> bool {
@@ -367,7 +395,7 @@ impl Evaluation<'_, '_> {
         if aggregate.owned {
             self.wallet.run(id, key).map(|run| (run.length, run.last))
         } else {
-            self.view.window(self.plan, SharedKey { aggregate: id, key })?.run()
+            self.view.window(self.plan, SharedKey { aggregate: id, key })?.run_within(self.reach)
         }
     }
 

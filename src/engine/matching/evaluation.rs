@@ -9,6 +9,7 @@ use crate::engine::plan::Plan;
 use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::engine::plan::predicates::Expr;
 use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
+use crate::engine::state::reach::Reach;
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
 use crate::engine::state::wallet::row::{FLAG_REFUSED, Row, with_key_word};
@@ -50,6 +51,8 @@ pub struct Evaluation<'e, 'o> {
     pub fired: Vec<Fired>,
     /// Whether the rule being evaluated is enforced: shadow matches are invisible to it.
     pub for_enforced: bool,
+    /// Which operations count for the age of what is remembered.
+    pub reach: Reach,
     /// Aggregates computed already.
     pub memo: &'e mut Memo,
 }

@@ -11,7 +11,7 @@ use crate::engine::plan::PlannedAggregate;
 use crate::engine::state::shared::{SharedKey, SharedWindow};
 use crate::engine::value::{AggregateValue, decimal_of_word, is_kept_as_text, word_of_decimal};
 use crate::engine::window::{Entry, scan};
-use crate::operation::Decimal;
+use crate::operation::{Decimal, Time};
 use crate::rules::program::{AggregateId, Function, Scope, Stream, Window};
 
 /// The digits of a total are below this: at most 38 of them count.
@@ -73,7 +73,7 @@ impl Evaluation<'_, '_> {
     /// Lists the entries of a shared window that the operation, which may be late, still sees.
     fn entries_seen(&self, aggregate: &PlannedAggregate, window: &SharedWindow) -> Gathered {
         let lateness = self.plan.settings.lateness;
-        let entries = match window.newest() {
+        let mut entries = match window.newest_within(self.reach) {
             Some(newest) if self.at() < newest.minus(lateness) => {
                 let mut left = window.state.clone();
                 left.evict(aggregate, newest, lateness);
@@ -81,6 +81,7 @@ impl Evaluation<'_, '_> {
             }
             _ => window.state.entries_for(aggregate, self.at()),
         };
+        entries.retain(|entry| self.may_be_last(aggregate, Time::from_nanos(entry.at)));
         entries.into()
     }
 

@@ -7,6 +7,7 @@ use crate::engine::plan::Plan;
 use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::engine::plan::row_layout::{ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use crate::engine::state::changes::{Changes, SharedChanges};
+use crate::engine::state::reach::Reach;
 use crate::engine::state::shared::change::{Party, SharedChange, SharedKey};
 use crate::engine::state::wallet::row::{FLAG_MATCH, FLAG_MONEY, FLAG_REFUSED, FLAG_SHADOW};
 use crate::engine::state::wallet::runs::Run;
@@ -31,7 +32,7 @@ pub(crate) fn record(
     let mut flags = if operation.kind.is_money() { FLAG_MONEY } else { 0 };
     if refused {
         flags |= FLAG_REFUSED;
-    } else {
+    } else if evaluation.reach.covers(operation.occurred_at) {
         changes.newest = Some(operation.occurred_at);
     }
     let row = start_row(evaluation, changes, flags, seq);
@@ -47,8 +48,10 @@ pub(crate) fn record(
     }
     if let (OperationType::Login, Some(address)) = (operation.kind, operation.ip) {
         let party = Party::Address(address);
-        if !evaluation.view.blocks(party).is_empty() {
-            shared.push(SharedChange::Seen { party, at: operation.occurred_at });
+        if !evaluation.view.blocks(party).is_empty()
+            && let Some(at) = evaluation.reach.counted(operation.occurred_at)
+        {
+            shared.push(SharedChange::Seen { party, at });
         }
     }
     for feed in &plan.of(operation.kind).feeds {
@@ -114,6 +117,11 @@ pub(crate) const fn halves_of(id: u128) -> [u64; 2] {
     [id as u64, (id >> 64) as u64]
 }
 
+/// Returns the change of a shared window by what happened at `at`: it ages nothing where that lies too far ahead.
+fn of_window(reach: Reach, at: Time, change: SharedChange) -> SharedChange {
+    if reach.covers(at) { change } else { SharedChange::Ahead(Box::new(change)) }
+}
+
 /// Enters the operation into one window.
 pub(crate) fn enter(
     evaluation: &Evaluation<'_, '_>,
@@ -135,7 +143,8 @@ pub(crate) fn enter(
                 changes.cold().runs.push(Run { aggregate: id, key, length, last });
             } else if evaluation.view.available || length == 0 {
                 // While the store is away, the length before is not known; an end is one whatever it was.
-                shared.push(SharedChange::Run { key: shared_key, length, last });
+                let change = SharedChange::Run { key: shared_key, length, last };
+                shared.push(of_window(evaluation.reach, last, change));
             }
         }
         return;
@@ -147,7 +156,7 @@ pub(crate) fn enter(
         }
     } else {
         let entry = Entry { at: at.nanos(), op: evaluation.operation.shared_op(), value: evaluation.value(aggregate) };
-        shared.push(SharedChange::Insert { key: shared_key, entry });
+        shared.push(of_window(evaluation.reach, at, SharedChange::Insert { key: shared_key, entry }));
         if let Some((symbol, text)) = long_value(evaluation, aggregate, entry) {
             shared.push(SharedChange::Text { key: shared_key, symbol, text });
         }

@@ -112,6 +112,32 @@ impl KeyedState {
         }
     }
 
+    /// Returns the time of the latest entry, of a window that a `last` reads.
+    #[must_use]
+    pub fn last_at(&self) -> Option<Time> {
+        let last = match self {
+            Self::Within(timeline) => timeline.newest(),
+            Self::Calendar(cells) => cells.last_key_value()?.1.1.last().map(|entry| entry.at),
+            Self::Chain(_) => None,
+        };
+        last.map(Time::from_nanos)
+    }
+
+    /// Lists the times of entries after an instant; of a calendar day or month after it, when that begins.
+    #[must_use]
+    pub fn times_after(&self, newest: i64) -> Vec<i64> {
+        match self {
+            Self::Within(timeline) if timeline.newest() > Some(newest) => {
+                timeline.iter().map(|entry| entry.at).filter(|at| *at > newest).collect()
+            }
+            Self::Chain(chain) if chain.newest() > Some(newest) => {
+                chain.iter().map(|(at, _)| at).filter(|at| *at > newest).collect()
+            }
+            Self::Within(_) | Self::Chain(_) => Vec::new(),
+            Self::Calendar(cells) => cells.keys().copied().filter(|start| *start > newest).collect(),
+        }
+    }
+
     /// Tells whether nothing is left.
     #[must_use]
     pub fn is_empty(&self) -> bool {

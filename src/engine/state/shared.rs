@@ -247,11 +247,12 @@ impl SharedView {
                     change_directory(&mut self.presumed, plan, &change);
                 }
             }
-            SharedChange::Insert { key, .. }
-            | SharedChange::Remove { key, .. }
-            | SharedChange::Run { key, .. }
-            | SharedChange::Text { key, .. } => {
-                let key = *key;
+            SharedChange::Insert { .. }
+            | SharedChange::Remove { .. }
+            | SharedChange::Run { .. }
+            | SharedChange::Text { .. }
+            | SharedChange::Ahead(_) => {
+                let Some(key) = change.window() else { return };
                 let held = if self.windows.is_empty() { None } else { self.windows.get_mut(&key) };
                 if let Some(window) = held {
                     window.apply(plan, &change);

@@ -4,26 +4,28 @@
 //! entered (the mask) and the words those windows compute with. Small logs are scanned; a log that
 //! grows gets an index beside it ([`crate::engine::index`]), which can always be made again from the rows.
 
+pub mod cold;
 pub mod index;
 pub mod merge;
 pub mod row;
 pub mod runs;
 
-use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::Plan;
 use crate::engine::plan::row_layout::{ROW_FLAGS, ROW_HEADER};
-use crate::engine::state::changes::{Changes, ColdChanges};
+use crate::engine::state::changes::Changes;
 use crate::engine::state::keyed::KeyedState;
 use crate::engine::state::layout::LayoutMigration;
+use crate::engine::state::reach::Reach;
 use crate::engine::state::restriction::{Restriction, Waiting};
 use crate::engine::state::wallet::index::{Depth, Index};
 use crate::engine::state::wallet::merge::merge;
-use crate::engine::state::wallet::row::FLAG_CANCELLED;
+use crate::engine::state::wallet::row::{FLAG_CANCELLED, FLAG_REFUSED};
 use crate::engine::state::wallets::position_table::PositionTable;
 use crate::engine::window_mask;
 use crate::operation::Time;
 use crate::operation::time::almaty_day;
 use crate::rules::program::Function;
+pub use cold::{ColdState, migrate_cold};
 use compact_str::CompactString;
 pub use row::{FLAG_MATCH, Row, is_visible, key_of_row};
 use rows::Rows;
@@ -62,22 +64,6 @@ pub struct Wallet {
     /// As many as a row can tell: see [`Row::arrival`].
     arrivals: u32,
     cold: Option<Box<ColdState>>,
-}
-
-/// What most wallets have none of.
-#[derive(Debug, Default)]
-pub struct ColdState {
-    pub runs: Vec<Run>,
-    pub chains: Vec<ChainStart>,
-    pub restrictions: Vec<Restriction>,
-    pub waiting: Vec<Waiting>,
-    /// The starts of the Almaty days that a PIN has confirmed, in ascending order.
-    pub confirmed_days: Vec<Time>,
-    /// The texts behind the symbols that a `last` may have to show, and behind the words of long decimals.
-    pub texts: BTreeMap<u64, Box<str>>,
-    pub index: Option<Index>,
-    /// Arrivals by the hashes of operation ids, beside a long log.
-    pub ids: Option<PositionTable>,
 }
 
 impl Wallet {
@@ -183,6 +169,11 @@ impl Wallet {
         self.cold.as_ref()?.index.as_ref()
     }
 
+    /// Tells whether a row is of an operation that is newer than the newest one that counts.
+    fn is_ahead(&self, row: Row<'_>) -> bool {
+        row.at().nanos() > self.newest.0 && !row.has(FLAG_MATCH | FLAG_REFUSED)
+    }
+
     /// Returns the restrictions that have not left the record.
     #[must_use]
     pub fn restrictions(&self) -> &[Restriction] {
@@ -201,10 +192,11 @@ impl Wallet {
         self.cold.as_ref().is_some_and(|cold| cold.confirmed_days.contains(&day))
     }
 
-    /// Returns the run of this `streak` and key.
+    /// Returns the run of this `streak` and key, as far as its attempts count.
     #[must_use]
     pub fn run(&self, aggregate: usize, key: u64) -> Option<Run> {
-        self.cold.as_ref()?.runs.iter().find(|run| run.aggregate == aggregate && run.key == key).copied()
+        let runs = self.cold.as_ref()?.runs.iter().filter(|run| run.aggregate == aggregate && run.key == key);
+        runs.filter(|run| run.last.nanos() <= self.newest.0).max_by_key(|run| run.last).copied()
     }
 
     /// Returns what is remembered of the chain of this `age` and key before the log's rows.
@@ -241,6 +233,8 @@ impl Wallet {
     pub fn restore(&mut self, plan: &Plan, newest: Option<Time>, arrivals: u64, rows: Vec<u64>, cold: ColdState) {
         self.newest = newest.map_or_else(Newest::default, |newest| Newest(newest.nanos()));
         self.rows = Rows::of(rows, plan.stride());
+        let mut cold = cold;
+        cold.ahead = self.rows(plan).filter(|row| self.is_ahead(*row)).map(Row::at).collect();
         self.arrivals = u32::try_from(arrivals & u64::from(u32::MAX)).unwrap_or(0);
         self.cold = (!cold.is_empty()).then(|| Box::new(cold));
         self.swept_rows = u32::try_from(self.row_count(plan)).unwrap_or(u32::MAX);
@@ -256,6 +250,28 @@ impl Wallet {
         (cold.index, cold.ids) = (None, None);
         cold.texts.extend(texts);
         self.restore(plan, self.newest(), self.arrivals(), rows, cold);
+    }
+
+    /// Returns the record as it is once the stream reaches so far, where operations that lay far ahead of it count by
+    /// then: one of them is the newest, and what that one ends has ended.
+    #[must_use]
+    pub fn caught_up(&self, plan: &Plan, reach: Reach) -> Option<Self> {
+        let cold = self.cold.as_deref().filter(|_| reach != Reach::Unlimited)?;
+        let newest = cold.ahead.iter().copied().filter(|at| reach.covers(*at)).max()?;
+        let ColdState { runs, chains, restrictions, waiting, confirmed_days, texts, index: _, ids: _, ahead: _ } = cold;
+        let mut cold = ColdState {
+            runs: runs.clone(),
+            chains: chains.clone(),
+            restrictions: restrictions.clone(),
+            waiting: waiting.clone(),
+            confirmed_days: confirmed_days.clone(),
+            texts: texts.clone(),
+            ..ColdState::default()
+        };
+        cold.leave_behind(newest, plan.settings.lateness);
+        let mut record = Self::new(&self.id);
+        record.restore(plan, Some(newest), self.arrivals(), self.rows.to_words(), cold);
+        Some(record)
     }
 
     /// Brings the record into the layout of other rules.
@@ -275,14 +291,20 @@ impl Wallet {
         }
         let cold_changes = changes.take_cold();
         if cold_changes.is_some() || self.cold.is_some() {
-            let newest = changes.newest.or(self.newest());
+            let newest = changes.newest.max(self.newest());
             let cold = self.cold.get_or_insert_with(Box::default);
             cold.apply(plan, *cold_changes.unwrap_or_default(), newest);
         }
         if let Some(newest) = changes.newest {
             self.newest.0 = self.newest.0.max(newest.nanos());
+            if let Some(cold) = &mut self.cold {
+                cold.ahead.retain(|at| *at > newest);
+            }
         }
         for row in changes.rows.chunks_exact(plan.stride()) {
+            if self.is_ahead(Row(row)) {
+                self.cold.get_or_insert_with(Box::default).ahead.push(Row(row).at());
+            }
             self.push(plan, row);
         }
         self.sweep(plan);
@@ -484,111 +506,4 @@ fn is_needed(plan: &Plan, row: Row<'_>, newest: Time) -> bool {
     let at = row.at();
     let is_id = !row.has(FLAG_MATCH) && at >= newest.minus(plan.settings.ids_kept());
     is_id || row.windows(plan.mask_words).any(|window| at >= newest.minus(plan.aggregates[window].retention))
-}
-
-impl ColdState {
-    fn is_empty(&self) -> bool {
-        self.runs.is_empty()
-            && self.chains.is_empty()
-            && self.restrictions.is_empty()
-            && self.waiting.is_empty()
-            && self.confirmed_days.is_empty()
-            && self.texts.is_empty()
-            && self.index.is_none()
-            && self.ids.is_none()
-    }
-
-    fn apply(&mut self, plan: &Plan, changes: ColdChanges, newest: Option<Time>) {
-        let lateness = plan.settings.lateness;
-        for run in changes.runs {
-            self.runs.retain(|known| (known.aggregate, known.key) != (run.aggregate, run.key));
-            if run.length > 0 {
-                self.runs.push(run);
-            }
-        }
-        self.restrictions.retain(|restriction| !changes.lifted.contains(&restriction.id));
-        if let Some(newest) = newest {
-            self.restrictions.retain(|restriction| !restriction.is_gone(newest, lateness));
-            self.confirmed_days.retain(|day| newest < almaty_day(*day).end.plus(lateness));
-        }
-        let stays = |mutant| plan.settings.has(mutant);
-        let keeps_second = stays(EngineMutant::ExtensionAsSecondBlock) || stays(EngineMutant::ReplacedBlockStays);
-        for restriction in changes.placed {
-            if keeps_second && self.restrictions.iter().all(|known| known.id != restriction.id) {
-                self.restrictions.push(restriction);
-            } else {
-                self.place(restriction);
-            }
-        }
-        if let Some(day) = changes.confirmed_day
-            && let Err(position) = self.confirmed_days.binary_search(&day)
-        {
-            self.confirmed_days.insert(position, day);
-        }
-        if !changes.no_longer_waiting.is_empty() {
-            self.waiting.retain(|waiting| changes.no_longer_waiting.binary_search(&waiting.arrival).is_err());
-        }
-        for changed in changes.waits_otherwise {
-            if let Ok(position) = self.waiting.binary_search_by_key(&changed.arrival, |known| known.arrival) {
-                self.waiting[position] = changed;
-            }
-        }
-        if let Some(waiting) = changes.starts_waiting {
-            self.waiting.push(waiting);
-        }
-        for (symbol, text) in changes.texts {
-            self.texts.entry(symbol).or_insert(text);
-        }
-    }
-
-    /// Puts a restriction in the place of the one of the same rule and kind, or beside those of others.
-    pub fn place(&mut self, mut restriction: Restriction) {
-        match self.restrictions.iter_mut().find(|known| known.is_like(&restriction)) {
-            Some(known) => {
-                restriction.fired_last = restriction.fired_last.max(known.fired_last);
-                *known = restriction;
-            }
-            None => self.restrictions.push(restriction),
-        }
-    }
-
-    fn remember_chain(&mut self, aggregate: usize, key: u64, folded: Option<(Time, Time)>) {
-        self.chains.retain(|chain| chain.aggregate != aggregate || chain.key != key);
-        self.chains.extend(folded.map(|(first, last)| ChainStart { aggregate, key, first, last }));
-    }
-
-    fn extend_chain(&mut self, aggregate: usize, key: u64, at: Time, quiet: i64) {
-        let known = self.chains.iter_mut().find(|chain| chain.aggregate == aggregate && chain.key == key);
-        match known {
-            Some(chain) => *chain = ChainStart::extended(Some(*chain), aggregate, key, at, quiet),
-            None => self.chains.push(ChainStart::extended(None, aggregate, key, at, quiet)),
-        }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.runs.capacity() * size_of::<Run>()
-            + self.chains.capacity() * size_of::<ChainStart>()
-            + self.restrictions.capacity() * size_of::<Restriction>()
-            + self.waiting.capacity() * size_of::<Waiting>()
-            + self.confirmed_days.capacity() * size_of::<Time>()
-            + self.index.as_ref().map_or(0, Index::heap_bytes)
-            + self.ids.as_ref().map_or(0, PositionTable::heap_bytes)
-    }
-}
-
-/// Brings runs and chains into the present layout; those that no rule asks for any more go.
-pub fn migrate_cold(cold: &mut ColdState, way: &LayoutMigration) {
-    if way.is_identity() {
-        return;
-    }
-    let runs = std::mem::take(&mut cold.runs);
-    let chains = std::mem::take(&mut cold.chains);
-    let moved = |aggregate: usize| way.window(aggregate);
-    cold.runs =
-        runs.into_iter().filter_map(|run| moved(run.aggregate).map(|aggregate| Run { aggregate, ..run })).collect();
-    cold.chains = chains
-        .into_iter()
-        .filter_map(|chain| moved(chain.aggregate).map(|aggregate| ChainStart { aggregate, ..chain }))
-        .collect();
 }

@@ -94,6 +94,7 @@ fn shared_changes() -> Vec<(u8, SharedChange)> {
             SharedChange::Place { .. } => 4,
             SharedChange::Lift { .. } => 5,
             SharedChange::Seen { .. } => 6,
+            SharedChange::Ahead(_) => 7,
         }
     };
     let (key, at, party) = (SharedKey { aggregate: 1, key: 2 }, Time::from_nanos(3), Party::Wallet(4));
@@ -116,6 +117,7 @@ fn shared_changes() -> Vec<(u8, SharedChange)> {
         SharedChange::Place { party, restriction },
         SharedChange::Lift { party, restriction: Uuid::nil() },
         SharedChange::Seen { party, at },
+        SharedChange::Ahead(Box::new(SharedChange::Insert { key, entry })),
     ];
     changes.into_iter().map(|change| (number(&change), change)).collect()
 }

@@ -142,6 +142,10 @@ fn translate_shared(mut change: SharedChange, way: &LayoutMigration) -> Option<S
         | SharedChange::Remove { key, .. }
         | SharedChange::Run { key, .. }
         | SharedChange::Text { key, .. } => key.aggregate = way.window(key.aggregate)?,
+        SharedChange::Ahead(inner) => {
+            let translated = translate_shared(SharedChange::clone(inner), way)?;
+            **inner = translated;
+        }
         SharedChange::Place { .. } | SharedChange::Lift { .. } | SharedChange::Seen { .. } => {}
     }
     Some(change)
@@ -166,7 +170,7 @@ fn encode_wallet(wallet: &Wallet, out: &mut Writer) {
     out.pieces(wallet.words());
     match wallet.cold() {
         None => out.flag(false),
-        Some(ColdState { runs, chains, restrictions, waiting, confirmed_days, texts, index: _, ids: _ }) => {
+        Some(ColdState { runs, chains, restrictions, waiting, confirmed_days, texts, index: _, ids: _, ahead: _ }) => {
             out.flag(true);
             out.value(runs);
             out.value(chains);
@@ -203,8 +207,7 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts, wallets: &mut 
                 waiting: reader.value_or_first(all_waiting)?,
                 texts: reader.value()?,
                 confirmed_days: if reader.is_first() { Vec::new() } else { reader.value()? },
-                index: None,
-                ids: None,
+                ..ColdState::default()
             };
             migrate_cold(&mut cold, way);
         }

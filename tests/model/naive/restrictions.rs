@@ -122,7 +122,7 @@ impl Naive<'_> {
         match &restriction.ip {
             None => self.newest(&restriction.wallet).is_some_and(|newest| newest >= until + LATENESS),
             Some(ip) => self.entries[restriction.placed_by..].iter().any(|e| {
-                e.op.kind == Kind::Login && !e.refused && e.op.ip.as_ref() == Some(ip) && e.op.at >= until + LATENESS
+                e.op.kind == Kind::Login && !e.refused && e.op.ip.as_ref() == Some(ip) && e.counted >= until + LATENESS
             }),
         }
     }

@@ -91,29 +91,41 @@ impl Naive<'_> {
                 let record = self.record(e.op.ip.as_deref()?)?;
                 Some((e.op.at, record.country?))
             })
+            .filter(|(at, _)| *at <= self.reach)
             .max_by_key(|(at, _)| *at)
             .filter(|(at, _)| *at >= oldest)
     }
 
     /// Length of the run of failures with this one, and the time since the last of them.
     fn run(&self, now: Now<'_>) -> (u64, Option<Time>) {
-        let mut length = 0;
-        let mut last: Option<Time> = None;
+        // Beside what attempts far ahead of the stream come to stands what the run is without them.
+        let mut run: Option<(u64, Time)> = None;
+        let mut ahead: Option<(u64, Time)> = None;
         let attempts =
             self.entries.iter().filter(|e| e.op.kind == now.op.kind && e.op.wallet == now.op.wallet && self.counts(e));
         for attempt in attempts {
+            if ahead.is_some_and(|(_, last)| last <= attempt.reach) {
+                run = ahead.take();
+            }
             if attempt.op.success == Some(true) {
                 if !self.has(Fault::StreakSurvivesSuccess) {
-                    (length, last) = (0, None);
+                    (run, ahead) = (None, None);
                 }
                 continue;
             }
-            let over = last.is_some_and(|last| attempt.op.at - last > DAY);
-            length = if over { 1 } else { length + 1 };
-            last = last.max(Some(attempt.op.at));
+            let at = attempt.op.at;
+            let next = match run {
+                Some((length, last)) if at - last <= DAY => (length + 1, last.max(at)),
+                _ => (1, at),
+            };
+            if next.1 <= attempt.reach {
+                run = Some(next);
+            } else {
+                ahead = Some(next);
+            }
         }
-        match last {
-            Some(last) if now.op.at - last <= DAY => (length + 1, Some(now.op.at - last)),
+        match ahead.filter(|(_, last)| *last <= self.reach).or(run) {
+            Some((length, last)) if now.op.at - last <= DAY => (length + 1, Some(now.op.at - last)),
             _ => (1, None),
         }
     }

@@ -55,11 +55,12 @@ impl Tally {
 }
 
 /// What the streams must bring about, and how often at least in 300 of them.
-pub(crate) const SEEN: [(&str, u64); 69] = [
+pub(crate) const SEEN: [(&str, u64); 70] = [
     ("duplicate", 50),
     ("conflicting duplicate", 50),
     ("late", 50),
     ("degraded", 50),
+    ("far ahead of the stream", 20),
     ("verdict allow", 50),
     ("verdict challenge", 50),
     ("verdict hold", 50),

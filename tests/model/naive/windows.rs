@@ -29,9 +29,10 @@ pub(super) fn wallets(samples: &[Sample<'_>]) -> i128 {
 }
 
 impl Naive<'_> {
-    /// The wallet's newest operation that was not refused.
+    /// The wallet's newest operation that was not refused and does not lie far ahead.
     pub(super) fn newest(&self, wallet: &str) -> Option<Time> {
-        self.entries.iter().filter(|e| !e.refused && e.op.wallet == wallet).map(|e| e.op.at).max()
+        let own = self.entries.iter().filter(|e| !e.refused && e.op.wallet == wallet);
+        own.map(|e| e.op.at).filter(|&at| at <= self.reach).max()
     }
 
     /// The operation of this wallet and id that arrived before, if it is remembered so long: refused and
@@ -92,7 +93,7 @@ impl Naive<'_> {
     /// The same for a window that wallets share: `key` says which operations lie in it.
     pub(super) fn shared<'a>(&'a self, now: Now<'a>, span: Time, key: impl Fn(&Op) -> bool) -> Vec<Sample<'a>> {
         let members = || self.entries.iter().filter(|e| key(&e.op));
-        let newest = members().filter(|e| !e.refused).map(|e| e.op.at).max();
+        let newest = members().filter(|e| !e.refused).map(|e| e.op.at).filter(|&at| at <= self.reach).max();
         let oldest = newest.map_or(Time::MIN, |newest| newest - span - LATENESS);
         let mut samples: Vec<Sample<'_>> = members()
             .filter(|e| (e.op.at - now.op.at).abs() <= span && e.op.at >= oldest)

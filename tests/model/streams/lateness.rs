@@ -111,4 +111,40 @@ impl Weaver {
         }
         self.ops.push((newest, copy));
     }
+
+    /// Something else happens, and amid it one operation, or two in a row, with a clock that is far ahead.
+    pub(super) fn far_ahead(&mut self, wallet: &str) {
+        let before = self.ops.len();
+        self.scenario(wallet);
+        if self.ops.len() == before {
+            return;
+        }
+        let position = before + self.rng.below(self.ops.len() - before);
+        let (arrival, at) = (self.ops[position].0 + self.rng.one(&[-1, 1]), self.ops[position].1.at);
+        let at = at + self.rng.one(&[DAY, DAY + HOUR, 2 * DAY, 3 * DAY, 30 * DAY, 25_000 * DAY]) + self.rng.hair();
+        let (latest, now) = (self.latest, self.now);
+        for _ in 0..self.rng.one(&[1, 1, 1, 2]) {
+            self.wrong_clock(wallet, at);
+            if let Some((key, _)) = self.ops.last_mut() {
+                *key = arrival;
+            }
+        }
+        (self.latest, self.now) = (latest, now);
+    }
+
+    fn wrong_clock(&mut self, wallet: &str, at: Time) {
+        match self.rng.below(9) {
+            0 => self.login(wallet, KZ[1], true, at),
+            1 => self.login(wallet, FOREIGN[0], true, at),
+            2 | 3 => self.login(wallet, KZ[1], false, at),
+            4 => self.push(Op::new(Kind::SecretAnswer, "", wallet, at).outcome(false)),
+            5 => {
+                let other = self.other(wallet);
+                self.transfer(wallet, &other, 100_000 * KZT + 1, at)
+            }
+            6 => self.put(Kind::FraudReported, wallet, at),
+            7 => self.pay(wallet, "identified", 3_000 * KZT, at),
+            _ => self.push(Op::new(Kind::TopUp, "", wallet, at).amount(KZT)),
+        };
+    }
 }

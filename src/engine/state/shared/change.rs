@@ -63,33 +63,47 @@ pub enum SharedChange {
         party: Party,
         at: Time,
     },
+    /// A change of a window by an operation that lies far ahead of the stream: it ages nothing. See
+    /// [`crate::engine::reach`].
+    Ahead(Box<Self>),
 }
 
 impl SharedChange {
+    /// Returns the change itself, be it one that ages nothing or not.
+    #[must_use]
+    pub fn plain(&self) -> &Self {
+        match self {
+            Self::Ahead(change) => change.plain(),
+            _ => self,
+        }
+    }
+
     /// Tells whether the change is one of the directory of blocks, not of a window.
     #[must_use]
-    pub const fn is_of_directory(&self) -> bool {
-        matches!(self, Self::Place { .. } | Self::Lift { .. } | Self::Seen { .. })
+    pub fn is_of_directory(&self) -> bool {
+        self.party().is_some()
     }
 }
 
 impl SharedChange {
     /// Returns the window that it changes.
     #[must_use]
-    pub const fn window(&self) -> Option<SharedKey> {
+    pub fn window(&self) -> Option<SharedKey> {
         match self {
             Self::Insert { key, .. } | Self::Remove { key, .. } | Self::Run { key, .. } | Self::Text { key, .. } => {
                 Some(*key)
             }
+            Self::Ahead(change) => change.window(),
             Self::Place { .. } | Self::Lift { .. } | Self::Seen { .. } => None,
         }
     }
 
     /// Returns the party whose blocks it changes.
     #[must_use]
-    pub const fn party(&self) -> Option<Party> {
+    pub fn party(&self) -> Option<Party> {
         match self {
             Self::Place { party, .. } | Self::Lift { party, .. } | Self::Seen { party, .. } => Some(*party),
+            Self::Ahead(change) => change.party(),
             Self::Insert { .. } | Self::Remove { .. } | Self::Run { .. } | Self::Text { .. } => None,
         }
     }

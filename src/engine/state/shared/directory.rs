@@ -28,7 +28,8 @@ pub fn change_directory<S: std::hash::BuildHasher>(
         SharedChange::Insert { .. }
         | SharedChange::Remove { .. }
         | SharedChange::Run { .. }
-        | SharedChange::Text { .. } => {}
+        | SharedChange::Text { .. }
+        | SharedChange::Ahead(_) => {}
     }
 }
 

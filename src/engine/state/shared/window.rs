@@ -2,6 +2,7 @@
 
 use crate::engine::plan::Plan;
 use crate::engine::state::keyed::KeyedState;
+use crate::engine::state::reach::{FAR, Reach};
 use crate::engine::state::shared::EntryList;
 use crate::engine::state::shared::change::{SharedChange, SharedKey};
 use crate::operation::Time;
@@ -23,6 +24,10 @@ pub struct SharedWindow {
 struct ColdState {
     /// Of a `streak`: length and last counted operation.
     run: Option<(u64, Time)>,
+    /// The same after attempts far ahead of the stream. Not stored: it is forgotten with the process.
+    run_ahead: Option<(u64, Time)>,
+    /// The times of entries that lay far ahead of the stream when they came, and do not count for the window's age.
+    ahead: Vec<i64>,
     /// The texts behind the symbols that a `last` may have to show, and behind the words of long decimals.
     texts: BTreeMap<u64, Box<str>>,
     /// How many texts the last sweep left.
@@ -68,10 +73,30 @@ impl SharedWindow {
         (self.newest != i64::MIN).then(|| Time::from_nanos(self.newest))
     }
 
+    /// Returns the newest time among the entries that count.
+    #[must_use]
+    pub fn newest_within(&self, reach: Reach) -> Option<Time> {
+        let ahead = self.cold.iter().flat_map(|cold| &cold.ahead).copied().map(Time::from_nanos);
+        self.newest().max(ahead.filter(|at| reach.covers(*at)).max())
+    }
+
+    /// Tells whether the window has entries that lie ahead of its newest one that counts.
+    #[must_use]
+    pub fn has_ahead(&self) -> bool {
+        self.cold.as_ref().is_some_and(|cold| !cold.ahead.is_empty() || cold.run_ahead.is_some())
+    }
+
     /// Returns the length of a run and its last counted operation.
     #[must_use]
     pub fn run(&self) -> Option<(u64, Time)> {
         self.cold.as_ref()?.run
+    }
+
+    /// Returns the length of a run and its last operation that counts.
+    #[must_use]
+    pub fn run_within(&self, reach: Reach) -> Option<(u64, Time)> {
+        let cold = self.cold.as_ref()?;
+        cold.run_ahead.filter(|(_, last)| reach.covers(*last)).or(cold.run)
     }
 
     /// Returns the text behind a symbol that a `last` gave.
@@ -90,8 +115,11 @@ impl SharedWindow {
     /// Puts a window back together.
     #[must_use]
     pub fn restore(newest: i64, state: KeyedState, (run, texts): ColdParts) -> Self {
-        let cold = ColdState { run, swept_texts: texts.len(), texts: texts.into_iter().collect() };
-        let cold = (cold.run.is_some() || !cold.texts.is_empty()).then(|| Arc::new(cold));
+        let ahead = state.times_after(newest);
+        let (swept_texts, texts) = (texts.len(), texts.into_iter().collect());
+        let cold = ColdState { run, run_ahead: None, ahead, texts, swept_texts };
+        let is_cold = cold.run.is_some() || !cold.texts.is_empty() || !cold.ahead.is_empty();
+        let cold = is_cold.then(|| Arc::new(cold));
         Self { newest, state, cold }
     }
 
@@ -102,11 +130,17 @@ impl SharedWindow {
                 let aggregate = &plan.aggregates[key.aggregate];
                 self.state.insert(aggregate, *entry);
                 self.newest = self.newest.max(entry.at);
+                if let Some(cold) = self.cold.as_mut().filter(|cold| !cold.ahead.is_empty()) {
+                    Arc::make_mut(cold).ahead.retain(|at| *at > self.newest);
+                }
                 self.state.evict(aggregate, Time::from_nanos(self.newest), plan.settings.lateness);
             }
+            SharedChange::Ahead(change) => self.apply_ahead(plan, change),
             SharedChange::Remove { key, entry } => self.state.remove(&plan.aggregates[key.aggregate], *entry),
             SharedChange::Run { length, last, .. } => {
-                Arc::make_mut(self.cold.get_or_insert_default()).run = Some((*length, *last));
+                let cold = Arc::make_mut(self.cold.get_or_insert_default());
+                cold.run = Some((*length, *last));
+                cold.run_ahead = cold.run_ahead.filter(|(_, ahead)| *ahead > last.plus(FAR));
             }
             SharedChange::Text { symbol, text, .. } => {
                 if self.text(*symbol).is_none() {
@@ -120,6 +154,19 @@ impl SharedWindow {
 }
 
 impl SharedWindow {
+    fn apply_ahead(&mut self, plan: &Plan, change: &SharedChange) {
+        match change {
+            SharedChange::Insert { key, entry } if entry.at > self.newest => {
+                self.state.insert(&plan.aggregates[key.aggregate], *entry);
+                Arc::make_mut(self.cold.get_or_insert_default()).ahead.push(entry.at);
+            }
+            SharedChange::Run { length: length @ 1.., last, .. } => {
+                Arc::make_mut(self.cold.get_or_insert_default()).run_ahead = Some((*length, *last));
+            }
+            other => self.apply(plan, other),
+        }
+    }
+
     /// Lets texts go that no entry needs any more, at a cost that is constant per text: only after as many
     /// came as were left, and as many as pay for the walk over the entries.
     fn sweep_texts(&mut self, newest: u64) {
