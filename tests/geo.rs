@@ -192,6 +192,60 @@ fn cut_and_damaged_databases_are_no_danger() {
     }
 }
 
+/// A database of so many networks, each with a record of its own, and a text in it that no look-up reads.
+fn of_many_records(count: u32) -> Vec<u8> {
+    let mut writer = mmdb_writer::Writer::builder("GeoIP2-Anonymous-IP").description(&[("en", "a test")]).build();
+    for number in 0..count {
+        let network = ipnet::Ipv4Net::new((0x0b00_0000 + (number << 8)).into(), 24).unwrap();
+        let isp = format!("provider {number}");
+        let record =
+            serde_json::json!({"is_anonymous": true, "is_anonymous_vpn": number.is_multiple_of(2), "isp": isp});
+        writer.insert(ipnet::IpNet::from(network), &record).unwrap();
+    }
+    writer.to_bytes().unwrap()
+}
+
+/// With every 997th byte flipped no database loads that fails a look-up, or has a record that cannot be read.
+#[test]
+fn what_loads_with_flipped_bytes_answers_every_look_up() {
+    let whole = of_many_records(3_000);
+    let end = whole.len() - 200;
+    assert!(GeoDatabase::from_bytes(DatabaseKind::Anonymizer, whole.clone()).is_ok());
+    let mut loaded = Vec::new();
+    for (first, mask) in (0..997).step_by(41).flat_map(|first| [0xff, 0x5a, 0x01].map(|mask| (first, mask))) {
+        let mut damaged = whole.clone();
+        for place in (first..end).step_by(997) {
+            damaged[place] ^= mask;
+        }
+        let Ok(database) = GeoDatabase::from_bytes(DatabaseKind::Anonymizer, damaged.clone()) else { continue };
+        let reader = maxminddb::Reader::from_source(damaged).unwrap();
+        for found in reader.networks(maxminddb::WithinOptions::default()).unwrap() {
+            let record: Result<Option<serde_json::Value>, _> = found.unwrap().decode();
+            assert!(record.is_ok(), "from {first} with {mask:#x}: {record:?}");
+        }
+        let geo = Geo::new(None, Some(database));
+        for number in 0..3_000 {
+            let address = std::net::Ipv4Addr::from(0x0b00_0007 + (number << 8));
+            let answer = geo.anonymizer(address.into());
+            assert!(!matches!(answer, Lookup::DatabaseMissing), "from {first} with {mask:#x}: {address}");
+        }
+        loaded.push((first, mask));
+    }
+    assert!(loaded.len() <= 4, "{} of 75 loaded: {loaded:?}", loaded.len());
+}
+
+/// A flip in a field that no look-up reads is found too.
+#[test]
+fn every_field_of_every_record_is_read_at_load() {
+    let whole = of_many_records(3);
+    let place = whole.windows(10).position(|bytes| bytes == b"provider 1").unwrap();
+    let mut damaged = whole;
+    // The byte before a text says that it is one, and how long: now it is longer than the data.
+    damaged[place - 1] = 0x5f;
+    let text = refusal(DatabaseKind::Anonymizer, damaged);
+    assert!(text.starts_with("the database is damaged: "), "{text}");
+}
+
 fn build_args(folder: &Path, lists: &[(&str, &str)]) -> BuildArgs {
     let file = |name: &str| -> Vec<PathBuf> {
         lists

@@ -65,13 +65,15 @@ pub struct GeoDatabase {
 }
 
 impl GeoDatabase {
-    /// Reads the metadata, walks over all networks and reads each record once.
+    /// Reads the metadata, walks over all networks and reads each record once, whole: what loads has no part that
+    /// cannot be read. It takes time in proportion to the bytes, whatever they say.
     ///
     /// # Errors
     /// What is wrong with the bytes: no database, a damaged one, one without records, one of another kind.
     pub fn from_bytes(kind: DatabaseKind, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, GeoError> {
         let reader = Reader::from_source(bytes.into()).map_err(GeoError::Unreadable)?;
         let survey = Survey::of(&reader)?;
+        check_whole(&reader)?;
         let database_type = &reader.metadata().database_type;
         if survey.records == 0 {
             return Err(GeoError::Empty);
@@ -149,6 +151,16 @@ impl fmt::Debug for GeoDatabase {
             .field("build_epoch_seconds", &self.build_epoch_seconds())
             .finish_non_exhaustive()
     }
+}
+
+/// Reads all of the tree and of every record, the fields that nobody asks for too.
+fn check_whole(reader: &Reader<Cow<'static, [u8]>>) -> Result<(), GeoError> {
+    let metadata = reader.metadata();
+    // The check wants both named, which readers do not need and some makers leave out.
+    if metadata.database_type.is_empty() || metadata.description.is_empty() {
+        return Ok(());
+    }
+    reader.verify().map_err(GeoError::Damaged)
 }
 
 /// What a walk over a whole database found.
