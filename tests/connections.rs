@@ -1,5 +1,7 @@
 //! Connections that only take: silent ones, halves of heads and bodies, readers that never read.
 
+mod readers;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};

@@ -17,8 +17,9 @@ use super::{Api, Shared, blocking};
 /// Decisions that are read from the store at once.
 const PAGE: usize = 1_000;
 const PAGE_BYTES: usize = 1 << 20;
-/// The newest events are kept for all readers up to so many bytes: this is how far a reader may fall behind.
-const KEPT_BYTES: usize = 64 << 20;
+/// The newest events are kept for all readers up to so many bytes: this is how far a reader may fall behind. Fewer in
+/// debug builds, so that tests come there.
+const KEPT_BYTES: usize = if cfg!(debug_assertions) { 8 << 20 } else { 64 << 20 };
 /// So many readers may read older decisions from the store at a time: they share the disk with who decides.
 const READING_MAX: usize = 4;
 /// Between two parts the events of a busy service gather for so long for each reader: telling many readers of each

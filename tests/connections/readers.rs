@@ -1,0 +1,109 @@
+//! Readers of the stream of decisions that do not keep up: they are closed with a reason, and cost nobody else an event.
+
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Instant;
+
+use crate::client::{get, post, request};
+use crate::http::{Server, events, transfer};
+use crate::wait;
+
+/// So many operations in a request.
+const TOGETHER: u64 = 200;
+
+/// Decides transfers that are held, each of another wallet: the messages to the client make their decisions long.
+fn decide(address: SocketAddr, from: u64, count: u64) {
+    for first in (from..from + count).step_by(usize::try_from(TOGETHER).expect("a count")) {
+        let numbers = first..(first + TOGETHER).min(from + count);
+        let operations: Vec<String> =
+            numbers.map(|number| transfer(&format!("a{number}"), &format!("w{number}"), "150000.00")).collect();
+        assert_eq!(post(address, "/v1/operations", &format!("[{}]", operations.join(","))).status, 200);
+    }
+}
+
+fn subscribe(address: SocketAddr, after: u64) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(wait::PATIENCE)).expect("a timeout");
+    let path = format!("/v1/decisions?after={after}");
+    let head = request("GET", &path, &[("accept", "text/event-stream")], b"");
+    std::io::Write::write_all(&mut &stream, &head).expect("the service takes it");
+    stream
+}
+
+/// Waits until a line of the metrics is there.
+fn await_metric(address: SocketAddr, wanted: &str) {
+    wait::until(wanted, || {
+        let text = String::from_utf8(get(address, "/metrics").body).expect("text");
+        text.lines().any(|line| line == wanted).then_some(())
+    });
+}
+
+/// More than the sockets of both sides and the service hold for one reader.
+const MANY: u64 = 24_000;
+
+#[test]
+fn a_reader_that_never_reads_is_closed_and_the_others_get_everything() {
+    let server = Server::start("");
+    let address = server.address;
+    let mut silent = subscribe(address, 0);
+    let all = usize::try_from(MANY).expect("a count");
+    let other = std::thread::spawn(move || events(address, &[], "/v1/decisions?after=0", all));
+    await_metric(address, "kuzet_sse_subscribers 2");
+    decide(address, 1, MANY);
+    let expected: Vec<(String, u64)> = (1..=MANY).map(|seq| (seq.to_string(), seq)).collect();
+    assert!(other.join().expect("every event") == expected, "an event is missing, or there twice");
+
+    let begun = Instant::now();
+    await_metric(address, "kuzet_http_refused_total{reason=\"stalled\"} 1");
+    await_metric(address, "kuzet_sse_subscribers 0");
+    assert!(begun.elapsed() < wait::PATIENCE);
+    // What was written before is still there, and then the end: not the rest.
+    let mut taken = Vec::new();
+    match silent.read_to_end(&mut taken) {
+        Ok(_) => {}
+        Err(error) => assert!(matches!(error.kind(), ErrorKind::ConnectionReset), "{error}"),
+    }
+    let events = String::from_utf8_lossy(&taken).matches("\nid: ").count();
+    assert!(events < all, "{events} events were kept for it");
+}
+
+#[test]
+fn a_reader_that_falls_behind_is_told_so_and_goes_on_where_it_was() {
+    let server = Server::start("");
+    let address = server.address;
+    decide(address, 1, 1);
+    let stream = subscribe(address, 0);
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    let mut last = 0;
+    let mut next_line = |reader: &mut BufReader<TcpStream>| {
+        line.clear();
+        reader.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    };
+    // It has caught up, and then reads nothing for as long as all this is decided.
+    while last < 1 {
+        last = next_line(&mut reader).strip_prefix("id: ").map_or(0, |id| id.parse().expect("a number"));
+    }
+    decide(address, 2, MANY);
+    let reason = loop {
+        let line = next_line(&mut reader);
+        if let Some(id) = line.strip_prefix("id: ") {
+            let id: u64 = id.parse().expect("a number");
+            assert_eq!(id, last + 1, "in order, without a gap");
+            last = id;
+        }
+        if line == "event: closed" {
+            break next_line(&mut reader);
+        }
+    };
+    assert!(last < MANY, "it was not behind");
+    assert_eq!(
+        reason,
+        format!("data: {{\"reason\":\"the reader fell too far behind; go on after the last event\",\"after\":{last}}}")
+    );
+    await_metric(address, "kuzet_http_refused_total{reason=\"reader_behind\"} 1");
+    let rest = usize::try_from(MANY + 1 - last).expect("a count");
+    let found = events(address, &[("last-event-id", &last.to_string())], "/v1/decisions", rest);
+    assert!(found == (last + 1..=MANY + 1).map(|seq| (seq.to_string(), seq)).collect::<Vec<_>>(), "the rest");
+}
