@@ -17,8 +17,10 @@ mod later;
 mod openapi;
 mod operations;
 pub mod problem;
+mod query;
 mod restrictions;
 mod rules;
+mod search;
 pub mod serve;
 mod statics;
 

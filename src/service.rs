@@ -14,6 +14,7 @@ pub mod kafka;
 pub mod recovery;
 pub mod rule_history;
 pub mod rule_stats;
+pub mod search;
 pub mod views;
 pub mod worker;
 
@@ -37,6 +38,7 @@ use crate::rules::{self, Vanishing};
 
 use active_restrictions::ActiveRestrictions;
 use rule_stats::RuleStats;
+use search::{Page, Query};
 use views::{Foreseen, WalletView};
 
 /// How many callers may wait in the queue.
@@ -297,6 +299,7 @@ impl Service {
         let store = Arc::new(store);
         let epoch = store.epoch()?.into();
         let recovered = recovery::recover(&store, Arc::new(rules), settings.engine)?;
+        let indexer = search::indexing::Indexer::recover(&store, recovered.position)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (seq_sender, last_seq) = watch::channel(recovered.position.seq);
         let (trouble_sender, trouble) = watch::channel(None);
@@ -312,7 +315,7 @@ impl Service {
             figures: RwLock::new(Figures::default()),
         });
         let outlets = worker::Outlets { seq: seq_sender, trouble: trouble_sender, shown: Arc::clone(&shown), observer };
-        let worker = worker::Worker::new(Arc::clone(&store), recovered, geo, settings, outlets);
+        let worker = worker::Worker::new(Arc::clone(&store), (recovered, indexer), geo, settings, outlets);
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
         let store = Some(store);
         let thread = Arc::new(Mutex::new(Some(thread)));
@@ -514,6 +517,18 @@ impl Service {
                 None => Ok(Vec::new()),
             },
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// Reads a page of the decisions that a query means, each with what is listed beside it. Reads the disk. Where
+    /// operations come from Kafka, nothing is kept to be read.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn search(&self, query: &Query) -> Result<Page, StoreError> {
+        match &self.store {
+            Some(store) => search::page(store, query),
+            None => Ok(Page { next: query.position, ..Page::default() }),
         }
     }
 

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 mod certificate;
 mod history;
+mod search;
 
 /// A service in a folder of its own.
 pub(crate) struct Server {

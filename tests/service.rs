@@ -19,6 +19,7 @@ mod keys;
 mod large;
 mod place;
 mod retired;
+mod search;
 
 const CACHE: usize = 4 << 20;
 

@@ -206,8 +206,14 @@ impl Seen {
             }
             for decision in page.decisions {
                 self.last_seq += 1;
-                let rest = decision.get().strip_prefix(&format!("{{\"seq\":{},", self.last_seq));
-                let decision = format!("{{{}", rest.expect("numbers without a gap"));
+                let listed = decision.get();
+                assert!(
+                    listed.starts_with(&format!("{{\"seq\":{},", self.last_seq)),
+                    "numbers without a gap: {listed}"
+                );
+                // In front of its own fields stand its number, and what is told of its operation.
+                let own = listed.find("\"decision_id\":").map(|at| &listed[at..]);
+                let decision = format!("{{{}", own.expect("a decision"));
                 let print = traffic::print_of(decision.as_bytes());
                 let before = self.decisions.insert(truth::id_of(decision.as_bytes()), print);
                 assert_eq!(before, None, "decided twice: {decision}");

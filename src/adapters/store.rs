@@ -7,6 +7,7 @@
 
 pub mod block;
 mod copy;
+pub mod index;
 mod opening;
 mod place;
 pub mod request;
@@ -48,6 +49,10 @@ const NOTE_EPOCH: &str = "epoch";
 const EPOCH_DIGITS: usize = 16;
 const WALLETS: TableDefinition<'_, u32, (u64, &[u8])> = TableDefinition::new("wallets");
 const WINDOWS: TableDefinition<'_, u32, (u64, &[u8])> = TableDefinition::new("windows");
+/// The index of the decisions: what each segment tells of them as a whole, under the number of its first one.
+const SEGMENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("segments");
+/// The terms of each segment, in parts.
+const TERMS: TableDefinition<'_, (u64, u8), &[u8]> = TableDefinition::new("terms");
 
 /// Why the store cannot do what it was asked for.
 #[derive(Debug, Error)]
@@ -137,6 +142,8 @@ pub struct Commit {
     pub position: Position,
     /// Blocks to append: the stream, the number of the block's first item, the block.
     pub blocks: Vec<(Stream, u64, Vec<u8>)>,
+    /// What the index says of decisions, of this batch and of earlier ones.
+    pub segments: Vec<index::Segment>,
     /// What the batch changes.
     pub journal: Option<Vec<u8>>,
     /// Groups of wallet records as they are after this batch.
@@ -554,7 +561,7 @@ fn write(transaction: &WriteTransaction, commit: &Commit) -> Result<(), redb::Er
     for (stream, before) in &commit.expire {
         expire(transaction, *stream, *before)?;
     }
-    Ok(())
+    index::write(transaction, &commit.segments)
 }
 
 /// Drops blocks all of whose items arrived before an instant: the next block began before it too. The

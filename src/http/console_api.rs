@@ -14,10 +14,11 @@ use crate::service::active_restrictions::Entry;
 use crate::service::views::state_after;
 
 use super::access::Caller;
-use super::decisions::{Parameters, duration, known, limit, push_with_seq};
+use super::decisions::push_with_seq;
 use super::endpoints::SUPPORT_EVENTS;
-use super::operations::{self, number};
+use super::operations;
 use super::problem::Problem;
+use super::query::{Parameters, duration, number, refused};
 use super::restrictions::{shown, shown_waiting};
 use super::{Shared, blocking, json as json_bytes, json_of};
 use super::{body, dry_run};
@@ -98,15 +99,14 @@ pub(super) async fn wallet(State(api): State<Shared>, Path(id): Path<String>) ->
 
 /// `GET /v1/restrictions`
 pub(super) async fn restrictions(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
-    known(&parameters, &["kind", "rule", "older_than", "limit", "offset"])?;
+    parameters.known(["kind", "rule", "older_than", "limit", "offset"])?;
     // `?kind=&rule=` asks for all kinds and rules.
-    let get = |name: &str| parameters.0.get(name).filter(|value| !value.is_empty());
-    if let Some(kind) = get("kind").filter(|kind| !["monitor", "block", "hold"].contains(&kind.as_str())) {
-        let shown: String = kind.chars().take(32).collect();
-        return Err(Problem::new(400, format!("found \"{shown}\" as kind, but monitor, block or hold is accepted")));
+    let get = |name: &str| parameters.get(name).filter(|value| !value.is_empty());
+    if let Some(kind) = get("kind").filter(|kind| !["monitor", "block", "hold"].contains(kind)) {
+        return Err(refused(kind, "kind", "monitor, block or hold"));
     }
     let older_than = get("older_than").map(|text| duration(text, "older_than")).transpose()?.unwrap_or_default();
-    let limit = limit(&parameters)?;
+    let limit = parameters.limit()?;
     let offset = get("offset").map(|text| number(text, "offset")).transpose()?.unwrap_or(0);
     let now = (api.clock)();
     let born_before = now.minus(i64::try_from(older_than.as_nanos()).unwrap_or(i64::MAX));
@@ -115,7 +115,7 @@ pub(super) async fn restrictions(State(api): State<Shared>, parameters: Paramete
         let found: Vec<&Entry> = book
             .active(newest)
             .filter(|entry| get("kind").is_none_or(|kind| entry.kind == kind))
-            .filter(|entry| get("rule").is_none_or(|rule| *entry.rule == **rule))
+            .filter(|entry| get("rule").is_none_or(|rule| *entry.rule == *rule))
             .filter(|entry| older_than.is_zero() || entry.from <= born_before)
             .collect();
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -137,12 +137,8 @@ pub(super) async fn support_event(
     parameters: Parameters,
     request: Request,
 ) -> Result<Response, Problem> {
-    known(&parameters, &["dry_run", "state"])?;
-    let is_dry_run = match parameters.0.get("dry_run").map(String::as_str) {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Problem::new(400, "found something else as dry_run, but true or false is accepted")),
-    };
+    parameters.known(["dry_run", "state"])?;
+    let is_dry_run = parameters.flag("dry_run")?;
     let kind = SUPPORT_EVENTS.iter().find(|known| known.name == event).map(|known| known.kind).ok_or_else(|| {
         let names: Vec<&str> = SUPPORT_EVENTS.iter().map(|known| known.name).collect();
         Problem::new(404, format!("no such support event; there are {}", names.join(", ")))
@@ -152,7 +148,7 @@ pub(super) async fn support_event(
     if is_dry_run {
         return dry_run::answer(&api, &id, record).await;
     }
-    let state = parameters.0.get("state").cloned();
+    let state = parameters.get("state").map(str::to_owned);
     if api.fleet.is_some() {
         // The shard's worker decides it later: this only tells what has changed until now.
         let has_changed = match state {

@@ -1,69 +1,31 @@
 //! The streams, read by their numbers.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use tokio::time::Instant;
 
 use crate::adapters::store::Stream;
 use crate::analysis::explain;
 use crate::service::rule_history;
+use crate::service::search::{Item, Order, Page, Query};
 
+use super::endpoints::DECISIONS_QUERY;
 use super::history::{self, EPOCH};
-use super::operations::{missing, number, stored};
+use super::operations::{missing, stored};
 use super::problem::Problem;
+use super::query::{Parameters, duration, number};
 use super::{Shared, blocking, json};
-use super::{feed, later};
+use super::{feed, later, search};
 
-const LIMIT: usize = 100;
-const LIMIT_MAX: usize = 1_000;
 /// The longest that a long poll waits.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 /// An answer ends before it grows beyond this.
 const BYTES_MAX: usize = 8 << 20;
-
-pub(super) type Parameters = Query<HashMap<String, String>>;
-
-/// Refuses names that the endpoint does not know: a typo must not be taken for "everything".
-pub(super) fn known(parameters: &Parameters, names: &[&str]) -> Result<(), Problem> {
-    match parameters.0.keys().find(|name| !names.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(name) => {
-            let shown: String = name.chars().take(32).collect();
-            Err(Problem::new(400, format!("found the parameter \"{shown}\", but only {} are known", names.join(", "))))
-        }
-    }
-}
-
-/// Reads `limit`.
-pub(super) fn limit(parameters: &Parameters) -> Result<usize, Problem> {
-    let Some(text) = parameters.0.get("limit") else { return Ok(LIMIT) };
-    let found = number(text, "limit")?;
-    match usize::try_from(found) {
-        Ok(limit) if (1..=LIMIT_MAX).contains(&limit) => Ok(limit),
-        Ok(_) | Err(_) => Err(Problem::new(400, format!("found {found} as limit, but 1 to {LIMIT_MAX} is accepted"))),
-    }
-}
-
-/// Reads a duration such as `30s`, `5m` or `2h`; a bare number is seconds.
-pub(super) fn duration(text: &str, name: &str) -> Result<Duration, Problem> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_lowercase());
-    let unit = match text.get(digits.len()..) {
-        Some("" | "s") => Some(1_000),
-        Some("ms") => Some(1),
-        Some("m") => Some(60_000),
-        Some("h") => Some(3_600_000),
-        Some("d") => Some(86_400_000),
-        _ => None,
-    };
-    let millis = unit.and_then(|unit: u64| digits.parse::<u64>().ok()?.checked_mul(unit));
-    let shown: String = text.chars().take(32).collect();
-    millis.map(Duration::from_millis).ok_or_else(|| {
-        Problem::new(400, format!("found \"{shown}\" as {name}, but a duration such as 30s, 5m or 2h is accepted"))
-    })
-}
+/// While a long poll finds nothing that is meant, what is committed gathers for so long before it looks again.
+const GATHER: Duration = Duration::from_millis(20);
 
 /// `GET /v1/decisions`
 pub(super) async fn list(
@@ -72,40 +34,71 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     api.in_requests()?;
-    known(&parameters, &["after", "wait", "limit", EPOCH])?;
+    parameters.known(DECISIONS_QUERY.iter().map(|(name, _)| *name))?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wants_events = header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
     let last = *api.service.last_seq().borrow();
-    let after = parameters.0.get("after").map(|after| position(after, last)).transpose()?;
-    let limit = limit(&parameters)?;
+    let after = parameters.get("after").map(|after| position(after, last)).transpose()?;
+    let (filter, order, limit) = (search::filter(&parameters)?, search::order(&parameters)?, parameters.limit()?);
+    let wait = parameters.get("wait").map(|wait| duration(wait, "wait")).transpose()?.unwrap_or_default();
     if wants_events {
+        if order == Order::Descending {
+            return Err(Problem::new(400, "found desc as order, but events come in the order asc only"));
+        }
         let resumed = header("last-event-id").map(|id| number(id, "last-event-id")).transpose()?;
         let after = resumed.or(after).unwrap_or(0);
         history::check(&api, &parameters, Stream::Decisions, after).await?;
-        return Ok(history::named(&api, feed::events(&api, after)));
+        let events =
+            if filter.is_empty() { feed::events(&api, after) } else { feed::filtered_events(&api, filter, after) };
+        return Ok(history::named(&api, events));
     }
-    let wait = parameters.0.get("wait").map(|wait| duration(wait, "wait")).transpose()?.unwrap_or_default();
-    let after = after.unwrap_or(0);
-    history::check(&api, &parameters, Stream::Decisions, after).await?;
-    wait_for(&api, after, wait.min(WAIT_MAX)).await;
-    let service = api.service.clone();
-    let decisions = blocking(move || service.decisions(after, limit, BYTES_MAX)).await??;
+    history::check(&api, &parameters, Stream::Decisions, after.unwrap_or(0)).await?;
+    let from_the_start = if order == Order::Descending { u64::MAX } else { 0 };
+    let position = after.unwrap_or(from_the_start);
+    let query = Query { filter, order, position, limit, bytes_max: BYTES_MAX };
+    let is_plain = query.filter.is_empty() && order == Order::Ascending;
+    let page = page(&api, query, wait.min(WAIT_MAX)).await?;
     let mut out = b"{\"decisions\":[".to_vec();
-    let mut next = after;
-    for (index, (seq, decision)) in decisions.iter().enumerate() {
+    for (index, item) in page.items.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        push_with_seq(&mut out, *seq, decision);
-        next = *seq;
+        push_item(&mut out, item);
     }
-    end_page(&mut out, next, &api);
+    out.push(b']');
+    if !is_plain {
+        out.extend_from_slice(format!(",\"scanned\":{}", page.scanned).as_bytes());
+    }
+    end_page(&mut out, page.next, &api);
     Ok(history::named(&api, json(out)))
+}
+
+/// Reads a page; one in ascending order that would be empty waits so long for what comes. It does not wait where
+/// reading on would cost more than a page may.
+async fn page(api: &Shared, mut query: Query, wait: Duration) -> Result<Page, Problem> {
+    let until = Instant::now() + wait;
+    let mut scanned = 0;
+    loop {
+        let (service, asked) = (api.service.clone(), query.clone());
+        let mut page = blocking(move || service.search(&asked)).await??;
+        scanned += page.scanned;
+        page.scanned = scanned;
+        query.position = page.next;
+        let is_over = Instant::now() >= until || *api.stopping.borrow();
+        let has_more = page.next < *api.service.last_seq().borrow();
+        if query.order == Order::Descending || !page.items.is_empty() || is_over || has_more {
+            return Ok(page);
+        }
+        wait_for(api, page.next, until.saturating_duration_since(Instant::now())).await;
+        if !query.filter.is_empty() {
+            tokio::time::sleep(GATHER).await;
+        }
+    }
 }
 
 /// Ends a page: where to go on, and in which history.
 fn end_page(out: &mut Vec<u8>, next: u64, api: &Shared) {
-    out.extend_from_slice(format!("],\"next\":{next},\"epoch\":\"{}\"}}", api.service.epoch()).as_bytes());
+    out.extend_from_slice(format!(",\"next\":{next},\"epoch\":\"{}\"}}", api.service.epoch()).as_bytes());
 }
 
 /// Reads where to go on: after a number, or so many before the newest.
@@ -126,6 +119,13 @@ async fn wait_for(api: &Shared, after: u64, wait: Duration) {
         _ = tokio::time::timeout(wait, arrived) => {}
         _ = stopping.wait_for(|stopping| *stopping) => {}
     }
+}
+
+/// Lists a decision: its number, what is told of its operation, and its own fields.
+fn push_item(out: &mut Vec<u8>, item: &Item) {
+    out.extend_from_slice(format!("{{\"seq\":{},", item.seq).as_bytes());
+    out.extend_from_slice(&item.beside);
+    out.extend_from_slice(item.decision.get(1..).unwrap_or_default());
 }
 
 /// Puts the sequence number in front of a decision's fields.
@@ -170,9 +170,9 @@ pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> R
 
 /// `GET /v1/rejected`
 pub(super) async fn rejected(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
-    known(&parameters, &["from", "limit", EPOCH])?;
-    let from = parameters.0.get("from").map(|from| number(from, "from")).transpose()?.unwrap_or(0);
-    let limit = limit(&parameters)?;
+    parameters.known(["from", "limit", EPOCH])?;
+    let from = parameters.get("from").map(|from| number(from, "from")).transpose()?.unwrap_or(0);
+    let limit = parameters.limit()?;
     history::check(&api, &parameters, Stream::Rejected, from).await?;
     let store = api.store()?;
     let records = blocking(move || store.read(Stream::Rejected, from, limit, BYTES_MAX)).await??;
@@ -185,6 +185,7 @@ pub(super) async fn rejected(State(api): State<Shared>, parameters: Parameters) 
         out.extend_from_slice(record);
         next = offset + 1;
     }
+    out.push(b']');
     end_page(&mut out, next, &api);
     Ok(history::named(&api, json(out)))
 }
@@ -194,13 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_and_positions_are_read() {
-        for (text, millis) in [("30s", 30_000), ("5m", 300_000), ("2h", 7_200_000), ("1d", 86_400_000), ("7", 7_000)] {
-            assert_eq!(duration(text, "wait").unwrap(), Duration::from_millis(millis));
-        }
-        for text in ["", "s", "1w", "-1s", "1.5h", "99999999999999999999d", "30 s"] {
-            assert_eq!(duration(text, "wait").unwrap_err().status, 400, "{text}");
-        }
+    fn positions_are_read() {
         assert_eq!(position("7", 100).unwrap(), 7);
         assert_eq!(position("-7", 100).unwrap(), 93);
         assert_eq!(position("-700", 100).unwrap(), 0);

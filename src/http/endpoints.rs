@@ -44,6 +44,30 @@ pub struct Endpoint {
 
 /// Which history the reader means.
 const EPOCH: (&str, &str) = ("epoch", "the history that the position belongs to; another one is 409 other-history");
+/// What may stand in the query of the decisions: where to read, and which of them are meant.
+pub(super) const DECISIONS_QUERY: &[(&str, &str)] = &[
+    (
+        "after",
+        "the sequence number to go on after (in the order desc: before); -N starts N before the newest; without it \
+         from the first decision on (in the order desc: from the newest)",
+    ),
+    ("wait", "how long to wait for the next decision that is meant, such as 30s, at most 60s; not in the order desc"),
+    ("limit", "how many decisions at most, 1 to 1000"),
+    EPOCH,
+    ("order", "asc: oldest first; desc: newest first"),
+    ("wallet", "only decisions on operations of this wallet"),
+    ("op_id", "only the decision on this operation"),
+    ("decision_id", "only this decision"),
+    ("rule", "only decisions that this rule matched, enforced or in shadow, or of which a command bears it"),
+    ("verdict", "only decisions with this verdict"),
+    ("type", "only decisions on operations of this type"),
+    ("from", "only operations that occurred at this time or later"),
+    ("to", "only operations that occurred before this time"),
+    ("amount_min", "only operations of this amount or more, for as long as operations are kept"),
+    ("amount_max", "only operations of this amount or less, for as long as operations are kept"),
+    ("ip", "only operations from this address, for as long as operations are kept"),
+    ("device", "only operations from this device, for as long as operations are kept"),
+];
 const READERS: &[Role] = &[Role::Ledger, Role::Support, Role::Analyst];
 const PEOPLE: &[Role] = &[Role::Support, Role::Analyst];
 
@@ -79,18 +103,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
     get("get_operation", "/v1/operations/{seq}", Handler::Operation, READERS, "An operation as it was sent"),
     Endpoint {
         waits: true,
-        query: &[
-            ("after", "the sequence number to go on after; -N starts N before the newest"),
-            ("wait", "how long to wait for the next decision, such as 30s, at most 60s"),
-            ("limit", "how many decisions at most, 1 to 1000"),
-            EPOCH,
-        ],
+        query: DECISIONS_QUERY,
         ..get(
             "get_decisions",
             "/v1/decisions",
             Handler::Decisions,
             READERS,
-            "The stream of decisions in order, as a long poll, or as server-sent events where those are accepted",
+            "The stream of decisions in order, all or those that filters mean, as a long poll, or as server-sent events \
+             where those are accepted",
         )
     },
     get("get_decision", "/v1/decisions/{seq}", Handler::Decision, READERS, "One decision, and why it was made"),

@@ -1,6 +1,8 @@
 //! The stream of decisions as server-sent events. What one commit brings is read and encoded once, and shared by all
 //! readers; a reader that falls too far behind the newest decisions is told so and closed.
 
+mod filtered;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +14,11 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::service::search::{Filter, Item, Order, Query};
+
 use super::{Api, Shared, blocking};
+
+pub(super) use filtered::events as filtered_events;
 
 /// Decisions that are read from the store at once.
 const PAGE: usize = 1_000;
@@ -83,14 +89,13 @@ impl Default for Feed {
 
 impl Part {
     /// Encodes decisions of the history `epoch`.
-    fn of(epoch: &str, decisions: &[(u64, Vec<u8>)]) -> Option<Self> {
-        let first = decisions.first()?.0;
-        let mut text = Vec::with_capacity(decisions.iter().map(|(_, decision)| decision.len() + 96).sum());
-        let mut ends = Vec::with_capacity(decisions.len());
-        for (seq, decision) in decisions {
-            text.extend_from_slice(format!("id: {seq}\ndata: ").as_bytes());
-            push_event(&mut text, *seq, epoch, decision);
-            text.extend_from_slice(b"\n\n");
+    fn of(epoch: &str, items: &[Item]) -> Option<Self> {
+        let first = items.first()?.seq;
+        let bytes = |item: &Item| item.decision.len() + item.beside.len() + 96;
+        let mut text = Vec::with_capacity(items.iter().map(bytes).sum());
+        let mut ends = Vec::with_capacity(items.len());
+        for item in items {
+            push_event(&mut text, epoch, item);
             ends.push(text.len());
         }
         Some(Self { first, text: text.into(), ends: ends.into() })
@@ -156,8 +161,8 @@ impl Feed {
                 return;
             }
             let service = api.service.clone();
-            let read = blocking(move || service.decisions(after, PAGE, PAGE_BYTES)).await;
-            match read.ok().and_then(Result::ok).and_then(|read| Part::of(api.service.epoch(), &read)) {
+            let read = blocking(move || service.search(&page_after(after))).await;
+            match read.ok().and_then(Result::ok).and_then(|read| Part::of(api.service.epoch(), &read.items)) {
                 // Decisions are only missing where they are no longer kept: then readers ask the store.
                 Some(part) => {
                     let newest = part.last();
@@ -240,10 +245,10 @@ impl Reader {
             return false;
         }
         let (service, after) = (self.api.service.clone(), self.after);
-        let read = blocking(move || service.decisions(after, PAGE, PAGE_BYTES)).await;
+        let read = blocking(move || service.search(&page_after(after))).await;
         // The reader comes back and goes on where it was.
-        let Ok(Ok(decisions)) = read else { return false };
-        let Some(part) = Part::of(self.api.service.epoch(), &decisions) else { return false };
+        let Ok(Ok(page)) = read else { return false };
+        let Some(part) = Part::of(self.api.service.epoch(), &page.items) else { return false };
         self.after = part.last();
         drop(turn);
         self.sender.send(part.text).await.is_ok()
@@ -268,10 +273,19 @@ impl Drop for Reader {
     }
 }
 
-/// Adds a stored decision with its number and the history that it belongs to.
-fn push_event(out: &mut Vec<u8>, seq: u64, epoch: &str, decision: &[u8]) {
-    out.extend_from_slice(format!("{{\"seq\":{seq},\"epoch\":\"{epoch}\",").as_bytes());
-    out.extend_from_slice(decision.get(1..).unwrap_or_default());
+/// Adds the event of a decision: with its number, and the history that it belongs to.
+fn push_event(out: &mut Vec<u8>, epoch: &str, item: &Item) {
+    out.extend_from_slice(
+        format!("id: {seq}\ndata: {{\"seq\":{seq},\"epoch\":\"{epoch}\",", seq = item.seq).as_bytes(),
+    );
+    out.extend_from_slice(&item.beside);
+    out.extend_from_slice(item.decision.get(1..).unwrap_or_default());
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Asks for a page of all decisions after a number.
+fn page_after(after: u64) -> Query {
+    Query { filter: Filter::default(), order: Order::Ascending, position: after, limit: PAGE, bytes_max: PAGE_BYTES }
 }
 
 /// Streams the decisions after a number for as long as the reader stays.
@@ -279,7 +293,10 @@ pub(super) fn events(api: &Arc<Api>, after: u64) -> Response {
     // One part is on its way while the next one waits.
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(Reader::new(Arc::clone(api), after, sender).run());
-    let body = Body::from_stream(ReceiverStream::new(receiver).map(Ok::<_, std::convert::Infallible>));
+    event_stream(Body::from_stream(ReceiverStream::new(receiver).map(Ok::<_, std::convert::Infallible>)))
+}
+
+fn event_stream(body: Body) -> Response {
     let headers = [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")];
     (headers, body).into_response()
 }
@@ -290,8 +307,8 @@ mod tests {
 
     fn part(first: u64, count: u64, bytes: usize) -> Part {
         let decision = format!("{{\"pad\":\"{}\"}}", "x".repeat(bytes)).into_bytes();
-        let decisions: Vec<(u64, Vec<u8>)> = (first..first + count).map(|seq| (seq, decision.clone())).collect();
-        Part::of("e", &decisions).expect("events")
+        let item = |seq| Item { seq, beside: Vec::new(), decision: decision.clone() };
+        Part::of("e", &(first..first + count).map(item).collect::<Vec<_>>()).expect("events")
     }
 
     fn ids(next: &Next) -> Vec<u64> {

@@ -3,15 +3,13 @@
 //! A store that was restored goes on from an earlier moment: its numbers mean other decisions from there on. A
 //! reader whose position belongs to the history before would miss them without noticing, so it is refused.
 
-use std::collections::HashMap;
-
-use axum::extract::Query;
 use axum::http::HeaderValue;
 use axum::response::Response;
 
 use crate::adapters::store::Stream;
 
 use super::problem::Problem;
+use super::query::Parameters;
 use super::{Shared, blocking};
 
 /// The header that names the history.
@@ -31,12 +29,7 @@ pub(super) fn named(api: &Shared, mut response: Response) -> Response {
 ///
 /// # Errors
 /// 409 `other-history`: the reader names another history, or a position that this one has not reached.
-pub(super) async fn check(
-    api: &Shared,
-    parameters: &Query<HashMap<String, String>>,
-    stream: Stream,
-    position: u64,
-) -> Result<(), Problem> {
+pub(super) async fn check(api: &Shared, parameters: &Parameters, stream: Stream, position: u64) -> Result<(), Problem> {
     let here = api.service.epoch();
     let store = api.store()?;
     let reached = blocking(move || store.position()).await??;
@@ -45,7 +38,7 @@ pub(super) async fn check(
         Stream::Rejected => ("refused records", reached.rejected),
     };
     let advice = "read anew from the beginning, or from where both still agree, with the epoch of this one";
-    let asked = parameters.0.get(EPOCH).map(|epoch| epoch.chars().take(64).collect::<String>());
+    let asked = parameters.get(EPOCH).map(|epoch| epoch.chars().take(64).collect::<String>());
     match asked {
         Some(epoch) if epoch != here => Err(Problem::other_history(format!(
             "found a position in the history {epoch}, but this is the history {here}, which has {reached} {items}: {advice}"

@@ -5,6 +5,8 @@ use axum::response::Response;
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
 
+use crate::operation::OperationType;
+use crate::operation::decision::Verdict;
 use crate::operation::decode::RejectionCode;
 use crate::schema;
 
@@ -14,6 +16,9 @@ use super::history::EPOCH_HEADER;
 use super::operations::{ANSWER_TOO_LARGE, OPERATIONS_MAX};
 use super::problem::Details;
 use super::{Shared, json_of};
+
+/// An amount of money, in tenge.
+const AMOUNT: &str = "^[0-9]{1,15}(\\.[0-9]{1,2})?$";
 
 /// `GET /openapi.json`
 pub(super) async fn show(State(api): State<Shared>) -> Response {
@@ -64,7 +69,7 @@ fn bare(mut schema: Value) -> Value {
 /// above 0, and which fields each type needs. `kuzet schema operation` says it all.
 fn operation_schema() -> Value {
     let mut operation = bare(schema::operation());
-    operation["properties"]["amount"]["pattern"] = "^[0-9]{1,15}(\\.[0-9]{1,2})?$".into();
+    operation["properties"]["amount"]["pattern"] = AMOUNT.into();
     if let Some(object) = operation.as_object_mut() {
         object.remove("allOf");
     }
@@ -136,6 +141,14 @@ fn description(handler: Handler) -> String {
              before.\n\n",
             events()
         ),
+        Handler::Decisions => "Beside its own fields each decision has the `amount` and the `counterparty` of its \
+                               operation, for as long as that is kept.\n\nFilters are combined with and. What a page \
+                               may cost is bounded: `scanned` says how many decisions were read for it, and one that \
+                               has nothing but a `next` behind the position asked for has not come to the end: go on \
+                               from there. Where `next` is that position, there is nothing more; `next` belongs to \
+                               the same filters and order. In a stream of events an `id` without data says how far \
+                               the stream has come.\n\n"
+            .to_owned(),
         Handler::Wallet => {
             "`restrictions`: what is in force, `until` as it was last extended; what is proved before `fired_last` lifts \
              none of it. `waiting`: the operations that wait, \
@@ -197,6 +210,18 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     }
     for (name, description) in endpoint.query {
         let schema = match *name {
+            "from" | "to" if endpoint.handler == Handler::Decisions => json!({"type": "string", "format": "date-time"}),
+            "order" => json!({"enum": ["asc", "desc"]}),
+            "decision_id" => json!({"type": "string", "format": "uuid"}),
+            "verdict" => json!({"enum": Verdict::NAMES}),
+            "type" => json!({"enum": OperationType::NAMES}),
+            "amount_min" | "amount_max" => json!({"type": "string", "pattern": AMOUNT}),
+            "wallet" | "op_id" => json!({"type": "string", "minLength": 1, "maxLength": 64}),
+            "rule" if endpoint.handler == Handler::Decisions => {
+                json!({"type": "string", "minLength": 1, "maxLength": 64})
+            }
+            "device" => json!({"type": "string", "minLength": 1, "maxLength": 128}),
+            "ip" => json!({"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}),
             "limit" => json!({"type": "integer", "minimum": 1, "maximum": 1000}),
             "from" | "offset" => json!({"type": "integer", "minimum": 0}),
             "after" => json!({"type": "integer"}),
@@ -245,6 +270,21 @@ fn event_examples() -> Value {
     })
 }
 
+/// A decision in a list: its number, then what is told of its operation, then its own fields.
+fn listed_decision() -> Value {
+    let operation = schema::operation();
+    let of = |name: &str| operation["properties"][name].clone();
+    json!({
+        "type": "object",
+        "required": ["seq", "decision_id", "verdict"],
+        "properties": {
+            "seq": {"type": "integer", "minimum": 1},
+            "amount": of("amount"),
+            "counterparty": of("counterparty"),
+        },
+    })
+}
+
 /// Describes what a request that is right gets.
 fn answer(handler: Handler) -> (&'static str, Value) {
     let json_content = |schema: Value| json!({"application/json": {"schema": schema}});
@@ -269,7 +309,11 @@ fn answer(handler: Handler) -> (&'static str, Value) {
             ]})),
         ),
         Handler::Decisions => {
-            let mut content = list("decisions", object(&["seq", "decision_id", "verdict"]));
+            let mut content = list("decisions", listed_decision());
+            content["application/json"]["schema"]["properties"]["scanned"] = json!({
+                "type": "integer",
+                "description": "How many decisions were read for this page; where something is filtered, or the order is desc",
+            });
             content["text/event-stream"] = json!({"schema": {"type": "string"}});
             ("Decisions after a number, each with its own", content)
         }
@@ -311,8 +355,6 @@ fn answer(handler: Handler) -> (&'static str, Value) {
 
 #[cfg(test)]
 mod tests {
-    use crate::operation::OperationType;
-
     use super::*;
 
     #[test]

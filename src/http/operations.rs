@@ -12,6 +12,7 @@ use crate::service::{Answers, ItemAnswer};
 
 use super::body;
 use super::problem::Problem;
+use super::query::number;
 use super::{Shared, blocking, json};
 
 /// How many operations one request may bring.
@@ -168,13 +169,4 @@ pub(super) fn missing(api: &Shared, seq: u64) -> Problem {
         return Problem::new(410, format!("number {seq} is older than what is kept"));
     }
     Problem::new(404, format!("found number {seq}, but decisions have the numbers 1 to {last}"))
-}
-
-/// Reads a number from a path or query.
-///
-/// # Errors
-/// It is no whole number.
-pub(super) fn number(text: &str, name: &str) -> Result<u64, Problem> {
-    let shown: String = text.chars().take(32).collect();
-    text.parse().map_err(|_| Problem::new(400, format!("found \"{shown}\" as {name}, but a whole number is accepted")))
 }

@@ -11,8 +11,8 @@ use crate::rules::program::Rule;
 use crate::service::rule_stats::RuleStats;
 use crate::service::{RulesInUse, RulesRefused};
 
-use super::decisions::{Parameters, known};
 use super::problem::Problem;
+use super::query::Parameters;
 use super::{Shared, blocking, json_of};
 
 /// `GET /v1/rules`
@@ -81,12 +81,8 @@ fn shown(
 
 /// `POST /v1/rules/reload`
 pub(super) async fn reload(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
-    known(&parameters, &["allow_empty"])?;
-    let vanishing = match parameters.0.get("allow_empty").map(String::as_str) {
-        None | Some("false") => Vanishing::Refused,
-        Some("true") => Vanishing::Allowed,
-        Some(_) => return Err(Problem::new(400, "found allow_empty, but only true and false are accepted")),
-    };
+    parameters.known(["allow_empty"])?;
+    let vanishing = if parameters.flag("allow_empty")? { Vanishing::Allowed } else { Vanishing::Refused };
     let (service, now) = (api.service.clone(), (api.clock)());
     let before = service.rules().plan.ruleset.clone();
     let result = blocking(move || service.reload(vanishing, now)).await??;

@@ -21,7 +21,7 @@ pub fn encode_operation(out: &mut Vec<u8>, operation: &Operation<'_>) {
         object.text(Field::Currency.name(), Some("KZT"));
     }
     if operation.counterparty != Counterparty::default() {
-        counterparty(object.key(Field::Counterparty.name()), &operation.counterparty);
+        encode_counterparty(object.key(Field::Counterparty.name()), &operation.counterparty);
     }
     object.display(Field::Ip.name(), operation.ip);
     object.text(Field::DeviceId.name(), operation.device_id.as_deref());
@@ -37,7 +37,8 @@ pub fn encode_operation(out: &mut Vec<u8>, operation: &Operation<'_>) {
     object.close();
 }
 
-fn counterparty(out: &mut Vec<u8>, counterparty: &Counterparty<'_>) {
+/// Appends the other side of an operation as one JSON object; absent fields are left out.
+pub fn encode_counterparty(out: &mut Vec<u8>, counterparty: &Counterparty<'_>) {
     let mut object = ObjectWriter::open(out);
     object.text(CounterpartyField::Kind.name(), counterparty.kind.map(|kind| kind.name()));
     object.text(CounterpartyField::WalletId.name(), counterparty.wallet_id.as_deref());

@@ -28,6 +28,7 @@ use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULES, NOTE_TURNED_AWAY, Recovered, RulesNote, rules_note, young_after};
 use super::rule_history;
 use super::rule_stats::NOTE_RULE_STATS;
+use super::search::indexing::Indexer;
 use super::views::{Foreseen, WalletView, state_of};
 use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write};
 
@@ -71,6 +72,7 @@ pub(crate) struct Worker {
     outlets: Outlets,
     position: Position,
     checkpoint: Checkpoint,
+    indexer: Indexer,
     noted_stats_seq: u64,
     /// The newest operation whose key was turned away, as it is noted.
     noted_turned_away: Option<Time>,
@@ -113,7 +115,7 @@ impl Batch {
 impl Worker {
     pub(crate) fn new(
         store: Arc<Store>,
-        recovered: Recovered,
+        (recovered, indexer): (Recovered, Indexer),
         geo: Geo,
         settings: ServiceSettings,
         outlets: Outlets,
@@ -129,6 +131,7 @@ impl Worker {
             outlets,
             position,
             checkpoint: Checkpoint::new(journal_bytes, settings.journal_bytes_min),
+            indexer,
             noted_stats_seq: rule_stats.seq,
             newest,
             young,
@@ -294,6 +297,7 @@ impl Worker {
                         out.extend_from_slice(record.bytes);
                     });
                     decisions.push(|out| decision.encode(out));
+                    self.indexer.add(self.position.seq, decision, record.bytes);
                     self.newest = self.newest.max(Some(decision.occurred_at));
                     items.push(ItemAnswer::Decided(self.position.seq));
                 }
@@ -321,6 +325,7 @@ impl Worker {
         let mut commit = Commit {
             position: self.position,
             blocks: parts.collect(),
+            segments: self.indexer.take_due().into_iter().collect(),
             journal: Some(fold(&decided.journal(self.layout_id), at)),
             expire: vec![
                 (Stream::Operations, at.minus(retention.operations)),

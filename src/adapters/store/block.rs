@@ -202,6 +202,12 @@ impl Block {
         self.ends.is_empty()
     }
 
+    /// Returns the bytes of the items.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.payload.len() - self.start
+    }
+
     /// Returns an item.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&[u8]> {

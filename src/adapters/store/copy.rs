@@ -5,8 +5,8 @@ use std::path::Path;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use super::{
-    DECISIONS, JOURNALS, LAYOUTS, META, NOTE_EPOCH, NOTES, OPERATIONS, REJECTED, Store, StoreError, Stream, WALLETS,
-    WINDOWS, access,
+    DECISIONS, JOURNALS, LAYOUTS, META, NOTE_EPOCH, NOTES, OPERATIONS, REJECTED, SEGMENTS, Store, StoreError, Stream,
+    TERMS, WALLETS, WINDOWS, access,
 };
 
 /// What one table of the store holds.
@@ -55,6 +55,8 @@ impl Store {
         stats!("windows", WINDOWS);
         stats!("layouts", LAYOUTS);
         stats!("notes", NOTES);
+        stats!("segments", SEGMENTS);
+        stats!("terms", TERMS);
         Ok(all)
     }
 
@@ -155,12 +157,20 @@ impl Store {
                 }
             }
         }
-        for table in [LAYOUTS, OPERATIONS, DECISIONS, REJECTED, JOURNALS] {
+        for table in [LAYOUTS, OPERATIONS, DECISIONS, REJECTED, JOURNALS, SEGMENTS] {
             copy_table(&read, &write, table)?;
         }
         for table in [WALLETS, WINDOWS] {
             let source = read.open_table(table).map_err(access("read"))?;
             let mut copy = write.open_table(table).map_err(access("write"))?;
+            for entry in source.iter().map_err(access("read"))? {
+                let (key, value) = entry.map_err(access("read"))?;
+                copy.insert(key.value(), value.value()).map_err(access("write"))?;
+            }
+        }
+        {
+            let source = read.open_table(TERMS).map_err(access("read"))?;
+            let mut copy = write.open_table(TERMS).map_err(access("write"))?;
             for entry in source.iter().map_err(access("read"))? {
                 let (key, value) = entry.map_err(access("read"))?;
                 copy.insert(key.value(), value.value()).map_err(access("write"))?;

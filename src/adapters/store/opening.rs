@@ -9,8 +9,8 @@ use redb::{Builder, Database, DatabaseError, ReadableTable, StorageError, WriteT
 
 use super::place::Place;
 use super::{
-    DECISIONS, JOURNALS, LAYOUTS, META, NOTES, OPERATIONS, OpenDatabase, REJECTED, StoreError, VERSION, WALLETS,
-    WINDOWS, access, full_or,
+    DECISIONS, JOURNALS, LAYOUTS, META, NOTES, OPERATIONS, OpenDatabase, REJECTED, SEGMENTS, StoreError, TERMS,
+    VERSION, WALLETS, WINDOWS, access, full_or,
 };
 
 pub(super) fn builder(cache_bytes: usize) -> Builder {
@@ -80,7 +80,7 @@ pub(super) fn open_database(path: &Path, open: &OpenDatabase) -> Result<Database
     let transaction = database.begin_write().map_err(access("write"))?;
     let found = make_tables(&transaction).map_err(|error| full_or("write", error))?;
     if found == VERSION {
-        // Tables of an existing store are there: nothing was changed.
+        // Of an existing store at most the index was missing, which an earlier program did not make.
         transaction.commit().map_err(|error| full_or("write", error.into()))?;
         Ok(database)
     } else {
@@ -88,20 +88,25 @@ pub(super) fn open_database(path: &Path, open: &OpenDatabase) -> Result<Database
     }
 }
 
-/// Makes the tables of a new store; returns the store's version.
+/// Makes the tables of a new store, and those that an earlier program did not know; returns the store's version.
 fn make_tables(transaction: &WriteTransaction) -> Result<u64, redb::Error> {
     let mut meta = transaction.open_table(META)?;
     let found = meta.get("version")?.map(|value| value.value());
     if let Some(found) = found {
+        if found == VERSION {
+            transaction.open_table(SEGMENTS)?;
+            transaction.open_table(TERMS)?;
+        }
         return Ok(found);
     }
     meta.insert("version", VERSION)?;
-    for table in [LAYOUTS, OPERATIONS, DECISIONS, REJECTED, JOURNALS] {
+    for table in [LAYOUTS, OPERATIONS, DECISIONS, REJECTED, JOURNALS, SEGMENTS] {
         transaction.open_table(table)?;
     }
     transaction.open_table(NOTES)?;
     transaction.open_table(WALLETS)?;
     transaction.open_table(WINDOWS)?;
+    transaction.open_table(TERMS)?;
     Ok(VERSION)
 }
 

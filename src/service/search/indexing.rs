@@ -1,0 +1,153 @@
+//! Making the index while decisions are made: what is looked for by equality becomes terms, and some thousands of
+//! decisions become a segment, which the commit takes that stores the last of them.
+//!
+//! Decisions that are in no segment yet are read by whoever searches. After a start they are read once and gathered
+//! again. A store of an earlier program has no segments: as many of its newest decisions as a start may read are
+//! indexed by the next commit; what is older is found by reading it.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::adapters::store::index::{Segment, SegmentWriter};
+use crate::adapters::store::{Position, Store, StoreError, Stream};
+use crate::operation::decision::Decision;
+use crate::operation::decision::read::DecisionRecord;
+use crate::operation::decode;
+
+use super::{Filter, Searchable};
+
+/// So many decisions become a segment at least; the rest of their batch goes with them.
+const SEGMENT_MIN: u32 = 4_096;
+/// At most so many decisions that are in no segment are read at a start.
+const READ_MAX: u64 = 65_536;
+
+/// What a term names. The numbers are stored as part of terms: they keep their meaning.
+#[derive(Debug, Clone, Copy)]
+#[repr(u64)]
+enum Name {
+    Wallet = 1,
+    Operation = 2,
+    Decision = 3,
+    Rule = 4,
+    Verdict = 5,
+    Type = 6,
+    Address = 7,
+    Device = 8,
+}
+
+fn term(name: Name, value: &[u8]) -> u64 {
+    xxh3_64_with_seed(value, name as u64)
+}
+
+/// Returns the terms of a decision.
+fn terms(found: &Searchable<'_>) -> impl Iterator<Item = u64> {
+    let of_text = |name: Name| move |text: &str| term(name, text.as_bytes());
+    let address = found.ip.map(|ip| term(Name::Address, ip.to_string().as_bytes()));
+    [
+        Some(term(Name::Wallet, found.wallet_id.as_bytes())),
+        Some(term(Name::Operation, found.op_id.as_bytes())),
+        Some(term(Name::Decision, found.decision_id.as_bytes())),
+        found.verdict.map(|verdict| term(Name::Verdict, verdict.name().as_bytes())),
+        found.kind.map(|kind| term(Name::Type, kind.name().as_bytes())),
+        address,
+        found.device.map(of_text(Name::Device)),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(found.rules.iter().map(|rule| term(Name::Rule, rule.as_bytes())))
+}
+
+/// Returns the terms that every decision bears which a filter means; the rarest kinds first.
+pub(super) fn terms_of_filter(filter: &Filter) -> Vec<u64> {
+    let of_text = |name: Name, text: &Option<String>| text.as_ref().map(|text| term(name, text.as_bytes()));
+    [
+        filter.decision_id.map(|id| term(Name::Decision, id.as_bytes())),
+        of_text(Name::Operation, &filter.op_id),
+        of_text(Name::Wallet, &filter.wallet),
+        of_text(Name::Device, &filter.device),
+        filter.ip.map(|ip| term(Name::Address, ip.to_string().as_bytes())),
+        of_text(Name::Rule, &filter.rule),
+        filter.verdict.map(|verdict| term(Name::Verdict, verdict.name().as_bytes())),
+        filter.kind.map(|kind| term(Name::Type, kind.name().as_bytes())),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Gathers what becomes the next segment.
+#[derive(Debug)]
+pub struct Indexer {
+    pending: SegmentWriter,
+}
+
+impl Indexer {
+    /// Gathers what a store holds and has not indexed.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn recover(store: &Store, position: Position) -> Result<Self, StoreError> {
+        let streams = store.indexed()?;
+        let indexed = streams.segment_before(u64::MAX)?.map_or(1, |segment| segment.end);
+        drop(streams);
+        let after = position.seq + 1;
+        let from = indexed.max(after.saturating_sub(READ_MAX));
+        let mut indexer = Self { pending: SegmentWriter::new(from) };
+        indexer.read(store, from, after)?;
+        Ok(indexer)
+    }
+
+    /// Gathers stored decisions. Where some of them are gone, only what follows them is a segment.
+    fn read(&mut self, store: &Store, from: u64, end: u64) -> Result<(), StoreError> {
+        let mut operations = None;
+        store.each_block(Stream::Decisions, from, |first, block| {
+            for (index, seq) in (0..block.len()).zip(first..) {
+                let Some(decision) = block.get(index).filter(|_| seq >= from && seq < end) else { continue };
+                let is_in_hand = |(first, block): &(u64, crate::adapters::store::block::Block)| {
+                    seq >= *first && seq - first < u64::try_from(block.len()).unwrap_or(u64::MAX)
+                };
+                if !operations.as_ref().is_some_and(is_in_hand) {
+                    operations = store.block_of(Stream::Operations, seq)?;
+                }
+                let record = operations
+                    .as_ref()
+                    .filter(|found| is_in_hand(found))
+                    .and_then(|(first, block)| block.get(usize::try_from(seq - first).ok()?)?.get(8..));
+                self.add_stored(seq, decision, record);
+            }
+            Ok(true)
+        })
+    }
+
+    fn add_stored(&mut self, seq: u64, decision: &[u8], record: Option<&[u8]>) {
+        let operation = record.and_then(|record| decode::decode(record).ok());
+        match DecisionRecord::decode(decision) {
+            Ok(read) => self.push(seq, &Searchable::of_record(&read, operation.as_ref())),
+            // What cannot be read is in no segment.
+            Err(_) => self.pending = SegmentWriter::new(seq + 1),
+        }
+    }
+
+    /// Adds a decision that was just made on a record.
+    pub fn add(&mut self, seq: u64, decision: &Decision, record: &[u8]) {
+        let operation = decode::decode(record).ok();
+        self.push(seq, &Searchable::of(decision, operation.as_ref()));
+    }
+
+    fn push(&mut self, seq: u64, found: &Searchable<'_>) {
+        if self.pending.next() != seq {
+            self.pending = SegmentWriter::new(seq);
+        }
+        let at = found.occurred_at.map_or(0, crate::operation::Time::nanos);
+        self.pending.add(at, found.amount.map(crate::operation::Money::tiyn), terms(found));
+    }
+
+    /// Returns the next segment, once it is long enough. A commit that stores its decisions, or comes after them, takes
+    /// it.
+    pub fn take_due(&mut self) -> Option<Segment> {
+        if self.pending.len() < SEGMENT_MIN {
+            return None;
+        }
+        let next = SegmentWriter::new(self.pending.next());
+        Some(std::mem::replace(&mut self.pending, next).finish())
+    }
+}
