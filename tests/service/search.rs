@@ -57,8 +57,8 @@ fn is_meant(filter: &Filter, Known { decision, operation, .. }: &Known) -> bool 
 
 /// Makes a filter of some fields of one of the decisions, or of none of them.
 fn filter_of(random: &mut Random, all: &[Known]) -> Filter {
-    let one = &all[random.below(all.len() as u64) as usize];
-    let other = &all[random.below(all.len() as u64) as usize];
+    let one = &all[random.below(all.len())];
+    let other = &all[random.below(all.len())];
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let time = |known: &Known| Time::parse_rfc3339(known.decision["occurred_at"].as_str().expect("a time")).ok();
     let mut filter = Filter::default();
@@ -109,7 +109,7 @@ fn check_filters(service: &Service, seed: u64, count: usize) {
     for _ in 0..count {
         let filter = filter_of(&mut random, &all);
         let mut expected: Vec<u64> = all.iter().filter(|one| is_meant(&filter, one)).map(|one| one.seq).collect();
-        let limit = if expected.len() < 100 { 1 + random.below(20) as usize } else { 1_000 };
+        let limit = if expected.len() < 100 { 1 + random.below(20_usize) } else { 1_000 };
         assert_eq!(joined(service, &filter, Order::Ascending, limit).0, expected, "{filter:?}");
         expected.reverse();
         assert_eq!(joined(service, &filter, Order::Descending, limit).0, expected, "{filter:?}");
