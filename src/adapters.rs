@@ -17,6 +17,7 @@ pub mod redis;
 #[cfg(not(feature = "redis"))]
 #[path = "adapters/no_redis.rs"]
 pub mod redis;
+pub mod service_client;
 pub mod store;
 pub mod tls;
 pub mod watch;

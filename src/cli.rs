@@ -18,6 +18,7 @@ pub mod serve;
 pub mod simulate;
 pub mod store;
 pub mod test;
+pub mod withdraw;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -77,6 +78,7 @@ enum Command {
     Test(test::TestArguments),
     Simulate(simulate::Args),
     Digest(digest::Args),
+    Withdraw(withdraw::WithdrawArguments),
 }
 
 fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
@@ -98,6 +100,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Test(arguments) => test::run(arguments, wants_color(), &mut io::stdout().lock()),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),
+        Command::Withdraw(arguments) => withdraw::run(arguments, &mut io::stdout().lock()),
     }
 }
 

@@ -23,6 +23,7 @@ mod rules;
 mod search;
 pub mod serve;
 mod statics;
+pub mod withdraw;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ use endpoints::{ENDPOINTS, Endpoint, Handler};
 use feed::Feed;
 use guesses::Guesses;
 use problem::Problem;
+use withdraw::Withdrawals;
 
 /// What every request may need.
 pub struct Api {
@@ -65,6 +67,7 @@ pub struct Api {
     pub clock: fn() -> Time,
     /// What the geo databases are, for people.
     pub geo: std::sync::RwLock<GeoInfo>,
+    pub withdrawals: Withdrawals,
     /// Where operations come from Kafka: its topics.
     pub fleet: Option<Fleet>,
 }
@@ -181,6 +184,7 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::Rule => get(rules::one),
         Handler::Reload => post(rules::reload),
         Handler::Rollback => post(rules::rollback),
+        Handler::Withdraw => post(withdraw::withdraw),
         Handler::Metrics => get(console_api::metrics),
         Handler::Health => get(console_api::health),
         Handler::Ready => get(console_api::ready),

@@ -16,6 +16,7 @@ pub mod rule_history;
 pub mod rule_stats;
 pub mod search;
 pub mod views;
+pub mod withdrawal;
 pub mod worker;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -17,6 +17,7 @@ use serde_json::Value;
 mod certificate;
 mod history;
 mod search;
+mod withdraw;
 
 /// A service in a folder of its own.
 pub(crate) struct Server {

@@ -20,6 +20,7 @@ use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
 use crate::http::feed::Feed;
 use crate::http::guesses::Guesses;
+use crate::http::withdraw::Withdrawals;
 use crate::http::{self, Api, DatabaseInfo, GeoInfo};
 use crate::metrics::Metrics;
 use crate::operation::Time;
@@ -139,6 +140,7 @@ impl Running {
             rates: Rates::new(config.http.rate_per_second, Instant::now()),
             guesses: Guesses::default(),
             feed: Feed::default(),
+            withdrawals: Withdrawals::default(),
             stopping: stopping.clone(),
             clock: clock::now,
             geo: RwLock::new(geo_info),

@@ -19,6 +19,7 @@ pub enum Handler {
     Rule,
     Reload,
     Rollback,
+    Withdraw,
     Metrics,
     Health,
     Ready,
@@ -161,6 +162,23 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[Role::Analyst],
         "Goes back to the rule set before the present one",
     ),
+    Endpoint {
+        waits: true,
+        query: &[
+            ("since", "restrictions that began at this time or later; required"),
+            ("dry_run", "true: nothing happens; answers what would: counts, restrictions, what is kept and why"),
+            ("state", "what a dry run told: refused (409) if what can be lifted has changed since"),
+            ("limit", "how many events at most, and how many restrictions are listed, 1 to 1000"),
+            ("actor", "who does it, where no tokens are configured; otherwise it is the token's name"),
+        ],
+        ..post(
+            "post_withdraw",
+            "/v1/rules/{id}/withdraw",
+            Handler::Withdraw,
+            PEOPLE,
+            "Lifts what a rule placed since a time, by support events, at most 200 a second",
+        )
+    },
     get("get_session", "/v1/session", Handler::Session, Role::ALL, "Who asks, and what is running"),
     get("get_metrics", "/metrics", Handler::Metrics, &[Role::Metrics], "Metrics for Prometheus"),
     get("get_health", "/healthz", Handler::Health, &[], "Alive"),

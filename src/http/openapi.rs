@@ -149,6 +149,16 @@ fn description(handler: Handler) -> String {
                                the same filters and order. In a stream of events an `id` without data says how far \
                                the stream has come.\n\n"
             .to_owned(),
+        Handler::Withdraw => "Each restriction is lifted by an event of support with the actor's name: \
+                              `identity_confirmed` with the first proof of `agreed`, `identity_document`, \
+                              `mobile_contract`, `secret_answer`, `pin` that it names and that lifts nothing of other \
+                              rules, or `ip_unblock_requested` for a block of an address; `attributes.withdrawn_rule` \
+                              says why. What only the client, a court or an established fact may lift, and what cannot \
+                              be lifted without lifting another rule's restriction or cancelling an operation, is kept \
+                              and listed with its reason. A call sends at most `limit` events: go on while `left` is \
+                              above 0. Where operations come from Kafka, the events go to their topic, and what they \
+                              do shows once they are decided.\n\n"
+            .to_owned(),
         Handler::Wallet => {
             "`restrictions`: what is in force, `until` as it was last extended; what is proved before `fired_last` lifts \
              none of it. `waiting`: the operations that wait, \
@@ -188,6 +198,11 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
             problems.push(("413", "Too large, or too many operations"));
             problems.push(("415", "The body is compressed"));
         }
+        Handler::Withdraw => problems.push((
+            "409",
+            "`not-by-support`: only the client, a court or an established fact may lift what the rule placed; \
+             `withdrawal-changed`: what can be lifted is not what `state` says",
+        )),
         Handler::Reload => problems.push(("422", "The rules have errors; the ones in use stay")),
         Handler::Rollback => problems.push(("409", "There is no set before the present one")),
         _ => {}
@@ -211,6 +226,7 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     for (name, description) in endpoint.query {
         let schema = match *name {
             "from" | "to" if endpoint.handler == Handler::Decisions => json!({"type": "string", "format": "date-time"}),
+            "since" => json!({"type": "string", "format": "date-time"}),
             "order" => json!({"enum": ["asc", "desc"]}),
             "decision_id" => json!({"type": "string", "format": "uuid"}),
             "verdict" => json!({"enum": Verdict::NAMES}),
@@ -230,7 +246,11 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             "kind" => json!({"enum": ["", "monitor", "block", "hold"]}),
             _ => json!({"type": "string"}),
         };
-        parameters.push(json!({"name": name, "in": "query", "description": description, "schema": schema}));
+        let mut parameter = json!({"name": name, "in": "query", "description": description, "schema": schema});
+        if *name == "since" {
+            parameter["required"] = true.into();
+        }
+        parameters.push(parameter);
     }
     parameters
 }
@@ -345,6 +365,21 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         Handler::Reload | Handler::Rollback => {
             ("The rule set in use now", json_content(object(&["ruleset", "changed"])))
         }
+        Handler::Withdraw => (
+            "What was done, or of a dry run what would be",
+            json_content(object(&[
+                "rule",
+                "mode",
+                "since",
+                "dry_run",
+                "lifts",
+                "wallets",
+                "addresses",
+                "releases",
+                "kept",
+                "state",
+            ])),
+        ),
         Handler::Session => ("The session", json_content(object(&["name", "roles", "version", "ruleset"]))),
         Handler::Metrics => ("The metrics", json!({"text/plain": {"schema": {"type": "string"}}})),
         Handler::Health => ("Alive", json_content(object(&["alive"]))),

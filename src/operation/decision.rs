@@ -147,6 +147,12 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// Returns the id of the operation or wallet, or the address.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.parts().1
+    }
+
     fn parts(&self) -> (&'static str, &str) {
         match self {
             Self::Operation(id, _) => ("operation", id),
