@@ -82,7 +82,8 @@ impl SeenBlocks {
                 | SharedChange::Insert { .. }
                 | SharedChange::Remove { .. }
                 | SharedChange::Run { .. }
-                | SharedChange::Text { .. } => continue,
+                | SharedChange::Text { .. }
+                | SharedChange::Ahead(_) => continue,
             };
             let Some(seen) = self.parties.get(party) else { continue };
             let mut seen = seen.clone();
