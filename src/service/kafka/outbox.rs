@@ -50,6 +50,8 @@ pub(super) struct Outbox {
     is_behind: bool,
     /// When the server was last asked whether it still has all.
     looked_at: Option<Instant>,
+    /// The last shard that asked again for what it saw of others.
+    looked: Option<i32>,
     sizes: WindowSizes,
     /// How many changes of windows found no room for their key.
     turned_away: u64,
@@ -75,6 +77,7 @@ impl Outbox {
             has_forgotten: false,
             is_behind: false,
             looked_at: None,
+            looked: None,
             sizes: WindowSizes::default(),
             turned_away: 0,
         })
@@ -245,6 +248,7 @@ impl Outbox {
             // Asks for nothing but the sentinel: a server that lost its blocks must not wait for an operation.
             redis.fetch(&plan, &SharedRequest::default(), &mut SharedView::default());
             self.look_at_sizes(redis, &plan);
+            self.look_at_seen(shards.clone());
         }
         if redis.epoch() == Epoch::RebuildDue || self.has_forgotten {
             let mut rebuild = Rebuild::default();
@@ -261,6 +265,14 @@ impl Outbox {
             }
         }
         Ok(())
+    }
+
+    /// Lets one shard after the other ask again for what it saw of others.
+    fn look_at_seen<'s>(&mut self, shards: impl Iterator<Item = &'s Shard> + Clone) {
+        let next = shards.clone().find(|shard| self.looked.is_none_or(|looked| shard.number > looked));
+        let next = next.or_else(|| shards.clone().next());
+        self.looked = next.map(|shard| shard.number);
+        next.into_iter().for_each(Shard::look_at_seen);
     }
 
     /// Asks what the windows come to. A server that does not tell is asked again the next time.

@@ -3,8 +3,9 @@
 //!
 //! Each party has a note of its own in the state topic: a change rewrites nothing but that.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Bound;
 
 use tracing::warn;
 use uuid::Uuid;
@@ -46,12 +47,14 @@ impl Seen {
 /// What a shard saw of others, by party.
 #[derive(Debug, Default)]
 pub(super) struct SeenBlocks {
-    parties: HashMap<Party, Seen, foldhash::fast::FixedState>,
+    parties: BTreeMap<Party, Seen>,
     /// The parties of which all that was seen ends by itself, by that end.
     ends: BTreeSet<(Time, Party)>,
     /// The parties whose notes are not as they are here.
     changed: BTreeSet<Party>,
     is_full: bool,
+    /// The last party that was asked for again.
+    asked: Option<Party>,
 }
 
 impl SeenBlocks {
@@ -128,6 +131,17 @@ impl SeenBlocks {
             debug_assert!(self.parties.get(&party).and_then(Seen::end) == Some(end));
             self.put(party, Seen::default());
         }
+    }
+
+    /// Returns so many parties to ask for again, all in their turn: what nobody's operations ask for would else stay as it
+    /// was seen, long after it has ended.
+    pub(super) fn next_to_ask(&mut self, count: usize) -> Vec<Party> {
+        let from = self.asked.map_or(Bound::Unbounded, Bound::Excluded);
+        let next: Vec<Party> =
+            self.parties.range((from, Bound::Unbounded)).map(|(party, _)| *party).take(count).collect();
+        // Behind the last one the first comes next.
+        self.asked = next.last().copied().filter(|_| next.len() == count);
+        next
     }
 
     /// Forgets everything: there is no shared store any more.
@@ -297,6 +311,18 @@ mod tests {
         assert_eq!(ids(&seen), [(WALLET, 3), (WALLET, 4)]);
         seen.forget_all();
         assert_eq!(seen.notes().iter().filter(|(_, note)| note.is_none()).count(), 2);
+    }
+
+    #[test]
+    fn each_party_is_asked_for_in_its_turn() {
+        let mut seen = SeenBlocks::default();
+        assert!(seen.next_to_ask(2).is_empty());
+        (1..=3).for_each(|symbol| seen.see(Party::Wallet(symbol), &[block(1, None)], &[]));
+        let mut next =
+            || seen.next_to_ask(2).into_iter().map(|party| matches!(party, Party::Wallet(symbol) if symbol < 3));
+        assert_eq!(next().collect::<Vec<_>>(), [true, true]);
+        assert_eq!(next().collect::<Vec<_>>(), [false]);
+        assert_eq!(next().collect::<Vec<_>>(), [true, true]);
     }
 
     #[test]

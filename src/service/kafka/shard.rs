@@ -121,6 +121,9 @@ pub(super) struct Shard {
 /// Matches are noted after so many decisions; a restart counts those since in the topic of decisions.
 const STATS_EVERY: u64 = 4_096;
 
+/// So many parties are asked for again together, of what a shard saw of others.
+const SEEN_LOOK: usize = 128;
+
 /// A block that was lifted: a store that lost its directory must not take it back in.
 pub(super) type Tombstone = (Party, Uuid, Time);
 
@@ -465,6 +468,15 @@ impl Shard {
         let seen = self.pipeline.store.seen();
         known.extend(seen.blocks().map(|(party, block)| (party, block.clone())));
         known
+    }
+
+    /// Asks the shared store again for some of those whose blocks were seen.
+    pub(super) fn look_at_seen(&self) {
+        let parties = self.pipeline.store.seen().next_to_ask(SEEN_LOOK);
+        if !parties.is_empty() {
+            let request = SharedRequest { parties, ..SharedRequest::default() };
+            self.pipeline.store.fetch(self.pipeline.engine.plan(), &request, &mut SharedView::default());
+        }
     }
 
     /// Forgets what was seen of others, for there is no shared store.
