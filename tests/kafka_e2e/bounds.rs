@@ -57,6 +57,8 @@ impl Bounds {
                 }
                 SharedChange::Lift { restriction, .. } => self.lifted.entry(restriction).or_default().push(site),
                 SharedChange::Seen { party, at } => self.logins.entry(party).or_default().push((site, at)),
+                // Every record of a fleet has an arrival time, so that none lies ahead.
+                SharedChange::Ahead(change) => self.add(site, vec![*change]),
                 SharedChange::Run { .. } | SharedChange::Text { .. } => {
                     panic!("the checker does not know shared runs and texts")
                 }
