@@ -14,8 +14,7 @@
 //! - a transfer to oneself is a transfer into one's own wallet;
 //! - before the first row of the MRP table every debit and every top-up needs the table, whoever it is of;
 //! - an id makes a duplicate for the duplicate horizon alone; `ref.age` knows it for the lateness more;
-//! - a confirmed day is known as long as the day's sum is: until the wallet's newest operation is the
-//!   lateness past its end;
+//! - a confirmed day is known until an operation of the wallet is the lateness past its end;
 //! - a restriction is extended or replaced as it stands for the time of the operation that fires its rule;
 //! - a firing counts for "fired last" on a refused operation too;
 //! - whether a block stands in the way of a release is asked for the time of the operation that lets go;
@@ -27,7 +26,8 @@
 //! - an operation more than a day ahead of the stream's time (the greatest instant that two decided operations in
 //!   a row were not before, with the present one) is decided by its own time; until the stream comes there, it is
 //!   not the newest of its wallet nor of a shared window, and no `last` and no run sees it;
-//! - a restriction that has ended is forgotten by its wallet's own time; others' transfers, whose wallets may
+//! - a restriction that has ended is forgotten by its wallet's own time, with an operation that comes after the one
+//!   that placed it: by that of a late one only what has ended by then; others' transfers, whose wallets may
 //!   be behind that, meet it until their own time is past its end.
 
 mod consequences;
@@ -46,7 +46,7 @@ mod windows;
 
 use super::calendar;
 use super::op::{DAY, HOUR, Kind, MINUTE, Op, Time};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use fault::{FAULTS, Fault};
 pub(crate) use names::{
@@ -161,6 +161,10 @@ struct Entry {
     reach: Time,
     /// The stream's time then, or its own if that is not far ahead.
     counted: Time,
+    /// The wallet's newest operation after it.
+    newest: Option<Time>,
+    /// What the ends of the wallet's restrictions and confirmed days were held against after it.
+    passed: Option<Time>,
 }
 
 pub(crate) struct Naive<'g> {
@@ -169,10 +173,14 @@ pub(crate) struct Naive<'g> {
     entries: Vec<Entry>,
     restrictions: Vec<Restriction>,
     waiting: Vec<Waiting>,
-    /// Wallets and the Almaty days that a PIN has confirmed.
-    confirmed: BTreeSet<(String, i64)>,
+    /// Wallets and the Almaty days that a PIN has confirmed, with the entry that did so last.
+    confirmed: BTreeMap<(String, i64), usize>,
     /// What lies later than this counts for no age yet.
     reach: Time,
+    /// The operation that is decided.
+    deciding: usize,
+    /// The wallet's newest operation, where the stream has only now come to it.
+    caught_up: Option<Time>,
     pub(crate) tally: Tally,
 }
 
@@ -192,8 +200,10 @@ impl<'g> Naive<'g> {
             entries: Vec::new(),
             restrictions: Vec::new(),
             waiting: Vec::new(),
-            confirmed: BTreeSet::new(),
+            confirmed: BTreeMap::new(),
             reach: Time::MIN,
+            deciding: 0,
+            caught_up: None,
             tally: Tally::default(),
         }
     }
@@ -218,6 +228,9 @@ impl<'g> Naive<'g> {
         let stream = self.reach(op);
         self.reach = if stream == Time::MIN { stream } else { stream + DAY };
         let newest = self.newest(&op.wallet);
+        self.deciding = self.entries.len();
+        let known = self.entries.iter().rev().find(|e| e.op.wallet == op.wallet).and_then(|e| e.newest);
+        self.caught_up = newest.filter(|_| newest > known);
         if let Some(first) = self.remembered(&op.wallet, &op.id, newest, HORIZON) {
             return if first.op == *op { Answer::Duplicate } else { Answer::Conflict };
         }
@@ -245,8 +258,19 @@ impl<'g> Naive<'g> {
         if op.at > self.reach {
             self.tally.see("far ahead of the stream");
         }
-        let reach = self.reach;
-        self.entries.push(Entry { op: op.clone(), refused, cancelled: false, suspicious, reach, counted });
+        let own = Some(op.at).filter(|&at| !refused && at <= self.reach);
+        let passed = own.max(self.caught_up).or(newest);
+        let (reach, newest) = (self.reach, own.max(newest));
+        self.entries.push(Entry {
+            op: op.clone(),
+            refused,
+            cancelled: false,
+            suspicious,
+            reach,
+            counted,
+            newest,
+            passed,
+        });
         let commands = self.act(now, refused, &stops, &monitors, &fired);
         let verdict = if refused {
             "refuse"

@@ -291,7 +291,7 @@ impl Wallet {
         }
         let cold_changes = changes.take_cold();
         if cold_changes.is_some() || self.cold.is_some() {
-            let newest = changes.newest.max(self.newest());
+            let newest = (changes.newest.or(self.newest()), changes.newest.max(self.newest()));
             let cold = self.cold.get_or_insert_with(Box::default);
             cold.apply(plan, *cold_changes.unwrap_or_default(), newest);
         }

@@ -8,8 +8,9 @@ impl Naive<'_> {
     /// Has a PIN confirmed the Almaty day of this operation? It is known as long as the day's sum is.
     pub(super) fn is_confirmed(&self, now: Now<'_>) -> bool {
         let day = self.day(now.op.at);
-        let gone = now.newest.is_some_and(|newest| calendar::day_end(day) <= newest - LATENESS);
-        !gone && self.confirmed.contains(&(now.op.wallet.clone(), day))
+        let since = self.confirmed.get(&(now.op.wallet.clone(), day));
+        let end = calendar::day_end(day) + LATENESS;
+        since.is_some_and(|&since| !self.has_passed(&now.op.wallet, since, end))
     }
 
     /// A right PIN confirms the Almaty day of the operation that it answers and clears the challenges of all
@@ -20,7 +21,7 @@ impl Naive<'_> {
         let Some(waiting) = waiting.filter(|w| w.causes.iter().any(asked)) else {
             self.tally.see("pin that answers nothing");
             if op.success == Some(true) && self.has(Fault::PinWithoutReferenceConfirms) {
-                self.confirmed.insert((op.wallet.clone(), self.day(op.at)));
+                self.confirmed.insert((op.wallet.clone(), self.day(op.at)), self.deciding);
             }
             return;
         };
@@ -36,7 +37,7 @@ impl Naive<'_> {
             self.tally.see("pin confirms another day than its own");
         }
         let confirmed = if self.has(Fault::PinConfirmsEventDay) { self.day(op.at) } else { day };
-        self.confirmed.insert((op.wallet.clone(), confirmed));
+        self.confirmed.insert((op.wallet.clone(), confirmed), self.deciding);
         let mut cleared = Vec::new();
         for w in &self.waiting {
             let other = &self.entries[w.entry].op;

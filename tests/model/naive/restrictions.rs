@@ -118,9 +118,16 @@ impl Naive<'_> {
         (restriction.end.is_none() || stays) && self.ends_after(restriction, at)
     }
 
+    /// Was what the wallet holds since this entry held against an instant or a later one?
+    pub(super) fn has_passed(&self, wallet: &str, since: usize, instant: Time) -> bool {
+        let decided = self.entries.iter().take(self.deciding).skip(since + 1).filter(|e| e.op.wallet == wallet);
+        let caught_up = self.caught_up.filter(|_| since < self.deciding);
+        decided.map(|e| e.passed).max().flatten().max(caught_up).is_some_and(|passed| passed >= instant)
+    }
+
     fn is_evicted(&self, restriction: &Restriction, until: Time) -> bool {
         match &restriction.ip {
-            None => self.newest(&restriction.wallet).is_some_and(|newest| newest >= until + LATENESS),
+            None => self.has_passed(&restriction.wallet, restriction.placed_by, until + LATENESS),
             Some(ip) => self.entries[restriction.placed_by..].iter().any(|e| {
                 e.op.kind == Kind::Login && !e.refused && e.op.ip.as_ref() == Some(ip) && e.counted >= until + LATENESS
             }),

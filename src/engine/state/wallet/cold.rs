@@ -44,8 +44,9 @@ impl ColdState {
             && self.ahead.is_empty()
     }
 
-    /// Makes changes count; `newest` is the wallet's newest operation with them.
-    pub(super) fn apply(&mut self, plan: &Plan, changes: ColdChanges, newest: Option<Time>) {
+    /// Makes changes count. `passed` is what ended restrictions are held against: a late operation's own time, so that
+    /// what the one before it placed is still in force for it. `newest` is the wallet's newest operation.
+    pub(super) fn apply(&mut self, plan: &Plan, changes: ColdChanges, (passed, newest): (Option<Time>, Option<Time>)) {
         let lateness = plan.settings.lateness;
         for run in changes.runs {
             // Beside what attempts far ahead of the stream come to stands what it is without them.
@@ -58,8 +59,8 @@ impl ColdState {
             }
         }
         self.restrictions.retain(|restriction| !changes.lifted.contains(&restriction.id));
-        if let Some(newest) = newest {
-            self.leave_behind(newest, lateness);
+        if let Some(passed) = passed {
+            self.leave_behind(passed, lateness);
         }
         let stays = |mutant| plan.settings.has(mutant);
         let keeps_second = stays(EngineMutant::ExtensionAsSecondBlock) || stays(EngineMutant::ReplacedBlockStays);
@@ -74,10 +75,6 @@ impl ColdState {
             && let Err(position) = self.confirmed_days.binary_search(&day)
         {
             self.confirmed_days.insert(position, day);
-        }
-        // What a late operation placed may have ended already.
-        if let Some(newest) = newest {
-            self.leave_behind(newest, lateness);
         }
         if !changes.no_longer_waiting.is_empty() {
             self.waiting.retain(|waiting| changes.no_longer_waiting.binary_search(&waiting.arrival).is_err());
