@@ -13,6 +13,7 @@ mod watching;
 
 use std::sync::Arc;
 
+pub use settings::service_settings;
 use thiserror::Error;
 
 use crate::adapters::folders::{Folder, FolderError};

@@ -13,6 +13,7 @@ pub mod geoip;
 pub mod kafka;
 pub mod ledger_check;
 pub mod replay;
+pub mod reproduce;
 pub mod schema;
 pub mod serve;
 pub mod simulate;
@@ -79,6 +80,7 @@ enum Command {
     Simulate(simulate::Args),
     Digest(digest::Args),
     Withdraw(withdraw::WithdrawArguments),
+    Reproduce(reproduce::ReproduceArguments),
 }
 
 fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
@@ -100,6 +102,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Test(arguments) => test::run(arguments, wants_color(), &mut io::stdout().lock()),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),
+        Command::Reproduce(arguments) => reproduce::run(arguments, &mut io::stdout().lock()),
         Command::Withdraw(arguments) => withdraw::run(arguments, &mut io::stdout().lock()),
     }
 }

@@ -144,8 +144,20 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
     let rules: Vec<program::Rule> = rules.into_iter().map(|file| file.rule).collect();
     let names = canonical::Names { lists: &world.list_names, aggregates: &world.aggregates };
     let hash = canonical::rule_set_hash(&rules, &lists, &mrp, names);
-    let rule_set = RuleSet { hash, rules, aggregates: world.aggregates, lists, mrp, retired: Vec::new() };
+    let data = data_files(files, |path| read_csv.borrow().contains(path));
+    let rule_set = RuleSet { hash, rules, aggregates: world.aggregates, lists, mrp, data, retired: Vec::new() };
     Ok(Compiled { rule_set, warnings: diagnostics })
+}
+
+/// Returns the files of the table and the lists.
+fn data_files(files: &[SourceFile], is_read: impl Fn(&str) -> bool) -> Vec<SourceFile> {
+    let is_data = |file: &&SourceFile| match FileKind::of(file) {
+        FileKind::Mrp | FileKind::Lists | FileKind::RedisSet => true,
+        FileKind::Csv => is_read(&file.path),
+        FileKind::Rule | FileKind::Test | FileKind::Text | FileKind::Misplaced | FileKind::Other => false,
+    };
+    let inside = |file: &SourceFile| SourceFile::new(file.inside(), file.bytes.clone());
+    files.iter().filter(is_data).map(inside).collect()
 }
 
 /// Names the lists of a folder whose values come from Redis. A caller that can read them adds a

@@ -12,9 +12,11 @@ pub mod checkpoint;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod recovery;
+pub mod reproduction;
 pub mod rule_history;
 pub mod rule_stats;
 pub mod search;
+pub mod switching;
 pub mod views;
 pub mod withdrawal;
 pub mod worker;

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 mod certificate;
 mod history;
+mod reproduce;
 mod search;
 mod withdraw;
 

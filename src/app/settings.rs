@@ -29,7 +29,8 @@ pub(super) fn nanos(duration: Duration) -> i64 {
 }
 
 /// Returns the settings of the embedded service.
-pub(super) fn service_settings(config: &Config) -> ServiceSettings {
+#[must_use]
+pub fn service_settings(config: &Config) -> ServiceSettings {
     let (engine, store) = (&config.engine, &config.store);
     ServiceSettings {
         engine: engine_settings(config),

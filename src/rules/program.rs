@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::source::SourceFile;
 use crate::operation::localized::Localized;
 use crate::operation::{OperationType, Time};
 
@@ -438,6 +439,8 @@ pub struct RuleSet {
     pub aggregates: Vec<Aggregate>,
     pub lists: Vec<List>,
     pub mrp: MrpTable,
+    /// The files of the table and the lists, as they were read: with the rules' texts the set can be made again.
+    pub data: Vec<SourceFile>,
     /// Windows of former sets that are kept for a while. No part of the hash: no decision depends on them.
     pub retired: Vec<Retired>,
 }

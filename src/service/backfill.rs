@@ -1,5 +1,7 @@
 //! Fills the new windows of a reload from the log of operations, where it holds their history.
 
+use std::ops::RangeInclusive;
+
 use crate::adapters::memory::MemoryStore;
 use crate::adapters::store::block::{Block, first_arrival};
 use crate::adapters::store::{Store, StoreError, Stream};
@@ -26,8 +28,10 @@ struct Logged<'a> {
 
 /// Fills what can be filled of these windows; returns the states of those that were. A log that cannot be
 /// read fills nothing: the windows warm up instead.
+///
+/// The log is read up to the decision `last`.
 pub fn fill(
-    store: &Store,
+    (store, last): (&Store, u64),
     pipeline: &mut Pipeline<MemoryStore>,
     young: &[(u64, Time)],
     newest: Option<Time>,
@@ -42,7 +46,7 @@ pub fn fill(
     let Some(from) = windows.iter().map(|id| needed_from(&plan.aggregates[*id], newest)).min() else {
         return Vec::new();
     };
-    match read(store, pipeline, &windows, from) {
+    match read((store, last), pipeline, &windows, from) {
         Ok(Some(changes)) => {
             pipeline.store.enter(&plan, &changes);
             windows.iter().map(|id| plan.aggregates[*id].state_id).collect()
@@ -53,19 +57,19 @@ pub fn fill(
 
 /// Reads the log from an instant on. Nothing is changed before all of it was read.
 fn read(
-    store: &Store,
+    (store, last): (&Store, u64),
     pipeline: &mut Pipeline<MemoryStore>,
     windows: &[usize],
     from: Time,
 ) -> Result<Option<Vec<SharedChange>>, StoreError> {
-    let last = store.position()?.seq;
-    let Some(first) = first_needed(store, from)?.filter(|first| last - first < OPERATIONS_MAX) else {
+    let is_short = |first: &u64| last.saturating_sub(*first) < OPERATIONS_MAX;
+    let Some(first) = first_needed(store, from)?.filter(is_short) else {
         return Ok(None);
     };
     let mut backfill = Backfill::new(windows.to_vec());
     let asks = Inputs::GEOIP_COUNTRY.union(Inputs::GEOIP_ANONYMIZER);
     for is_second in [false, true] {
-        each(store, first, |logged| {
+        each(store, first..=last, |logged| {
             let Ok(operation) = decode::decode(logged.bytes) else { return };
             let facts = AddressFacts::of(&pipeline.geo, operation.ip, asks);
             let operation = Enriched::new(operation, facts);
@@ -96,10 +100,13 @@ fn first_needed(store: &Store, from: Time) -> Result<Option<u64>, StoreError> {
 }
 
 /// Walks operations and the verdicts on them side by side.
-fn each(store: &Store, first: u64, mut visit: impl FnMut(&Logged<'_>)) -> Result<(), StoreError> {
+fn each(store: &Store, seqs: RangeInclusive<u64>, mut visit: impl FnMut(&Logged<'_>)) -> Result<(), StoreError> {
     let mut decisions: Option<(u64, Block)> = None;
-    store.each_block(Stream::Operations, first, |number, operations| {
+    store.each_block(Stream::Operations, *seqs.start(), |number, operations| {
         for (index, seq) in (0..operations.len()).zip(number..) {
+            if seq > *seqs.end() {
+                return Ok(false);
+            }
             let holds = |(start, block): &(u64, Block)| seq >= *start && seq - start < block.len() as u64;
             if !decisions.as_ref().is_some_and(holds) {
                 decisions = store.block_of(Stream::Decisions, seq)?;

@@ -1,14 +1,17 @@
 //! The rules that earlier decisions were made by. With the first commit after each change of rules the store notes
-//! their texts: each text of a rule once, and for each rule set which texts it consists of. So an old decision is
-//! explained by what decided it.
+//! their texts: each text of a rule and each file of its data once, and for each rule set which texts it consists of. So
+//! an old decision is explained by what decided it, and can be made again.
 
 use serde_json::{Value, json};
+use thiserror::Error;
 
+use crate::adapters::store::block::{fold, unfold};
 use crate::adapters::store::{Store, StoreError};
 use crate::analysis::explain::{PastRule, PastRules};
 use crate::operation::Time;
 use crate::operation::localized::Localized;
 use crate::rules::program::{MrpTable, Rule, RuleSet, symbol_of_text};
+use crate::rules::{self, SourceFile};
 
 /// Makes the notes of a rule set: what it consists of, and the texts.
 #[must_use]
@@ -16,8 +19,55 @@ pub fn notes(rules: &RuleSet) -> Vec<(String, Vec<u8>)> {
     let texts = rules.rules.iter().map(|rule| (name_of_text(rule), text_of(rule).to_string().into_bytes()));
     let names: Vec<Value> = rules.rules.iter().map(|rule| json!([&*rule.id, name_of_text(rule)])).collect();
     let mrp: Vec<Value> = rules.mrp.rows.iter().map(|(from, tiyn)| json!([from.nanos(), tiyn])).collect();
-    let set = json!({"rules": names, "mrp": mrp}).to_string().into_bytes();
-    texts.chain([(name_of_set(&rules.hash), set)]).collect()
+    let data: Vec<Value> = rules.data.iter().map(|file| json!([file.path, name_of_data(file)])).collect();
+    let set = json!({"rules": names, "mrp": mrp, "data": data}).to_string().into_bytes();
+    let files = rules.data.iter().map(|file| (name_of_data(file), fold(&file.bytes, Time::ACCEPTED_FROM)));
+    texts.chain(files).chain([(name_of_set(&rules.hash), set)]).collect()
+}
+
+/// Why a rule set cannot be made again.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotKept {
+    #[error("the store has no note of it")]
+    Unknown,
+    #[error("the store keeps the texts of its rules, and not its table and lists: an earlier version noted it")]
+    WithoutData,
+    #[error("the store has no text of {0}")]
+    Text(String),
+    #[error("its texts do not load in this version:\n\n{0}")]
+    Unreadable(String),
+    #[error("its texts make the rule set {0} in this version")]
+    OtherHash(String),
+}
+
+/// Makes the rule set with this hash again, of the texts that it was loaded from.
+///
+/// # Errors
+/// Inside: why it cannot be made. Outside: the store cannot be read.
+pub fn rule_set(store: &Store, hash: &str) -> Result<Result<RuleSet, NotKept>, StoreError> {
+    let Some(set) = value_of(store, &name_of_set(hash))? else { return Ok(Err(NotKept::Unknown)) };
+    let Some(data) = set["data"].as_array() else { return Ok(Err(NotKept::WithoutData)) };
+    let mut sources = Vec::new();
+    for entry in set["rules"].as_array().into_iter().flatten() {
+        let (id, name) = (entry[0].as_str().unwrap_or_default(), entry[1].as_str().unwrap_or_default());
+        let text = value_of(store, name)?;
+        let Some(source) = text.as_ref().and_then(|text| text["source"].as_str()) else {
+            return Ok(Err(NotKept::Text(format!("the rule {id}"))));
+        };
+        sources.push(SourceFile::new(format!("{id}.yaml"), source));
+    }
+    for entry in data {
+        let (path, name) = (entry[0].as_str().unwrap_or_default(), entry[1].as_str().unwrap_or_default());
+        let Some(bytes) = store.note(name)?.and_then(|note| unfold(&note).ok()) else {
+            return Ok(Err(NotKept::Text(path.to_owned())));
+        };
+        sources.push(SourceFile::new(path, bytes));
+    }
+    Ok(match rules::compile(&sources) {
+        Ok(compiled) if compiled.rule_set.hash == hash => Ok(compiled.rule_set),
+        Ok(compiled) => Err(NotKept::OtherHash(compiled.rule_set.hash)),
+        Err(found) => Err(NotKept::Unreadable(rules::render_text(&found, &sources))),
+    })
 }
 
 /// Returns the rules of the set with this hash; `None` where the store has no note of it, or one that this program
@@ -54,6 +104,11 @@ fn name_of_set(hash: &str) -> String {
 /// Texts that are the same have one name, whatever sets they belong to.
 fn name_of_text(rule: &Rule) -> String {
     format!("rule/{}/{:016x}", rule.id, symbol_of_text(&text_of(rule).to_string()))
+}
+
+/// Files that are the same have one name.
+fn name_of_data(file: &SourceFile) -> String {
+    format!("data/{}/{:032x}", file.path, xxhash_rust::xxh3::xxh3_128(&file.bytes))
 }
 
 fn text_of(rule: &Rule) -> Value {

@@ -14,8 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::adapters::memory::MemoryStore;
 use crate::adapters::store::block::{BlockWriter, fold};
 use crate::adapters::store::{Commit, Position, Store, StoreError, Stream};
-use crate::engine::plan::Plan;
-use crate::engine::stored::{LayoutMigration, StateLayout};
+use crate::engine::stored::StateLayout;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
@@ -23,12 +22,12 @@ use crate::operation::decode::{Rejection, encode_rejection};
 use crate::pipeline::{self, Answer, CommitLog, Committed, Decided, Pipeline, Record, Stages};
 use crate::rules::program::{RuleSet, symbol_of_text};
 
-use super::backfill;
 use super::checkpoint::Checkpoint;
-use super::recovery::{NOTE_RULES, NOTE_TURNED_AWAY, Recovered, RulesNote, rules_note, young_after};
+use super::recovery::{NOTE_RULES, NOTE_TURNED_AWAY, Recovered, rules_note};
 use super::rule_history;
 use super::rule_stats::NOTE_RULE_STATS;
 use super::search::indexing::Indexer;
+use super::switching::{self, Present};
 use super::views::{Foreseen, WalletView, state_of};
 use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write};
 
@@ -77,8 +76,7 @@ pub(crate) struct Worker {
     /// The newest operation whose key was turned away, as it is noted.
     noted_turned_away: Option<Time>,
     newest: Option<Time>,
-    young: Vec<(u64, Time)>,
-    layout: StateLayout,
+    present: Present,
     layout_id: u64,
     /// The present layout and rules still have to be written.
     notes_rules: bool,
@@ -134,9 +132,8 @@ impl Worker {
             indexer,
             noted_stats_seq: rule_stats.seq,
             newest,
-            young,
             layout_id: layout.id(),
-            layout,
+            present: Present { young, layout },
             notes_rules: true,
             figures_at: None,
             wallets_measured: 0,
@@ -229,29 +226,17 @@ impl Worker {
     /// Decides by other rules from now on. What windows of both hold is kept; new ones are filled from the
     /// log of operations where it goes back far enough. Returns whether any was.
     fn switch(&mut self, rules: &Arc<RuleSet>, at: Time) -> bool {
-        let engine = &mut self.pipeline.engine;
-        let before = RulesNote::of(engine.plan(), std::mem::take(&mut self.young));
-        let previous = Arc::clone(&engine.plan().rules);
-        let plan = Plan::new(Arc::clone(rules), self.settings.engine);
-        self.young = young_after(&plan, &before, self.newest);
-        let layout = StateLayout::of(&plan);
-        let way = LayoutMigration::between(&self.layout, &layout);
-        engine.switch(Arc::new(plan), &way);
-        if !way.is_identity() {
-            self.pipeline.store.translate(&way);
-        }
-        (self.layout_id, self.layout) = (layout.id(), layout);
-        let filled = backfill::fill(&self.store, &mut self.pipeline, &self.young, self.newest);
-        self.young.retain(|(state, _)| !filled.contains(state));
-        let plan = Plan::new(Arc::clone(rules), self.settings.engine).with_young_windows(&self.young);
-        let plan = Arc::new(plan);
-        self.pipeline.engine.switch(Arc::clone(&plan), &LayoutMigration::between(&self.layout, &self.layout));
+        let previous = Arc::clone(&self.pipeline.engine.plan().rules);
+        let log = (&*self.store, self.position.seq);
+        let by = (rules, self.settings.engine);
+        let (plan, was_filled) = switching::switch(&mut self.pipeline, &mut self.present, by, self.newest, log);
+        self.layout_id = self.present.layout.id();
         self.notes_rules = true;
         let mut shown = write(&self.outlets.shown.rules);
         // The same rules again are no set to go back to.
         let previous = if previous.hash == plan.rules.hash { shown.previous.take() } else { Some(previous) };
         *shown = super::RulesInUse { plan, loaded_at: at, previous, refused: None };
-        !filled.is_empty()
+        was_filled
     }
 
     fn decide(&mut self, batch: Batch, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
@@ -341,8 +326,8 @@ impl Worker {
 
     fn add_notes(&mut self, commit: &mut Commit) {
         if self.notes_rules {
-            commit.layouts.push((self.layout_id, self.layout.encode()));
-            commit.notes.push((NOTE_RULES.to_owned(), rules_note(self.pipeline.engine.plan(), &self.young)));
+            commit.layouts.push((self.layout_id, self.present.layout.encode()));
+            commit.notes.push((NOTE_RULES.to_owned(), rules_note(self.pipeline.engine.plan(), &self.present.young)));
             commit.notes.extend(rule_history::notes(&self.pipeline.engine.plan().rules));
             self.notes_rules = false;
         }

@@ -1,0 +1,129 @@
+//! `kuzet reproduce`: makes a decision of the past again and compares it byte for byte.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::config::environment;
+use super::exit::{self, UsageError};
+use crate::adapters::folders;
+use crate::adapters::store::{FILE, Store, StoreError};
+use crate::app;
+use crate::config;
+use crate::operation::decision::read::DecisionRecord;
+use crate::service::reproduction::{Means, Reproduced, reproduce};
+
+/// Memory for pages.
+const CACHE_BYTES: usize = 64 << 20;
+
+const AFTER_HELP: &str = "\
+Decides again everything up to the decision that the store keeps, each operation by the rules that decided it then, and
+compares the decision with the stored one. The store must not be in use: take a copy with `kuzet store backup`. The geo
+databases are those of today.
+Exit code 1 when the decision comes out otherwise, or something is missing to make it again.
+
+Example:
+  kuzet reproduce 7ef3ad63-be72-5957-83e3-28d73cb07535 --store backups/2026-11-23";
+
+/// Make a decision of the past again and compare it byte for byte
+#[derive(Debug, Args)]
+#[command(about = "Make a decision of the past again and compare it byte for byte", after_help = AFTER_HELP)]
+pub struct ReproduceArguments {
+    /// The decision's id
+    #[arg(value_name = "DECISION_ID")]
+    decision_id: String,
+    /// The store's folder, or that of a copy [default: `path` in [store] of the configuration]
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// The configuration of the service that decided [default: ./kuzet.toml, where it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of rules, for a decision by the rules of today that the store has no note of
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    /// Folder of the geo databases
+    #[arg(long, value_name = "DIR")]
+    geoip: Option<PathBuf>,
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// An argument is not right, the store cannot be read, or the output cannot be written.
+pub fn run(arguments: &ReproduceArguments, out: &mut dyn Write) -> anyhow::Result<i32> {
+    let id: Uuid = arguments.decision_id.parse().map_err(|_| {
+        UsageError(format!("found \"{}\" as DECISION_ID, but a UUID is accepted", arguments.decision_id))
+    })?;
+    let config = config::load(arguments.config.as_deref(), environment())?;
+    let folder = arguments.store.clone().unwrap_or_else(|| config.store.path.clone());
+    let store = open(&folder)?;
+    let rules_folder = arguments.rules.as_deref().or(config.rules.folder.as_deref());
+    let geo_folder = arguments.geoip.as_deref().or(config.geoip.folder.as_deref());
+    let means = Means {
+        settings: app::service_settings(&config),
+        geo: app::load_geo(&folders::geoip_folder(geo_folder)?)?,
+        // Without them what the store notes must do.
+        present: folders::rules_folder(rules_folder).ok().and_then(|folder| app::load_rules(&folder).ok()),
+    };
+    match reproduce(&store, id, means)? {
+        Ok(reproduced) => report(&reproduced, out),
+        Err(missing) => {
+            writeln!(out, "cannot be made again: {missing}")?;
+            Ok(exit::NO)
+        }
+    }
+}
+
+/// Opens a store that is there and not in use.
+fn open(folder: &std::path::Path) -> anyhow::Result<Store> {
+    if !folder.join(FILE).is_file() {
+        return Err(UsageError(format!("failed to find a store in {}: there is no {FILE}", folder.display())).into());
+    }
+    match Store::open(folder, CACHE_BYTES) {
+        Err(StoreError::InUse { path }) => Err(UsageError(format!(
+            "the store {} is in use: copy it by `kuzet store backup --store {} --to DIR`, and give --store DIR",
+            path.display(),
+            folder.display(),
+        ))
+        .into()),
+        opened => Ok(opened?),
+    }
+}
+
+fn report(reproduced: &Reproduced, out: &mut dyn Write) -> anyhow::Result<i32> {
+    let Reproduced { seq, then, now, ruleset, from, rule_sets, first_other } = reproduced;
+    let read = DecisionRecord::decode(then)?;
+    writeln!(out, "decision    {}, number {seq}", read.decision_id)?;
+    writeln!(out, "operation   {} of wallet {}", read.op_id, read.wallet_id)?;
+    writeln!(out, "rule set    {ruleset}")?;
+    writeln!(out, "decided     operations {from} to {seq} again, by {rule_sets} rule sets in turn")?;
+    if *from > 1 {
+        writeln!(out, "missing     operations 1 to {} are no longer kept", from - 1)?;
+    }
+    if reproduced.is_equal() {
+        writeln!(out, "equal       {} bytes", then.len())?;
+        return Ok(exit::OK);
+    }
+    if let Some(first) = first_other {
+        writeln!(out, "otherwise   decision {first} is the first that came out otherwise")?;
+    }
+    writeln!(out, "different   in {}", differing(then, now).join(", "))?;
+    writeln!(out, "then        {}", String::from_utf8_lossy(then))?;
+    writeln!(out, "now         {}", String::from_utf8_lossy(now))?;
+    Ok(exit::NO)
+}
+
+/// Names the fields that differ.
+fn differing(then: &[u8], now: &[u8]) -> Vec<String> {
+    let object = |bytes: &[u8]| serde_json::from_slice::<serde_json::Map<String, Value>>(bytes).unwrap_or_default();
+    let (then, now) = (object(then), object(now));
+    let differs = |name: &&String| then.get(*name) != now.get(*name);
+    let mut names: Vec<String> = then.keys().chain(now.keys()).filter(differs).cloned().collect();
+    names.dedup();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

@@ -1,0 +1,71 @@
+//! Decisions of the past made again: the same bytes, whatever rules came in between, or what is missing.
+
+use kuzet::operation::decision::read::DecisionRecord;
+use kuzet::service::reproduction::{Means, Missing, Reproduced, reproduce};
+use uuid::Uuid;
+
+use super::*;
+
+fn again(store: &Store, id: Uuid, present: Option<RuleSet>) -> Result<Reproduced, Missing> {
+    let means = Means { settings: settings(), geo: Geo::new(None, None), present };
+    reproduce(store, id, means).expect("a store that can be read")
+}
+
+fn id_of(store: &Store, seq: u64) -> Uuid {
+    let decision = store.item(Stream::Decisions, seq).expect("a store").expect("a decision");
+    DecisionRecord::decode(&decision).expect("a decision").decision_id
+}
+
+#[test]
+fn decisions_by_several_rule_sets_come_out_as_they_were() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let next = Arc::new(Mutex::new(shipped()));
+    let load: LoadRules = {
+        let next = Arc::clone(&next);
+        Arc::new(move |_| Ok(next.lock().expect("a set").clone()))
+    };
+    let service = start(folder.path(), shipped(), load);
+    let records = simulated(3_000, 31);
+    let burst = with_rules(&[BURST]).expect("rules");
+    for (part, rules) in records.chunks(1_000).zip([shipped(), burst, shipped()]) {
+        *next.lock().expect("a set") = rules;
+        service.reload(Vanishing::Refused, now()).expect("a switch").expect("rules");
+        part.chunks(77).for_each(|batch| drop(submit(&service, batch)));
+    }
+    service.stop();
+    let store = Store::open(folder.path(), CACHE).expect("a store");
+    let last = store.position().expect("a position").seq;
+    for (seq, rule_sets) in [(1, 1), (999, 1), (1_500, 2), (last, 3)] {
+        let found = again(&store, id_of(&store, seq), None).expect("everything is there");
+        assert_eq!(String::from_utf8_lossy(&found.now), String::from_utf8_lossy(&found.then));
+        assert!(found.is_equal());
+        assert_eq!((found.seq, found.from, found.rule_sets, found.first_other), (seq, 1, rule_sets, None));
+    }
+    let nobody = Uuid::nil();
+    assert_eq!(again(&store, nobody, None), Err(Missing::Decision { first: 1, last }));
+}
+
+/// A store of an earlier version: it notes no lists, or nothing; the rules of today stand in where they are the same.
+#[test]
+fn a_rule_set_that_is_not_kept_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/store-v1/kuzet.redb.zst");
+    let unpacked = zstd::decode_all(&std::fs::read(packed).expect("the fixture")[..]).expect("zstd");
+    std::fs::write(folder.path().join(FILE), unpacked).expect("a file");
+    let store = Store::open(folder.path(), CACHE).expect("a store");
+    let missing = again(&store, id_of(&store, 20), Some(shipped())).expect_err("nobody knows the rules");
+    assert!(matches!(&missing, Missing::RuleSet { seq: 1, .. }), "{missing:?}");
+}
+
+/// Lists are part of what decided: their values are kept with the rules.
+#[test]
+fn lists_are_kept_with_the_rules_that_read_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = start_shipped(folder.path());
+    submit(&service, &[transfer(1, "10:00:00")]);
+    service.stop();
+    let store = Store::open(folder.path(), CACHE).expect("a store");
+    let found = rule_history::rule_set(&store, &shipped().hash).expect("a store").expect("the rules");
+    assert_eq!((&found.lists, &found.mrp), (&shipped().lists, &shipped().mrp));
+    assert!(rule_history::rule_set(&store, "nothing").expect("a store").is_err());
+}
