@@ -90,6 +90,10 @@ fn embedded(
     Ok(Service::start(store, loaded, geo, service_settings(config), (clock::now(), observer))?)
 }
 
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+}
+
 impl Running {
     /// Starts everything. The store's state is recovered before the first request is taken.
     ///
@@ -113,9 +117,7 @@ impl Running {
         let certificate = config.http.tls.as_ref().map(|tls| certificate::start(tls, &metrics)).transpose()?;
         let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let address = config.http.listen;
-        let listener =
-            runtime.block_on(TcpListener::bind(address)).map_err(|source| ServeError::Listen { address, source })?;
+        let listener = runtime.block_on(listen(config.http.listen))?;
         let address = listener.local_addr()?;
 
         metrics.set_ruleset(&rules);

@@ -177,9 +177,13 @@ fn client(arguments: &WithdrawArguments) -> anyhow::Result<ServiceClient> {
             format!("{scheme}://{}", http.listen)
         }
     };
-    let token =
-        arguments.token.clone().or_else(|| std::env::var(TOKEN_VARIABLE).ok()).filter(|token| !token.is_empty());
+    let token = arguments.token.clone().or_else(from_environment).filter(|token| !token.is_empty());
     ServiceClient::new(&url, token).map_err(|error| UsageError(error.to_string()).into())
+}
+
+/// Reads the token from the environment.
+fn from_environment() -> Option<String> {
+    environment().find(|(name, _)| name == TOKEN_VARIABLE).map(|(_, token)| token)
 }
 
 fn refused(out: &mut dyn Write, problem: &str) -> anyhow::Result<i32> {

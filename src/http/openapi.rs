@@ -346,46 +346,32 @@ fn answer(handler: Handler) -> (&'static str, Value) {
             "The decision on the event; of a dry run, what it would be",
             json_content(json!({"anyOf": [object(&["seq", "decision_id"]), object(&["dry_run"])]})),
         ),
-        Handler::Wallet => (
-            "The wallet's state",
-            json_content(object(&[
-                "wallet_id",
-                "newest",
-                "as_of",
-                "state",
-                "restrictions",
-                "waiting",
-                "windows",
-                "decisions",
-            ])),
-        ),
+        Handler::Wallet | Handler::Withdraw => answer_of_many_fields(handler),
         Handler::Restrictions => ("The restrictions", json_content(object(&["restrictions", "total"]))),
         Handler::Rules => ("The rules", json_content(object(&["ruleset", "rules"]))),
         Handler::Rule => ("The rule", json_content(object(&["id", "mode", "text"]))),
         Handler::Reload | Handler::Rollback => {
             ("The rule set in use now", json_content(object(&["ruleset", "changed"])))
         }
-        Handler::Withdraw => (
-            "What was done, or of a dry run what would be",
-            json_content(object(&[
-                "rule",
-                "mode",
-                "since",
-                "dry_run",
-                "lifts",
-                "wallets",
-                "addresses",
-                "releases",
-                "kept",
-                "state",
-            ])),
-        ),
         Handler::Session => ("The session", json_content(object(&["name", "roles", "version", "ruleset"]))),
         Handler::Metrics => ("The metrics", json!({"text/plain": {"schema": {"type": "string"}}})),
         Handler::Health => ("Alive", json_content(object(&["alive"]))),
         Handler::Ready => ("Ready", json_content(object(&["ready", "warnings"]))),
         Handler::OpenApi => ("The document", json_content(object(&["openapi", "paths"]))),
     }
+}
+
+/// Describes the longer answers.
+fn answer_of_many_fields(handler: Handler) -> (&'static str, Value) {
+    let (meaning, fields): (_, &[&str]) = if handler == Handler::Wallet {
+        let fields = &["wallet_id", "newest", "as_of", "state", "restrictions", "waiting", "windows", "decisions"];
+        ("The wallet's state", fields)
+    } else {
+        let fields =
+            &["rule", "mode", "since", "dry_run", "lifts", "wallets", "addresses", "releases", "kept", "state"];
+        ("What was done, or of a dry run what would be", fields)
+    };
+    (meaning, json!({"application/json": {"schema": {"type": "object", "required": fields}}}))
 }
 
 #[cfg(test)]
