@@ -9,6 +9,7 @@ pub mod backfill;
 mod context;
 pub mod decide;
 pub mod enrich;
+pub mod examine;
 mod lifecycle;
 pub mod matching;
 pub mod mutant;
@@ -31,6 +32,7 @@ use crate::operation::time::{Span, almaty_day};
 
 use context::Context;
 use enrich::Enriched;
+use examine::Examined;
 use matching::evaluation::Evaluation;
 use matching::memo::Memo;
 use outcome::Disposition;
@@ -218,6 +220,33 @@ impl Engine {
         let foreseen = self.decide(operation, view);
         self.seq = seq;
         foreseen
+    }
+
+    /// Takes apart how the rules judge an operation that has not been decided yet; changes nothing.
+    pub fn examine(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Vec<Examined> {
+        self.in_context(operation, view, |context, memo| examine::examine(context, operation, memo))
+    }
+
+    /// Tells what a rule, by its position, would find at a later time if this decided operation were the last one:
+    /// `operation` is it, with its time set to then. Changes nothing.
+    pub fn examine_later(&mut self, operation: &Enriched<'_>, view: &SharedView, rule: usize) -> Option<Examined> {
+        self.in_context(operation, view, |context, memo| examine::examine_later(context, operation, memo, rule))
+    }
+
+    fn in_context<R>(
+        &mut self,
+        operation: &Enriched<'_>,
+        view: &SharedView,
+        look: impl FnOnce(&Context<'_>, &mut Memo) -> R,
+    ) -> R {
+        let day = self.plan.settings.day_of(operation.operation.occurred_at);
+        let mrp = self.plan.rules.mrp.at(day.start);
+        let reach = self.reach(operation);
+        let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id).unwrap_or(&self.nobody);
+        let caught_up = wallet.caught_up(&self.plan, reach);
+        let wallet = caught_up.as_ref().unwrap_or(wallet);
+        let context = Context { plan: &self.plan, wallet, view, day, mrp, seq: self.seq + 1, reach };
+        look(&context, &mut Memo::default())
     }
 
     /// Makes an outcome's changes to the acting wallet's record count.

@@ -106,19 +106,31 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
 
     /// Tells what would be decided on a record now. Nothing moves on.
     pub fn foresee(&mut self, record: Record<'_>) -> Answer {
+        let foreseen = self.look_at(record, |engine, operation, view| match engine.foresee(operation, view) {
+            Disposition::Duplicate { seq } => Answer::Duplicate { seq },
+            Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
+            Disposition::Decided(outcome) => Answer::Decided(outcome.decision),
+        });
+        foreseen.unwrap_or_else(Answer::Rejected)
+    }
+
+    /// Shows the engine a record's operation, with what deciding it reads of shared state. Nothing moves on.
+    ///
+    /// # Errors
+    /// The record is refused.
+    pub fn look_at<R>(
+        &mut self,
+        record: Record<'_>,
+        look: impl FnOnce(&mut Engine, &enrich::Enriched<'_>, &SharedView) -> R,
+    ) -> Result<R, Rejection> {
         let mut spare = Spare::default();
         let decoded = self.intake().decode(&[record], &mut spare);
         let enriched = self.intake().enrich(decoded, &mut spare);
         let Prepared { operations, batch } = self.prepare(enriched, Batch::<NoJournal>::of(1), &mut spare);
-        match operations.into_iter().next() {
-            Some(Ok(operation)) => match self.engine.foresee(&operation, &batch.view) {
-                Disposition::Duplicate { seq } => Answer::Duplicate { seq },
-                Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
-                Disposition::Decided(outcome) => Answer::Decided(outcome.decision),
-            },
-            Some(Err(rejection)) => Answer::Rejected(rejection),
-            None => unreachable!("a record is one operation or refused"),
-        }
+        let Some(operation) = operations.into_iter().next() else {
+            unreachable!("a record is one operation or refused")
+        };
+        Ok(look(&mut self.engine, &operation?, &batch.view))
     }
 
     /// Decides a batch and commits it where nothing is written down.

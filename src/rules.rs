@@ -40,6 +40,8 @@ use check::World;
 use diagnostic::{Code, Findings};
 use program::{ListOrigin, MrpTable, RuleSet};
 use rule_file::RuleFile;
+pub(crate) use fields::field as field_named;
+pub(crate) use parse::unit_nanos;
 pub(crate) use rule_file::condition_of;
 
 /// Most rules in one set.

@@ -32,21 +32,7 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
     }
     let in_force = find_restrictions(context, enriched);
     memo.start(plan, operation.kind);
-    let mut evaluation = Evaluation {
-        plan,
-        operation: enriched,
-        wallet,
-        view: context.view,
-        day: context.day,
-        mrp: context.mrp,
-        is_blocked: in_force.wallet.iter().any(|r| matches!(r.kind, RestrictionKind::Block(_))),
-        is_monitored: in_force.wallet.iter().any(|r| r.kind == RestrictionKind::Monitor),
-        feeds: SmallVec::new(),
-        fired: Vec::new(),
-        for_enforced: false,
-        reach: context.reach,
-        memo,
-    };
+    let mut evaluation = evaluation(context, enriched, &in_force, memo);
     evaluation.find_feeds();
     let (mut matches, mut degraded) = fire_rules(&mut evaluation, !in_force.refusing.is_empty());
 
@@ -75,6 +61,30 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
         ruleset: plan.ruleset.clone(),
     };
     Disposition::Decided(Outcome { decision: Box::new(decision), changes, shared })
+}
+
+/// Returns the operation as its rules see it, before any of them is asked.
+pub(super) fn evaluation<'e, 'o>(
+    context: &Context<'e>,
+    enriched: &'e Enriched<'o>,
+    in_force: &InForce<'_>,
+    memo: &'e mut Memo,
+) -> Evaluation<'e, 'o> {
+    Evaluation {
+        plan: context.plan,
+        operation: enriched,
+        wallet: context.wallet,
+        view: context.view,
+        day: context.day,
+        mrp: context.mrp,
+        is_blocked: in_force.wallet.iter().any(|r| matches!(r.kind, RestrictionKind::Block(_))),
+        is_monitored: in_force.wallet.iter().any(|r| r.kind == RestrictionKind::Monitor),
+        feeds: SmallVec::new(),
+        fired: Vec::new(),
+        for_enforced: false,
+        reach: context.reach,
+        memo,
+    }
 }
 
 /// Turns fired rules and active restrictions into verdict, commands and changes.

@@ -58,7 +58,8 @@ impl Language {
     pub const ALL: [Self; 3] = [Self::Kazakh, Self::Russian, Self::English];
 
     /// Chooses among the three languages, in the order of [`Self::ALL`].
-    const fn choose<T: Copy>(self, [kk, ru, en]: [T; 3]) -> T {
+    #[must_use]
+    pub const fn choose<T: Copy>(self, [kk, ru, en]: [T; 3]) -> T {
         match self {
             Self::Kazakh => kk,
             Self::Russian => ru,

@@ -26,6 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "matching",
             "lifecycle",
             "decide",
+            "examine",
             "self",
             "backfill",
         ],
