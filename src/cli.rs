@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 pub mod digest;
 pub mod exit;
+pub mod explain;
 pub mod geoip;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -79,6 +80,7 @@ enum Command {
     Test(test::TestArguments),
     Simulate(simulate::Args),
     Digest(digest::Args),
+    Explain(explain::ExplainArguments),
     Withdraw(withdraw::WithdrawArguments),
     Reproduce(reproduce::ReproduceArguments),
 }
@@ -103,6 +105,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),
         Command::Reproduce(arguments) => reproduce::run(arguments, &mut io::stdout().lock()),
+        Command::Explain(arguments) => explain::run(arguments, &mut io::stdout().lock()),
         Command::Withdraw(arguments) => withdraw::run(arguments, &mut io::stdout().lock()),
     }
 }

@@ -38,11 +38,17 @@ pub use source::{FILE_BYTES_MAX, REDIS_SET, SourceFile};
 
 use check::World;
 use diagnostic::{Code, Findings};
-use program::{ListOrigin, MrpTable, RuleSet};
-use rule_file::RuleFile;
 pub(crate) use fields::field as field_named;
 pub(crate) use parse::unit_nanos;
+use program::{ListOrigin, MrpTable, RuleSet};
+use rule_file::RuleFile;
 pub(crate) use rule_file::condition_of;
+
+/// Lists the paths of the fields of operations and of matches.
+#[cfg(test)]
+pub(crate) fn field_paths() -> Vec<&'static str> {
+    [fields::known_paths(false), fields::known_paths(true)].concat()
+}
 
 /// Most rules in one set.
 pub const RULES_MAX: usize = 500;

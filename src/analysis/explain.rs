@@ -1,6 +1,10 @@
 //! Why a decision was made: every part of what matched, with its values.
 
+pub mod examination;
 mod parts;
+pub mod report;
+mod sentence;
+mod vocabulary;
 
 use serde_json::{Map, Value, json};
 

@@ -59,7 +59,7 @@ impl Language {
 
     /// Chooses among the three languages, in the order of [`Self::ALL`].
     #[must_use]
-    pub const fn choose<T: Copy>(self, [kk, ru, en]: [T; 3]) -> T {
+    pub fn choose<T>(self, [kk, ru, en]: [T; 3]) -> T {
         match self {
             Self::Kazakh => kk,
             Self::Russian => ru,

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::fields::path;
 use super::program::{
-    Action, Aggregate, AttributeType, Comparison, Condition, Field, KeyPart, List, MrpTable, Number, Operand, Rule,
-    Scope, Stream, Symbol, TypeSet, Window,
+    Action, Aggregate, AttributeType, Condition, Field, KeyPart, List, MrpTable, Number, Operand, Rule, Scope, Stream,
+    Symbol, TypeSet, Window,
 };
 use crate::operation::OperationType;
 
@@ -89,7 +89,7 @@ pub(crate) fn condition(what: &Condition, names: Names<'_>) -> String {
         Condition::All(parts) => joined(parts, " and ", names),
         Condition::Any(parts) => joined(parts, " or ", names),
         Condition::Compare { left, comparison, right } => {
-            format!("({} {} {})", number(left, names), sign(*comparison), number(right, names))
+            format!("({} {} {})", number(left, names), comparison.sign(), number(right, names))
         }
         Condition::Same { left, right, negated } => {
             let sign = if *negated { "!=" } else { "=" };
@@ -147,17 +147,6 @@ fn symbol(what: &Symbol, names: Names<'_>) -> String {
         Symbol::Literal(bits) => format!("#{bits:x}"),
         Symbol::Field(scope, field) => scoped(*scope, field),
         Symbol::Aggregate(id) => by_id(*id, names),
-    }
-}
-
-const fn sign(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Equal => "=",
-        Comparison::NotEqual => "!=",
-        Comparison::Less => "<",
-        Comparison::LessOrEqual => "<=",
-        Comparison::Greater => ">",
-        Comparison::GreaterOrEqual => ">=",
     }
 }
 

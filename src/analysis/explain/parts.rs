@@ -2,11 +2,10 @@
 //! different for it not to hold.
 
 use crate::rules::condition_of;
-use crate::rules::program::Comparison;
 use crate::rules::syntax::{Expression, ExpressionKind};
 
 /// One part of a condition; where a rule fires, every part holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Part {
     /// As it was written, in one line.
     pub text: String,
@@ -14,6 +13,7 @@ pub(super) struct Part {
     pub needed: String,
     /// The names of the evidence it reads, in the order of the text.
     pub reads: Vec<String>,
+    pub expression: Expression,
 }
 
 /// Takes the condition of a rule's text apart at its outermost `and`. A text that is no rule, or a rule
@@ -33,11 +33,12 @@ fn split(expression: &Expression, text: &str, parts: &mut Vec<Part>) {
     }
     let mut reads = Vec::new();
     collect(expression, text, &mut reads);
-    parts.push(Part { text: source(expression, text), needed: opposite(expression, text), reads });
+    let (said, needed) = (source(expression, text), opposite(expression, text));
+    parts.push(Part { text: said, needed, reads, expression: expression.clone() });
 }
 
 /// Returns the source with runs of white space as one space.
-fn source(expression: &Expression, text: &str) -> String {
+pub(super) fn source(expression: &Expression, text: &str) -> String {
     let source = text.get(expression.span.clone()).unwrap_or_default();
     source.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -69,14 +70,7 @@ fn collect(expression: &Expression, text: &str, reads: &mut Vec<String>) {
 fn opposite(expression: &Expression, text: &str) -> String {
     match &expression.kind {
         ExpressionKind::Compare { left, comparison, right } => {
-            let opposite = match comparison {
-                Comparison::Equal => "!=",
-                Comparison::NotEqual => "=",
-                Comparison::Less => ">=",
-                Comparison::LessOrEqual => ">",
-                Comparison::Greater => "<=",
-                Comparison::GreaterOrEqual => "<",
-            };
+            let opposite = comparison.opposite().sign();
             format!("{} {opposite} {}", source(left, text), source(right, text))
         }
         ExpressionKind::In { what, negated, list } => {
