@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod differential;
 mod documents;
+mod explain;
 mod geo_update;
 mod messages;
 mod replay;

@@ -369,6 +369,10 @@ fn a_decision_says_why_and_what_would_have_to_be_different() {
     assert_eq!(condition["text"], "amount > 100_000 KZT");
     assert_eq!(condition["needed"], "amount <= 100_000 KZT");
     assert_eq!(condition["values"]["amount"], "150000.00");
+    let sentence = condition["sentence"]["en"].as_str().expect("a sentence").replace('\u{a0}', " ");
+    assert_eq!(sentence, "Amount: 150 000 KZT; fires when it is more than 100 000 KZT");
+    let opposite = condition["opposite"]["ru"].as_str().expect("a sentence").replace('\u{a0}', " ");
+    assert_eq!(opposite, "Не срабатывает, когда 100 000 тенге или меньше");
     let wallet = get(server.address, "/v1/wallets/w1").json();
     assert_eq!(wallet["waiting"][0]["op_id"], "a1");
     assert_eq!(wallet["decisions"][0]["seq"], 1);

@@ -8,11 +8,12 @@ mod vocabulary;
 
 use serde_json::{Map, Value, json};
 
-use crate::operation::Time;
 use crate::operation::decision::read::{DecisionRecord, MatchRecord};
-use crate::operation::localized::Localized;
+use crate::operation::localized::{self, Language, Localized};
 use crate::operation::money::fmt_tiyn;
-use crate::rules::program::{MrpTable, Rule, RuleSet};
+use crate::operation::{Decimal, Money, Time};
+use crate::rules::program::{MrpTable, Rule, RuleSet, Type};
+use crate::rules::syntax::Expression;
 
 /// A rule as it was when it decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +85,7 @@ fn explain_match(
 ) -> Value {
     let evidence = matched.evidence();
     let conditions: Vec<Value> = rule.map_or_else(Vec::new, |rule| {
-        parts::parts(&rule.source).iter().map(|part| condition(part, &evidence, (mrp, at))).collect()
+        parts::parts(&rule.source).iter().map(|part| condition((part, &rule.source), &evidence, (mrp, at))).collect()
     });
     let when: Vec<&str> = conditions.iter().filter_map(|condition| condition["text"].as_str()).collect();
     json!({
@@ -106,13 +107,54 @@ pub fn localized(text: &Localized) -> Value {
     json!({"kk": text.kk, "ru": text.ru, "en": text.en})
 }
 
-fn condition(part: &parts::Part, evidence: &Map<String, Value>, (mrp, at): (&MrpTable, Option<Time>)) -> Value {
+fn condition(
+    (part, rule_text): (&parts::Part, &str),
+    evidence: &Map<String, Value>,
+    (mrp, at): (&MrpTable, Option<Time>),
+) -> Value {
     let values: Map<String, Value> =
         part.reads.iter().filter_map(|name| evidence.get(name).map(|value| (name.clone(), value.clone()))).collect();
     // The rule fired, so each part held, unless a value was missing and the rule fires then.
     let holds = if values.values().any(Value::is_null) { Value::Null } else { Value::Bool(true) };
+    let typed = |(name, value): (&String, &Value)| (name.clone(), typed(value, sentence::kind_of_name(name)));
+    let read = sentence::Values { named: values.iter().map(typed).collect(), mrp: at.and_then(|at| mrp.at(at)) };
+    let told = |say: fn(sentence::Teller<'_>, &Expression) -> String| {
+        let [kk, ru, en] =
+            Language::ALL.map(|language| say(sentence::Teller::new(rule_text, &read, language), &part.expression));
+        json!({"kk": kk, "ru": ru, "en": en})
+    };
+    let sentence = told(|teller, part| teller.sentence(part, &[None, None]));
+    let opposite = told(|teller, part| teller.opposite(part, &[None, None]));
     let in_tenge = at.and_then(|at| tenge_of_mrp(&part.text, mrp.at(at)?));
-    json!({"text": part.text, "values": values, "holds": holds, "needed": part.needed, "in_tenge": in_tenge})
+    json!({
+        "text": part.text,
+        "values": values,
+        "holds": holds,
+        "needed": part.needed,
+        "in_tenge": in_tenge,
+        "sentence": sentence,
+        "opposite": opposite,
+    })
+}
+
+/// Reads a value of evidence back as what its name says it is; what cannot be read so stays a text.
+fn typed(value: &Value, kind: Type) -> localized::Value {
+    use localized::Value as Typed;
+    match value {
+        Value::Null | Value::Array(_) | Value::Object(_) => Typed::Missing,
+        Value::Bool(value) => Typed::Flag(*value),
+        Value::Number(number) => match (number.as_i128(), Decimal::parse(&number.to_string())) {
+            (Some(whole), _) => Typed::Whole(whole),
+            (None, Some(decimal)) => Typed::Decimal(decimal),
+            (None, None) => Typed::Text(number.to_string().into()),
+        },
+        Value::String(text) => match kind {
+            Type::Money => Money::parse(text).map(|money| Typed::Money(money.tiyn().into())),
+            Type::Time => Time::parse_rfc3339(text).ok().map(Typed::Time),
+            _ => None,
+        }
+        .unwrap_or_else(|| Typed::Text(text.as_str().into())),
+    }
 }
 
 /// Turns the one amount in MRP that a text names into tenge: `amount > 100 MRP` at 3,932 tenge is 393200.00.

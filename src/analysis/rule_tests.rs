@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::explain::examination::{Examination, Explained};
 use crate::adapters::memory::MemoryStore;
 use crate::engine::Engine;
 use crate::engine::enrich::AddressFacts;
@@ -17,7 +18,7 @@ use crate::engine::plan::{Plan, Settings};
 use crate::geo::Lookup;
 use crate::operation::network::parse_network;
 use crate::operation::{Time, decode};
-use crate::pipeline::{AddressBook, Answer, Limits, Pipeline, Record};
+use crate::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStoreError};
 use crate::rules::program::{Inputs, ListOrigin, ListRow, Mode, RuleSet};
 use crate::rules::test_file::{Expect, TestAddress, TestCase};
 
@@ -81,6 +82,32 @@ pub fn run(rules: &RuleSet, rule: &str, test: &TestCase) -> Outcome {
         }
     }
     outcome
+}
+
+/// Explains the first operation of a test on which the rule of its file fires; `None` where it fires on none.
+///
+/// # Errors
+/// The windows that wallets share did not take a change.
+pub fn explain_hit(rules: &RuleSet, rule: &str, test: &TestCase) -> Result<Option<Examination>, SharedStoreError> {
+    let mut pipeline = pipeline_of(rules, rule, test);
+    let mut number = 0;
+    for step in &test.steps {
+        for repetition in 0..step.times {
+            number += 1;
+            let at = test.start.plus(step.at).plus(step.every.saturating_mul(i64::from(repetition)));
+            let operation = operation_of(&step.operation, number, at);
+            let record = || Record { bytes: &operation, arrived_at: None };
+            let is_hit = match pipeline.foresee(record()) {
+                Answer::Decided(decision) => decision.matches.iter().any(|found| &*found.rule == rule),
+                Answer::Duplicate { .. } | Answer::Rejected(_) => false,
+            };
+            if is_hit && let Explained::Decided(examination) = Examination::of(&mut pipeline, &operation)? {
+                return Ok(Some(*examination));
+            }
+            pipeline.process(&[record()])?;
+        }
+    }
+    Ok(None)
 }
 
 fn pipeline_of(rules: &RuleSet, rule: &str, test: &TestCase) -> Pipeline<MemoryStore, TestAddresses> {

@@ -137,8 +137,9 @@ fn finding(
 ) -> RuleFinding {
     let rules = Arc::clone(&engine.plan().rules);
     let rule = &rules.rules[index];
-    let named: Values = rule.evidence.iter().map(|item| item.name.clone()).zip(values).collect();
-    let teller = Teller::new(&rule.source, &named, Language::English);
+    let named = rule.evidence.iter().map(|item| item.name.clone()).zip(values).collect();
+    let values = Values { named, mrp: rules.mrp.at(operation.operation.occurred_at) };
+    let teller = Teller::new(&rule.source, &values, Language::English);
     // A condition that is left out always holds: it has nothing to tell.
     let parts = parts(&rule.source).into_iter().zip(examined).enumerate();
     let parts = parts.map(|(position, (part, examined))| {
@@ -160,7 +161,7 @@ fn finding(
         found
     });
     let parts = parts.collect();
-    RuleFinding { rule: index, enforced, fired, parts, values: named }
+    RuleFinding { rule: index, enforced, fired, parts, values }
 }
 
 /// Finds when what a part counts leaves its windows, by asking what it would come to later.

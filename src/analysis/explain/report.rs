@@ -320,7 +320,7 @@ impl Report<'_> {
     fn client_sentences(self) -> Vec<String> {
         let decision = &self.examination.decision;
         let verdict = match decision.verdict {
-            Verdict::Allow => ["Операция орындалды.", "Операция выполнена.", "The operation was carried out."],
+            Verdict::Allow => ["Операцияға рұқсат берілді.", "Операция разрешена.", "The operation is allowed."],
             Verdict::Challenge => [
                 "Операцияны жалғастыру үшін қосымша тексеріс қажет.",
                 "Чтобы продолжить, нужна дополнительная проверка.",
@@ -347,6 +347,9 @@ impl Report<'_> {
             if !seen.contains(&sentence) {
                 seen.push(sentence);
             }
+        }
+        if told.is_empty() && seen.is_empty() {
+            told.push(self.choose(["Шектеу жоқ.", "Ограничений нет.", "There is no restriction."]).to_owned());
         }
         told.extend(seen.iter().map(|sentence| super::sentence::capitalized(sentence)));
         told

@@ -13,8 +13,15 @@ use crate::rules::program::{Comparison, Type};
 use crate::rules::syntax::{AggregateSyntax, Expression, ExpressionKind, KeySyntax, Operator, Unit, WindowKind};
 use crate::rules::{field_named, unit_nanos};
 
-/// What conditions read, by the names that evidence has.
-pub(super) type Values = BTreeMap<String, Value>;
+/// What a rule's condition reads.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    /// By the names that evidence has.
+    pub named: BTreeMap<String, Value>,
+    /// The MRP in tiyn on the operation's day.
+    pub mrp: Option<i64>,
+}
+
 /// The values of both sides of a comparison of numbers, where they were computed.
 pub(super) type Sides = [Option<Value>; 2];
 
@@ -101,7 +108,10 @@ impl<'t> Teller<'t> {
                 let Some(compared) = compared(part, sides) else { return self.whole(part) };
                 let kind = self.kind(compared.subject);
                 let value = compared.subject_value.clone().or_else(|| self.value(compared.subject));
-                (self.noun(compared.subject), Some(self.shown(value.as_ref(), kind)), self.wanted(&compared))
+                // What is computed is told by what it is computed from, where its own value is not known.
+                let is_computed = matches!(compared.subject.kind, ExpressionKind::Arithmetic { .. });
+                let value = (value.is_some() || !is_computed).then(|| self.shown(value.as_ref(), kind));
+                (self.noun(compared.subject), value, self.wanted(&compared))
             }
             ExpressionKind::In { what, negated, list } => {
                 let text = self.language.choose([
@@ -140,7 +150,12 @@ impl<'t> Teller<'t> {
     }
 
     fn flag(self, value: bool) -> String {
-        self.shown(Some(&Value::Flag(value)), Type::Bool)
+        self.quoted(&self.shown(Some(&Value::Flag(value)), Type::Bool))
+    }
+
+    fn quoted(self, text: &str) -> String {
+        let [open, close] = self.language.choose([["«", "»"], ["«", "»"], ["“", "”"]]);
+        format!("{open}{text}{close}")
     }
 
     fn wanted(self, compared: &Compared<'_>) -> Wanted {
@@ -168,22 +183,10 @@ impl<'t> Teller<'t> {
         Wanted { text, negated, is_order }
     }
 
-    /// What something is compared with, as a text: an amount in MRP in tenge too.
+    /// What something is compared with, as a text.
     fn other(self, compared: &Compared<'_>) -> String {
         let (other, kind) = (compared.other, self.kind(compared.subject));
         match &other.kind {
-            ExpressionKind::Number { unit: Some(Unit::Mrp), .. } => {
-                let tenge = compared.other_value.as_ref().map(|value| self.shown(Some(value), Type::Money));
-                let tenge = tenge.map_or_else(String::new, |tenge| format!(" ({tenge})"));
-                match self.language {
-                    // The unit bears the ending of the case, so it comes last.
-                    Language::Kazakh if !tenge.is_empty() => {
-                        let tenge = tenge.trim_start_matches(" (").trim_end_matches(')');
-                        format!("{} = {tenge}", self.literal(other))
-                    }
-                    _ => format!("{}{tenge}", self.literal(other)),
-                }
-            }
             ExpressionKind::Number { .. } | ExpressionKind::Text(_) | ExpressionKind::Bool(_) => self.literal(other),
             ExpressionKind::Name(name) if self.is_word(name) => {
                 if kind == Type::Enum {
@@ -417,7 +420,7 @@ impl<'t> Teller<'t> {
             ExpressionKind::Number { hundredths, whole, unit } => {
                 let value = match unit {
                     Some(Unit::Kzt) => Value::Money(*hundredths),
-                    Some(Unit::Mrp) => Value::Mrp(i64::try_from(*hundredths).unwrap_or(i64::MAX)),
+                    Some(Unit::Mrp) => return self.mrp(*hundredths),
                     Some(unit) => match unit_nanos(*unit) {
                         Some(nanos) => Value::Duration(hundredths * i128::from(nanos) / 100),
                         None => return self.source(literal),
@@ -427,11 +430,20 @@ impl<'t> Teller<'t> {
                 };
                 self.shown(Some(&value), Type::Int)
             }
-            ExpressionKind::Text(text) => {
-                self.language.choose([format!("«{text}»"), format!("«{text}»"), format!("“{text}”")])
-            }
+            ExpressionKind::Text(text) => self.quoted(text),
             ExpressionKind::Bool(value) => self.flag(*value),
             _ => self.source(literal),
+        }
+    }
+
+    /// Writes so many hundredths of the MRP, in tenge too. In Kazakh the last word bears the ending of the case.
+    fn mrp(self, hundredths: i128) -> String {
+        let mrp = shown(&Value::Mrp(i64::try_from(hundredths).unwrap_or(i64::MAX)), self.language);
+        let tiyn = self.values.mrp.and_then(|mrp| hundredths.checked_mul(mrp.into())).map(|tiyn| tiyn / 100);
+        let Some(tenge) = tiyn.map(|tiyn| shown(&Value::Money(tiyn), self.language)) else { return mrp };
+        match self.language {
+            Language::Kazakh => format!("{mrp} = {tenge}"),
+            Language::Russian | Language::English => format!("{mrp} ({tenge})"),
         }
     }
 
@@ -443,8 +455,8 @@ impl<'t> Teller<'t> {
     /// Returns the value of a field or an aggregate, where it is known.
     fn value(self, what: &Expression) -> Option<Value> {
         let value = match &what.kind {
-            ExpressionKind::Name(name) => self.values.get(name),
-            ExpressionKind::Aggregate(_) => self.values.get(&self.source(what)),
+            ExpressionKind::Name(name) => self.values.named.get(name),
+            ExpressionKind::Aggregate(_) => self.values.named.get(&self.source(what)),
             _ => None,
         };
         value.cloned()
@@ -539,6 +551,17 @@ pub(super) fn moment(time: Time, language: Language) -> String {
     format!("{out}:{seconds}{NO_BREAK_SPACE}({zone}, UTC{offset})")
 }
 
+/// Tells of which type what is named so in evidence is: a field by its path, an aggregate by its text.
+pub(super) fn kind_of_name(name: &str) -> Type {
+    let Some((function, rest)) = name.split_once('(') else { return kind_of_field(name) };
+    match function {
+        "count" | "distinct" | "streak" => Type::Int,
+        "any" | "none" => Type::Bool,
+        "age" => Type::Duration,
+        _ => kind_of_field(rest.split(' ').next().and_then(|it| it.split_once('.')).map_or("", |(_, field)| field)),
+    }
+}
+
 fn kind_of_field(path: &str) -> Type {
     field_named(path, false).or_else(|| field_named(path, true)).map_or(Type::Text, |info| info.field_type)
 }
@@ -620,7 +643,8 @@ mod tests {
             "rule: x\nclauses: [\"7.1\"]\ntitle: {{kk: a, ru: b, en: c}}\nowner: o\nmode: enforce\non: transfer\nwhen: |\n  {when}\nthen: [refuse]\n"
         );
         let condition = condition_of(&rule).expect("a condition");
-        let values: Values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let named = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let values = Values { named, mrp: Some(432_500) };
         Language::ALL.map(|language| {
             Teller::new(&rule, &values, language).sentence(&condition, sides).replace(NO_BREAK_SPACE, " ")
         })
@@ -643,7 +667,7 @@ mod tests {
 
     #[test]
     fn an_amount_in_mrp_is_told_in_tenge_too() {
-        let sides = [Some(Value::Money(50_000_000)), Some(Value::Money(43_250_000))];
+        let sides = [Some(Value::Money(50_000_000)), None];
         let [kk, ru, en] = told("amount > 100 MRP", &[], &sides);
         assert_eq!(kk, "Сома: 500 000 теңге; 100 АЕК = 432 500 теңгеден артық болғанда іске қосылады");
         assert_eq!(ru, "Сумма: 500 000 тенге; срабатывает, когда больше 100 МРП (432 500 тенге)");
@@ -664,7 +688,7 @@ mod tests {
         assert_eq!(ru, "Вид контрагента: агент; срабатывает, когда это не клиент");
         assert_eq!(en, "Kind of counterparty: agent; fires when it is not client");
         let [_, _, en] = told("not wallet.is_confirmed", &[("wallet.is_confirmed", Value::Flag(false))], &[None, None]);
-        assert_eq!(en, "Day is confirmed by the PIN: no; fires when it is no");
+        assert_eq!(en, "Day is confirmed by the PIN: no; fires when it is “no”");
         let [_, _, en] = told("wallet_id in watched", &[("wallet_id", Value::Text("7701".into()))], &[None, None]);
         assert_eq!(en, "Wallet: 7701; fires when it is on the list “watched”");
     }

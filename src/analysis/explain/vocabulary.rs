@@ -94,9 +94,9 @@ const TYPES: &[(&str, Names)] = &[
 const WORDS: &[(&str, Names)] = &[
     ("success", ["сәтті", "успех", "success"]),
     ("failure", ["сәтсіз", "неудача", "failure"]),
-    ("unregistered", ["тіркелмеген", "не зарегистрирован", "unregistered"]),
-    ("unidentified", ["сәйкестендірілмеген", "не идентифицирован", "unidentified"]),
-    ("identified", ["сәйкестендірілген", "идентифицирован", "identified"]),
+    ("unregistered", ["тіркелмеген", "незарегистрированный", "unregistered"]),
+    ("unidentified", ["сәйкестендірілмеген", "неидентифицированный", "unidentified"]),
+    ("identified", ["сәйкестендірілген", "идентифицированный", "identified"]),
     ("client", ["клиент", "клиент", "client"]),
     ("merchant", ["сатушы", "продавец", "merchant"]),
     ("bank_account", ["банк шоты", "банковский счёт", "bank account"]),
