@@ -68,6 +68,12 @@ impl Flow {
         !self.decided.is_empty()
     }
 
+    /// Tells whether something was decided that is not committed, be it on its way or waiting to be sent again. What is
+    /// decided next would not find it in a shared store.
+    fn is_ahead(&self, is_busy: bool) -> bool {
+        is_busy || self.has_decided()
+    }
+
     /// Forgets everything of a shard.
     pub(super) fn let_go(&mut self, shard: i32) {
         self.gaps.remove(&shard);
@@ -200,9 +206,11 @@ impl FleetWorker {
     }
 
     fn is_due(&self) -> bool {
+        if self.settings.redis.is_some() && self.flow.is_ahead(self.committer.is_busy()) {
+            return false;
+        }
         if self.committer.is_busy() {
-            // What is decided next must find in the shared store what was decided before.
-            return self.settings.redis.is_none() && (self.has_chunk() || self.is_full());
+            return self.has_chunk() || self.is_full();
         }
         let lingers = self.flow.since.is_some_and(|since| since.elapsed() < self.settings.batch_linger);
         !lingers || self.has_chunk() || self.is_full()
@@ -344,5 +352,52 @@ impl FleetWorker {
         }
         let (changes, errors) = self.ledger.figures();
         self.outlets.observer.shared(changes, errors);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::adapters::folders::Folder;
+    use crate::adapters::memory::MemoryStore;
+    use crate::app;
+    use crate::engine::Engine;
+    use crate::engine::plan::Settings;
+    use crate::geo::Geo;
+    use crate::pipeline::{Limits, Pipeline};
+
+    fn batch() -> ShardBatch {
+        let folder = Folder::Path(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules"));
+        let rules = app::load_rules(&folder).expect("the shipped rules load");
+        let engine = Engine::new(Arc::new(Plan::new(Arc::new(rules), Settings::default())));
+        let (geo, store) = (Geo::new(None, None), MemoryStore::default());
+        let decided = Pipeline { engine, geo, store, limits: Limits::default() }.decide(&[]);
+        decided.write_with(ShardWrites {
+            shard: 0,
+            gift: 1,
+            batch: 1,
+            epoch: "e".into(),
+            records: Vec::new(),
+            first_seq: 1,
+            decisions: Vec::new(),
+            rejected: Vec::new(),
+            state: Vec::new(),
+            next_offset: 0,
+            newest: None,
+            bytes: 0,
+        })
+    }
+
+    /// A transaction that Kafka refused waits to be sent again: blocks and windows of it are not in Redis yet.
+    #[test]
+    fn nothing_is_decided_over_redis_before_what_waits_to_be_sent_again() {
+        let mut flow = Flow::default();
+        assert!(!flow.is_ahead(false) && flow.is_ahead(true));
+        flow.keep(vec![batch()]);
+        assert!(flow.is_ahead(false));
+        flow.clear();
+        assert!(!flow.is_ahead(false));
     }
 }
