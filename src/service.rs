@@ -11,6 +11,7 @@ pub mod backfill;
 pub mod checkpoint;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod recent;
 pub mod recovery;
 pub mod reproduction;
 pub mod rule_history;
@@ -40,6 +41,7 @@ use crate::rules::program::RuleSet;
 use crate::rules::{self, Vanishing};
 
 use active_restrictions::ActiveRestrictions;
+use recent::Recent;
 use rule_stats::RuleStats;
 use search::{Page, Query};
 use views::{Foreseen, WalletView};
@@ -209,6 +211,8 @@ pub(crate) struct Shown {
     pub(crate) book: RwLock<ActiveRestrictions>,
     pub(crate) rule_stats: RwLock<RuleStats>,
     pub(crate) figures: RwLock<Figures>,
+    /// The newest decisions, where they go to a topic.
+    pub(crate) recent: RwLock<Recent>,
 }
 
 /// Sizes that change slowly.
@@ -236,7 +240,8 @@ pub struct Service {
     jobs: mpsc::Sender<Job>,
     /// None where operations come from Kafka.
     store: Option<Arc<Store>>,
-    /// The name of the store's history; empty where operations come from Kafka.
+    /// The name of the history of the decisions' numbers: the store's, or, where operations come from Kafka, that of this
+    /// process.
     epoch: Arc<str>,
     shown: Arc<Shown>,
     last_seq: watch::Receiver<u64>,
@@ -316,6 +321,7 @@ impl Service {
             book: RwLock::new(ActiveRestrictions::of(&recovered.engine, &recovered.shared)),
             rule_stats: RwLock::new(recovered.rule_stats.clone()),
             figures: RwLock::new(Figures::default()),
+            recent: RwLock::default(),
         });
         let outlets = worker::Outlets { seq: seq_sender, trouble: trouble_sender, shown: Arc::clone(&shown), observer };
         let worker = worker::Worker::new(Arc::clone(&store), (recovered, indexer), geo, settings, outlets);
@@ -502,7 +508,7 @@ impl Service {
     }
 
     /// Returns the name of the history that this service's streams tell; another one begins where a store is made
-    /// from a backup. Empty where operations come from Kafka.
+    /// from a backup, and where operations come from Kafka with each start.
     #[must_use]
     pub fn epoch(&self) -> &str {
         &self.epoch
@@ -523,15 +529,18 @@ impl Service {
         }
     }
 
-    /// Reads a page of the decisions that a query means, each with what is listed beside it. Reads the disk. Where
-    /// operations come from Kafka, nothing is kept to be read.
+    /// Reads a page of the decisions that a query means, each with what is listed beside it. Reads the disk; where
+    /// operations come from Kafka, the newest decisions of this instance, which it keeps in memory.
     ///
     /// # Errors
     /// The store cannot be read.
     pub fn search(&self, query: &Query) -> Result<Page, StoreError> {
         match &self.store {
             Some(store) => search::page(store, query),
-            None => Ok(Page { next: query.position, ..Page::default() }),
+            None => {
+                let recent = read(&self.shown.recent).snapshot();
+                Ok(recent.page(query))
+            }
         }
     }
 

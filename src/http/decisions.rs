@@ -33,7 +33,6 @@ pub(super) async fn list(
     parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    api.in_requests()?;
     parameters.known(DECISIONS_QUERY.iter().map(|(name, _)| *name))?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let wants_events = header("accept").is_some_and(|accept| accept.contains("text/event-stream"));

@@ -31,11 +31,16 @@ pub(super) fn named(api: &Shared, mut response: Response) -> Response {
 /// 409 `other-history`: the reader names another history, or a position that this one has not reached.
 pub(super) async fn check(api: &Shared, parameters: &Parameters, stream: Stream, position: u64) -> Result<(), Problem> {
     let here = api.service.epoch();
-    let store = api.store()?;
-    let reached = blocking(move || store.position()).await??;
-    let (items, reached) = match stream {
-        Stream::Operations | Stream::Decisions => ("decisions", reached.seq),
-        Stream::Rejected => ("refused records", reached.rejected),
+    let (items, reached) = if stream == Stream::Decisions && api.fleet.is_some() {
+        // Those that this instance keeps.
+        ("decisions", *api.service.last_seq().borrow())
+    } else {
+        let store = api.store()?;
+        let reached = blocking(move || store.position()).await??;
+        match stream {
+            Stream::Operations | Stream::Decisions => ("decisions", reached.seq),
+            Stream::Rejected => ("refused records", reached.rejected),
+        }
     };
     let advice = "read anew from the beginning, or from where both still agree, with the epoch of this one";
     let asked = parameters.get(EPOCH).map(|epoch| epoch.chars().take(64).collect::<String>());

@@ -104,7 +104,7 @@ impl Service {
     ) -> Result<Self, StartError> {
         let rules = Arc::new(rules);
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let (_, last_seq) = watch::channel(0);
+        let (seq, last_seq) = watch::channel(0);
         let (trouble_sender, trouble) = watch::channel(Some("Kafka has not answered yet".to_owned()));
         let plan = Arc::new(Plan::new(Arc::clone(&rules), settings.engine));
         let shown = Arc::new(Shown {
@@ -112,8 +112,9 @@ impl Service {
             book: RwLock::new(ActiveRestrictions::default()),
             rule_stats: RwLock::new(RuleStats::default()),
             figures: RwLock::new(Figures::default()),
+            recent: RwLock::default(),
         });
-        let outlets = worker::FleetOutlets { trouble: trouble_sender, shown: Arc::clone(&shown), observer };
+        let outlets = worker::FleetOutlets { seq, trouble: trouble_sender, shown: Arc::clone(&shown), observer };
         let watchdog = Watchdog::start(settings.kafka.transaction_timeout, on_hang)?;
         let watched = watchdog.waiting();
         let worker = worker::FleetWorker::new(settings, (rules, geo), outlets, watchdog)?;
@@ -122,7 +123,7 @@ impl Service {
         Ok(Self {
             jobs,
             store: None,
-            epoch: "".into(),
+            epoch: shard::new_epoch(),
             shown,
             last_seq,
             trouble,

@@ -21,7 +21,7 @@ use crate::operation::encode::encode_counterparty;
 use crate::operation::{Counterparty, Money, Operation, OperationType, Time, decode};
 
 /// A page reads no further block once its blocks hold so many decisions,
-const DECISIONS_READ_MAX: u64 = 100_000;
+pub(super) const DECISIONS_READ_MAX: u64 = 100_000;
 /// or so many bytes of decisions.
 const BYTES_READ_MAX: usize = 64 << 20;
 /// A page looks at so many segments of the index at most.
@@ -379,29 +379,49 @@ impl<'a> Search<'a> {
         {
             return Ok(ENOUGH);
         }
-        let filter = &self.query.filter;
-        let is_meant = filter.is_empty()
-            || DecisionRecord::decode(decision)
-                .is_ok_and(|read| filter.accepts_decision(&Searchable::of_record(&read, None)));
-        if !is_meant {
-            self.page.next = number;
-            return Ok(ControlFlow::Continue(()));
+        let (streams, operations) = (self.streams, &mut self.operations);
+        let mut failed = None;
+        let item = listed(&self.query.filter, (number, decision), || {
+            if !operations.as_ref().is_some_and(|found| holds(found, number)) {
+                match streams.block(Stream::Operations, Seek::AtOrBefore(number)) {
+                    Ok(found) => *operations = found,
+                    Err(error) => failed = Some(error),
+                }
+            }
+            // In front of an operation stands when it arrived.
+            item_of(operations.as_ref(), number).and_then(|item| item.get(8..))
+        });
+        if let Some(error) = failed {
+            return Err(error);
         }
-        if !self.operations.as_ref().is_some_and(|found| holds(found, number)) {
-            self.operations = self.streams.block(Stream::Operations, Seek::AtOrBefore(number))?;
-        }
-        // In front of an operation stands when it arrived.
-        let record = item_of(self.operations.as_ref(), number).and_then(|item| item.get(8..));
-        let operation = record.and_then(|record| decode::decode(record).ok());
-        let is_meant = filter.accepts_operation(operation.as_ref());
-        if is_meant {
-            let beside = operation.as_ref().map(beside).unwrap_or_default();
-            self.bytes += decision.len() + beside.len();
-            self.page.items.push(Item { seq: number, beside, decision: decision.to_vec() });
+        if let Some(item) = item {
+            self.bytes += item.decision.len() + item.beside.len();
+            self.page.items.push(item);
         }
         self.page.next = number;
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// Lists a decision if it is one of those that are meant. The record of its operation is only asked for where the
+/// decision itself is.
+pub(super) fn listed<'r>(
+    filter: &Filter,
+    (seq, decision): (u64, &[u8]),
+    record: impl FnOnce() -> Option<&'r [u8]>,
+) -> Option<Item> {
+    let is_meant = filter.is_empty()
+        || DecisionRecord::decode(decision)
+            .is_ok_and(|read| filter.accepts_decision(&Searchable::of_record(&read, None)));
+    if !is_meant {
+        return None;
+    }
+    let operation = record().and_then(|record| decode::decode(record).ok());
+    filter.accepts_operation(operation.as_ref()).then(|| Item {
+        seq,
+        beside: operation.as_ref().map(beside).unwrap_or_default(),
+        decision: decision.to_vec(),
+    })
 }
 
 fn holds((first, block): &(u64, Block), number: u64) -> bool {

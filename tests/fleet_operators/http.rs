@@ -50,13 +50,24 @@ fn each_instance_answers_for_its_own_shards() {
         owner
     });
     assert_ne!(owners[0], owners[1]);
-    for address in addresses {
+    for (number, address) in addresses.into_iter().enumerate() {
+        let own = owners.iter().position(|owner| *owner == number).expect("a wallet");
+        let of_wallet = |wallet: &str| client::get(address, &format!("/v1/decisions?wallet={wallet}")).json();
+        // The newest decisions of its own shards are kept, under numbers of its own.
+        let page = wait::until("the decision is kept", || {
+            Some(of_wallet(&wallets[own]))
+                .filter(|page| page["decisions"].as_array().is_some_and(|all| !all.is_empty()))
+        });
+        assert_eq!((&page["decisions"][0]["seq"], &page["next"]), (&1.into(), &1.into()), "{page}");
+        assert!(page["decisions"][0]["amount"].is_string(), "{page}");
+        assert_eq!(of_wallet(&wallets[1 - own])["decisions"], Value::Array(Vec::new()));
+        assert_eq!(client::get(address, "/v1/decisions?after=2").problem(409)["code"], "other-history");
         let [operations, decisions, rejected] = ["operations", "decisions", "rejected"].map(|kind| topics.name(kind));
         let detail = format!(
             "operations come from the topic {operations}, decisions are in {decisions}, refused records in {rejected}"
         );
         assert_eq!(client::post(address, "/v1/operations", &top_up("no", &wallets[0])).problem(404)["detail"], *detail);
-        assert_eq!(client::get(address, "/v1/decisions").problem(404)["detail"], *detail);
+        assert_eq!(client::get(address, "/v1/rejected").problem(404)["detail"], *detail);
         assert_eq!(client::get(address, "/healthz").status, 200);
         assert!(client::get(address, "/v1/rules").json()["rules"].as_array().is_some_and(|rules| rules.len() > 10));
         let of_shards = |name: &str| ["0", "1"].map(|shard| metric(address, &format!("{name}{{shard=\"{shard}\"}}")));

@@ -147,7 +147,7 @@ pub(super) const NOTE_EPOCH: &str = "epoch";
 const EPOCH_DIGITS: usize = 16;
 
 /// Names a history that begins.
-fn new_epoch() -> Arc<str> {
+pub(super) fn new_epoch() -> Arc<str> {
     let mut epoch = Uuid::new_v4().simple().to_string();
     epoch.truncate(EPOCH_DIGITS);
     epoch.into()

@@ -58,6 +58,7 @@ const SIZES_EVERY: Duration = Duration::from_secs(15);
 
 /// Where the worker shows what it does.
 pub(crate) struct FleetOutlets {
+    pub(crate) seq: tokio::sync::watch::Sender<u64>,
     pub(crate) trouble: tokio::sync::watch::Sender<Option<String>>,
     pub(crate) shown: Arc<Shown>,
     pub(crate) observer: Box<dyn FleetObserver>,

@@ -328,6 +328,7 @@ impl FleetWorker {
         failpoint::reached("settled");
         self.show(&committed);
         self.observe(&committed, took);
+        self.keep(committed);
         failpoint::reached("shown");
     }
 

@@ -68,6 +68,19 @@ impl FleetWorker {
         }
     }
 
+    /// Keeps the newest decisions, for people to look at.
+    pub(super) fn keep(&self, batches: Vec<CommittedShardBatch>) {
+        let of_batch = |batch: CommittedShardBatch| {
+            let writes = batch.with;
+            let decided = batch.answers.iter().zip(writes.records);
+            let records = decided.filter(|(answer, _)| decision_of(answer).is_some());
+            let records = records.map(|(_, record)| record.value.unwrap_or_default());
+            records.zip(writes.decisions).collect::<Vec<_>>()
+        };
+        let last = write(&self.outlets.shown.recent).add(batches.into_iter().flat_map(of_batch).collect());
+        self.outlets.seq.send_replace(last);
+    }
+
     fn blocks_of(&self, party: Party) -> Vec<Restriction> {
         self.shards.values().flat_map(|shard| shard.own.blocks_of(party)).collect()
     }
