@@ -169,7 +169,18 @@ fn tenge_of_mrp(text: &str, mrp: i64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::tenge_of_mrp;
+    use super::*;
+
+    #[test]
+    fn evidence_is_read_back_as_what_its_name_says() {
+        let read = |name, value| typed(&value, sentence::kind_of_name(name));
+        assert_eq!(read("amount", json!("150000.00")), localized::Value::Money(15_000_000));
+        assert_eq!(read("sum(debit.amount by wallet today)", json!("1.50")), localized::Value::Money(150));
+        assert_eq!(read("count(login by wallet within 1h)", json!(11)), localized::Value::Whole(11));
+        assert_eq!(read("wallet.is_blocked", json!(false)), localized::Value::Flag(false));
+        assert_eq!(read("wallet_id", json!("150.00")), localized::Value::Text("150.00".into()));
+        assert_eq!(read("ip", Value::Null), localized::Value::Missing);
+    }
 
     #[test]
     fn an_amount_in_mrp_is_shown_in_tenge() {

@@ -17,7 +17,7 @@ use crate::operation::decode::Rejection;
 use crate::operation::localized::{Language, Value};
 use crate::operation::{Money, Time, time};
 use crate::pipeline::{AddressBook, Answer, Pipeline, Record, SharedStore, SharedStoreError};
-use crate::rules::program::{AggregateId, Function, Lifter, Lifters, Operand, Rule, RuleSet, Type, Window};
+use crate::rules::program::{AggregateId, Evidence, Function, Lifter, Lifters, Operand, Rule, RuleSet, Type, Window};
 
 const MILLISECOND: i64 = 1_000_000;
 
@@ -94,8 +94,14 @@ impl Examination {
     ) -> Result<Explained, SharedStoreError> {
         let record = || Record { bytes: record, arrived_at: None };
         let rules = Arc::clone(&pipeline.engine.plan().rules);
-        let examined = match pipeline.look_at(record(), Engine::examine) {
-            Ok(examined) => examined,
+        let found = pipeline.look_at(record(), |engine, operation, view| {
+            let told = engine.examine(operation, view).into_iter().filter(is_told);
+            let mut findings: Vec<RuleFinding> = told.map(|examined| finding(&rules, operation, examined)).collect();
+            look_ahead(engine, (operation, view), &mut findings, Counted::Without);
+            findings
+        });
+        let mut findings = match found {
+            Ok(findings) => findings,
             Err(rejection) => return Ok(Explained::Rejected(rejection)),
         };
         let committed = pipeline.process(&[record()])?;
@@ -104,13 +110,12 @@ impl Examination {
             Some(Answer::Rejected(rejection)) => return Ok(Explained::Rejected(rejection)),
             Some(Answer::Duplicate { .. }) | None => return Ok(Explained::Duplicate),
         };
-        let told = pipeline.look_at(record(), |engine, operation, view| {
-            let told = examined.into_iter().filter(is_told);
-            let findings = told.map(|examined| finding(engine, (operation, view), examined)).collect();
-            (findings, in_force(engine, operation, view), operation.operation.amount)
+        let after = pipeline.look_at(record(), |engine, operation, view| {
+            look_ahead(engine, (operation, view), &mut findings, Counted::With);
+            (in_force(engine, operation, view), operation.operation.amount)
         });
-        let (mut findings, in_force, amount): (Vec<RuleFinding>, _, _) = match told {
-            Ok(told) => told,
+        let (in_force, amount) = match after {
+            Ok(after) => after,
             Err(rejection) => return Ok(Explained::Rejected(rejection)),
         };
         findings.sort_by_key(|finding| finding.rule);
@@ -131,57 +136,83 @@ fn is_told(examined: &Examined) -> bool {
 }
 
 fn finding(
-    engine: &mut Engine,
-    (operation, view): (&Enriched<'_>, &SharedView),
+    rules: &RuleSet,
+    operation: &Enriched<'_>,
     Examined { rule: index, enforced, fired, parts: examined, values }: Examined,
 ) -> RuleFinding {
-    let rules = Arc::clone(&engine.plan().rules);
     let rule = &rules.rules[index];
     let named = rule.evidence.iter().map(|item| item.name.clone()).zip(values).collect();
     let values = Values { named, mrp: rules.mrp.at(operation.operation.occurred_at) };
     let teller = Teller::new(&rule.source, &values, Language::English);
     // A condition that is left out always holds: it has nothing to tell.
-    let parts = parts(&rule.source).into_iter().zip(examined).enumerate();
-    let parts = parts.map(|(position, (part, examined))| {
-        let sides = examined.sides.map_or([None, None], |sides| {
-            let kinds = teller.kinds_of_sides(&part.expression);
-            let [left, right] = sides;
-            [value_of(left, kinds[0]), value_of(right, kinds[1])]
+    let parts = parts(&rule.source).into_iter().zip(examined).map(|(part, examined)| {
+        let sides = examined.sides.map_or([None, None], |[left, right]| {
+            let [left_kind, right_kind] = teller.kinds_of_sides(&part.expression);
+            [value_of(left, left_kind), value_of(right, right_kind)]
         });
-        let mut found = PartFinding { part, sides, holds: examined.holds, since: None, leaves: None, clears: None };
-        if found.holds == Some(true) {
-            let mut later = operation.clone();
-            let at = operation.operation.occurred_at;
-            let ask = |time: Time| {
-                later.operation.occurred_at = time;
-                engine.examine_later(&later, view, index)
-            };
-            look_ahead(&mut found, (rule, &rules, position), at, ask);
-        }
-        found
+        PartFinding { part, sides, holds: examined.holds, since: None, leaves: None, clears: None }
     });
     let parts = parts.collect();
     RuleFinding { rule: index, enforced, fired, parts, values }
 }
 
-/// Finds when what a part counts leaves its windows, by asking what it would come to later.
+/// Whether an aggregate counts the operation that is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// What it comes to later is to be asked before the operation is decided.
+    Without,
+    /// To be asked after that.
+    With,
+}
+
+/// Finds for the parts that hold when what they count leaves its windows.
 fn look_ahead(
+    engine: &mut Engine,
+    (operation, view): (&Enriched<'_>, &SharedView),
+    findings: &mut [RuleFinding],
+    counted: Counted,
+) {
+    let rules = Arc::clone(&engine.plan().rules);
+    let at = operation.operation.occurred_at;
+    let mut later = operation.clone();
+    for finding in findings {
+        let rule = &rules.rules[finding.rule];
+        for (position, part) in finding.parts.iter_mut().enumerate() {
+            let read = aggregates_of(part, rule);
+            let is_without = |id: AggregateId| {
+                let aggregate = &rules.aggregates[id];
+                aggregate.function == Function::Last || aggregate.excluding_this
+            };
+            let is_asked_now = read.iter().all(|(_, id)| is_without(*id)) == (counted == Counted::Without);
+            if part.holds != Some(true) || read.is_empty() || !is_asked_now {
+                continue;
+            }
+            let ask = |time: Time| {
+                later.operation.occurred_at = time;
+                engine.examine_later(&later, view, finding.rule)
+            };
+            find_times(part, (&rules, &read, position), at, ask);
+        }
+    }
+}
+
+/// Lists the aggregates that a part reads, each with its place in the rule's evidence.
+fn aggregates_of(part: &PartFinding, rule: &Rule) -> Vec<(usize, AggregateId)> {
+    let items = rule.evidence.iter().enumerate().filter(|(_, item)| part.part.reads.contains(&item.name));
+    let aggregate = |(place, item): (usize, &Evidence)| match item.what {
+        Operand::Aggregate(id) => Some((place, id)),
+        Operand::Field(..) => None,
+    };
+    items.filter_map(aggregate).collect()
+}
+
+/// Finds the times of one part by asking what it would come to later.
+fn find_times(
     found: &mut PartFinding,
-    (rule, rules, position): (&Rule, &RuleSet, usize),
+    (rules, read, position): (&RuleSet, &[(usize, AggregateId)], usize),
     at: Time,
     mut ask: impl FnMut(Time) -> Option<Examined>,
 ) {
-    let reads = &found.part.reads;
-    let read: Vec<(usize, AggregateId)> = rule
-        .evidence
-        .iter()
-        .enumerate()
-        .filter(|(_, item)| reads.contains(&item.name))
-        .filter_map(|(number, item)| match item.what {
-            Operand::Aggregate(id) => Some((number, id)),
-            Operand::Field(..) => None,
-        })
-        .collect();
     let Some(longest) = read.iter().map(|(_, id)| reach_of(rules.aggregates[*id].window)).max() else { return };
     let end = at.plus(longest);
     let holds = |examined: Option<Examined>| {
@@ -191,9 +222,9 @@ fn look_ahead(
         found.clears = Some(to_millisecond(first_without(at, end, |time| holds(ask(time)))));
     }
     // Of one thing that is counted it can be told which is the oldest.
-    let [(number, id)] = read[..] else { return };
+    let [(place, id)] = read[..] else { return };
     let aggregate = &rules.aggregates[id];
-    let value = |examined: Option<Examined>| examined.and_then(|examined| examined.values.get(number).cloned());
+    let value = |examined: Option<Examined>| examined.and_then(|examined| examined.values.get(place).cloned());
     match (aggregate.function, aggregate.window) {
         (Function::Age, _) => {
             if let Some(Value::Duration(age)) = value(ask(at)) {
