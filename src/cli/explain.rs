@@ -21,8 +21,8 @@ const BATCH_RECORDS_MAX: usize = 256;
 
 const AFTER_HELP: &str = "\
 Decides the file's operations up to that one, then shows every rule that fired on it or lacked one condition only, rules
-in shadow too: each condition with its value, when it would not hold, when the oldest of what it counts leaves the window,
-and what is in force afterwards and who lifts it. A rule of a single condition that does not hold is not shown.
+in shadow too: each condition with its value, when it would not hold, when the oldest of what it counts leaves the
+window, and what is in force afterwards and who lifts it. A rule of a single condition that does not hold is not shown.
 Exit code 1 when the file holds no such operation, or its record is refused.
 
 Examples:
