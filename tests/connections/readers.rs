@@ -78,25 +78,48 @@ fn a_reader_that_falls_behind_is_told_so_and_goes_on_where_it_was() {
     let mut last = 0;
     let mut next_line = |reader: &mut BufReader<TcpStream>| {
         line.clear();
-        reader.read_line(&mut line).expect("a line");
+        let read = reader.read_line(&mut line).expect("a line");
+        assert!(read > 0, "closed without a reason");
         line.trim_end().to_owned()
     };
-    // It has caught up, and then reads nothing for as long as all this is decided.
-    while last < 1 {
-        last = next_line(&mut reader).strip_prefix("id: ").map_or(0, |id| id.parse().expect("a number"));
-    }
-    decide(address, 2, MANY);
-    let reason = loop {
-        let line = next_line(&mut reader);
+    let mut next_id = |reader: &mut BufReader<TcpStream>| loop {
+        let line = next_line(reader);
         if let Some(id) = line.strip_prefix("id: ") {
-            let id: u64 = id.parse().expect("a number");
-            assert_eq!(id, last + 1, "in order, without a gap");
-            last = id;
+            return Ok(id.parse::<u64>().expect("a number"));
         }
         if line == "event: closed" {
-            break next_line(&mut reader);
+            return Err(next_line(reader));
         }
     };
+    // It has caught up, and then reads far less than is decided, but never nothing for long.
+    while last < 1 {
+        last = next_id(&mut reader).expect("an event");
+    }
+    let mut closed = None;
+    for first in (2..2 + MANY).step_by(usize::try_from(TOGETHER).expect("a count")) {
+        decide(address, first, TOGETHER);
+        for _ in 0..TOGETHER / 10 {
+            match closed.is_none().then(|| next_id(&mut reader)) {
+                Some(Ok(id)) => {
+                    assert_eq!(id, last + 1, "in order, without a gap");
+                    last = id;
+                }
+                Some(Err(reason)) => closed = Some(reason),
+                None => {}
+            }
+        }
+    }
+    let reason = closed.unwrap_or_else(|| {
+        loop {
+            match next_id(&mut reader) {
+                Ok(id) => {
+                    assert_eq!(id, last + 1, "in order, without a gap");
+                    last = id;
+                }
+                Err(reason) => return reason,
+            }
+        }
+    });
     assert!(last < MANY, "it was not behind");
     assert_eq!(
         reason,
