@@ -196,13 +196,13 @@ fn cut_and_damaged_databases_are_no_danger() {
 fn of_many_records(count: u32) -> Vec<u8> {
     let mut writer = mmdb_writer::Writer::builder("GeoIP2-Anonymous-IP").description(&[("en", "a test")]).build();
     for number in 0..count {
-        let network = ipnet::Ipv4Net::new((0x0b00_0000 + (number << 8)).into(), 24).unwrap();
+        let network = ipnet::Ipv4Net::new((0x0b00_0000 + (number << 8)).into(), 24).expect("a network");
         let isp = format!("provider {number}");
         let record =
             serde_json::json!({"is_anonymous": true, "is_anonymous_vpn": number.is_multiple_of(2), "isp": isp});
-        writer.insert(ipnet::IpNet::from(network), &record).unwrap();
+        writer.insert(ipnet::IpNet::from(network), &record).expect("a record that fits");
     }
-    writer.to_bytes().unwrap()
+    writer.to_bytes().expect("a database")
 }
 
 /// With every 997th byte flipped no database loads that fails a look-up, or has a record that cannot be read.
