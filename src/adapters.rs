@@ -9,6 +9,7 @@ pub mod fleet_mutant;
 pub mod folders;
 pub mod geo_files;
 pub mod geo_update;
+pub mod git;
 pub mod kafka;
 pub mod kcat;
 pub mod memory;

@@ -3,7 +3,9 @@
 //! All of it runs over the one decision path of [`crate::pipeline`]. The command line and HTTP only read
 //! arguments and show what is answered here; files, requests and configuration are not known here.
 
+pub mod backtest;
 pub mod budget;
 pub mod digest;
 pub mod explain;
+pub mod mutation;
 pub mod rule_tests;

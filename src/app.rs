@@ -87,15 +87,24 @@ pub fn load_rules_with(
 ) -> Result<RuleSet, LoadError> {
     let mut sources = rule_sources(folder)?;
     sources.extend(more(&sources));
-    match rules::compile(&sources) {
+    compile_rules(&folder.name(), &sources, vanishing)
+}
+
+/// Compiles the files of a rule folder; `name` is what errors call it.
+///
+/// # Errors
+/// A file is not right, or there is no rule and nobody said that this is meant.
+pub fn compile_rules(name: &str, sources: &[SourceFile], vanishing: Vanishing) -> Result<RuleSet, LoadError> {
+    let folder = name.to_owned();
+    match rules::compile(sources) {
         Ok(Compiled { rule_set, .. }) if rule_set.rules.is_empty() && vanishing == Vanishing::Refused => {
-            Err(LoadError::NoRules { folder: folder.name() })
+            Err(LoadError::NoRules { folder })
         }
         Ok(Compiled { rule_set, warnings: _ }) => Ok(rule_set),
         Err(diagnostics) => Err(LoadError::Rules {
-            folder: folder.name(),
+            folder,
             errors: diagnostics.iter().filter(|found| found.severity == rules::Severity::Error).count(),
-            text: rules::render_text(&diagnostics, &sources),
+            text: rules::render_text(&diagnostics, sources),
         }),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows how people ask and how answers are shown; must not know how an operation is decided.
 
+pub mod backtest;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -75,6 +76,7 @@ enum Command {
     Store(store::StoreArguments),
     Demo(demo::DemoArguments),
     Check(check::CheckArguments),
+    Backtest(backtest::BacktestArguments),
     Completions(completions::CompletionsArguments),
     Config(config::ConfigArguments),
     Test(test::TestArguments),
@@ -96,6 +98,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Store(arguments) => store::run(arguments, &mut io::stdout().lock()),
         Command::Serve(arguments) => serve::run(arguments, log_format),
         Command::Schema(arguments) => schema::run(arguments, &mut io::stdout().lock()),
+        Command::Backtest(arguments) => backtest::run(arguments, &mut io::stdout().lock()),
         Command::Check(arguments) => check::run(arguments, wants_color(), &mut io::stdout().lock()),
         Command::Completions(arguments) => {
             completions::run(arguments, &mut <Arguments as clap::CommandFactory>::command(), &mut io::stdout().lock())

@@ -40,9 +40,11 @@ use check::World;
 use diagnostic::{Code, Findings};
 pub(crate) use fields::field as field_named;
 pub(crate) use parse::unit_nanos;
+pub(crate) use fields::words_of;
 use program::{ListOrigin, MrpTable, RuleSet};
 use rule_file::RuleFile;
-pub(crate) use rule_file::condition_of;
+pub(crate) use rule_file::{condition_of, conditions_of};
+pub(crate) use token::place_of_word;
 
 /// Lists the paths of the fields of operations and of matches.
 #[cfg(test)]
@@ -179,6 +181,11 @@ pub fn redis_lists(files: &[SourceFile]) -> Vec<String> {
         Some(lists.into_iter().filter(|list| list.origin != ListOrigin::File).map(|list| list.name))
     };
     texts.filter_map(names).flatten().collect()
+}
+
+/// Returns the tree of a file's text, if it is the YAML that rules are written in.
+pub(crate) fn yaml_of(text: &str) -> Option<yaml::Node> {
+    yaml::parse(text, &mut Findings::new(""))
 }
 
 /// Checks what only the whole set shows: repeated ids, too many rules, cycles.

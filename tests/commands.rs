@@ -10,6 +10,7 @@ mod environment;
 #[path = "support/pages.rs"]
 mod pages;
 
+mod backtest;
 mod cli;
 #[cfg(all(feature = "kafka", feature = "redis"))]
 mod config;

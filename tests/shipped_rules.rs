@@ -7,6 +7,9 @@ use kuzet::analysis::explain::examination::Examination;
 use kuzet::analysis::explain::report::{self, Reader};
 use kuzet::analysis::rule_tests;
 use kuzet::operation::localized::Language;
+}
+
+use kuzet::analysis::mutation::{Subject, mutate};
 use kuzet::rules::{FileKind, SourceFile, compile, render_text, test_file};
 
 fn read(folder: &Path, files: &mut Vec<SourceFile>) {
@@ -99,4 +102,21 @@ fn clients_are_told_of_no_rule_list_or_report() {
             }
         }
     }
+}
+
+/// Each number, comparison, connective and key of each shipped rule moved by one step: a test notices.
+#[test]
+fn shipped_tests_notice_every_step_of_every_rule() {
+    let files = shipped();
+    let rules = compile(&files).expect("the shipped rules load").rule_set;
+    let mut changes = 0;
+    for rule in &rules.rules {
+        let name = format!("/{}.test.yaml", rule.id);
+        let tests =
+            files.iter().find(|file| file.path.ends_with(&name)).map(|file| test_file::read(file).expect("tests"));
+        let report = mutate(Subject { sources: &files, rules: &rules, rule: &rule.id, tests: tests.as_ref() });
+        assert!(report.survivors.is_empty() && report.idle.is_empty(), "{}: {report:#?}", rule.id);
+        changes += report.noticed;
+    }
+    assert!(changes > 250, "only {changes} changes were tried");
 }

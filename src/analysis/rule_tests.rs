@@ -55,7 +55,9 @@ struct TestAddresses(BTreeMap<IpAddr, TestAddress>);
 
 impl AddressBook for TestAddresses {
     fn facts(&self, address: Option<IpAddr>, _asks: Inputs) -> AddressFacts {
-        let known = address.and_then(|address| self.0.get(&address));
+        // As the real databases do.
+        let Some(address) = address else { return AddressFacts::UNKNOWN };
+        let known = self.0.get(&address);
         AddressFacts {
             country: known.and_then(|known| known.country).map_or(Lookup::Unknown, Lookup::Known),
             anonymizer: Lookup::Known(known.is_some_and(|known| known.anonymizer)),
@@ -69,16 +71,12 @@ impl AddressBook for TestAddresses {
 pub fn run(rules: &RuleSet, rule: &str, test: &TestCase) -> Outcome {
     let mut pipeline = pipeline_of(rules, rule, test);
     let mut outcome = Outcome::default();
-    let mut number = 0;
-    for (position, step) in test.steps.iter().enumerate() {
-        for repetition in 0..step.times {
-            number += 1;
-            let at = test.start.plus(step.at).plus(step.every.saturating_mul(i64::from(repetition)));
-            let operation = operation_of(&step.operation, number, at);
-            let differences = run_step(&mut pipeline, (&operation, test.start), &step.expect, &mut outcome);
-            if !differences.is_empty() {
-                outcome.mismatches.push(Mismatch { step: position, repetition: repetition + 1, differences });
-            }
+    for operation in operations(test) {
+        let step = &test.steps[operation.step];
+        let differences = run_step(&mut pipeline, (&operation.bytes, test.start), &step.expect, &mut outcome);
+        if !differences.is_empty() {
+            let (step, repetition) = (operation.step, operation.repetition);
+            outcome.mismatches.push(Mismatch { step, repetition, differences });
         }
     }
     outcome
@@ -90,24 +88,54 @@ pub fn run(rules: &RuleSet, rule: &str, test: &TestCase) -> Outcome {
 /// The windows that wallets share did not take a change.
 pub fn explain_hit(rules: &RuleSet, rule: &str, test: &TestCase) -> Result<Option<Examination>, SharedStoreError> {
     let mut pipeline = pipeline_of(rules, rule, test);
-    let mut number = 0;
-    for step in &test.steps {
-        for repetition in 0..step.times {
-            number += 1;
-            let at = test.start.plus(step.at).plus(step.every.saturating_mul(i64::from(repetition)));
-            let operation = operation_of(&step.operation, number, at);
-            let record = || Record { bytes: &operation, arrived_at: None };
-            let is_hit = match pipeline.foresee(record()) {
-                Answer::Decided(decision) => decision.matches.iter().any(|found| &*found.rule == rule),
-                Answer::Duplicate { .. } | Answer::Rejected(_) => false,
-            };
-            if is_hit && let Explained::Decided(examination) = Examination::of(&mut pipeline, &operation)? {
-                return Ok(Some(*examination));
-            }
-            pipeline.process(&[record()])?;
+    for operation in operations(test) {
+        let record = || Record { bytes: &operation.bytes, arrived_at: None };
+        let is_hit = match pipeline.foresee(record()) {
+            Answer::Decided(decision) => decision.matches.iter().any(|found| &*found.rule == rule),
+            Answer::Duplicate { .. } | Answer::Rejected(_) => false,
+        };
+        if is_hit && let Explained::Decided(examination) = Examination::of(&mut pipeline, &operation.bytes)? {
+            return Ok(Some(*examination));
         }
+        pipeline.process(&[record()])?;
     }
     Ok(None)
+}
+
+/// Runs one test whatever it expects, and returns what was answered to each of its operations, in their order.
+/// `None` stands for a duplicate, or a commit that failed.
+#[must_use]
+pub(crate) fn answers(rules: &RuleSet, rule: &str, test: &TestCase) -> Vec<Option<Answer>> {
+    let mut pipeline = pipeline_of(rules, rule, test);
+    let mut answer = |operation: StepOperation| {
+        let record = Record { bytes: &operation.bytes, arrived_at: None };
+        pipeline.process(&[record]).ok().and_then(|committed| committed.answers.into_iter().next())
+    };
+    operations(test)
+        .map(|operation| answer(operation).filter(|found| !matches!(found, Answer::Duplicate { .. })))
+        .collect()
+}
+
+/// One operation of a test.
+pub(crate) struct StepOperation {
+    /// Position of the step, from zero.
+    pub(crate) step: usize,
+    /// Which repetition of it, from one.
+    pub(crate) repetition: u32,
+    bytes: Vec<u8>,
+}
+
+/// Lists the operations of a test's steps, each repetition by itself.
+pub(crate) fn operations(test: &TestCase) -> impl Iterator<Item = StepOperation> {
+    let repetitions = test
+        .steps
+        .iter()
+        .enumerate()
+        .flat_map(|(position, step)| (0..step.times).map(move |done| (position, step, done)));
+    repetitions.zip(1..).map(|((step, of, done), number)| {
+        let at = test.start.plus(of.at).plus(of.every.saturating_mul(i64::from(done)));
+        StepOperation { step, repetition: done + 1, bytes: operation_of(&of.operation, number, at) }
+    })
 }
 
 fn pipeline_of(rules: &RuleSet, rule: &str, test: &TestCase) -> Pipeline<MemoryStore, TestAddresses> {

@@ -1,5 +1,8 @@
 //! `kuzet test`: runs the rule tests on a virtual clock and shows what differs.
 
+mod mutate;
+
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -17,9 +20,14 @@ use crate::rules::{self, Diagnostic, SourceFile};
 const AFTER_HELP: &str = "\
 Exit code 1 when a test fails. An enforced rule without a test that fires it and one that does not is warned about.
 
+With --mutate each number, comparison, connective and key of a rule is moved by one step, and its tests are run against
+the changed rule. Exit code 1 when they all pass all the same; a test that notices the change is written out. A change
+that makes no difference can be listed under `equivalent` in the test file.
+
 Examples:
   kuzet test
-  kuzet test rules --only transfer-over-100k";
+  kuzet test rules --only transfer-over-100k
+  kuzet test --mutate --only transfer-over-100k";
 
 /// Run the tests beside the rules on a virtual clock
 #[derive(Debug, Args)]
@@ -31,6 +39,9 @@ pub struct TestArguments {
     /// Run only the tests of this rule
     #[arg(long, value_name = "RULE")]
     only: Option<String>,
+    /// Move each threshold of the rules by one step and report which changes no test notices
+    #[arg(long)]
+    mutate: bool,
 }
 
 const PLAIN: &str = "";
@@ -65,22 +76,26 @@ pub fn run(arguments: &TestArguments, color: bool, out: &mut dyn Write) -> anyho
     let folder = folders::rules_folder(arguments.folder.as_deref())?;
     let sources = app::rule_sources(&folder)?;
     let rules = app::load_rules(&folder)?;
+    if let Some(only) = &arguments.only
+        && !rules.rules.iter().any(|rule| *rule.id == **only)
+    {
+        anyhow::bail!(exit::UsageError(format!("no rule is named {only}")));
+    }
     let mut tally = Tally::default();
     let mut broken = Vec::new();
+    let mut files = BTreeMap::new();
     for rule in rules.rules.iter().map(|rule| rule.id.to_string()) {
         if arguments.only.as_ref().is_some_and(|only| *only != rule) {
             continue;
         }
         let source = sources.iter().find(|source| rule_of_tests(&source.path) == Some(&*rule));
         match source.map(|source| parse(source, &rules)).transpose() {
-            Ok(file) => run_file((&rules, &rule), source.zip(file.as_ref()), &mut tally, (paint, out))?,
+            Ok(file) => {
+                run_file((&rules, &rule), source.zip(file.as_ref()), &mut tally, (paint, out))?;
+                files.extend(file.map(|file| (rule, file)));
+            }
             Err(diagnostics) => broken.extend(diagnostics),
         }
-    }
-    if let Some(only) = &arguments.only
-        && !rules.rules.iter().any(|rule| *rule.id == **only)
-    {
-        anyhow::bail!(exit::UsageError(format!("no rule is named {only}")));
     }
     let text = if color { render::render_colored } else { rules::render_text };
     out.write_all(text(&broken, &sources).as_bytes())?;
@@ -89,7 +104,16 @@ pub fn run(arguments: &TestArguments, color: bool, out: &mut dyn Write) -> anyho
         |count: usize, what: &str, code| paint.with(if count > 0 { code } else { PLAIN }, &format!("{count} {what}"));
     let (passed, warnings) = (counted(tally.passed, "passed", GREEN), counted(tally.warnings, "warnings", YELLOW));
     writeln!(out, "{passed}, {}, {warnings}", counted(failed, "failed", RED))?;
-    Ok(if failed == 0 { exit::OK } else { exit::NO })
+    if failed > 0 {
+        if arguments.mutate {
+            writeln!(out, "The rules are not changed before their tests pass as they are.")?;
+        }
+        return Ok(exit::NO);
+    }
+    if arguments.mutate {
+        return mutate::run((&rules, &sources), &files, arguments.only.as_deref(), (paint, out));
+    }
+    Ok(exit::OK)
 }
 
 /// Returns the rule whose tests a file holds, by its name.

@@ -67,6 +67,14 @@ pub(crate) fn field(path: &str, of_match: bool) -> Option<FieldInfo> {
     Some(FieldInfo { field, field_type: Type::Text, words: &[] })
 }
 
+/// Returns the words that a field of an operation or a match may be compared with: those of an enum, none of a country
+/// (its codes are too many to list). `None` for every other field. `this.` before the path changes nothing.
+pub(crate) fn words_of(path: &str) -> Option<&'static [&'static str]> {
+    let path = path.strip_prefix("this.").unwrap_or(path);
+    let found = field(path, false).or_else(|| field(path, true))?;
+    matches!(found.field_type, Type::Enum | Type::Country).then_some(found.words)
+}
+
 /// Returns the key of `attributes.KEY`.
 pub(crate) fn attribute_key(path: &str) -> Option<&str> {
     path.strip_prefix("attributes.").filter(|key| !key.is_empty() && !key.contains('.'))

@@ -252,6 +252,23 @@ pub(crate) fn condition_of(text: &str) -> Option<Expression> {
     Some(when_expression(node, &mut Checker::new(text, &mut findings, &mut world), 0))
 }
 
+/// Returns every condition of a rule's text as it was written, as far as it can be read: `when`, and the `when` of each
+/// report.
+pub(crate) fn conditions_of(text: &str) -> Vec<Expression> {
+    let mut findings = Findings::new("");
+    let Some(root) = yaml::parse(text, &mut findings) else { return Vec::new() };
+    let Some(keys) = Keys::open(&root, "a rule", &KEYS, &mut findings) else { return Vec::new() };
+    let actions = match keys.optional("then").map(|node| &node.kind) {
+        Some(NodeKind::Sequence(items)) => items.as_slice(),
+        _ => &[],
+    };
+    let mut world = World::default();
+    let mut checker = Checker::new(text, &mut findings, &mut world);
+    let when = keys.optional("when").map(|node| when_expression(node, &mut checker, 0));
+    let of_reports = actions.iter().filter_map(|item| item.at(&["report", "when"]));
+    when.into_iter().chain(of_reports.map(|node| actions::expression(node, &mut checker))).collect()
+}
+
 /// A text, or `all:`/`any:` of texts (and of further `all:`/`any:`).
 fn when_expression(node: &Node, checker: &mut Checker<'_>, depth: usize) -> Expression {
     let broken = Expression { span: node.span.clone(), kind: ExpressionKind::Broken };

@@ -31,6 +31,20 @@ pub const TIMES_MAX: u32 = 10_000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct TestFile {
     pub tests: Vec<TestCase>,
+    /// Changes of the rule that make no difference, so that no test can notice them.
+    pub equivalent: Vec<Equivalent>,
+}
+
+/// A change of the rule that makes no difference, as whoever wrote the tests says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Equivalent {
+    /// A part of the rule, in one line.
+    pub rule_says: String,
+    /// What would do as well.
+    pub as_well_as: String,
+    /// Why nothing tells the two apart.
+    pub why: String,
+    pub span: Range<usize>,
 }
 
 /// One test: its own wallets, its own clock.
@@ -151,19 +165,35 @@ pub fn read(file: &SourceFile) -> Result<TestFile, Vec<Diagnostic>> {
 /// Everything that is wrong with it.
 pub fn parse(path: &str, text: &str) -> Result<TestFile, Vec<Diagnostic>> {
     let mut findings = Findings::new(path);
-    let mut tests = Vec::new();
+    let (mut tests, mut equivalent) = (Vec::new(), Vec::new());
     if let Some(root) = yaml::parse(text, &mut findings)
-        && let Some(keys) = Keys::open(&root, "a test file", &["tests"], &mut findings)
-        && let Some(node) = keys.required("tests", "a test file", &mut findings)
+        && let Some(keys) = Keys::open(&root, "a test file", &["tests", "equivalent"], &mut findings)
     {
-        for item in keys::list(node, "`tests`", &mut findings) {
+        let items = keys.required("tests", "a test file", &mut findings);
+        for item in items.map_or_else(Vec::new, |node| keys::list(node, "`tests`", &mut findings)) {
             tests.extend(read_test(item, &mut findings));
+        }
+        let items = keys.optional("equivalent");
+        for item in items.map_or_else(Vec::new, |node| keys::list(node, "`equivalent`", &mut findings)) {
+            equivalent.extend(read_equivalent(item, &mut findings));
         }
     }
     if findings.list.iter().any(|found| found.severity == Severity::Error) {
         return Err(findings.list);
     }
-    Ok(TestFile { tests })
+    Ok(TestFile { tests, equivalent })
+}
+
+fn read_equivalent(node: &Node, findings: &mut Findings) -> Option<Equivalent> {
+    let what = "a change that makes no difference";
+    let keys = Keys::open(node, what, &["rule_says", "as_well_as", "why"], findings)?;
+    let mut text = |key: &str| {
+        let node = keys.required(key, what, findings)?;
+        let text = keys::text(node, &format!("`{key}`"), findings)?;
+        Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let (rule_says, as_well_as, why) = (text("rule_says"), text("as_well_as"), text("why"));
+    Some(Equivalent { rule_says: rule_says?, as_well_as: as_well_as?, why: why?, span: node.span.clone() })
 }
 
 fn read_test(node: &Node, findings: &mut Findings) -> Option<TestCase> {

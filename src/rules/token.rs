@@ -86,6 +86,12 @@ pub(crate) fn lex(file: &str, range: Range<usize>, findings: &mut Findings) -> V
     tokens
 }
 
+/// Finds a word of a condition in a byte range of a file, outside of texts and comments.
+pub(crate) fn place_of_word(file: &str, range: Range<usize>, word: &str) -> Option<Range<usize>> {
+    let tokens = lex(file, range, &mut Findings::new(""));
+    tokens.into_iter().find(|token| token.kind == TokenKind::Name(word.to_owned())).map(|token| token.span)
+}
+
 struct Lexer<'a> {
     file: &'a str,
     at: usize,

@@ -50,6 +50,20 @@ pub struct Entry {
 }
 
 impl Node {
+    /// Follows keys from mapping to mapping.
+    #[must_use]
+    pub fn at(&self, path: &[&str]) -> Option<&Self> {
+        if path.is_empty() { Some(self) } else { self.entry_at(path).map(|entry| &entry.value) }
+    }
+
+    /// Follows keys from mapping to mapping; the last one with its value.
+    #[must_use]
+    pub fn entry_at(&self, path: &[&str]) -> Option<&Entry> {
+        let (last, outer) = path.split_last()?;
+        let NodeKind::Mapping(entries) = &self.at(outer)?.kind else { return None };
+        entries.iter().find(|entry| entry.key == *last)
+    }
+
     /// Names the kind of node in an error text.
     #[must_use]
     pub const fn describe(&self) -> &'static str {

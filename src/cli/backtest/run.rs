@@ -1,0 +1,92 @@
+//! Lets several rule sets decide the same records, each on a thread of its own.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use crate::adapters::files::{Batch, RecordReader};
+use crate::analysis::backtest::{Judge, Judged};
+
+/// How many records are decided at a time.
+const BATCH_RECORDS_MAX: usize = 512;
+/// How many batches may wait for a thread: memory stays flat, and none waits for another at each batch.
+const BATCHES_MAX: usize = 4;
+
+type Answers = anyhow::Result<Vec<Judged>>;
+
+/// Reads every record once and gives the answers to it, one of each judge in their order, to `take`.
+///
+/// # Errors
+/// The input ends early, or a judge cannot go on.
+pub(super) fn all(reader: RecordReader, judges: Vec<Judge>, take: &mut dyn FnMut(&[&Judged])) -> anyhow::Result<()> {
+    thread::scope(|scope| {
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        for judge in judges {
+            let (input, batches) = sync_channel(BATCHES_MAX);
+            let (answers, output) = sync_channel(BATCHES_MAX);
+            scope.spawn(move || decide(judge, &batches, &answers));
+            inputs.push(input);
+            outputs.push(output);
+        }
+        read_and_count(reader, inputs, &outputs, take)
+    })
+}
+
+/// Reads ahead of what is counted, so that every thread has work.
+fn read_and_count(
+    mut reader: RecordReader,
+    mut inputs: Vec<SyncSender<Arc<Batch>>>,
+    outputs: &[Receiver<Answers>],
+    take: &mut dyn FnMut(&[&Judged]),
+) -> anyhow::Result<()> {
+    let mut ahead = 0;
+    let mut end = Ok(());
+    loop {
+        while ahead < BATCHES_MAX && !inputs.is_empty() {
+            let mut batch = Batch::default();
+            let filled = reader.fill(&mut batch, BATCH_RECORDS_MAX);
+            let is_last = filled.is_err() || batch.is_empty();
+            if !batch.is_empty() {
+                let batch = Arc::new(batch);
+                // A thread that has stopped says why in its answers.
+                inputs.iter().for_each(|input| drop(input.send(Arc::clone(&batch))));
+                ahead += 1;
+            }
+            if is_last {
+                inputs.clear();
+                end = filled.map_err(Into::into);
+            }
+        }
+        if ahead == 0 {
+            return end;
+        }
+        count(outputs, take)?;
+        ahead -= 1;
+    }
+}
+
+fn decide(mut judge: Judge, batches: &Receiver<Arc<Batch>>, answers: &SyncSender<Answers>) {
+    for batch in batches {
+        let records = batch.records();
+        let bytes: Vec<&[u8]> = records.iter().map(|record| record.bytes).collect();
+        let judged = judge.judge(&bytes);
+        let is_last = judged.is_err();
+        if answers.send(judged).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Counts the answers to one batch.
+fn count(outputs: &[Receiver<Answers>], take: &mut dyn FnMut(&[&Judged])) -> anyhow::Result<()> {
+    let mut batch = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        batch.push(output.recv().map_err(|_| anyhow::anyhow!("a deciding thread has stopped"))??);
+    }
+    let records = batch.iter().map(Vec::len).min().unwrap_or(0);
+    for record in 0..records {
+        let answers: Vec<&Judged> = batch.iter().map(|answers| &answers[record]).collect();
+        take(&answers);
+    }
+    Ok(())
+}
