@@ -95,7 +95,7 @@ impl Default for ServiceSettings {
             batch_max: 8_192,
             retention: Retention::default(),
             journal_bytes_min: 64 << 20,
-            shared_keys_max: 1_000_000,
+            shared_keys_max: 5_000_000,
         }
     }
 }

@@ -5,11 +5,9 @@ use std::path::Path;
 
 use kuzet::analysis::explain::examination::Examination;
 use kuzet::analysis::explain::report::{self, Reader};
+use kuzet::analysis::mutation::{Subject, mutate};
 use kuzet::analysis::rule_tests;
 use kuzet::operation::localized::Language;
-}
-
-use kuzet::analysis::mutation::{Subject, mutate};
 use kuzet::rules::{FileKind, SourceFile, compile, render_text, test_file};
 
 fn read(folder: &Path, files: &mut Vec<SourceFile>) {

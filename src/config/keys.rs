@@ -113,7 +113,7 @@ pub(crate) const KEYS: &[Key] = &[
     key(
         "limits.shared_keys_max",
         Kind::Count { min: 1_000, max: 1_000_000_000 },
-        "1000000",
+        "5000000",
         "Most keys (devices, addresses, accounts) of windows that wallets share, about 600 bytes each; of each window in Redis",
     ),
     key(
