@@ -130,7 +130,7 @@ pub fn run(arguments: &BacktestArguments, out: &mut dyn Write) -> anyhow::Result
         swept.iter().map(|(value, _)| (value.clone(), Tally::new(of_sweep.clone(), false, labels.clone()))).collect();
     let compared = usize::from(against.is_some());
     run::all(reader, runs, &mut |answers| {
-        tally.add(&answers[0], answers.get(1).copied().filter(|_| compared == 1));
+        tally.add(answers[0], answers.get(1).copied().filter(|_| compared == 1));
         for ((_, tally), answer) in sweeps.iter_mut().zip(&answers[1 + compared..]) {
             tally.add(answer, None);
         }

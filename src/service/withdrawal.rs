@@ -262,7 +262,10 @@ mod tests {
         }
     }
 
-    fn planned(entries: &[Entry]) -> (Vec<(Option<Proof>, Option<String>, usize)>, Vec<&'static str>) {
+    /// The proof and the operation of an event, and how many restrictions it lifts.
+    type PlannedEvent = (Option<Proof>, Option<String>, usize);
+
+    fn planned(entries: &[Entry]) -> (Vec<PlannedEvent>, Vec<&'static str>) {
         let plan = plan(entries.iter(), &asked());
         let steps = plan.steps.iter().map(|step| match &step.event {
             Event::Confirmed { proof, op_id, .. } => {

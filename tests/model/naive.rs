@@ -272,15 +272,7 @@ impl<'g> Naive<'g> {
             passed,
         });
         let commands = self.act(now, refused, &stops, &monitors, &fired);
-        let verdict = if refused {
-            "refuse"
-        } else if commands.iter().any(|c| c.kind == "hold") {
-            "hold"
-        } else if commands.iter().any(|c| c.kind == "challenge") {
-            "challenge"
-        } else {
-            "allow"
-        };
+        let verdict = verdict(refused, &commands);
         let needs_mrp = (op.kind.is_debit() || op.kind == Kind::TopUp) && calendar::mrp(self.day(op.at)).is_none();
         Answer::Decided(Decided {
             verdict: verdict.to_owned(),
@@ -309,5 +301,16 @@ impl<'g> Naive<'g> {
             (kind, command.rule.clone(), arrival)
         });
         commands
+    }
+}
+
+/// The strictest that anything asks for.
+fn verdict(refused: bool, commands: &[Command]) -> &'static str {
+    let asks_for = |kind: &str| commands.iter().any(|command| command.kind == kind);
+    match (refused, asks_for("hold"), asks_for("challenge")) {
+        (true, ..) => "refuse",
+        (false, true, _) => "hold",
+        (false, false, true) => "challenge",
+        (false, false, false) => "allow",
     }
 }

@@ -32,7 +32,7 @@ pub fn html(report: &Report, language: &str) -> String {
     let words = Words::of(language);
     let mut out = String::new();
     // Writing to a text cannot fail.
-    let _ = page(report, &words, &mut out);
+    page(report, &words, &mut out).unwrap_or(());
     out
 }
 
@@ -66,7 +66,7 @@ fn page(report: &Report, words: &Words, out: &mut String) -> std::fmt::Result {
     rules(report, words, out)?;
     overlap(report, words, out)?;
     sweep(report, words, out)?;
-    write!(out, "</body></html>\n")
+    writeln!(out, "</body></html>")
 }
 
 fn key(report: &Report, words: &Words, out: &mut String) -> std::fmt::Result {
@@ -140,7 +140,7 @@ fn alert_cells(alerts: &AlertFigures, has_labels: bool) -> Vec<String> {
     cells
 }
 
-fn alert_head<'w>(words: &'w Words, has_labels: bool) -> Vec<&'w str> {
+fn alert_head(words: &Words, has_labels: bool) -> Vec<&str> {
     let mut names =
         vec![words.operations, words.wallets, words.tenge, words.per_day, words.worst_day, words.top_wallets];
     if has_labels {
@@ -168,7 +168,7 @@ fn rules(report: &Report, words: &Words, out: &mut String) -> std::fmt::Result {
         if report.against.is_some() {
             for (what, count) in [(words.newly, &rule.newly), (words.no_longer, &rule.no_longer)] {
                 if count.operations > 0 {
-                    let _ = write!(name, "<br>{what}: {}{}", number(count.operations), examples(count, words));
+                    write!(name, "<br>{what}: {}{}", number(count.operations), examples(count, words)).unwrap_or(());
                 }
             }
         } else {

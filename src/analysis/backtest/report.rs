@@ -263,7 +263,7 @@ fn empty() -> CountFigures {
 fn figures(count: &Count) -> CountFigures {
     let mut amount = String::new();
     // Writing to a text cannot fail.
-    let _ = fmt_tiyn(count.amount, &mut amount);
+    fmt_tiyn(count.amount, &mut amount).unwrap_or(());
     CountFigures {
         operations: count.operations,
         wallets: count.wallets.len() as u64,

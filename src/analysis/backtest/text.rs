@@ -9,7 +9,7 @@ use super::report::{AlertFigures, CountFigures, Report, SetName, SweepFigures};
 pub fn text(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a text cannot fail.
-    let _ = write(report, &mut out);
+    write(report, &mut out).unwrap_or(());
     out
 }
 

@@ -11,11 +11,11 @@ use crate::rules::test_file::{Expect, ExpectedCommand, Step, TestCase};
 pub(super) fn test(name: &str, test: &TestCase) -> String {
     let mut out = String::new();
     // Writing to a text cannot fail.
-    let _ = writeln!(out, "  - name: {}", quoted(name));
-    let _ =
-        writeln!(out, "    start: {}", test.start.to_almaty().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false));
+    writeln!(out, "  - name: {}", quoted(name)).unwrap_or(());
+    let start = test.start.to_almaty().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false);
+    writeln!(out, "    start: {start}").unwrap_or(());
     if test.with_all {
-        let _ = writeln!(out, "    with: all");
+        writeln!(out, "    with: all").unwrap_or(());
     }
     if !test.geo.is_empty() {
         let of_address = |(address, known): (&String, &crate::rules::test_file::TestAddress)| {
@@ -25,7 +25,7 @@ pub(super) fn test(name: &str, test: &TestCase) -> String {
             format!("{}: {{{}}}", quoted(address), facts.join(", "))
         };
         let addresses: Vec<String> = test.geo.iter().map(of_address).collect();
-        let _ = writeln!(out, "    geo: {{{}}}", addresses.join(", "));
+        writeln!(out, "    geo: {{{}}}", addresses.join(", ")).unwrap_or(());
     }
     if !test.lists.is_empty() {
         let of_list = |(name, list): (&String, &crate::rules::test_file::TestList)| {
@@ -33,11 +33,11 @@ pub(super) fn test(name: &str, test: &TestCase) -> String {
             format!("{name}: [{}]", values.join(", "))
         };
         let lists: Vec<String> = test.lists.iter().map(of_list).collect();
-        let _ = writeln!(out, "    lists: {{{}}}", lists.join(", "));
+        writeln!(out, "    lists: {{{}}}", lists.join(", ")).unwrap_or(());
     }
-    let _ = writeln!(out, "    steps:");
+    writeln!(out, "    steps:").unwrap_or(());
     for step in &test.steps {
-        let _ = writeln!(out, "      - {{{}}}", step_keys(step).join(", "));
+        writeln!(out, "      - {{{}}}", step_keys(step).join(", ")).unwrap_or(());
     }
     out
 }
@@ -119,7 +119,7 @@ fn duration(nanos: i64) -> String {
     for (name, unit) in [('d', DAY), ('h', HOUR), ('m', MINUTE)] {
         let unit = unit.unsigned_abs();
         if rest >= unit {
-            let _ = write!(out, "{}{name}", rest / unit);
+            write!(out, "{}{name}", rest / unit).unwrap_or(());
             rest %= unit;
         }
     }
@@ -128,7 +128,7 @@ fn duration(nanos: i64) -> String {
         let decimals = format!("{:09}", rest % second);
         let decimals = decimals.trim_end_matches('0');
         let point = if decimals.is_empty() { "" } else { "." };
-        let _ = write!(out, "{}{point}{decimals}s", rest / second);
+        write!(out, "{}{point}{decimals}s", rest / second).unwrap_or(());
     }
     if nanos == 0 { "0m".to_owned() } else { out }
 }

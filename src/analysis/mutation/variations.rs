@@ -129,7 +129,7 @@ fn amounts(test: &TestCase, at: usize, hints: &Hints, out: &mut Vec<TestCase>) {
     for amount in amounts {
         let mut text = String::new();
         // Writing to a text cannot fail.
-        let _ = fmt_tiyn(amount.into(), &mut text);
+        fmt_tiyn(amount.into(), &mut text).unwrap_or(());
         out.push(with_step(test, at, |step| set_at(&mut step.operation, "amount", Some(Value::from(text)))));
     }
 }

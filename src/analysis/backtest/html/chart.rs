@@ -13,13 +13,13 @@ const WORDS_MAX: usize = 8;
 
 fn start(out: &mut String, top: &str) {
     // Writing to a text cannot fail.
-    let _ = write!(out, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">");
+    write!(out, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">").unwrap_or(());
     let base = HEIGHT - BELOW;
-    let _ = write!(out, "<line class=\"axis\" x1=\"{LEFT}\" y1=\"{base}\" x2=\"{WIDTH}\" y2=\"{base}\"/>");
-    let _ = write!(out, "<line class=\"axis\" x1=\"{LEFT}\" y1=\"{ABOVE}\" x2=\"{WIDTH}\" y2=\"{ABOVE}\"/>");
+    write!(out, "<line class=\"axis\" x1=\"{LEFT}\" y1=\"{base}\" x2=\"{WIDTH}\" y2=\"{base}\"/>").unwrap_or(());
+    write!(out, "<line class=\"axis\" x1=\"{LEFT}\" y1=\"{ABOVE}\" x2=\"{WIDTH}\" y2=\"{ABOVE}\"/>").unwrap_or(());
     let right = LEFT - 6.0;
-    let _ = write!(out, "<text x=\"{right}\" y=\"{}\" text-anchor=\"end\">{top}</text>", ABOVE + 4.0);
-    let _ = write!(out, "<text x=\"{right}\" y=\"{}\" text-anchor=\"end\">0</text>", base + 4.0);
+    write!(out, "<text x=\"{right}\" y=\"{}\" text-anchor=\"end\">{top}</text>", ABOVE + 4.0).unwrap_or(());
+    write!(out, "<text x=\"{right}\" y=\"{}\" text-anchor=\"end\">0</text>", base + 4.0).unwrap_or(());
 }
 
 /// Words below, so few that they do not overlap.
@@ -27,7 +27,8 @@ fn words(out: &mut String, names: &[&str], middle: impl Fn(usize) -> f64) {
     let step = names.len().div_ceil(WORDS_MAX).max(1);
     for (at, name) in names.iter().enumerate().step_by(step) {
         let (x, y) = (middle(at).clamp(LEFT + 20.0, WIDTH - 40.0), HEIGHT - 6.0);
-        let _ = write!(out, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", super::escaped(name));
+        write!(out, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", super::escaped(name))
+            .unwrap_or(());
     }
 }
 
@@ -53,8 +54,8 @@ pub(super) fn bars(counts: &[(String, u64)], against: Option<&[(String, u64)]>) 
             let x = middle(at) - width * sides / 2.0 + width * count_of(side);
             let y = HEIGHT - BELOW - height;
             let label = format!("{}: {}", super::escaped(name), super::number(*count));
-            let _ = write!(out, "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\"");
-            let _ = write!(out, " height=\"{height:.1}\"><title>{label}</title></rect>");
+            write!(out, "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\"").unwrap_or(());
+            write!(out, " height=\"{height:.1}\"><title>{label}</title></rect>").unwrap_or(());
         }
     }
     words(&mut out, &names, middle);
@@ -73,10 +74,10 @@ pub(super) fn lines(names: &[&str], one: &[Option<f64>], two: &[Option<f64>]) ->
             value.map(|value| format!("{:.1},{:.1}", middle(at), HEIGHT - BELOW - (HEIGHT - BELOW - ABOVE) * value))
         };
         let points: Vec<String> = values.iter().enumerate().filter_map(point).collect();
-        let _ = write!(out, "<polyline class=\"line-{class}\" points=\"{}\"/>", points.join(" "));
+        write!(out, "<polyline class=\"line-{class}\" points=\"{}\"/>", points.join(" ")).unwrap_or(());
         for point in points {
             let (x, y) = point.split_once(',').unwrap_or_default();
-            let _ = write!(out, "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/>");
+            write!(out, "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/>").unwrap_or(());
         }
     }
     words(&mut out, names, middle);
