@@ -14,6 +14,7 @@ pub mod kafka;
 pub mod recent;
 pub mod recovery;
 pub mod reproduction;
+mod rule_change;
 pub mod rule_history;
 pub mod rule_stats;
 pub mod search;
@@ -37,8 +38,8 @@ use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decode::Rejection;
 use crate::pipeline::Limits;
+use crate::rules::Vanishing;
 use crate::rules::program::RuleSet;
-use crate::rules::{self, Vanishing};
 
 use active_restrictions::ActiveRestrictions;
 use recent::Recent;
@@ -48,9 +49,6 @@ use views::{Foreseen, WalletView};
 
 /// How many callers may wait in the queue.
 const QUEUE_MAX: usize = 4_096;
-
-/// For how long windows are kept that no rule reads any more.
-const RETIRED_FOR: i64 = crate::operation::time::DAY;
 
 /// How long the worker of a fleet may take to end; calls of Kafka's client cannot be broken off.
 const FLEET_STOP_PATIENCE: Duration = Duration::from_secs(6);
@@ -184,10 +182,27 @@ pub(crate) struct Submission {
 /// What the worker is asked for.
 pub(crate) enum Job {
     Submit(Submission),
-    Wallet { id: String, reply: oneshot::Sender<Result<Option<WalletView>, Unavailable>> },
-    Foresee { id: String, record: Vec<u8>, arrived_at: Time, reply: oneshot::Sender<Result<Foreseen, Unavailable>> },
-    Rules { rules: Arc<RuleSet>, at: Time, reply: oneshot::Sender<Result<(), Unavailable>> },
-    Geo { geo: Box<Geo>, reply: oneshot::Sender<()> },
+    Wallet {
+        id: String,
+        reply: oneshot::Sender<Result<Option<WalletView>, Unavailable>>,
+    },
+    Foresee {
+        id: String,
+        record: Vec<u8>,
+        arrived_at: Time,
+        reply: oneshot::Sender<Result<Foreseen, Unavailable>>,
+    },
+    Rules {
+        rules: Arc<RuleSet>,
+        at: Time,
+        reply: oneshot::Sender<Result<(), Unavailable>>,
+    },
+    Geo {
+        geo: Box<Geo>,
+        reply: oneshot::Sender<()>,
+    },
+    /// Something that is under way wants to go on.
+    Wake,
     Stop,
 }
 
@@ -199,7 +214,7 @@ impl Job {
             Self::Wallet { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
             Self::Foresee { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
             Self::Rules { reply, .. } => drop(reply.send(Err(unavailable.clone()))),
-            Self::Geo { .. } | Self::Stop => {}
+            Self::Geo { .. } | Self::Wake | Self::Stop => {}
         }
     }
 }
@@ -247,6 +262,8 @@ pub struct Service {
     last_seq: watch::Receiver<u64>,
     trouble: watch::Receiver<Option<String>>,
     load_rules: LoadRules,
+    /// Held by whoever changes the rules: what it keeps of the set before it must be in use until then.
+    changing: Arc<Mutex<()>>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Where operations come from Kafka: what the worker waits for.
     waiting: Option<Waiting>,
@@ -324,11 +341,23 @@ impl Service {
             recent: RwLock::default(),
         });
         let outlets = worker::Outlets { seq: seq_sender, trouble: trouble_sender, shown: Arc::clone(&shown), observer };
+        let outlets = (outlets, jobs.downgrade());
         let worker = worker::Worker::new(Arc::clone(&store), (recovered, indexer), geo, settings, outlets);
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
         let store = Some(store);
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok(Self { jobs, store, epoch, shown, last_seq, trouble, load_rules, thread, waiting: None })
+        Ok(Self {
+            jobs,
+            store,
+            epoch,
+            shown,
+            last_seq,
+            trouble,
+            load_rules,
+            changing: Arc::default(),
+            thread,
+            waiting: None,
+        })
     }
 
     /// Has records decided. Answers after they are durable.
@@ -385,69 +414,6 @@ impl Service {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Wallet { id: id.to_owned(), reply })?;
         answer.await.map_err(|_| Unavailable::Stopping)?
-    }
-
-    /// Loads the rules anew and decides by them from the next operation on. Must not run on an
-    /// asynchronous thread: it reads files.
-    ///
-    /// # Errors
-    /// Inside: the rules are not right, or all of them or all values of a list would be gone, which must be
-    /// allowed; the old ones stay. Outside: the service cannot switch now.
-    pub fn reload(&self, vanishing: Vanishing, now: Time) -> Result<Result<Arc<RuleSet>, RulesRefused>, Unavailable> {
-        let loaded = (self.load_rules)(vanishing).and_then(|rules| {
-            let gone = rules::vanished(&self.rules().plan.rules, &rules).filter(|_| vanishing == Vanishing::Refused);
-            match gone {
-                Some(text) => Err(RulesRefused { text, errors: Vec::new() }),
-                None => Ok(rules),
-            }
-        });
-        match loaded {
-            Ok(rules) => {
-                let rules = self.keeping_windows(&rules, now);
-                self.switch(Arc::clone(&rules), now)?;
-                Ok(Ok(rules))
-            }
-            Err(refused) => {
-                write(&self.shown.rules).refused = Some((now, refused.clone()));
-                Ok(Err(refused))
-            }
-        }
-    }
-
-    /// Goes back to the rules before the present ones. Must not run on an asynchronous thread.
-    ///
-    /// # Errors
-    /// The service cannot switch now.
-    pub fn rollback(&self, now: Time) -> Result<Option<Arc<RuleSet>>, Unavailable> {
-        let Some(previous) = self.rules().previous else { return Ok(None) };
-        let previous = self.keeping_windows(&previous, now);
-        self.switch(Arc::clone(&previous), now)?;
-        Ok(Some(previous))
-    }
-
-    /// Lets a set keep the windows that it would lose against the one in use: whoever removed a rule by mistake and
-    /// brings it back finds them whole.
-    fn keeping_windows(&self, rules: &RuleSet, now: Time) -> Arc<RuleSet> {
-        let before = self.rules().plan;
-        Arc::new(rules.keeping_windows_of(&before.rules, now, now.plus(RETIRED_FOR)))
-    }
-
-    /// Drops windows of former rules that were kept long enough. Must not run on an asynchronous thread.
-    ///
-    /// # Errors
-    /// The service cannot switch now.
-    pub fn forget_windows(&self, now: Time) -> Result<(), Unavailable> {
-        let RulesInUse { plan, loaded_at, .. } = self.rules();
-        if !plan.rules.has_expired(now) {
-            return Ok(());
-        }
-        self.switch(self.keeping_windows(&plan.rules, now), loaded_at)
-    }
-
-    fn switch(&self, rules: Arc<RuleSet>, at: Time) -> Result<(), Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Rules { rules, at, reply })?;
-        answer.blocking_recv().map_err(|_| Unavailable::Stopping)?
     }
 
     /// Uses other geo databases from the next batch on. Must not run on an asynchronous thread.

@@ -18,6 +18,7 @@ use kuzet::simulate::{Parameters, Simulation};
 mod keys;
 mod large;
 mod place;
+mod reloads;
 mod reproduction;
 mod retired;
 mod search;

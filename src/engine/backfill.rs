@@ -13,7 +13,7 @@ use crate::engine::plan::aggregate::{PlannedAggregate, past_fields};
 use crate::engine::plan::row_layout::{ROW_AT, ROW_CONTENT, ROW_FLAGS, ROW_HEADER, ROW_ID, ROW_SEQ};
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::shared::change::{SharedChange, SharedKey};
-use crate::engine::state::wallet::row::FLAG_MONEY;
+use crate::engine::state::wallet::row::{FLAG_MONEY, Row};
 use crate::engine::window::Entry;
 use crate::engine::window_mask;
 use crate::operation::content::id_hash;
@@ -22,14 +22,16 @@ use crate::rules::program::{Field, Function, Scope, Stream, Window};
 use compact_str::CompactString;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Collects what windows would hold had they always been there.
+/// Collects what windows would hold had they always been there. It needs no wallet's record before the end, so that
+/// another thread may collect while operations are decided.
 #[derive(Debug)]
 pub struct Backfill {
     windows: Vec<usize>,
-    /// Operations that were cancelled later, by wallet and id.
+    /// Operations that were cancelled, by wallet and id.
     cancelled: HashSet<(u64, u128)>,
     rows: HashMap<(u64, CompactString), Rows>,
-    shared: Vec<SharedChange>,
+    /// Changes of shared windows, with the wallet and the id of the operation they are of.
+    shared: Vec<((u64, u128), SharedChange)>,
 }
 
 /// Rows of one wallet, and the texts of long decimals in them.
@@ -80,20 +82,16 @@ impl Backfill {
         Self { windows, cancelled: HashSet::new(), rows: HashMap::new(), shared: Vec::new() }
     }
 
-    /// Looks at every operation once before the first is added: some of them cancel others.
-    pub fn foresee(&mut self, operation: &Enriched<'_>, was_refused: bool) {
+    /// Adds an operation that was decided with this sequence number; each is added once, in their order. Of the engine
+    /// nothing but the plan is looked at.
+    pub fn add(&mut self, engine: &Engine, operation: &Enriched<'_>, seq: u64, was_refused: bool) {
+        if was_refused {
+            return;
+        }
         if operation.operation.kind == OperationType::Cancelled
-            && !was_refused
             && let Some(ref_op_id) = operation.operation.ref_op_id.as_deref()
         {
             self.cancelled.insert((operation.wallet, id_hash(ref_op_id)));
-        }
-    }
-
-    /// Adds an operation that was decided with this sequence number.
-    pub fn add(&mut self, engine: &Engine, operation: &Enriched<'_>, seq: u64, was_refused: bool) {
-        if was_refused || self.cancelled.contains(&(operation.wallet, operation.id)) {
-            return;
         }
         let plan = engine.plan();
         let (view, mut memo) = (SharedView::default(), Memo::default());
@@ -121,9 +119,10 @@ impl Backfill {
             let (at, value) = (operation.operation.occurred_at.nanos(), evaluation.value(aggregate));
             let entry = Entry { at, op: operation.shared_op(), value };
             let key = SharedKey { aggregate: id, key };
-            self.shared.push(SharedChange::Insert { key, entry });
+            let of = (operation.wallet, operation.id);
+            self.shared.push((of, SharedChange::Insert { key, entry }));
             let text = long_value(&evaluation, aggregate, entry);
-            self.shared.extend(text.map(|(symbol, text)| SharedChange::Text { key, symbol, text }));
+            self.shared.extend(text.map(|(symbol, text)| (of, SharedChange::Text { key, symbol, text })));
         }
         let wallet = (operation.wallet, CompactString::from(&*operation.operation.wallet_id));
         let rows = self.rows.entry(wallet).or_default();
@@ -134,9 +133,15 @@ impl Backfill {
     /// Puts what was collected into the wallets' records; returns what is for the shared windows.
     pub fn finish(self, engine: &mut Engine) -> Vec<SharedChange> {
         let plan = std::sync::Arc::clone(engine.plan());
-        for ((symbol, id), rows) in self.rows {
-            engine.wallets_mut().get_or_insert(symbol, &id).backfill(&plan, &rows.words, rows.texts);
+        for ((symbol, id), mut rows) in self.rows {
+            if !self.cancelled.is_empty() {
+                rows.words.retain(|row| !self.cancelled.contains(&(symbol, Row(row).id())));
+            }
+            if !rows.words.is_empty() {
+                engine.wallets_mut().get_or_insert(symbol, &id).backfill(&plan, &rows.words, rows.texts);
+            }
         }
-        self.shared
+        let counts = |(of, _): &((u64, u128), SharedChange)| !self.cancelled.contains(of);
+        self.shared.into_iter().filter(counts).map(|(_, change)| change).collect()
     }
 }

@@ -1,23 +1,48 @@
 //! Fills the new windows of a reload from the log of operations, where it holds their history.
+//!
+//! A thread of its own reads the log, a slice at a time, while operations are decided by the old rules; what they add
+//! to the log it reads too, until little is left. The deciding thread reads the rest when it switches: so the windows
+//! hold the same as if nothing had been decided meanwhile.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::adapters::memory::MemoryStore;
 use crate::adapters::store::block::{Block, first_arrival};
 use crate::adapters::store::{Store, StoreError, Stream};
+use crate::engine::Engine;
 use crate::engine::backfill::{Backfill, can_be_filled, needed_from};
 use crate::engine::enrich::{AddressFacts, Enriched};
-use crate::engine::shared::SharedChange;
+use crate::engine::plan::Plan;
+use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decode;
 use crate::operation::time::DAY;
 use crate::pipeline::Pipeline;
 use crate::rules::program::Inputs;
 
-/// A longer stretch of the log is not read: nothing is decided meanwhile.
+/// A longer stretch of the log is not read: what it fills would be held in memory all at once.
 const OPERATIONS_MAX: u64 = 1_000_000;
+/// So many operations are read from one view of the store: a view that stays open keeps the file from being reused.
+const SLICE: u64 = 10_000;
+/// So few operations the deciding thread may read itself.
+const REST_MAX: u64 = 500;
 /// How long before its arrival an operation's own time may lie ahead of it.
 const SKEW: i64 = DAY;
+
+/// What fills windows, from its first look at the log to the switch of the rules.
+pub(super) struct Filler {
+    geo: Arc<Geo>,
+    /// Knows the rules that are to come, and no wallet.
+    engine: Engine,
+    windows: Vec<usize>,
+    /// Operations matter that occurred since then.
+    from: Time,
+    backfill: Backfill,
+    /// The next operation to read; `None` before the log was looked at.
+    next: Option<u64>,
+}
 
 /// One operation of the log.
 struct Logged<'a> {
@@ -26,61 +51,94 @@ struct Logged<'a> {
     was_refused: bool,
 }
 
-/// Fills what can be filled of these windows; returns the states of those that were. A log that cannot be
-/// read fills nothing: the windows warm up instead.
-///
-/// The log is read up to the decision `last`.
-pub fn fill(
-    (store, last): (&Store, u64),
-    pipeline: &mut Pipeline<MemoryStore>,
-    young: &[(u64, Time)],
-    newest: Option<Time>,
-) -> Vec<u64> {
-    let Some(newest) = newest else { return Vec::new() };
-    let plan = std::sync::Arc::clone(pipeline.engine.plan());
-    let wanted = |id: &usize| {
-        let aggregate = &plan.aggregates[*id];
-        young.iter().any(|(state, _)| *state == aggregate.state_id) && can_be_filled(aggregate)
-    };
-    let windows: Vec<usize> = (0..plan.aggregates.len()).filter(wanted).collect();
-    let Some(from) = windows.iter().map(|id| needed_from(&plan.aggregates[*id], newest)).min() else {
-        return Vec::new();
-    };
-    match read((store, last), pipeline, &windows, from) {
-        Ok(Some(changes)) => {
-            pipeline.store.enter(&plan, &changes);
-            windows.iter().map(|id| plan.aggregates[*id].state_id).collect()
-        }
-        Ok(None) | Err(_) => Vec::new(),
+impl Filler {
+    /// Makes what fills those of these windows that can be filled, for rules that are to come; `None` where there
+    /// are none, or nothing was decided yet.
+    pub(super) fn new(geo: Arc<Geo>, plan: &Arc<Plan>, young: &[(u64, Time)], newest: Option<Time>) -> Option<Self> {
+        let newest = newest?;
+        let wanted = |id: &usize| {
+            let aggregate = &plan.aggregates[*id];
+            young.iter().any(|(state, _)| *state == aggregate.state_id) && can_be_filled(aggregate)
+        };
+        let windows: Vec<usize> = (0..plan.aggregates.len()).filter(wanted).collect();
+        let from = windows.iter().map(|id| needed_from(&plan.aggregates[*id], newest)).min()?;
+        let backfill = Backfill::new(windows.clone());
+        Some(Self { geo, engine: Engine::new(Arc::clone(plan)), windows, from, backfill, next: None })
     }
-}
 
-/// Reads the log from an instant on. Nothing is changed before all of it was read.
-fn read(
-    (store, last): (&Store, u64),
-    pipeline: &mut Pipeline<MemoryStore>,
-    windows: &[usize],
-    from: Time,
-) -> Result<Option<Vec<SharedChange>>, StoreError> {
-    let is_short = |first: &u64| last.saturating_sub(*first) < OPERATIONS_MAX;
-    let Some(first) = first_needed(store, from)?.filter(is_short) else {
-        return Ok(None);
-    };
-    let mut backfill = Backfill::new(windows.to_vec());
-    let asks = Inputs::GEOIP_COUNTRY.union(Inputs::GEOIP_ANONYMIZER);
-    for is_second in [false, true] {
-        each(store, first..=last, |logged| {
-            let Ok(operation) = decode::decode(logged.bytes) else { return };
-            let facts = AddressFacts::of(&pipeline.geo, operation.ip, asks);
-            let operation = Enriched::new(operation, facts);
-            if is_second {
-                backfill.add(&pipeline.engine, &operation, logged.seq, logged.was_refused);
-            } else {
-                backfill.foresee(&operation, logged.was_refused);
+    /// Reads the log until little of it is left; tells whether it holds all that the windows need. It does not where
+    /// operations were dropped already, or are too many, nor when it is told to stop. `last` returns the number of
+    /// the last operation to read, as of now.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn read(
+        &mut self,
+        store: &Store,
+        last: impl Fn() -> Result<u64, StoreError>,
+        stops: &AtomicBool,
+    ) -> Result<bool, StoreError> {
+        let Some(first) = first_needed(store, self.from)? else { return Ok(false) };
+        let mut next = first;
+        let mut left = u64::MAX;
+        loop {
+            let last = last()?;
+            let before = std::mem::replace(&mut left, (last + 1).saturating_sub(next));
+            if (last + 1).saturating_sub(first) > OPERATIONS_MAX {
+                return Ok(false);
             }
-        })?;
+            // Where operations come faster than they are read, waiting gains nothing.
+            if left <= REST_MAX || left >= before {
+                self.next = Some(next);
+                return Ok(true);
+            }
+            while next <= last {
+                if stops.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                match self.read_slice(store, next..=last.min(next + SLICE - 1))? {
+                    Some(after) => next = after,
+                    None => return Ok(false),
+                }
+            }
+        }
     }
-    Ok(Some(backfill.finish(&mut pipeline.engine)))
+
+    /// Reads the rest of the log, up to the operation `last`, and fills the windows of an engine that has the new
+    /// rules; returns the states of those that were filled. A log that cannot be read fills nothing: the windows warm
+    /// up instead.
+    pub(super) fn fill(
+        mut self,
+        (store, last): (&Store, u64),
+        pipeline: &mut Pipeline<MemoryStore, Arc<Geo>>,
+    ) -> Vec<u64> {
+        let Some(next) = self.next else { return Vec::new() };
+        if next <= last && !matches!(self.read_slice(store, next..=last), Ok(Some(_))) {
+            return Vec::new();
+        }
+        let plan = Arc::clone(pipeline.engine.plan());
+        let changes = self.backfill.finish(&mut pipeline.engine);
+        pipeline.store.enter(&plan, &changes);
+        self.windows.iter().map(|id| plan.aggregates[*id].state_id).collect()
+    }
+
+    /// Reads these operations; returns the number of the next one, or none where a part of the log has gone
+    /// meanwhile.
+    fn read_slice(&mut self, store: &Store, seqs: RangeInclusive<u64>) -> Result<Option<u64>, StoreError> {
+        let asks = Inputs::GEOIP_COUNTRY.union(Inputs::GEOIP_ANONYMIZER);
+        let Self { geo, engine, backfill, .. } = self;
+        let (mut expected, after) = (*seqs.start(), seqs.end() + 1);
+        each(store, seqs, |logged| {
+            if logged.seq != expected {
+                return;
+            }
+            expected += 1;
+            let Ok(operation) = decode::decode(logged.bytes) else { return };
+            let facts = AddressFacts::of(geo, operation.ip, asks);
+            backfill.add(engine, &Enriched::new(operation, facts), logged.seq, logged.was_refused);
+        })?;
+        Ok((expected == after).then_some(after))
+    }
 }
 
 /// Finds the number from which on the log holds every operation that may have occurred since `from`;
@@ -99,11 +157,14 @@ fn first_needed(store: &Store, from: Time) -> Result<Option<u64>, StoreError> {
     Ok(needed)
 }
 
-/// Walks operations and the verdicts on them side by side.
+/// Walks the operations of these numbers and the verdicts on them side by side.
 fn each(store: &Store, seqs: RangeInclusive<u64>, mut visit: impl FnMut(&Logged<'_>)) -> Result<(), StoreError> {
     let mut decisions: Option<(u64, Block)> = None;
     store.each_block(Stream::Operations, *seqs.start(), |number, operations| {
         for (index, seq) in (0..operations.len()).zip(number..) {
+            if seq < *seqs.start() {
+                continue;
+            }
             if seq > *seqs.end() {
                 return Ok(false);
             }

@@ -62,22 +62,46 @@ impl Checkpoint {
         while let Some(number) = self.next
             && self.credit > 0
         {
-            let cost = add_group(number, commit, engine, shared, layout).max(GROUP_BYTES_MIN);
-            self.round_bytes += cost;
+            let cost = self.add_next(number, commit, (engine, shared, layout));
             self.credit = self.credit.saturating_sub(cost);
-            self.next = Some(number + 1).filter(|next| *next < 2 * GROUPS);
-            if self.next.is_none() {
-                commit.forget_journals = Some(self.began);
-                self.credit = 0;
-            }
         }
     }
 
-    /// Adds every group at once, and ends the round.
-    pub fn add_all_to(&mut self, commit: &mut Commit, engine: &Engine, shared: &MemoryStore, layout: u64) {
-        let bytes = (0..2 * GROUPS).map(|number| add_group(number, commit, engine, shared, layout)).sum();
-        commit.forget_journals = Some(commit.position.batch);
-        *self = Self { next: None, journal_bytes: 0, round_bytes: bytes, credit: 0, ..*self };
+    /// Begins a round whatever the journals weigh: no journal tells of what the state has become. `batch` is the last
+    /// one that was committed.
+    pub const fn begin(&mut self, batch: u64) {
+        (self.next, self.began) = (Some(0), batch);
+        (self.journal_bytes, self.round_bytes, self.credit) = (0, 0, 0);
+    }
+
+    /// Adds groups up to about so many bytes; tells whether the round has ended.
+    pub fn add_slice_to(
+        &mut self,
+        commit: &mut Commit,
+        (engine, shared, layout): (&Engine, &MemoryStore, u64),
+        bytes_max: u64,
+    ) -> bool {
+        let mut bytes = 0;
+        while let Some(number) = self.next.filter(|_| bytes < bytes_max) {
+            bytes += self.add_next(number, commit, (engine, shared, layout));
+        }
+        self.next.is_none()
+    }
+
+    fn add_next(
+        &mut self,
+        number: usize,
+        commit: &mut Commit,
+        (engine, shared, layout): (&Engine, &MemoryStore, u64),
+    ) -> u64 {
+        let cost = add_group(number, commit, engine, shared, layout).max(GROUP_BYTES_MIN);
+        self.round_bytes += cost;
+        self.next = Some(number + 1).filter(|next| *next < 2 * GROUPS);
+        if self.next.is_none() {
+            commit.forget_journals = Some(self.began);
+            self.credit = 0;
+        }
+        cost
     }
 }
 

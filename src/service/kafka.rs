@@ -128,6 +128,7 @@ impl Service {
             last_seq,
             trouble,
             load_rules,
+            changing: Arc::default(),
             thread,
             waiting: Some(Arc::new(move || watched.trouble())),
         })

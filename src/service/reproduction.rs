@@ -5,6 +5,7 @@
 //! databases are the present ones: the store keeps none.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -21,10 +22,11 @@ use crate::operation::decision::read::DecisionRecord;
 use crate::pipeline::{Answer, Pipeline, Record, SharedStoreError};
 use crate::rules::program::RuleSet;
 
+use super::ServiceSettings;
+use super::rule_change::RETIRED_FOR;
 use super::rule_history::{self, NotKept};
 use super::search::{self, Filter, Order, Query};
-use super::switching::{Present, switch};
-use super::{RETIRED_FOR, ServiceSettings};
+use super::switching::{self, By, Present};
 
 /// So many operations are decided together.
 const BATCH: usize = 1_024;
@@ -190,10 +192,26 @@ struct Again<'s> {
 }
 
 struct Deciding {
-    pipeline: Pipeline<MemoryStore>,
+    pipeline: Pipeline<MemoryStore, Arc<Geo>>,
     present: Present,
     newest: Option<Time>,
     last: u64,
+}
+
+impl Deciding {
+    /// Decides by other rules from now on, as the service did: new windows hold what the log up to the last decision
+    /// brings.
+    fn change_rules(&mut self, store: &Store, by: By<'_>) -> Result<(), StoreError> {
+        let last = self.last;
+        let mut filler = switching::filler(&self.pipeline, &self.present, by, self.newest);
+        if let Some(found) = &mut filler
+            && !found.read(store, || Ok(last), &AtomicBool::new(false))?
+        {
+            filler = None;
+        }
+        switching::switch(&mut self.pipeline, &mut self.present, by, self.newest, (filler, store, last));
+        Ok(())
+    }
 }
 
 impl Again<'_> {
@@ -229,9 +247,7 @@ impl Again<'_> {
             Some(deciding) => {
                 let before = Arc::clone(&deciding.pipeline.engine.plan().rules);
                 let rules = Arc::new(rules.keeping_windows_of(&before, at, at.plus(RETIRED_FOR)));
-                let log = (self.store, deciding.last);
-                let by = (&rules, settings.engine);
-                switch(&mut deciding.pipeline, &mut deciding.present, by, deciding.newest, log);
+                deciding.change_rules(self.store, (&rules, settings.engine))?;
             }
             None => {
                 self.reproduced.from = seq;
@@ -241,7 +257,7 @@ impl Again<'_> {
                 store.limit_keys(settings.shared_keys_max);
                 let layout = StateLayout::of(engine.plan());
                 let geo = std::mem::replace(&mut self.means.geo, Geo::new(None, None));
-                let pipeline = Pipeline { engine, geo, store, limits: settings.limits };
+                let pipeline = Pipeline { engine, geo: Arc::new(geo), store, limits: settings.limits };
                 let present = Present { young: Vec::new(), layout };
                 self.deciding = Some(Deciding { pipeline, present, newest: None, last: seq - 1 });
             }

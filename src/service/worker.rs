@@ -4,6 +4,7 @@
 //! operation waits for nobody. A batch that cannot be committed is kept and tried again until it can be;
 //! meanwhile nothing else is decided, and every caller hears why.
 
+use std::collections::VecDeque;
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,16 +21,20 @@ use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{Rejection, encode_rejection};
 use crate::pipeline::{self, Answer, CommitLog, Committed, Decided, Pipeline, Record, Stages};
-use crate::rules::program::{RuleSet, symbol_of_text};
+use crate::rules::program::symbol_of_text;
 
 use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULES, NOTE_TURNED_AWAY, Recovered, rules_note};
 use super::rule_history;
 use super::rule_stats::NOTE_RULE_STATS;
 use super::search::indexing::Indexer;
-use super::switching::{self, Present};
+use super::switching::Present;
 use super::views::{Foreseen, WalletView, state_of};
 use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write};
+
+mod reload;
+
+use reload::{Reload, Wanted};
 
 /// Between two tries of a commit that failed.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -66,7 +71,7 @@ pub struct CommittedBatch<'a> {
 /// The thread's state.
 pub(crate) struct Worker {
     store: Arc<Store>,
-    pipeline: Pipeline<MemoryStore>,
+    pipeline: Pipeline<MemoryStore, Arc<Geo>>,
     settings: ServiceSettings,
     outlets: Outlets,
     position: Position,
@@ -77,6 +82,13 @@ pub(crate) struct Worker {
     noted_turned_away: Option<Time>,
     newest: Option<Time>,
     present: Present,
+    /// Windows that were filled, and are noted as young until the state with them is written.
+    unwritten: Vec<(u64, Time)>,
+    /// The change of rules that is under way, and those that wait for it.
+    reload: Option<Reload>,
+    wanted: VecDeque<Wanted>,
+    /// To be woken by.
+    jobs: mpsc::WeakSender<Job>,
     layout_id: u64,
     /// The present layout and rules still have to be written.
     notes_rules: bool,
@@ -116,7 +128,7 @@ impl Worker {
         (recovered, indexer): (Recovered, Indexer),
         geo: Geo,
         settings: ServiceSettings,
-        outlets: Outlets,
+        (outlets, jobs): (Outlets, mpsc::WeakSender<Job>),
     ) -> Self {
         let Recovered { engine, shared, position, rule_stats, newest, journal_bytes, young } = recovered;
         let layout = StateLayout::of(engine.plan());
@@ -124,7 +136,7 @@ impl Worker {
         Self {
             noted_turned_away: shared.turned_away(),
             store,
-            pipeline: Pipeline { engine, geo, store: shared, limits: settings.limits },
+            pipeline: Pipeline { engine, geo: Arc::new(geo), store: shared, limits: settings.limits },
             settings,
             outlets,
             position,
@@ -132,6 +144,10 @@ impl Worker {
             indexer,
             noted_stats_seq: rule_stats.seq,
             newest,
+            unwritten: Vec::new(),
+            reload: None,
+            wanted: VecDeque::new(),
+            jobs,
             layout_id: layout.id(),
             present: Present { young, layout },
             notes_rules: true,
@@ -145,9 +161,12 @@ impl Worker {
         let mut left_over = None;
         loop {
             self.show_figures();
-            let Some(job) = left_over.take().or_else(|| queue.blocking_recv()) else { break };
+            if self.go_on_reloading(&mut queue).is_break() {
+                break;
+            }
+            let Some(job) = left_over.take().or_else(|| self.next_job(&mut queue)) else { break };
             let Job::Submit(submission) = job else {
-                if self.serve(job, &mut queue).is_break() {
+                if self.serve(job).is_break() {
                     break;
                 }
                 continue;
@@ -167,11 +186,25 @@ impl Worker {
             }
             if self.decide(batch, &mut queue).is_break() {
                 // The batch in hand may not be in the store: nothing is noted on top of it.
-                return refuse_all(&mut queue, &Unavailable::Stopping);
+                refuse_all(&mut queue, &Unavailable::Stopping);
+                return self.leave_reload();
             }
         }
         self.note_stats();
         refuse_all(&mut queue, &Unavailable::Stopping);
+        self.leave_reload();
+    }
+
+    /// Waits for the next job, unless there is something to do meanwhile.
+    fn next_job(&self, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        if !self.is_writing() {
+            return queue.blocking_recv();
+        }
+        match queue.try_recv() {
+            Ok(job) => Some(job),
+            Err(TryRecvError::Empty) => Some(Job::Wake),
+            Err(TryRecvError::Disconnected) => None,
+        }
     }
 
     /// Refuses what was sent for another state of its wallet than the present one. An operation that was decided
@@ -192,9 +225,9 @@ impl Worker {
     }
 
     /// Serves what is no operation.
-    fn serve(&mut self, job: Job, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
+    fn serve(&mut self, job: Job) -> ControlFlow<()> {
         match job {
-            Job::Submit(_) => {}
+            Job::Submit(_) | Job::Wake => {}
             Job::Wallet { id, reply } => {
                 let wallet = self.pipeline.engine.wallets().get(symbol_of_text(&id), &id);
                 let view = wallet.map(|wallet| WalletView::of(self.pipeline.engine.plan(), wallet, self.newest));
@@ -208,35 +241,15 @@ impl Worker {
                 drop(reply.send(Ok(Foreseen { answer, wallet })));
             }
             Job::Geo { geo, reply } => {
-                self.pipeline.geo = *geo;
+                self.pipeline.geo = Arc::new(*geo);
                 reply.send(()).unwrap_or(());
             }
             Job::Rules { rules, at, reply } => {
-                let was_filled = self.switch(&rules, at);
-                let committed = self.commit_notes(was_filled, queue);
-                let is_over = committed.is_break();
-                drop(reply.send(if is_over { Err(Unavailable::Stopping) } else { Ok(()) }));
-                return committed;
+                return self.begin_reload(Wanted { rules, at, reply });
             }
             Job::Stop => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
-    }
-
-    /// Decides by other rules from now on. What windows of both hold is kept; new ones are filled from the
-    /// log of operations where it goes back far enough. Returns whether any was.
-    fn switch(&mut self, rules: &Arc<RuleSet>, at: Time) -> bool {
-        let previous = Arc::clone(&self.pipeline.engine.plan().rules);
-        let log = (&*self.store, self.position.seq);
-        let by = (rules, self.settings.engine);
-        let (plan, was_filled) = switching::switch(&mut self.pipeline, &mut self.present, by, self.newest, log);
-        self.layout_id = self.present.layout.id();
-        self.notes_rules = true;
-        let mut shown = write(&self.outlets.shown.rules);
-        // The same rules again are no set to go back to.
-        let previous = if previous.hash == plan.rules.hash { shown.previous.take() } else { Some(previous) };
-        *shown = super::RulesInUse { plan, loaded_at: at, previous, refused: None };
-        was_filled
     }
 
     fn decide(&mut self, batch: Batch, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
@@ -327,7 +340,9 @@ impl Worker {
     fn add_notes(&mut self, commit: &mut Commit) {
         if self.notes_rules {
             commit.layouts.push((self.layout_id, self.present.layout.encode()));
-            commit.notes.push((NOTE_RULES.to_owned(), rules_note(self.pipeline.engine.plan(), &self.present.young)));
+            let mut young = [&self.present.young[..], &self.unwritten].concat();
+            young.sort_unstable();
+            commit.notes.push((NOTE_RULES.to_owned(), rules_note(self.pipeline.engine.plan(), &young)));
             commit.notes.extend(rule_history::notes(&self.pipeline.engine.plan().rules));
             self.notes_rules = false;
         }
@@ -346,20 +361,6 @@ impl Worker {
         let stats = read(&self.outlets.shown.rule_stats);
         commit.notes.push((NOTE_RULE_STATS.to_owned(), stats.note()));
         self.noted_stats_seq = stats.seq;
-    }
-
-    /// Commits what belongs to no operation, with the whole state if asked.
-    fn commit_notes(&mut self, with_state: bool, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<()> {
-        let mut commit = Commit { position: self.position, ..Commit::default() };
-        self.add_notes(&mut commit);
-        if with_state {
-            // No journal tells of what was filled in.
-            self.checkpoint.add_all_to(&mut commit, &self.pipeline.engine, &self.pipeline.store, self.layout_id);
-        }
-        match self.store.commit(&commit) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => self.commit_again(&commit, error, queue),
-        }
     }
 
     /// Notes what the rules matched, so that the next start need not count.

@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::*;
 
-fn again(store: &Store, id: Uuid, present: Option<RuleSet>) -> Result<Reproduced, Missing> {
+pub(super) fn again(store: &Store, id: Uuid, present: Option<RuleSet>) -> Result<Reproduced, Missing> {
     let means = Means { settings: settings(), geo: Geo::new(None, None), present };
     reproduce(store, id, means).expect("a store that can be read")
 }
 
-fn id_of(store: &Store, seq: u64) -> Uuid {
+pub(super) fn id_of(store: &Store, seq: u64) -> Uuid {
     let decision = store.item(Stream::Decisions, seq).expect("a store").expect("a decision");
     DecisionRecord::decode(&decision).expect("a decision").decision_id
 }

@@ -333,6 +333,7 @@ impl FleetWorker {
                     drop(reply.send(Ok(())));
                 }
                 Ok(job @ Job::Submit(_)) => job.refuse(&Unavailable::FromKafka),
+                Ok(Job::Wake) => {}
             }
         }
     }
