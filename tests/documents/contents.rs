@@ -101,6 +101,10 @@ fn rules_and_tests_in_documents_load_and_are_those_that_ship() {
             check_tests(&path, &text);
             continue;
         }
+        if block.lines.first().is_some_and(|line| line.trim() == "equivalent:") {
+            check_equivalent(&path, &text);
+            continue;
+        }
         for (key, value) in [("title:", "title: {kk: a, ru: a, en: a}\n"), ("owner:", "owner: risk\n")] {
             if !block.lines.iter().any(|line| line.starts_with(key)) {
                 text.push_str(value);
@@ -113,6 +117,29 @@ fn rules_and_tests_in_documents_load_and_are_those_that_ship() {
             let shipped = compiled(&id, &file).expect("the shipped rule loads");
             assert_eq!(meaning(&set), meaning(&shipped), "{path}: {id} is another rule than the one that ships");
         }
+    }
+}
+
+/// What makes no difference in a document makes none in a shipped test file, word for word.
+fn check_equivalent(path: &str, text: &str) {
+    let some_test = "tests: [{name: a, start: 2026-03-02T12:00:00+05:00, steps: [{at: 0m, expect: {verdict: allow}}]}]";
+    let equivalent = |name: &str, text: &str| {
+        let file = test_file::parse(name, text).unwrap_or_else(|findings| panic!("{path}: {name}: {findings:?}"));
+        file.equivalent.into_iter().map(|known| (known.rule_says, known.as_well_as, known.why)).collect::<Vec<_>>()
+    };
+    let wanted = equivalent("document.test.yaml", &format!("{some_test}\n{text}"));
+    assert!(!wanted.is_empty(), "{path}: nothing is listed");
+    let mut known = BTreeSet::new();
+    for folder in ["section7", "law", "behaviour"] {
+        for entry in fs::read_dir(root(&format!("rules/{folder}"))).expect("a folder").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(".test.yaml") {
+                known.extend(equivalent(&name, &fs::read_to_string(entry.path()).expect("readable")));
+            }
+        }
+    }
+    for entry in wanted {
+        assert!(known.contains(&entry), "{path}: no shipped test file lists {entry:?}");
     }
 }
 
