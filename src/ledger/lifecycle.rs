@@ -10,9 +10,12 @@
 //! without a command too; this can be told from the block.
 
 mod lift;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod wallet;
+
+use std::collections::BTreeMap;
 
 use crate::operation::decision::{CommandKind, Verdict};
 use crate::operation::{OperationType, Time};
@@ -20,6 +23,7 @@ use crate::operation::{OperationType, Time};
 use super::read::{Command, Decision, Detail, Subject};
 use super::{ById, Finding, Here, Totals, id, id_hash, operation_key};
 use lift::Lifted;
+use stream::Stream;
 use wallet::{Cause, Kind, Pin, Restriction, Waiting, Wallet};
 
 /// An ended block is forgotten after this: it may refuse what occurred before its end and arrives later.
@@ -48,6 +52,8 @@ pub(super) struct Lifecycles {
     /// Restrictions of other wallets or of addresses that were named and were not known yet.
     awaited: ById<Finding>,
     from_before: u64,
+    /// By shard.
+    streams: BTreeMap<u32, Stream>,
 }
 
 /// Whose restriction it is, and who meets it.
@@ -62,6 +68,7 @@ enum Scope {
 impl Lifecycles {
     /// Follows one decision and appends what does not fit.
     pub(super) fn decision(&mut self, decision: &Decision<'_>, context: &Context<'_>, found: &mut Vec<Finding>) {
+        let counted = self.streams.entry(context.shard).or_default().take(decision.occurred_at);
         let wallet_key = id_hash(&decision.wallet_id);
         let new = || Wallet { shard: context.shard, restrictions: Vec::new(), waiting: Vec::new() };
         let wallet = self.wallets.entry(wallet_key).or_insert_with(new);
@@ -96,7 +103,7 @@ impl Lifecycles {
         step.left_waiting();
         step.in_doubt();
         step.start_waiting();
-        step.forget();
+        step.forget(counted);
     }
 
     /// Ends: what other wallets' records should have told.
@@ -450,8 +457,8 @@ impl Step<'_> {
         self.wallet.waiting.push(Waiting { op_id, occurred_at, causes, pin, is_in_doubt: false });
     }
 
-    fn forget(&mut self) {
-        let at = self.decision.occurred_at;
+    /// Forgets what ended long before `at`.
+    fn forget(&mut self, at: Time) {
         let is_over = |until: Time| at >= until.plus(FORGET_AFTER_NANOS);
         self.wallet.restrictions.retain(|restriction| !restriction.until.is_some_and(is_over));
     }
