@@ -234,10 +234,10 @@ fn a_subscriber_that_is_killed_keeps_right_books() {
     let (other, many) = ("of.another.history", &records[..50]);
     cluster.create_topic(other, 3, &[]);
     let named = |epoch: &str| -> Vec<Decided> {
-        let header = ("kuzet-epoch".to_owned(), epoch.to_owned());
-        let with = |record: &Decided| Decided {
-            headers: [&record.headers[..], std::slice::from_ref(&header)].concat(),
-            ..record.clone()
+        let with = |record: &Decided| {
+            let mut record = record.clone();
+            *record.header_mut("kuzet-epoch") = epoch.to_owned();
+            record
         };
         many.iter().map(with).collect()
     };
