@@ -10,6 +10,7 @@ use chrono_tz::Asia::Almaty;
 use serde_json::Value;
 
 use crate::operation::OperationType;
+use crate::operation::money::grouped;
 
 /// How many decisions are told.
 const TOLD_MAX: usize = 10;
@@ -227,7 +228,7 @@ fn sentence(decision: &Value, operation: Option<&Value>) -> String {
 fn append_details(operation: &Value, told: &mut String) {
     if let Some(amount) = operation["amount"].as_str() {
         told.push_str(" of ");
-        told.push_str(&grouped(amount));
+        told.push_str(&grouped(amount, ' '));
         told.push_str(" KZT");
     }
     let party = &operation["counterparty"];
@@ -309,19 +310,6 @@ fn proofs(command: &Value) -> String {
 fn wall_clock(at: &str) -> String {
     DateTime::parse_from_rfc3339(at)
         .map_or_else(|_| at.to_owned(), |at| at.with_timezone(&Almaty).format("%d %b %Y %H:%M").to_string())
-}
-
-/// Groups the digits of an amount in threes: `150 000.00`.
-fn grouped(amount: &str) -> String {
-    let whole = amount.split('.').next().map_or(0, str::len);
-    let mut text = String::with_capacity(amount.len() + 5);
-    for (place, digit) in amount.chars().enumerate() {
-        if place > 0 && place < whole && (whole - place).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The strongest of the verdict and of what follows: a block refuses what comes later, a monitoring holds it.

@@ -152,18 +152,20 @@ struct Mutant<'l> {
 }
 
 impl Mutant<'_> {
+    /// Returns the changed rule among all others; `None` where it is refused.
+    fn among_all(&self) -> Option<&RuleSet> {
+        self.among_all.get_or_init(|| self.loader.compile(self.text.as_bytes(), |_| true)).as_ref()
+    }
+
     /// Returns the rules that a test runs; `None` where the changed rule is refused.
     fn of(&self, test: &TestCase) -> Option<&RuleSet> {
-        match &self.alone {
-            Some(alone) if !test.with_all => Some(alone),
-            _ => self.among_all.get_or_init(|| self.loader.compile(self.text.as_bytes(), |_| true)).as_ref(),
-        }
+        self.alone.as_ref().filter(|_| !test.with_all).or_else(|| self.among_all())
     }
 
     /// Tells whether the changed rule is one that loads.
     fn is_accepted(&self, tests: &[TestCase]) -> bool {
-        let of_all = || self.among_all.get_or_init(|| self.loader.compile(self.text.as_bytes(), |_| true)).is_some();
-        if tests.iter().any(|test| test.with_all) || self.alone.is_none() { of_all() } else { true }
+        let needs_all = self.alone.is_none() || tests.iter().any(|test| test.with_all);
+        !needs_all || self.among_all().is_some()
     }
 
     /// Tells whether a test fails with the changed rule.

@@ -69,3 +69,30 @@ pub fn fmt_tiyn(tiyn: i128, f: &mut impl fmt::Write) -> fmt::Result {
     let tiyn = tiyn.unsigned_abs();
     write!(f, "{sign}{}.{:02}", tiyn / 100, tiyn % 100)
 }
+
+/// Sets the digits before the point of a number apart in threes: `-1 234 567.50`.
+#[must_use]
+pub fn grouped(number: &str, between: char) -> String {
+    let whole = number.find('.').unwrap_or(number.len());
+    let first = number.find(|c: char| c.is_ascii_digit()).unwrap_or(whole);
+    let mut text = String::with_capacity(number.len() * 4 / 3 + 1);
+    for (place, c) in number.char_indices() {
+        if place > first && place < whole && (whole - place).is_multiple_of(3) {
+            text.push(between);
+        }
+        text.push(c);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_set_apart_in_threes() {
+        let numbers = ["0", "999", "1000", "-1000", "-100", "1234567", "150000.00", "12.3456"];
+        let grouped = numbers.map(|number| grouped(number, ' '));
+        assert_eq!(grouped, ["0", "999", "1 000", "-1 000", "-100", "1 234 567", "150 000.00", "12.3456"]);
+    }
+}

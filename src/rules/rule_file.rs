@@ -244,29 +244,30 @@ fn read_when(node: &Node, checker: &mut Checker<'_>) -> Condition {
 
 /// Returns the condition of a rule's text as it was written, if the text can be read so far.
 pub(crate) fn condition_of(text: &str) -> Option<Expression> {
-    let mut findings = Findings::new("");
-    let root = yaml::parse(text, &mut findings)?;
-    let keys = Keys::open(&root, "a rule", &KEYS, &mut findings)?;
-    let node = keys.optional("when")?;
-    let mut world = World::default();
-    Some(when_expression(node, &mut Checker::new(text, &mut findings, &mut world), 0))
+    as_written(text, |keys, checker| keys.optional("when").map(|node| when_expression(node, checker, 0)))?
 }
 
 /// Returns every condition of a rule's text as it was written, as far as it can be read: `when`, and the `when` of each
 /// report.
 pub(crate) fn conditions_of(text: &str) -> Vec<Expression> {
-    let mut findings = Findings::new("");
-    let Some(root) = yaml::parse(text, &mut findings) else { return Vec::new() };
-    let Some(keys) = Keys::open(&root, "a rule", &KEYS, &mut findings) else { return Vec::new() };
-    let actions = match keys.optional("then").map(|node| &node.kind) {
-        Some(NodeKind::Sequence(items)) => items.as_slice(),
-        _ => &[],
+    let of_reports = |keys: &Keys<'_>, checker: &mut Checker<'_>| -> Vec<Expression> {
+        let actions = match keys.optional("then").map(|node| &node.kind) {
+            Some(NodeKind::Sequence(items)) => items.as_slice(),
+            _ => &[],
+        };
+        let reports = actions.iter().filter_map(|item| item.at(&["report", "when"]));
+        reports.map(|node| actions::expression(node, checker)).collect()
     };
+    condition_of(text).into_iter().chain(as_written(text, of_reports).unwrap_or_default()).collect()
+}
+
+/// Reads a part of a rule's text, whatever is wrong with it.
+fn as_written<T>(text: &str, read: impl FnOnce(&Keys<'_>, &mut Checker<'_>) -> T) -> Option<T> {
+    let mut findings = Findings::new("");
+    let root = yaml::parse(text, &mut findings)?;
+    let keys = Keys::open(&root, "a rule", &KEYS, &mut findings)?;
     let mut world = World::default();
-    let mut checker = Checker::new(text, &mut findings, &mut world);
-    let when = keys.optional("when").map(|node| when_expression(node, &mut checker, 0));
-    let of_reports = actions.iter().filter_map(|item| item.at(&["report", "when"]));
-    when.into_iter().chain(of_reports.map(|node| actions::expression(node, &mut checker))).collect()
+    Some(read(&keys, &mut Checker::new(text, &mut findings, &mut world)))
 }
 
 /// A text, or `all:`/`any:` of texts (and of further `all:`/`any:`).

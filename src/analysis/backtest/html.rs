@@ -7,6 +7,7 @@ mod words;
 use std::fmt::Write as _;
 
 use super::report::{AlertFigures, CountFigures, Report, RuleFigures};
+use crate::operation::money::grouped;
 use chart::{bars, lines};
 use words::Words;
 
@@ -123,7 +124,7 @@ fn examples(count: &CountFigures, words: &Words) -> String {
 }
 
 fn counted(count: &CountFigures) -> Vec<String> {
-    vec![number(count.operations), number(count.wallets), money(&count.amount)]
+    vec![number(count.operations), number(count.wallets), grouped(&count.amount, NO_BREAK_SPACE)]
 }
 
 fn alert_cells(alerts: &AlertFigures, has_labels: bool) -> Vec<String> {
@@ -222,25 +223,11 @@ fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", share * 100.0))
 }
 
-/// Groups digits by three with a space that does not break.
+/// Between groups of digits: no line breaks there.
+const NO_BREAK_SPACE: char = '\u{a0}';
+
 fn number(value: u64) -> String {
-    grouped(&value.to_string())
-}
-
-fn money(amount: &str) -> String {
-    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, "00"));
-    format!("{}.{fraction}", grouped(whole))
-}
-
-fn grouped(digits: &str) -> String {
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) && !out.ends_with('-') {
-            out.push('\u{a0}');
-        }
-        out.push(digit);
-    }
-    out
+    grouped(&value.to_string(), NO_BREAK_SPACE)
 }
 
 /// Ids and names come from operations and files: what HTML would take for markup is written out.

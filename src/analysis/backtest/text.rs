@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{AlertFigures, CountFigures, Report, SetName, SweepFigures};
+use crate::operation::money;
 
 /// Writes a report as text.
 #[must_use]
@@ -62,7 +63,7 @@ fn counted(what: &str, count: &CountFigures, out: &mut String) -> std::fmt::Resu
         "  {what:<42}{:>12}{:>13}{:>19}",
         grouped(count.operations),
         grouped(count.wallets),
-        money(&count.amount)
+        money::grouped(&count.amount, ' ')
     )
 }
 
@@ -110,7 +111,7 @@ fn alert_line(name: &str, alerts: &AlertFigures, out: &mut String) -> std::fmt::
         "  {name:<42}{:>12}{:>13}{:>19}{:>7.1}{worst}",
         grouped(count.operations),
         grouped(count.wallets),
-        money(&count.amount),
+        money::grouped(&count.amount, ' '),
         alerts.per_day
     )?;
     if let Some(share) = alerts.top_wallets_share.filter(|share| *share >= 0.5 && count.wallets > 10) {
@@ -164,23 +165,7 @@ fn past(verdict: &str) -> &str {
     }
 }
 
-/// Groups digits by three: `1 234 567`.
+/// Writes a number with its thousands apart: `1 234 567`.
 fn grouped(number: u64) -> String {
-    group(&number.to_string())
-}
-
-fn money(amount: &str) -> String {
-    let (whole, fraction) = amount.split_once('.').unwrap_or((amount, "00"));
-    format!("{}.{fraction}", group(whole))
-}
-
-fn group(digits: &str) -> String {
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) && !out.ends_with('-') {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
+    money::grouped(&number.to_string(), ' ')
 }

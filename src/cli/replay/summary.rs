@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::far_ahead::FarAhead;
 use crate::operation::Time;
 use crate::operation::decode::RejectionCode;
+use crate::operation::money;
 
 /// The verdicts of the contract, weakest first.
 const VERDICTS: [&str; 4] = ["allow", "challenge", "hold", "refuse"];
@@ -199,15 +200,7 @@ fn rate(operations: u64, elapsed: Duration) -> u64 {
 
 /// Writes a number with its thousands apart: `12 345`.
 fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
+    money::grouped(&number.to_string(), ' ')
 }
 
 #[cfg(test)]
