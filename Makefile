@@ -33,7 +33,8 @@ help:
 # Cargo builds, compilers build zstd and librdkafka, which takes the system's OpenSSL; pkg-config finds what
 # the system has. For tests: the console runs in Chromium, driven from Node.js; promtool checks the metrics
 # and, with Prometheus, Alertmanager's amtool, Redis and Python, what lies in deploy/; Kafka's brokers are
-# brought by Maven and run on Java, kcat reads what they hold, openssl makes their certificates.
+# brought by Maven and run on Java, kcat reads what they hold, openssl makes their certificates; gdb shows where the
+# threads of a process stand that a test waited for in vain.
 tools:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -54,6 +55,7 @@ tools:
 	    command -v mvn >/dev/null || missing+=(maven)
 	    command -v kcat >/dev/null || missing+=(kcat)
 	    command -v openssl >/dev/null || missing+=(openssl)
+	    command -v gdb >/dev/null || missing+=(gdb)
 	fi
 	if [ $${#missing[@]} -gt 0 ]; then
 	    sudo=""; [ "$$(id -u)" -eq 0 ] || sudo="sudo"
@@ -79,6 +81,8 @@ quick: tools
 	@cargo fmt --check
 	cargo clippy $(LOCKED) --all-targets -- -D warnings
 	export KUZET_SOAK_KILLS=10 KUZET_SOAK_DAMAGES=5 KUZET_MODEL_STREAMS=500
+	# Tests of the service mostly wait for processes of their own: more of them than processors go well together.
+	export RUST_TEST_THREADS=6
 	cargo test $(LOCKED) --lib --test pure --test commands --test serve
 
 # The runner's summaries are added up into one last line: a test binary that happens to be empty may

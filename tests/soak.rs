@@ -69,20 +69,28 @@ fn kill_minus_nine() {
     println!("kill_minus_nine: {kills} kills, KUZET_SOAK_SEED={seed}");
     let begun = Instant::now();
     let mut histogram = Histogram::default();
-    let mut left = kills;
-    while left > 0 {
-        let kills = left.min(KILLS_OF_A_STORE);
-        left -= kills;
-        kill_one_store(seed + left, kills, &mut histogram);
+    let mut done = 0;
+    // Where a kill falls is up to the machine's scheduler. Few or unlucky kills are followed by more, until each class
+    // has its share, so that the test neither passes without having looked nor fails for bad luck.
+    while done < kills || (histogram.rarest().1 * 10 < kills && done < 20 * kills.max(KILLS_OF_A_STORE)) {
+        let next = kills.saturating_sub(done).clamp(10, KILLS_OF_A_STORE);
+        done += next;
+        kill_one_store(seed + done, next, &mut histogram);
     }
-    println!("kill_minus_nine: {histogram:?} in {} s", begun.elapsed().as_secs());
-    let count = |class: &str| histogram.kills.get(class).copied().unwrap_or(0);
-    for (class, found) in [
-        ("before", count("before")),
-        ("inside", count("inside kept") + count("inside gone")),
-        ("after", count("after")),
-    ] {
-        assert!(found * 10 >= kills, "only {found} of {kills} kills fell {class} a commit");
+    println!("kill_minus_nine: {done} kills: {histogram:?} in {} s", begun.elapsed().as_secs());
+    let (class, found) = histogram.rarest();
+    assert!(found * 10 >= kills, "only {found} of {done} kills fell {class} a commit, but {kills} were to be spread");
+}
+
+impl Histogram {
+    /// Before, inside or after a commit: where the fewest kills fell, and how many.
+    fn rarest(&self) -> (&'static str, u64) {
+        let count = |class: &str| self.kills.get(class).copied().unwrap_or(0);
+        let inside = count("inside kept") + count("inside gone");
+        [("before", count("before")), ("inside", inside), ("after", count("after"))]
+            .into_iter()
+            .min_by_key(|class| class.1)
+            .expect("three classes")
     }
 }
 
