@@ -41,7 +41,8 @@
 //! assert_eq!(&*decision.matches[0].rule, "large-transfer");
 //! ```
 //!
-//! Dependencies point one way: `main → cli → app → adapters → pipeline → engine → rules → operation`.
+//! Dependencies point one way:
+//! `main → cli → app → http → service → config, metrics → analysis → adapters → pipeline → engine → rules → operation`.
 
 pub mod adapters;
 pub mod analysis;

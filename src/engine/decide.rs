@@ -1,8 +1,8 @@
 //! Decides one operation: pure, and unable to fail.
 //!
 //! In this order: duplicate? → what restrictions are in force → plain rules → rules that read a run
-//! of logins (not on a refused login) → rules that read matches → verdict → what the rules place →
-//! what the operation itself lifts or clears → the changes to state.
+//! of logins (not on a refused login) → rules that read matches → what the rules place → verdict and
+//! commands → what the operation itself lifts or clears → the changes to state.
 
 use crate::engine::context::Context;
 use crate::engine::enrich::Enriched;

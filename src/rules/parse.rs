@@ -17,7 +17,7 @@ use super::token::{Sign, Token, TokenKind, lex};
 pub(crate) const DEPTH_MAX: usize = 32;
 
 /// Words that mean something in the grammar and are no fields.
-const KEYWORDS: [&str; 15] = [
+pub(crate) const KEYWORDS: [&str; 15] = [
     "and",
     "or",
     "not",

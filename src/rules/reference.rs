@@ -9,6 +9,7 @@ use super::program::{AttributeType, Field, Function, Lifter, Lifters, Recipient,
 use super::rule_file::{ACTIONS, DAYS_MAX, KEYS, MONTHS_MAX};
 use super::syntax::Unit;
 use super::test_file::TIMES_MAX;
+use super::token::DECIMALS_MAX;
 use super::{FILE_BYTES_MAX, RULES_MAX, parse};
 use crate::operation::OperationType;
 use crate::operation::time::DAY;
@@ -169,31 +170,84 @@ fn units(out: &mut String) {
     }
 }
 
+/// Operators: how they are written, what stands beside them, what they mean, and a condition that uses them. The examples
+/// load, and between them they use every sign and every word of the language; tests hold both.
+const OPERATORS: [[&str; 4]; 11] = [
+    [
+        "`and`, `or`, `not`",
+        "conditions",
+        "three-valued: unknown stays unknown unless the rest decides; brackets where `and` meets `or`",
+        "(amount > 1 KZT or ip is missing) and not wallet.is_blocked",
+    ],
+    ["`=`, `!=`", "two values of one type", "equal, not equal", "currency = \"KZT\" and ip.country != KZ"],
+    [
+        "`<`, `<=`, `>`, `>=`",
+        "numbers, money, durations, times",
+        "order; `>` is strict",
+        "amount > 1 KZT and amount >= 1 KZT and amount < 5 MRP and amount <= 5 MRP",
+    ],
+    [
+        "`+`, `-`",
+        "numbers, money, durations; a time and a duration; times by `-`",
+        "exact",
+        "occurred_at - last(debit.occurred_at by wallet within 1h) < 30m + 10s",
+    ],
+    [
+        "`*`, `/`",
+        "numbers; money or a duration, and a number; `/` also two of money or two durations",
+        "exact; a division by zero is missing",
+        "amount * 2 > sum(debit.amount by wallet within 1h) / 3",
+    ],
+    [
+        "`%`",
+        "whole numbers",
+        "the remainder, with the sign of the dividend; by zero is missing",
+        "count(debit by wallet within 1h) % 3 = 0",
+    ],
+    [
+        "`in`, `not in`",
+        "a text or an address, and a list",
+        "on the list, not on it",
+        "counterparty.phone in phones and ip not in addresses",
+    ],
+    ["`is missing`, `is present`", "a field or an aggregate", "never unknown", "ip is present or device_id is missing"],
+    [
+        "`has`",
+        "`clauses` and a text",
+        "inside an aggregate over `match`",
+        "count(match where clauses has \"7.15\" by wallet within 1h) > 1",
+    ],
+    ["`matched`", "before a text", "an enforced rule of this clause matches this operation", "matched \"7.15\""],
+    [
+        "`this`",
+        "before a dot and a field, inside `where`",
+        "the field of this operation, not of the past one",
+        "count(debit where amount = this.amount by wallet within 1h excluding this) > 1",
+    ],
+];
+
 fn operators(out: &mut String) {
-    table(out, &["operator", "between", "meaning"]);
-    for cells in [
-        [
-            "`and`, `or`, `not`",
-            "conditions",
-            "three-valued: unknown stays unknown unless the rest decides; brackets where `and` meets `or`",
-        ],
-        ["`=`, `!=`", "two values of one type", "equal, not equal"],
-        ["`<`, `<=`, `>`, `>=`", "numbers, money, durations, times", "order; `>` is strict"],
-        ["`+`, `-`", "numbers, money, durations; a time and a duration; times by `-`", "exact"],
-        [
-            "`*`, `/`",
-            "numbers; money or a duration, and a number; `/` also two of money or two durations",
-            "exact; a division by zero is missing",
-        ],
-        ["`%`", "whole numbers", "the remainder, with the sign of the dividend; by zero is missing"],
-        ["`in`, `not in`", "a text or an address, and a list", "`counterparty.phone in antifraud_phones`"],
-        ["`is missing`, `is present`", "a field or an aggregate", "never unknown"],
-        ["`has`", "`clauses` and a text", "inside an aggregate over `match`"],
-        ["`matched`", "before a text", "an enforced rule of this clause matches this operation: `matched \"7.15\"`"],
-    ] {
-        row(out, &cells);
+    table(out, &["operator", "between", "meaning", "example"]);
+    for [operator, between, meaning, example] in OPERATORS {
+        row(out, &[operator, between, meaning, &code(example)]);
     }
 }
+
+/// Keys of an aggregate, as written, and which past operations they take.
+const AGGREGATE_KEYS: [(&str, &str); 4] = [
+    ("by wallet", "those of the same wallet; the state belongs to the wallet"),
+    ("by wallet, amount", "those of the same wallet and the same amount"),
+    ("by device_id", "those with the same device, of any wallet"),
+    ("into wallet", "those whose `counterparty.wallet_id` is this wallet"),
+];
+
+/// Windows of an aggregate, as written, and which past operations they hold.
+const AGGREGATE_WINDOWS: [(WindowForm, &str, &str); 4] = [
+    (WindowForm::Within, "within 1h", "those at most so long before: the end counts"),
+    (WindowForm::Calendar, "today", "those of the operation's Almaty day"),
+    (WindowForm::Calendar, "this month", "those of the operation's Almaty month"),
+    (WindowForm::Quiet, "quiet 24h", "those of the run or chain, which a longer pause ends"),
+];
 
 fn aggregates(out: &mut String) {
     out.push_str(
@@ -208,26 +262,16 @@ fn aggregates(out: &mut String) {
     }
     out.push('\n');
     table(out, &["key", "which past operations"]);
-    for cells in [
-        ["`by wallet`", "those of the same wallet; the state belongs to the wallet"],
-        ["`by wallet, amount`", "those of the same wallet and the same amount"],
-        ["`by device_id`", "those with the same device, of any wallet"],
-        ["`into wallet`", "those whose `counterparty.wallet_id` is this wallet"],
-    ] {
-        row(out, &cells);
+    for (key, meaning) in AGGREGATE_KEYS {
+        row(out, &[&code(key), meaning]);
     }
     out.push_str(
         "\nWhere a field of the key is missing on this operation, the aggregate is missing. Inside `where` a bare name is \
          a field of the past operation, `this.amount` one of this operation.\n\n",
     );
     table(out, &["window", "which past operations"]);
-    for cells in [
-        ["`within 1h`", "those at most so long before: the end counts"],
-        ["`today`", "those of the operation's Almaty day"],
-        ["`this month`", "those of the operation's Almaty month"],
-        ["`quiet 24h`", "those of the run or chain, which a longer pause ends"],
-    ] {
-        row(out, &cells);
+    for (_, window, meaning) in AGGREGATE_WINDOWS {
+        row(out, &[&code(window), meaning]);
     }
 }
 
@@ -297,7 +341,7 @@ fn limits(out: &mut String) {
         ("depth of brackets in a condition", parse::DEPTH_MAX.to_string()),
         ("days of a window", (parse::WINDOW_MAX / DAY).to_string()),
         ("aggregates of a rule", AGGREGATES_MAX.to_string()),
-        ("decimals of a literal", "2".to_owned()),
+        ("decimals of a literal", DECIMALS_MAX.to_string()),
         ("`times` of a step in a test", TIMES_MAX.to_string()),
     ] {
         row(out, &[what, &most]);
@@ -315,6 +359,7 @@ fn codes(out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::token::SIGNS;
     use crate::rules::{SourceFile, compile};
 
     fn loads(on: &str, when: &str, then: &str) -> Result<(), String> {
@@ -322,8 +367,13 @@ mod tests {
             "rule: example\nclauses: [\"1\"]\ntitle: {{kk: a, ru: a, en: a}}\nowner: risk\nmode: enforce\non: {on}\n\
              on_missing: skip\n{when}then:\n  - {then}\n"
         );
-        let file = SourceFile::new("example.yaml", rule);
-        compile(&[file]).map(|_| ()).map_err(|findings| format!("{when}{then}: {findings:?}"))
+        let lists = "lists:\n  phones: {type: phone, file: l.csv}\n  addresses: {type: cidr, file: l.csv}\n";
+        let files = [
+            SourceFile::new("example.yaml", rule),
+            SourceFile::new("data/lists.yaml", lists),
+            SourceFile::new("data/l.csv", "value,from,until,reason\n"),
+        ];
+        compile(&files).map(|_| ()).map_err(|findings| format!("{when}{then}: {findings:?}"))
     }
 
     #[test]
@@ -339,6 +389,32 @@ mod tests {
                 assert!(action.starts_with(name), "{action}");
                 assert_eq!(loads("debit", "", action), Ok(()));
             }
+        }
+    }
+
+    #[test]
+    fn every_operator_key_and_window_loads_and_none_is_left_out() {
+        for [operator, _, _, example] in OPERATORS {
+            assert_eq!(loads("debit", &format!("when: |\n  {example}\n"), "monitor"), Ok(()), "{operator}");
+        }
+        for (key, _) in AGGREGATE_KEYS {
+            let condition = format!("when: count(transfer {key} within 1h) > 1\n");
+            assert_eq!(loads("transfer", &condition, "monitor"), Ok(()), "{key}");
+        }
+        for (form, window, _) in AGGREGATE_WINDOWS {
+            let condition = match form {
+                WindowForm::Within | WindowForm::Calendar => format!("when: count(debit by wallet {window}) > 1\n"),
+                WindowForm::Quiet => format!("when: age(debit by wallet {window}) > 1h\n"),
+            };
+            assert_eq!(loads("debit", &condition, "monitor"), Ok(()), "{window}");
+        }
+        let text = markdown();
+        for (sign, _) in SIGNS {
+            assert!(OPERATORS.iter().any(|cells| cells[3].contains(sign)) || sign == ",", "no example has {sign}");
+        }
+        for word in parse::KEYWORDS {
+            let is_shown = |code: &str| code.split([' ', '.', ',']).any(|shown| shown == word);
+            assert!(text.split('`').skip(1).step_by(2).any(is_shown), "{word} stands in no example");
         }
     }
 

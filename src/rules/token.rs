@@ -73,6 +73,9 @@ impl Sign {
 /// Longer digit strings are refused; 10^27 hundredths leave room for any check in `i128`.
 const DIGITS_MAX: usize = 25;
 
+/// The most decimals of a number: amounts have hundredths.
+pub(crate) const DECIMALS_MAX: usize = 2;
+
 /// Lexes a byte range of a file. Unreadable characters are reported and become [`TokenKind::Broken`].
 pub(crate) fn lex(file: &str, range: Range<usize>, findings: &mut Findings) -> Vec<Token> {
     let end = range.end.min(file.len());
@@ -212,14 +215,14 @@ impl Lexer<'_> {
 
     fn number_value(&mut self, whole: Range<usize>, fraction: Range<usize>, span: &Range<usize>) -> TokenKind {
         let decimals = &self.file[fraction];
-        if decimals.len() > 2 || decimals.contains('_') {
+        if decimals.len() > DECIMALS_MAX || decimals.contains('_') {
             self.findings
                 .error(Code::BadNumber, span, "a number has at most two decimals")
                 .label(format!("{} decimals", decimals.len()));
             return TokenKind::Broken;
         }
         let digits: String = self.file[whole].chars().filter(|c| *c != '_').collect();
-        let scaled = format!("{digits}{decimals:0<2}");
+        let scaled = format!("{digits}{decimals:0<DECIMALS_MAX$}");
         match scaled.parse() {
             Ok(hundredths) if digits.len() <= DIGITS_MAX => {
                 TokenKind::Number { hundredths, whole: decimals.is_empty() }
@@ -234,22 +237,24 @@ impl Lexer<'_> {
     }
 }
 
+/// Every sign as it is written; longer ones come before those they begin with.
+pub(crate) const SIGNS: [(&str, Sign); 14] = [
+    ("!=", Sign::NotEqual),
+    ("<=", Sign::LessOrEqual),
+    (">=", Sign::GreaterOrEqual),
+    ("=", Sign::Equal),
+    ("<", Sign::Less),
+    (">", Sign::Greater),
+    ("+", Sign::Plus),
+    ("-", Sign::Minus),
+    ("*", Sign::Times),
+    ("/", Sign::Over),
+    ("%", Sign::Percent),
+    ("(", Sign::Open),
+    (")", Sign::Close),
+    (",", Sign::Comma),
+];
+
 fn sign_at(rest: &str) -> Option<(Sign, usize)> {
-    const SIGNS: [(&str, Sign); 14] = [
-        ("!=", Sign::NotEqual),
-        ("<=", Sign::LessOrEqual),
-        (">=", Sign::GreaterOrEqual),
-        ("=", Sign::Equal),
-        ("<", Sign::Less),
-        (">", Sign::Greater),
-        ("+", Sign::Plus),
-        ("-", Sign::Minus),
-        ("*", Sign::Times),
-        ("/", Sign::Over),
-        ("%", Sign::Percent),
-        ("(", Sign::Open),
-        (")", Sign::Close),
-        (",", Sign::Comma),
-    ];
     SIGNS.iter().find(|(text, _)| rest.starts_with(text)).map(|(text, sign)| (*sign, text.len()))
 }
