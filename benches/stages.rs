@@ -68,9 +68,9 @@ fn main() {
     criterion.final_summary();
 }
 
-fn fetched(whole: &Whole, operations: &[Enriched<'_>]) -> SharedView {
+fn fetched(whole: &Whole, enriched: &[Enriched<'_>]) -> SharedView {
     let mut request = SharedRequest::default();
-    operations.iter().for_each(|operation| whole.pipeline.engine.prepare_parties(operation, &mut request));
+    enriched.iter().for_each(|one| whole.pipeline.engine.prepare_parties(one, &mut request));
     let mut view = SharedView::default();
     whole.pipeline.store.fetch(whole.pipeline.engine.plan(), &request, &mut view);
     view

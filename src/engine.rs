@@ -112,14 +112,14 @@ impl Engine {
     }
 
     /// Tells what counts for the age of what is remembered, when an operation is decided.
-    fn reach(&mut self, operation: &Enriched<'_>) -> Reach {
-        if operation.has_arrived {
+    fn reach(&mut self, enriched: &Enriched<'_>) -> Reach {
+        if enriched.has_arrived {
             return Reach::Unlimited;
         }
         let Self { plan, wallets, stream, .. } = self;
         let decided = || wallets.iter().flat_map(|wallet| wallet.rows(plan)).map(|row| (row.seq(), row.at())).collect();
         let stream = stream.get_or_insert_with(|| StreamReach::of_decided(decided()));
-        Reach::Stream(stream.with(operation.operation.occurred_at))
+        Reach::Stream(stream.with(enriched.operation.occurred_at))
     }
 
     /// Decides by other rules from now on. What the windows of both hold is kept.
@@ -132,11 +132,11 @@ impl Engine {
     }
 
     /// Adds the shared windows that deciding the operation may read.
-    pub fn prepare_windows(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
-        let reads = &self.plan.of(operation.operation.kind).shared_reads;
+    pub fn prepare_windows(&self, enriched: &Enriched<'_>, request: &mut SharedRequest) {
+        let reads = &self.plan.of(enriched.operation.kind).shared_reads;
         if !reads.is_empty() {
             let (view, mut memo) = (SharedView::default(), Memo::default());
-            let evaluation = self.plain_evaluation(operation, &view, &mut memo);
+            let evaluation = self.plain_evaluation(enriched, &view, &mut memo);
             for id in reads {
                 let key = evaluation.reading_key(&self.plan.aggregates[*id]);
                 request.windows.extend(key.map(|key| SharedKey { aggregate: *id, key }));
@@ -146,21 +146,21 @@ impl Engine {
 
     /// Lists the keys of shared windows that deciding the operations will most likely read.
     pub fn near_keys<'o>(&self, operations: impl Iterator<Item = &'o Enriched<'o>>) -> Vec<u64> {
-        let keys_of = |operation: &'o Enriched<'o>| {
-            let fields = self.plan.of(operation.operation.kind).near_reads.iter();
-            fields.filter_map(|field| operation.symbol(field))
+        let keys_of = |enriched: &'o Enriched<'o>| {
+            let fields = self.plan.of(enriched.operation.kind).near_reads.iter();
+            fields.filter_map(|field| enriched.symbol(field))
         };
         operations.flat_map(keys_of).collect()
     }
 
     /// Adds the parties whose blocks deciding the operation will read.
-    pub fn prepare_parties(&self, operation: &Enriched<'_>, request: &mut SharedRequest) {
-        request.parties.extend(operation.operation.ip.map(Party::Address));
-        if operation.operation.kind == OperationType::Transfer {
-            request.parties.extend(operation.counterparty.map(Party::Wallet));
+    pub fn prepare_parties(&self, enriched: &Enriched<'_>, request: &mut SharedRequest) {
+        request.parties.extend(enriched.operation.ip.map(Party::Address));
+        if enriched.operation.kind == OperationType::Transfer {
+            request.parties.extend(enriched.counterparty.map(Party::Wallet));
         }
-        if decide::may_release(operation.operation.kind)
-            && let Some(wallet) = self.wallets.get(operation.wallet, &operation.operation.wallet_id)
+        if decide::may_release(enriched.operation.kind)
+            && let Some(wallet) = self.wallets.get(enriched.wallet, &enriched.operation.wallet_id)
         {
             let recipients = wallet.waiting().iter().filter_map(|waiting| waiting.recipient);
             request.parties.extend(recipients.map(Party::Wallet));
@@ -169,13 +169,13 @@ impl Engine {
 
     fn plain_evaluation<'e, 'o>(
         &'e self,
-        operation: &'e Enriched<'o>,
+        enriched: &'e Enriched<'o>,
         view: &'e SharedView,
         memo: &'e mut Memo,
     ) -> Evaluation<'e, 'o> {
         Evaluation {
             plan: &self.plan,
-            operation,
+            enriched,
             wallet: &self.nobody,
             view,
             day: self.day,
@@ -191,20 +191,20 @@ impl Engine {
     }
 
     /// Decides one operation; changes nothing but the sequence number.
-    pub fn decide(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Disposition {
-        let at = operation.operation.occurred_at;
+    pub fn decide(&mut self, enriched: &Enriched<'_>, view: &SharedView) -> Disposition {
+        let at = enriched.operation.occurred_at;
         if !self.day.contains(at) {
             self.day = self.plan.settings.day_of(at);
             self.mrp = self.plan.rules.mrp.at(self.day.start);
         }
         let mut memo = std::mem::take(&mut self.memo);
-        let reach = self.reach(operation);
-        let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id).unwrap_or(&self.nobody);
+        let reach = self.reach(enriched);
+        let wallet = self.wallets.get(enriched.wallet, &enriched.operation.wallet_id).unwrap_or(&self.nobody);
         let caught_up = wallet.caught_up(&self.plan, reach);
         let wallet = caught_up.as_ref().unwrap_or(wallet);
         let seq = self.seq + 1;
         let context = Context { plan: &self.plan, wallet, view, day: self.day, mrp: self.mrp, seq, reach };
-        let mut step = decide::decide(&context, operation, &mut memo);
+        let mut step = decide::decide(&context, enriched, &mut memo);
         self.memo = memo;
         if let Disposition::Decided(outcome) = &mut step {
             self.seq = seq;
@@ -215,34 +215,34 @@ impl Engine {
     }
 
     /// Tells what [`Self::decide`] would decide now; changes nothing.
-    pub fn foresee(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Disposition {
+    pub fn foresee(&mut self, enriched: &Enriched<'_>, view: &SharedView) -> Disposition {
         let seq = self.seq;
-        let foreseen = self.decide(operation, view);
+        let foreseen = self.decide(enriched, view);
         self.seq = seq;
         foreseen
     }
 
     /// Takes apart how the rules judge an operation that has not been decided yet; changes nothing.
-    pub fn examine(&mut self, operation: &Enriched<'_>, view: &SharedView) -> Vec<Examined> {
-        self.in_context(operation, view, |context, memo| examine::examine(context, operation, memo))
+    pub fn examine(&mut self, enriched: &Enriched<'_>, view: &SharedView) -> Vec<Examined> {
+        self.in_context(enriched, view, |context, memo| examine::examine(context, enriched, memo))
     }
 
     /// Tells what a rule, by its position, would find at a later time if this decided operation were the last one:
-    /// `operation` is it, with its time set to then. Changes nothing.
-    pub fn examine_later(&mut self, operation: &Enriched<'_>, view: &SharedView, rule: usize) -> Option<Examined> {
-        self.in_context(operation, view, |context, memo| examine::examine_later(context, operation, memo, rule))
+    /// `enriched` is it, with its time set to then. Changes nothing.
+    pub fn examine_later(&mut self, enriched: &Enriched<'_>, view: &SharedView, rule: usize) -> Option<Examined> {
+        self.in_context(enriched, view, |context, memo| examine::examine_later(context, enriched, memo, rule))
     }
 
     fn in_context<R>(
         &mut self,
-        operation: &Enriched<'_>,
+        enriched: &Enriched<'_>,
         view: &SharedView,
         look: impl FnOnce(&Context<'_>, &mut Memo) -> R,
     ) -> R {
-        let day = self.plan.settings.day_of(operation.operation.occurred_at);
+        let day = self.plan.settings.day_of(enriched.operation.occurred_at);
         let mrp = self.plan.rules.mrp.at(day.start);
-        let reach = self.reach(operation);
-        let wallet = self.wallets.get(operation.wallet, &operation.operation.wallet_id).unwrap_or(&self.nobody);
+        let reach = self.reach(enriched);
+        let wallet = self.wallets.get(enriched.wallet, &enriched.operation.wallet_id).unwrap_or(&self.nobody);
         let caught_up = wallet.caught_up(&self.plan, reach);
         let wallet = caught_up.as_ref().unwrap_or(wallet);
         let context = Context { plan: &self.plan, wallet, view, day, mrp, seq: self.seq + 1, reach };
@@ -250,13 +250,13 @@ impl Engine {
     }
 
     /// Makes an outcome's changes to the acting wallet's record count.
-    pub fn apply(&mut self, operation: &Enriched<'_>, changes: &mut Changes) {
-        let wallet = self.wallets.get_or_insert(operation.wallet, &operation.operation.wallet_id);
+    pub fn apply(&mut self, enriched: &Enriched<'_>, changes: &mut Changes) {
+        let wallet = self.wallets.get_or_insert(enriched.wallet, &enriched.operation.wallet_id);
         wallet.apply(&self.plan, changes);
         if let Some(stream) = &mut self.stream {
-            stream.take(operation.operation.occurred_at);
+            stream.take(enriched.operation.occurred_at);
         }
-        if let Some(passed) = self.clock.take(operation.operation.occurred_at) {
+        if let Some(passed) = self.clock.take(enriched.operation.occurred_at) {
             self.wallets.forget_idle(&self.plan, passed.minus(self.plan.idle_after));
         }
     }

@@ -106,9 +106,9 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
 
     /// Tells what would be decided on a record now. Nothing moves on.
     pub fn foresee(&mut self, record: Record<'_>) -> Answer {
-        let foreseen = self.look_at(record, |engine, operation, view| match engine.foresee(operation, view) {
+        let foreseen = self.look_at(record, |engine, enriched, view| match engine.foresee(enriched, view) {
             Disposition::Duplicate { seq } => Answer::Duplicate { seq },
-            Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
+            Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&enriched.operation.op_id)),
             Disposition::Decided(outcome) => Answer::Decided(outcome.decision),
         });
         foreseen.unwrap_or_else(Answer::Rejected)
@@ -127,10 +127,10 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         let decoded = self.intake().decode(&[record], &mut spare);
         let enriched = self.intake().enrich(decoded, &mut spare);
         let Prepared { operations, batch } = self.prepare(enriched, Batch::<NoJournal>::of(1), &mut spare);
-        let Some(operation) = operations.into_iter().next() else {
+        let Some(enriched) = operations.into_iter().next() else {
             unreachable!("a record is one operation or refused")
         };
-        Ok(look(&mut self.engine, &operation?, &batch.view))
+        Ok(look(&mut self.engine, &enriched?, &batch.view))
     }
 
     /// Decides a batch and commits it where nothing is written down.
@@ -157,10 +157,10 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         let enriched = self.intake().renew(enriched, spare);
         let began = Instant::now();
         let mut request = SharedRequest::default();
-        for operation in enriched.operations.iter().flatten() {
-            self.engine.prepare_parties(operation, &mut request);
+        for one in enriched.operations.iter().flatten() {
+            self.engine.prepare_parties(one, &mut request);
             if !self.store.is_near() {
-                self.engine.prepare_windows(operation, &mut request);
+                self.engine.prepare_windows(one, &mut request);
             }
         }
         request.keep_unknown(&batch.view);
@@ -177,9 +177,9 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         let Prepared { operations, mut batch } = prepared;
         for together in operations.chunks(SUB_BATCH) {
             self.prefetch(together, &batch.view);
-            for operation in together {
-                let answer = match operation {
-                    Ok(operation) => self.decide_one(operation, &mut batch),
+            for enriched in together {
+                let answer = match enriched {
+                    Ok(enriched) => self.decide_one(enriched, &mut batch),
                     Err(rejection) => Answer::Rejected(rejection.clone()),
                 };
                 batch.answers.push(answer);
@@ -202,8 +202,7 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
     }
 
     fn prefetch(&self, operations: &[Result<enrich::Enriched<'_>, Rejection>], view: &SharedView) {
-        let key_of =
-            |operation: &enrich::Enriched<'_>| PrefetchKey { wallet: operation.wallet, operation: operation.id };
+        let key_of = |enriched: &enrich::Enriched<'_>| PrefetchKey { wallet: enriched.wallet, operation: enriched.id };
         let wallets: SmallVec<[PrefetchKey; SUB_BATCH]> = operations.iter().flatten().map(key_of).collect();
         self.engine.wallets().prefetch(&wallets);
         if let Some(near) = &view.near {
@@ -211,11 +210,11 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
         }
     }
 
-    fn decide_one<J: ChangeLog>(&mut self, operation: &enrich::Enriched<'_>, batch: &mut Batch<J>) -> Answer {
-        batch.unknown_fields += u64::from(operation.operation.unknown_fields);
-        match self.engine.decide(operation, &batch.view) {
+    fn decide_one<J: ChangeLog>(&mut self, enriched: &enrich::Enriched<'_>, batch: &mut Batch<J>) -> Answer {
+        batch.unknown_fields += u64::from(enriched.operation.unknown_fields);
+        match self.engine.decide(enriched, &batch.view) {
             Disposition::Duplicate { seq } => Answer::Duplicate { seq },
-            Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&operation.operation.op_id)),
+            Disposition::Conflict => Answer::Rejected(Rejection::conflicting_duplicate(&enriched.operation.op_id)),
             Disposition::Decided(Outcome { decision, mut changes, shared }) => {
                 if let Some(rejection) = too_large(&decision) {
                     // Nothing has changed yet.
@@ -224,8 +223,8 @@ impl<S: SharedStore, G: AddressBook> Pipeline<S, G> {
                 for change in shared {
                     batch.view.apply(self.engine.plan(), change);
                 }
-                batch.journal.record(&operation.operation.wallet_id, &changes);
-                self.engine.apply(operation, &mut changes);
+                batch.journal.record(&enriched.operation.wallet_id, &changes);
+                self.engine.apply(enriched, &mut changes);
                 Answer::Decided(decision)
             }
         }

@@ -84,29 +84,29 @@ impl Backfill {
 
     /// Adds an operation that was decided with this sequence number; each is added once, in their order. Of the engine
     /// nothing but the plan is looked at.
-    pub fn add(&mut self, engine: &Engine, operation: &Enriched<'_>, seq: u64, was_refused: bool) {
+    pub fn add(&mut self, engine: &Engine, enriched: &Enriched<'_>, seq: u64, was_refused: bool) {
         if was_refused {
             return;
         }
-        if operation.operation.kind == OperationType::Cancelled
-            && let Some(ref_op_id) = operation.operation.ref_op_id.as_deref()
+        if enriched.operation.kind == OperationType::Cancelled
+            && let Some(ref_op_id) = enriched.operation.ref_op_id.as_deref()
         {
-            self.cancelled.insert((operation.wallet, id_hash(ref_op_id)));
+            self.cancelled.insert((enriched.wallet, id_hash(ref_op_id)));
         }
         let plan = engine.plan();
         let (view, mut memo) = (SharedView::default(), Memo::default());
-        memo.start(plan, operation.operation.kind);
-        let mut evaluation = engine.plain_evaluation(operation, &view, &mut memo);
+        memo.start(plan, enriched.operation.kind);
+        let mut evaluation = engine.plain_evaluation(enriched, &view, &mut memo);
         evaluation.find_feeds();
         let fed: Vec<usize> = self.windows.iter().copied().filter(|id| evaluation.feeds(*id)).collect();
         if fed.is_empty() {
             return;
         }
         let mut row = vec![0; plan.stride()];
-        row[ROW_AT] = operation.operation.occurred_at.nanos().cast_unsigned();
-        [row[ROW_ID], row[ROW_ID + 1]] = halves_of(operation.id);
-        row[ROW_CONTENT] = operation.content;
-        row[ROW_FLAGS] = if operation.operation.kind.is_money() { FLAG_MONEY } else { 0 };
+        row[ROW_AT] = enriched.operation.occurred_at.nanos().cast_unsigned();
+        [row[ROW_ID], row[ROW_ID + 1]] = halves_of(enriched.id);
+        row[ROW_CONTENT] = enriched.content;
+        row[ROW_FLAGS] = if enriched.operation.kind.is_money() { FLAG_MONEY } else { 0 };
         row[ROW_SEQ] = seq;
         for (column, field) in plan.columns.iter().enumerate() {
             row[ROW_HEADER + plan.mask_words + column] =
@@ -116,15 +116,15 @@ impl Backfill {
             window_mask::insert(&mut row[ROW_HEADER..], id);
             let aggregate = &plan.aggregates[id];
             let Some(key) = evaluation.feeding_key(aggregate).filter(|_| !aggregate.owned) else { continue };
-            let (at, value) = (operation.operation.occurred_at.nanos(), evaluation.value(aggregate));
-            let entry = Entry { at, op: operation.shared_op(), value };
+            let (at, value) = (enriched.operation.occurred_at.nanos(), evaluation.value(aggregate));
+            let entry = Entry { at, op: enriched.shared_op(), value };
             let key = SharedKey { aggregate: id, key };
-            let of = (operation.wallet, operation.id);
+            let of = (enriched.wallet, enriched.id);
             self.shared.push((of, SharedChange::Insert { key, entry }));
             let text = long_value(&evaluation, aggregate, entry);
             self.shared.extend(text.map(|(symbol, text)| (of, SharedChange::Text { key, symbol, text })));
         }
-        let wallet = (operation.wallet, CompactString::from(&*operation.operation.wallet_id));
+        let wallet = (enriched.wallet, CompactString::from(&*enriched.operation.wallet_id));
         let rows = self.rows.entry(wallet).or_default();
         rows.texts.extend(long_decimals(plan, &row, |field| evaluation.decimal(Scope::Past, field)));
         rows.words.push(row);

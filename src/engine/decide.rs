@@ -72,7 +72,7 @@ pub(super) fn evaluation<'e, 'o>(
 ) -> Evaluation<'e, 'o> {
     Evaluation {
         plan: context.plan,
-        operation: enriched,
+        enriched,
         wallet: context.wallet,
         view: context.view,
         day: context.day,
@@ -94,7 +94,7 @@ fn effects<'e>(
     in_force: &InForce<'e>,
     (matches, degraded): (&mut Vec<Match>, &mut Degraded),
 ) -> (Verdict, Vec<Command>, Changes, SharedChanges) {
-    let mut lifecycle = Lifecycle::new(context, evaluation.operation, in_force);
+    let mut lifecycle = Lifecycle::new(context, evaluation.enriched, in_force);
     lifecycle.place(evaluation);
     let verdict = lifecycle.verdict(matches);
     lifecycle.command_operation(verdict);

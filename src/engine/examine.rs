@@ -95,8 +95,8 @@ fn examine_rule(evaluation: &mut Evaluation<'_, '_>, planned: &PlannedRule, fire
     let plan = evaluation.plan;
     let rule = &plan.rules.rules[planned.index];
     // What an enforced rule sees of matches is not what one in shadow sees.
-    evaluation.memo.start(plan, evaluation.operation.operation.kind);
-    evaluation.for_enforced = planned.is_enforced(evaluation.operation.operation.occurred_at);
+    evaluation.memo.start(plan, evaluation.enriched.operation.kind);
+    evaluation.for_enforced = planned.is_enforced(evaluation.enriched.operation.occurred_at);
     let mut parts = Vec::new();
     split(&rule.when, &mut |part| {
         let sides = match part {

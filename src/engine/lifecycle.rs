@@ -40,7 +40,7 @@ struct Ask {
 /// What is being decided about one operation, step by step.
 pub(super) struct Lifecycle<'c, 'e, 'o> {
     context: &'c Context<'e>,
-    operation: &'c Enriched<'o>,
+    enriched: &'c Enriched<'o>,
     in_force: &'c InForce<'e>,
     refuses: Vec<Ask>,
     holds: Vec<Ask>,
@@ -72,7 +72,7 @@ fn keep_lowest(kept: &mut Option<Bearer>, rule: &Rule) {
 impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     /// Starts from the restrictions in force.
     #[must_use]
-    pub(super) fn new(context: &'c Context<'e>, operation: &'c Enriched<'o>, in_force: &'c InForce<'e>) -> Self {
+    pub(super) fn new(context: &'c Context<'e>, enriched: &'c Enriched<'o>, in_force: &'c InForce<'e>) -> Self {
         let ask = |restriction: &&Restriction| Ask {
             bearer: (restriction.rule.clone(), restriction.clauses.clone()),
             restriction: Some(restriction.terms()),
@@ -80,7 +80,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         };
         Self {
             context,
-            operation,
+            enriched,
             in_force,
             refuses: in_force.refusing.iter().map(ask).collect(),
             holds: in_force.holding.iter().map(ask).collect(),
@@ -99,7 +99,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     fn at(&self) -> Time {
-        self.operation.operation.occurred_at
+        self.enriched.operation.occurred_at
     }
 
     /// Takes in what the enforced matches ask for.
@@ -117,7 +117,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
     }
 
     fn take_in(&mut self, rule: &Rule, action: &Action) {
-        let operation = &self.operation.operation;
+        let operation = &self.enriched.operation;
         match action {
             Action::Refuse => self.refuses.push(Ask { bearer: bearer(rule), restriction: None, own: None }),
             Action::Hold { lifted_by } => {
@@ -149,7 +149,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
 
     /// Finds the verdict: the strongest that any enforced match or restriction asks for.
     pub(super) fn verdict(&mut self, matches: &mut Vec<Match>) -> Verdict {
-        let kind = self.operation.operation.kind;
+        let kind = self.enriched.operation.kind;
         if !self.refuses.is_empty() {
             return Verdict::Refuse;
         }
@@ -188,13 +188,13 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         restriction: Option<RestrictionTerms>,
         detail: Detail,
     ) {
-        let operation = &self.operation.operation;
+        let operation = &self.enriched.operation;
         let of = (&*operation.wallet_id, &*operation.op_id);
         self.commands.push(Command::new(of, kind, (rule, clauses), subject, restriction, detail));
     }
 
     fn this_operation(&self) -> Subject {
-        Subject::Operation((*self.operation.operation.op_id).into(), self.context.wallet.arrivals())
+        Subject::Operation((*self.enriched.operation.op_id).into(), self.context.wallet.arrivals())
     }
 
     /// Commands what becomes of the operation itself, and lets it wait where it must.
@@ -204,7 +204,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         }
         let subject = self.this_operation();
         for captcha in std::mem::take(&mut self.captchas) {
-            let wallet = Subject::Wallet((*self.operation.operation.wallet_id).into());
+            let wallet = Subject::Wallet((*self.enriched.operation.wallet_id).into());
             self.command(CommandKind::Challenge, &captcha, wallet, None, Detail::Challenge("captcha"));
         }
         if verdict == Verdict::Refuse {
@@ -229,7 +229,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
                 self.command(CommandKind::Challenge, &bearer, subject.clone(), None, Detail::Challenge("pin"));
             }
         }
-        if self.operation.operation.kind.is_debit() && !(holds.is_empty() && pins.is_empty()) {
+        if self.enriched.operation.kind.is_debit() && !(holds.is_empty() && pins.is_empty()) {
             self.start_waiting(holds, pins);
         }
     }
@@ -240,8 +240,8 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             Cause { restriction, rule: ask.bearer.0, clauses: ask.bearer.1, own: ask.own }
         };
         self.changes.cold().starts_waiting = Some(Waiting {
-            op_id: (*self.operation.operation.op_id).into(),
-            id: self.operation.id,
+            op_id: (*self.enriched.operation.op_id).into(),
+            id: self.enriched.id,
             arrival: self.context.wallet.arrivals(),
             since: self.at(),
             holds: holds.into_iter().map(cause).collect(),
@@ -252,8 +252,8 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
 
     /// Returns the wallet that a transfer goes to, unless it is the acting one.
     fn recipient(&self) -> Option<u64> {
-        let is_transfer = self.operation.operation.kind == OperationType::Transfer;
-        self.operation.counterparty.filter(|symbol| is_transfer && *symbol != self.operation.wallet)
+        let is_transfer = self.enriched.operation.kind == OperationType::Transfer;
+        self.enriched.counterparty.filter(|symbol| is_transfer && *symbol != self.enriched.wallet)
     }
 
     /// Carries out what the matches ask of operations that wait already, then what the operation
@@ -264,7 +264,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
         if verdict == Verdict::Refuse {
             return;
         }
-        let operation = &self.operation.operation;
+        let operation = &self.enriched.operation;
         match operation.kind {
             OperationType::IdentityConfirmed => self.confirm_identity(),
             OperationType::WalletUnblockRequested => self.lift(Lifter::Client, "client", false),
@@ -304,7 +304,7 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
                 let Action::Report { to, when } = action else { continue };
                 let applies = when.as_ref().is_none_or(|when| evaluate::condition(evaluation, when) == Some(true));
                 if applies {
-                    let operation = &self.operation.operation;
+                    let operation = &self.enriched.operation;
                     let subject = if operation.kind.is_money() {
                         self.this_operation()
                     } else {

@@ -94,10 +94,10 @@ impl Examination {
     ) -> Result<Explained, SharedStoreError> {
         let record = || Record { bytes: record, arrived_at: None };
         let rules = Arc::clone(&pipeline.engine.plan().rules);
-        let found = pipeline.look_at(record(), |engine, operation, view| {
-            let told = engine.examine(operation, view).into_iter().filter(is_told);
-            let mut findings: Vec<RuleFinding> = told.map(|examined| finding(&rules, operation, examined)).collect();
-            look_ahead(engine, (operation, view), &mut findings, Counted::Without);
+        let found = pipeline.look_at(record(), |engine, enriched, view| {
+            let told = engine.examine(enriched, view).into_iter().filter(is_told);
+            let mut findings: Vec<RuleFinding> = told.map(|examined| finding(&rules, enriched, examined)).collect();
+            look_ahead(engine, (enriched, view), &mut findings, Counted::Without);
             findings
         });
         let mut findings = match found {
@@ -110,9 +110,9 @@ impl Examination {
             Some(Answer::Rejected(rejection)) => return Ok(Explained::Rejected(rejection)),
             Some(Answer::Duplicate { .. }) | None => return Ok(Explained::Duplicate),
         };
-        let after = pipeline.look_at(record(), |engine, operation, view| {
-            look_ahead(engine, (operation, view), &mut findings, Counted::With);
-            (in_force(engine, operation, view), operation.operation.amount)
+        let after = pipeline.look_at(record(), |engine, enriched, view| {
+            look_ahead(engine, (enriched, view), &mut findings, Counted::With);
+            (in_force(engine, enriched, view), enriched.operation.amount)
         });
         let (in_force, amount) = match after {
             Ok(after) => after,
@@ -137,12 +137,12 @@ fn is_told(examined: &Examined) -> bool {
 
 fn finding(
     rules: &RuleSet,
-    operation: &Enriched<'_>,
+    enriched: &Enriched<'_>,
     Examined { rule: index, enforced, fired, parts: examined, values }: Examined,
 ) -> RuleFinding {
     let rule = &rules.rules[index];
     let named = rule.evidence.iter().map(|item| item.name.clone()).zip(values).collect();
-    let values = Values { named, mrp: rules.mrp.at(operation.operation.occurred_at) };
+    let values = Values { named, mrp: rules.mrp.at(enriched.operation.occurred_at) };
     let teller = Teller::new(&rule.source, &values, Language::English);
     // A condition that is left out always holds: it has nothing to tell.
     let parts = parts(&rule.source).into_iter().zip(examined).map(|(part, examined)| {
@@ -168,13 +168,13 @@ enum Counted {
 /// Finds for the parts that hold when what they count leaves its windows.
 fn look_ahead(
     engine: &mut Engine,
-    (operation, view): (&Enriched<'_>, &SharedView),
+    (enriched, view): (&Enriched<'_>, &SharedView),
     findings: &mut [RuleFinding],
     counted: Counted,
 ) {
     let rules = Arc::clone(&engine.plan().rules);
-    let at = operation.operation.occurred_at;
-    let mut later = operation.clone();
+    let at = enriched.operation.occurred_at;
+    let mut later = enriched.clone();
     for finding in findings {
         let rule = &rules.rules[finding.rule];
         for (position, part) in finding.parts.iter_mut().enumerate() {
@@ -288,15 +288,15 @@ pub(super) fn value_of(ratio: Option<Ratio>, kind: Type) -> Option<Value> {
 }
 
 /// Lists what is in force for the wallet, the address and the operation itself.
-fn in_force(engine: &Engine, operation: &Enriched<'_>, view: &SharedView) -> Vec<Restraint> {
-    let at = operation.operation.occurred_at;
-    let wallet = engine.wallets().get(operation.wallet, &operation.operation.wallet_id);
+fn in_force(engine: &Engine, enriched: &Enriched<'_>, view: &SharedView) -> Vec<Restraint> {
+    let at = enriched.operation.occurred_at;
+    let wallet = engine.wallets().get(enriched.wallet, &enriched.operation.wallet_id);
     let of_wallet = wallet.map_or(&[][..], Wallet::restrictions).iter();
-    let of_address = operation.operation.ip.map_or(&[][..], |ip| view.blocks(Party::Address(ip))).iter();
+    let of_address = enriched.operation.ip.map_or(&[][..], |ip| view.blocks(Party::Address(ip))).iter();
     let covering = of_wallet.chain(of_address).filter(|restriction| restriction.covers(at));
     let mut in_force: Vec<Restraint> = covering.map(restraint).collect();
     let waiting = wallet.map_or(&[][..], Wallet::waiting).iter();
-    for waiting in waiting.filter(|waiting| waiting.id == operation.id) {
+    for waiting in waiting.filter(|waiting| waiting.id == enriched.id) {
         for hold in &waiting.holds {
             let Some(lifted_by) = hold.own else { continue };
             let (rule, clauses) = (hold.rule.clone(), hold.clauses.clone());

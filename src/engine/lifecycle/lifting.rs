@@ -13,7 +13,7 @@ impl Lifecycle<'_, '_, '_> {
     /// Does what the owner has proved and ordered: for all that the proof can lift, or for the one operation
     /// that it names.
     pub(super) fn confirm_identity(&mut self) {
-        let operation = &self.operation.operation;
+        let operation = &self.enriched.operation;
         let Some(proof) = operation.proof else { return };
         let cancels = operation.order == Some(Order::Cancel);
         let settles_all = self.context.plan.settings.has(EngineMutant::ReferenceSettlesAll);
@@ -33,7 +33,7 @@ impl Lifecycle<'_, '_, '_> {
     /// Lifts every restriction of the wallet, single holds included, that this lifter may lift and that fired
     /// last when this operation occurred or before.
     pub(super) fn lift(&mut self, lifter: Lifter, reason: &'static str, cancels: bool) {
-        let wallet = Subject::Wallet((*self.operation.operation.wallet_id).into());
+        let wallet = Subject::Wallet((*self.enriched.operation.wallet_id).into());
         for known in &self.in_force.wallet {
             let restriction = self.as_of_now(known).clone();
             if !self.yields(restriction.lifted_by, restriction.fired_last, lifter) {
@@ -43,7 +43,7 @@ impl Lifecycle<'_, '_, '_> {
             self.command(CommandKind::Lift, &bearer_of(&restriction), wallet.clone(), terms, Detail::Reason(reason));
             self.lifted.push(restriction.id);
             if restriction.kind == RestrictionKind::Block(Block::WalletBoth) {
-                let party = Party::Wallet(self.operation.wallet);
+                let party = Party::Wallet(self.enriched.wallet);
                 self.shared.push(SharedChange::Lift { party, restriction: restriction.id });
             }
         }
@@ -153,7 +153,7 @@ impl Lifecycle<'_, '_, '_> {
 
     /// Lifts all active blocks of the address (7.18) that fired last when this operation occurred or before.
     pub(super) fn lift_address(&mut self) {
-        let Some(address) = self.operation.operation.ip else { return };
+        let Some(address) = self.enriched.operation.ip else { return };
         let (context, at) = (self.context, self.at());
         let party = Party::Address(address);
         for known in context.view.blocks(party).iter().filter(|block| block.covers(at)) {

@@ -48,10 +48,10 @@ impl Lifecycle<'_, '_, '_> {
         lifted_by: Lifters,
     ) {
         let at = self.at();
-        let party = match (kind, self.operation.operation.ip) {
+        let party = match (kind, self.enriched.operation.ip) {
             (RestrictionKind::Block(Block::AddressLogin), None) => return,
             (RestrictionKind::Block(Block::AddressLogin), Some(address)) => Some(Party::Address(address)),
-            (RestrictionKind::Block(Block::WalletBoth), _) => Some(Party::Wallet(self.operation.wallet)),
+            (RestrictionKind::Block(Block::WalletBoth), _) => Some(Party::Wallet(self.enriched.wallet)),
             (RestrictionKind::Block(Block::WalletDebit) | RestrictionKind::Monitor, _) => None,
         };
         let is_like = |other: &Restriction| other.kind == kind && other.rule == rule.id;
@@ -103,7 +103,7 @@ impl Lifecycle<'_, '_, '_> {
         until: Option<Time>,
         lifted_by: Lifters,
     ) -> Restriction {
-        let (wallet, op) = (&self.operation.operation.wallet_id, &self.operation.operation.op_id);
+        let (wallet, op) = (&self.enriched.operation.wallet_id, &self.enriched.operation.op_id);
         let subject = self.subject_of(kind);
         let (Subject::Ip(text) | Subject::Wallet(text) | Subject::Operation(text, _)) = &subject;
         let id = restriction_id(wallet, op, &rule.id, kind.name(), text, kind.direction());
@@ -112,7 +112,7 @@ impl Lifecycle<'_, '_, '_> {
     }
 
     fn subject_of(&self, kind: RestrictionKind) -> Subject {
-        let operation = &self.operation.operation;
+        let operation = &self.enriched.operation;
         match (kind, operation.ip) {
             (RestrictionKind::Block(Block::AddressLogin), Some(address)) => Subject::Ip(address.to_string().into()),
             _ => Subject::Wallet((*operation.wallet_id).into()),
@@ -140,7 +140,7 @@ impl Lifecycle<'_, '_, '_> {
             let is_it = |ask: &&mut Ask| ask.restriction.as_ref().is_some_and(|known| known.id == terms.id);
             if let Some(ask) = asks.iter_mut().find(is_it) {
                 ask.restriction = Some(terms);
-            } else if one.is_new && applies(kind, self.operation.operation.kind) {
+            } else if one.is_new && applies(kind, self.enriched.operation.kind) {
                 asks.push(Ask { bearer: by, restriction: Some(terms), own: None });
             }
             if let Some(party) = one.party {

@@ -36,7 +36,7 @@ impl Lifecycle<'_, '_, '_> {
     /// Cancels what rules ask to cancel: everything that waits, or the operation that `ref_op_id` names.
     pub(super) fn cancel_as_asked(&mut self) {
         let (all, referenced) = (self.cancels_waiting.take(), self.cancels_referenced.take());
-        let named = self.operation.operation.ref_op_id.as_deref().filter(|_| referenced.is_some());
+        let named = self.enriched.operation.ref_op_id.as_deref().filter(|_| referenced.is_some());
         let position =
             named.and_then(|named| self.waiting_or_known().iter().position(|waiting| *waiting.op_id == *named));
         if self.context.wallet.waiting().is_empty() || (all.is_none() && position.is_none()) {
@@ -60,7 +60,7 @@ impl Lifecycle<'_, '_, '_> {
         if self.cancels_waiting.is_some() || self.cancels_referenced.is_some() {
             return None;
         }
-        let ref_op_id = self.operation.operation.ref_op_id.as_deref()?;
+        let ref_op_id = self.enriched.operation.ref_op_id.as_deref()?;
         self.waiting_or_known().iter().find(|waiting| *waiting.op_id == *ref_op_id && !waiting.pins.is_empty())
     }
 
@@ -70,7 +70,7 @@ impl Lifecycle<'_, '_, '_> {
     }
 
     fn is_pin(&self, outcome: AttemptOutcome) -> bool {
-        let operation = &self.operation.operation;
+        let operation = &self.enriched.operation;
         operation.kind == crate::operation::OperationType::Pin && operation.outcome == Some(outcome)
     }
 
@@ -117,7 +117,7 @@ impl Lifecycle<'_, '_, '_> {
         if context.plan.settings.has(EngineMutant::CancelIgnored) {
             return;
         }
-        let Some(ref_op_id) = self.operation.operation.ref_op_id.as_deref() else { return };
+        let Some(ref_op_id) = self.enriched.operation.ref_op_id.as_deref() else { return };
         let id = crate::operation::content::id_hash(ref_op_id);
         // Whatever waits is a debit; it may have waited longer than the log remembers.
         if self.waiting_or_known().iter().any(|waiting| waiting.id == id) {
@@ -131,7 +131,7 @@ impl Lifecycle<'_, '_, '_> {
     }
 
     fn leave_shared_windows(&mut self, row: Row<'_>) {
-        let (plan, symbol) = (self.context.plan, self.operation.wallet);
+        let (plan, symbol) = (self.context.plan, self.enriched.wallet);
         let word = |at: usize| if at == usize::MAX { symbol } else { row.word(at) };
         for id in row.windows(plan.mask_words) {
             let aggregate = &plan.aggregates[id];

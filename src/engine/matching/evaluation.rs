@@ -36,7 +36,7 @@ pub struct Fired {
 /// Everything a condition on one operation may read.
 pub struct Evaluation<'e, 'o> {
     pub plan: &'e Plan,
-    pub operation: &'e Enriched<'o>,
+    pub enriched: &'e Enriched<'o>,
     pub wallet: &'e Wallet,
     pub view: &'e SharedView,
     /// The Almaty day of the operation.
@@ -62,7 +62,7 @@ impl Evaluation<'_, '_> {
     pub fn find_feeds(&mut self) {
         let plan = self.plan;
         self.feeds = SmallVec::from_elem(0, plan.mask_words);
-        for feed in &plan.of(self.operation.operation.kind).feeds {
+        for feed in &plan.of(self.enriched.operation.kind).feeds {
             if feed.enters.as_ref().is_none_or(|formula| self.ask(formula) == Some(true)) {
                 window_mask::insert(&mut self.feeds, feed.aggregate);
             }
@@ -97,7 +97,7 @@ impl Evaluation<'_, '_> {
     #[inline(never)]
     fn answer(&mut self, number: usize) -> Option<bool> {
         let plan = self.plan;
-        let value = evaluate::condition(self, plan.of(self.operation.operation.kind).parts.get(number));
+        let value = evaluate::condition(self, plan.of(self.enriched.operation.kind).parts.get(number));
         self.memo.note_answer(number, value);
         value
     }
@@ -138,7 +138,7 @@ impl Evaluation<'_, '_> {
     /// Returns the text of a field, where it has one.
     #[must_use]
     pub fn field_text(&self, field: &Field) -> Option<&str> {
-        let operation = &self.operation.operation;
+        let operation = &self.enriched.operation;
         match field {
             Field::OpId => Some(&operation.op_id),
             Field::WalletId => Some(&operation.wallet_id),
@@ -189,7 +189,7 @@ impl Evaluation<'_, '_> {
     /// remembered or lies later.
     #[inline(never)]
     fn reference_age(&self) -> Option<i64> {
-        let operation = &self.operation.operation;
+        let operation = &self.enriched.operation;
         let id = id_hash(operation.ref_op_id.as_deref()?);
         let row = self.wallet.find(self.plan, id)?;
         if row.has(FLAG_REFUSED) && self.plan.settings.has(EngineMutant::RefAgeWithoutRefused) {
@@ -215,7 +215,7 @@ impl Evaluation<'_, '_> {
 
     /// Returns an attribute as the record has it.
     pub(super) fn attribute(&self, name: &str) -> Option<&AttributeValue<'_>> {
-        self.operation.operation.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.enriched.operation.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     fn attribute_word(&self, name: &str, wanted: AttributeType) -> Option<u64> {
@@ -251,7 +251,7 @@ fn known<T>(lookup: Lookup<T>) -> Option<T> {
 
 impl Facts for Evaluation<'_, '_> {
     fn word(&self, _scope: Scope, field: &Field) -> Option<u64> {
-        let enriched = self.operation;
+        let enriched = self.enriched;
         let operation = &enriched.operation;
         match field {
             Field::Type => Some(u64::from(operation.kind.code())),
@@ -297,7 +297,7 @@ impl Facts for Evaluation<'_, '_> {
     }
 
     fn address(&self, _scope: Scope) -> Option<IpAddr> {
-        self.operation.operation.ip
+        self.enriched.operation.ip
     }
 
     fn list_has_text(&self, list: usize, symbol: u64, text: &str) -> Option<bool> {
@@ -336,7 +336,7 @@ impl Facts for Evaluation<'_, '_> {
     }
 
     fn at(&self) -> Time {
-        self.operation.operation.occurred_at
+        self.enriched.operation.occurred_at
     }
 }
 

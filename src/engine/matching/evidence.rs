@@ -25,7 +25,7 @@ pub fn show(evaluation: &mut Evaluation<'_, '_>, item: &Evidence) -> Value {
         }
         Operand::Field(_, field) => match (evaluation.field_text(field), item.value_type) {
             (Some(text), _) => Value::Text(text.into()),
-            (None, Type::Address) => match evaluation.operation.operation.ip {
+            (None, Type::Address) => match evaluation.enriched.operation.ip {
                 Some(address) => Value::Text(address.to_string().into()),
                 None => Value::Missing,
             },

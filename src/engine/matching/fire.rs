@@ -45,7 +45,7 @@ impl Degraded {
 
 /// Evaluates the rules in order; returns what fired and the inputs that were missing.
 pub(crate) fn fire_rules(evaluation: &mut Evaluation<'_, '_>, refused: bool) -> (Vec<Match>, Degraded) {
-    let met = evaluation.plan.of(evaluation.operation.operation.kind);
+    let met = evaluation.plan.of(evaluation.enriched.operation.kind);
     let lacking = may_be_missing(evaluation).union(long_totals(evaluation));
     let (matches, pending, degraded) = (Vec::new(), Vec::new(), Degraded::default());
     let mut firing = Firing { matches, degraded, pending, stage: 0, refused, lacking };
@@ -70,7 +70,7 @@ impl Firing {
             self.stage = planned.stage;
         }
         // Refused logins are no attempts: no run rule looks at them.
-        if planned.reads_login_run && evaluation.operation.operation.kind == OperationType::Login && self.refused {
+        if planned.reads_login_run && evaluation.enriched.operation.kind == OperationType::Login && self.refused {
             return;
         }
         evaluation.for_enforced = planned.is_enforced(at);
@@ -102,7 +102,7 @@ impl Firing {
 
 /// Returns the inputs that a rule may lack on this operation.
 pub(crate) fn may_be_missing(evaluation: &Evaluation<'_, '_>) -> Inputs {
-    let facts = &evaluation.operation.facts;
+    let facts = &evaluation.enriched.facts;
     let view = evaluation.view;
     [
         (Inputs::GEOIP_COUNTRY, facts.country == Lookup::DatabaseMissing),
@@ -120,7 +120,7 @@ pub(crate) fn may_be_missing(evaluation: &Evaluation<'_, '_>) -> Inputs {
 /// is kept as a text. What is told of them then does not depend on which part of a condition is asked first.
 fn long_totals(evaluation: &mut Evaluation<'_, '_>) -> Inputs {
     let plan = evaluation.plan;
-    let totals = &plan.of(evaluation.operation.operation.kind).totals;
+    let totals = &plan.of(evaluation.enriched.operation.kind).totals;
     let mut lacking = Inputs::default();
     for id in totals {
         if plan.aggregates[*id].definition.stream == Stream::Matches || evaluation.is_too_long(*id) {
@@ -132,7 +132,7 @@ fn long_totals(evaluation: &mut Evaluation<'_, '_>) -> Inputs {
 
 /// Tells whether a rule or a window of the operation's type compares an attribute as something that it is not.
 fn has_attribute_of_another_kind(evaluation: &Evaluation<'_, '_>) -> bool {
-    let operation = &evaluation.operation.operation;
+    let operation = &evaluation.enriched.operation;
     let compared = &evaluation.plan.of(operation.kind).attributes;
     !operation.attributes.is_empty() && compared.iter().any(|field| !fits(evaluation, field))
 }
@@ -153,7 +153,7 @@ fn note_attributes(evaluation: &mut Evaluation<'_, '_>, rule: &Rule, degraded: &
             degraded.attributes.insert(Arc::clone(name));
         }
     }
-    let kind = evaluation.operation.operation.kind;
+    let kind = evaluation.enriched.operation.kind;
     let entered = rule.aggregates.iter().map(|id| &evaluation.plan.aggregates[*id].definition);
     let entered = entered.filter(|it| matches!(it.stream, Stream::Operations(types) if types.contains(kind)));
     let looked_back_at = entered.filter_map(|it| it.value.as_ref()).filter(|field| !fits(evaluation, field));
@@ -171,8 +171,8 @@ pub(crate) fn note_missing(evaluation: &mut Evaluation<'_, '_>, rule: &Rule, deg
         note_attributes(evaluation, rule, degraded);
     }
     let needs = rule.needs;
-    let facts = &evaluation.operation.facts;
-    let has_address = evaluation.operation.operation.ip.is_some();
+    let facts = &evaluation.enriched.facts;
+    let has_address = evaluation.enriched.operation.ip.is_some();
     // A field of this operation's own address needs an address; an aggregate's past ones do not.
     let reads = |field: Field| rule.evidence.iter().any(|item| item.what == Operand::Field(Scope::This, field.clone()));
     let country = facts.country == Lookup::DatabaseMissing && (has_address || !reads(Field::IpCountry));

@@ -27,7 +27,7 @@ pub(crate) fn record(
     shared: &mut SharedChanges,
 ) {
     let plan = evaluation.plan;
-    let operation = &evaluation.operation.operation;
+    let operation = &evaluation.enriched.operation;
     let refused = verdict == Verdict::Refuse && !plan.settings.has(EngineMutant::RefusedCounted);
     let mut flags = if operation.kind.is_money() { FLAG_MONEY } else { 0 };
     if refused {
@@ -101,8 +101,8 @@ pub(crate) fn word_of_column(plan: &Plan, column: usize, word: Option<u64>) -> u
 pub(crate) fn start_row(evaluation: &Evaluation<'_, '_>, changes: &mut Changes, flags: u64, seq: u64) -> usize {
     let mut header = [0; ROW_HEADER];
     header[ROW_AT] = evaluation.at().nanos().cast_unsigned();
-    [header[ROW_ID], header[ROW_ID + 1]] = halves_of(evaluation.operation.id);
-    header[ROW_CONTENT] = evaluation.operation.content;
+    [header[ROW_ID], header[ROW_ID + 1]] = halves_of(evaluation.enriched.id);
+    header[ROW_CONTENT] = evaluation.enriched.content;
     header[ROW_FLAGS] = flags;
     header[ROW_SEQ] = seq;
     let start = changes.rows.len();
@@ -155,7 +155,7 @@ pub(crate) fn enter(
             return;
         }
     } else {
-        let entry = Entry { at: at.nanos(), op: evaluation.operation.shared_op(), value: evaluation.value(aggregate) };
+        let entry = Entry { at: at.nanos(), op: evaluation.enriched.shared_op(), value: evaluation.value(aggregate) };
         shared.push(of_window(evaluation.reach, at, SharedChange::Insert { key: shared_key, entry }));
         if let Some((symbol, text)) = long_value(evaluation, aggregate, entry) {
             shared.push(SharedChange::Text { key: shared_key, symbol, text });
@@ -179,7 +179,7 @@ pub(crate) fn remember_text(
     shared: &mut SharedChanges,
 ) {
     let text: Option<Box<str>> = match field {
-        Field::Ip => evaluation.operation.operation.ip.map(|address| address.to_string().into()),
+        Field::Ip => evaluation.enriched.operation.ip.map(|address| address.to_string().into()),
         _ => evaluation.field_text(field).map(Into::into),
     };
     let Some(text) = text else { return };

@@ -75,13 +75,13 @@ fn the_rules_that_fire_are_those_whose_conditions_hold() {
     let (mut fired_often, mut unknown) = (0, 0);
     for number in 0..300 {
         let line = random.transfer(number);
-        let operation = Enriched::new(decode(line.as_bytes()).expect("the line is accepted"), AddressFacts::UNKNOWN);
+        let enriched = Enriched::new(decode(line.as_bytes()).expect("the line is accepted"), AddressFacts::UNKNOWN);
         let mut expected: Vec<Arc<str>> = Vec::new();
         for (planned, rule) in plan.of(OperationType::Transfer).rules.iter().map(|p| (p, &plan.rules.rules[p.index])) {
             let mut memo = Memo::default();
             memo.start(&plan, OperationType::Transfer);
-            let mut evaluation = engine.plain_evaluation(&operation, &view, &mut memo);
-            let wallet = engine.wallets.get(operation.wallet, &operation.operation.wallet_id);
+            let mut evaluation = engine.plain_evaluation(&enriched, &view, &mut memo);
+            let wallet = engine.wallets.get(enriched.wallet, &enriched.operation.wallet_id);
             evaluation.wallet = wallet.unwrap_or(&engine.nobody);
             evaluation.find_feeds();
             let holds = evaluate::condition(&mut evaluation, &rule.when);
@@ -90,8 +90,8 @@ fn the_rules_that_fire_are_those_whose_conditions_hold() {
                 expected.push(Arc::clone(&rule.id));
             }
         }
-        let Disposition::Decided(mut outcome) = engine.decide(&operation, &view) else { panic!("{line} is decided") };
-        engine.apply(&operation, &mut outcome.changes);
+        let Disposition::Decided(mut outcome) = engine.decide(&enriched, &view) else { panic!("{line} is decided") };
+        engine.apply(&enriched, &mut outcome.changes);
         let fired: Vec<Arc<str>> = outcome.decision.matches.iter().map(|one| Arc::clone(&one.rule)).collect();
         assert_eq!(fired, expected, "{line}");
         fired_often += fired.len();

@@ -44,12 +44,12 @@ fn the_counts_by_key_are_those_of_the_rows() {
                 r#"{head}"type":"transfer","client_status":"identified","amount":"{amount}.00","currency":"KZT","counterparty":{{"kind":"client","wallet_id":"p{party}"}}}}"#
             )
         };
-        let operation = Enriched::new(decode(line.as_bytes()).expect("the line is accepted"), AddressFacts::UNKNOWN);
-        let Disposition::Decided(mut outcome) = engine.decide(&operation, &view) else { panic!("{line} is decided") };
-        engine.apply(&operation, &mut outcome.changes);
+        let enriched = Enriched::new(decode(line.as_bytes()).expect("the line is accepted"), AddressFacts::UNKNOWN);
+        let Disposition::Decided(mut outcome) = engine.decide(&enriched, &view) else { panic!("{line} is decided") };
+        engine.apply(&enriched, &mut outcome.changes);
 
         let plan = Arc::clone(engine.plan());
-        let wallet = engine.wallets.get(operation.wallet, "w").expect("the wallet has acted");
+        let wallet = engine.wallets.get(enriched.wallet, "w").expect("the wallet has acted");
         let Some(index) = wallet.index() else { continue };
         if index.is_deep() {
             deep += 1;
