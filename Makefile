@@ -33,8 +33,8 @@ help:
 # Cargo builds, compilers build zstd and librdkafka, which takes the system's OpenSSL; pkg-config finds what
 # the system has. For tests: the console runs in Chromium, driven from Node.js; promtool checks the metrics
 # and, with Prometheus, Alertmanager's amtool, Redis and Python, what lies in deploy/; Kafka's brokers are
-# brought by Maven and run on Java, kcat reads what they hold, openssl makes their certificates; gdb shows where the
-# threads of a process stand that a test waited for in vain.
+# brought by Maven and run on Java, kcat reads what they hold, openssl makes their certificates; documents use
+# curl; gdb shows where the threads of a process stand that a test waited for in vain.
 tools:
 	@missing=()
 	command -v cc >/dev/null || missing+=(gcc libc6-dev)
@@ -54,6 +54,7 @@ tools:
 	    command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 	    command -v mvn >/dev/null || missing+=(maven)
 	    command -v kcat >/dev/null || missing+=(kcat)
+	    command -v curl >/dev/null || missing+=(curl)
 	    command -v openssl >/dev/null || missing+=(openssl)
 	    command -v gdb >/dev/null || missing+=(gdb)
 	fi

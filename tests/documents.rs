@@ -2,6 +2,7 @@
 //! lead somewhere, named tests are there, and documents stay as short as they are meant to be.
 
 mod contents;
+mod walkthrough;
 
 use std::ffi::OsString;
 use std::fs;
