@@ -37,6 +37,7 @@ use crate::engine::plan::{Plan, Settings};
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decode::Rejection;
+use crate::operation::time::{DAY, Nanos};
 use crate::pipeline::Limits;
 use crate::rules::Vanishing;
 use crate::rules::program::RuleSet;
@@ -70,18 +71,17 @@ pub struct ServiceSettings {
     pub shared_keys_max: usize,
 }
 
-/// For how long the streams are kept, in nanoseconds.
+/// For how long the streams are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
-    pub operations: i64,
-    pub decisions: i64,
-    pub rejected: i64,
+    pub operations: Nanos,
+    pub decisions: Nanos,
+    pub rejected: Nanos,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        let day = crate::operation::time::DAY;
-        Self { operations: 90 * day, decisions: 1_826 * day, rejected: 90 * day }
+        Self { operations: 90 * DAY, decisions: 1_826 * DAY, rejected: 90 * DAY }
     }
 }
 

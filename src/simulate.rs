@@ -229,7 +229,7 @@ fn check(parameters: Parameters) -> Result<u64, ParametersError> {
     let days = days.unwrap_or_else(|| operations.div_ceil(wallets * DAILY_OPERATIONS).clamp(DAYS_MIN, DAYS_MAX));
     let first = Time::from_nanos(1_577_818_800_000_000_000);
     let last = Time::ACCEPTED_UNTIL.minus(4 * DAY);
-    let end = start.plus(days.min(DAYS_MAX).cast_signed().saturating_mul(DAY));
+    let end = start.plus(DAY.saturating_mul(days.min(DAYS_MAX).cast_signed()));
     if days == 0 || days > DAYS_MAX || start < first || end > last {
         return Err(ParametersError::Days);
     }

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use kuzet::operation::content::{content_hash, id_hash};
 use kuzet::operation::decode::{Field, Rejection, RejectionCode, decode, decode_general, encode_rejection, scan};
 use kuzet::operation::encode::encode_operation;
+use kuzet::operation::time::{MINUTE, SECOND};
 use kuzet::operation::{AttributeValue, Operation, OperationType, Proof, ReportSource, Time};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -207,8 +208,8 @@ fn hashes_do_not_change() {
 
 #[test]
 fn later_rejections_say_what_was_found() {
-    let at = |seconds: i64| Time::from_nanos(1_795_324_500_000_000_000 + seconds * 1_000_000_000);
-    let future = Rejection::timestamp_in_future(at(600), at(0), 300_000_000_000);
+    let at = |seconds: i64| Time::EPOCH.plus((1_795_324_500 + seconds) * SECOND);
+    let future = Rejection::timestamp_in_future(at(600), at(0), 5 * MINUTE);
     assert_eq!(
         error_json(&future),
         json!({"code": "timestamp_in_future", "field": "occurred_at", "message":

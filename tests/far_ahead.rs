@@ -8,12 +8,12 @@ use kuzet::adapters::memory::MemoryStore;
 use kuzet::app;
 use kuzet::operation::Time;
 use kuzet::operation::decision::Decision;
-use kuzet::operation::time::{DAY, HOUR, MINUTE};
+use kuzet::operation::time::{DAY, HOUR, MINUTE, Nanos};
 use kuzet::pipeline::{Answer, Pipeline, Record};
 use serde_json::{Value, json};
 
 /// Far ahead of everything else here.
-const DAYS_AHEAD: i64 = 26_000;
+const AHEAD: Nanos = DAY.times(26_000);
 const HOME: &str = "95.56.234.10";
 const ABROAD: &str = "78.46.0.1";
 
@@ -32,12 +32,12 @@ impl Stream {
         let mut stream = Self { pipeline, decided: 0, arrived_at: None };
         // Something was decided before.
         for wallet in ["w8", "w9"] {
-            stream.decide(wallet, 0, json!({"type": "top_up", "amount": "1.00"}));
+            stream.decide(wallet, Nanos::ZERO, json!({"type": "top_up", "amount": "1.00"}));
         }
         stream
     }
 
-    fn decide(&mut self, wallet: &str, after: i64, fields: Value) -> Decision {
+    fn decide(&mut self, wallet: &str, after: Nanos, fields: Value) -> Decision {
         self.decided += 1;
         let at = Time::parse_rfc3339("2026-06-01T07:00:00Z").expect("a time").plus(after);
         let mut operation = json!({
@@ -54,11 +54,11 @@ impl Stream {
         }
     }
 
-    fn login(&mut self, wallet: &str, after: i64, ip: &str, outcome: &str) -> Decision {
+    fn login(&mut self, wallet: &str, after: Nanos, ip: &str, outcome: &str) -> Decision {
         self.decide(wallet, after, json!({"type": "login", "ip": ip, "outcome": outcome}))
     }
 
-    fn transfer(&mut self, after: i64) -> Decision {
+    fn transfer(&mut self, after: Nanos) -> Decision {
         let party = json!({"kind": "client", "wallet_id": "w2"});
         let fields =
             json!({"type": "transfer", "client_status": "identified", "amount": "5000.00", "counterparty": party});
@@ -66,7 +66,7 @@ impl Stream {
     }
 
     fn top_up_far_ahead(&mut self) {
-        let decision = self.decide("w1", DAYS_AHEAD * DAY, json!({"type": "top_up", "amount": "1.00"}));
+        let decision = self.decide("w1", AHEAD, json!({"type": "top_up", "amount": "1.00"}));
         assert_eq!(decision.verdict.name(), "allow");
     }
 }
@@ -78,12 +78,12 @@ fn fires(decision: &Decision, rule: &str) -> bool {
 #[test]
 fn a_block_goes_on() {
     let mut stream = Stream::new();
-    stream.decide("w1", 0, json!({"type": "fraud_reported", "source": "issuer"}));
+    stream.decide("w1", Nanos::ZERO, json!({"type": "fraud_reported", "source": "issuer"}));
     assert_eq!(stream.transfer(HOUR).verdict.name(), "refuse");
-    stream.login("w1", DAYS_AHEAD * DAY, HOME, "success");
+    stream.login("w1", AHEAD, HOME, "success");
     for after in [2 * HOUR, 30 * DAY, 40 * DAY] {
         let decision = stream.transfer(after);
-        assert_eq!((decision.verdict.name(), decision.late), ("refuse", false), "after {after} ns");
+        assert_eq!((decision.verdict.name(), decision.late), ("refuse", false), "{after:?} later");
     }
 }
 
@@ -102,8 +102,8 @@ fn windows_stay_full() {
 #[test]
 fn the_last_login_is_the_last_before() {
     let mut stream = Stream::new();
-    stream.login("w1", 0, HOME, "success");
-    stream.login("w1", DAYS_AHEAD * DAY, HOME, "success");
+    stream.login("w1", Nanos::ZERO, HOME, "success");
+    stream.login("w1", AHEAD, HOME, "success");
     let decision = stream.login("w1", HOUR, ABROAD, "success");
     assert!(fires(&decision, "login-country-change"), "{decision:?}");
 }
@@ -114,7 +114,7 @@ fn a_run_goes_on() {
     for number in 0..5 {
         stream.login("w1", number * MINUTE, HOME, "failure");
     }
-    let ahead = stream.login("w1", DAYS_AHEAD * DAY, HOME, "failure");
+    let ahead = stream.login("w1", AHEAD, HOME, "failure");
     assert!(!fires(&ahead, "wrong-password-ip-block"), "by its own time it is the first");
     assert!(fires(&stream.login("w1", HOUR, HOME, "failure"), "wrong-password-ip-block"));
 }
@@ -126,7 +126,7 @@ fn the_block_of_an_address_goes_on_for_all_wallets() {
         stream.login("w1", number * MINUTE, ABROAD, "failure");
     }
     assert_eq!(stream.login("w3", HOUR, ABROAD, "success").verdict.name(), "refuse");
-    stream.login("w4", DAYS_AHEAD * DAY, ABROAD, "success");
+    stream.login("w4", AHEAD, ABROAD, "success");
     assert_eq!(stream.login("w3", 2 * HOUR, ABROAD, "success").verdict.name(), "refuse");
 }
 
@@ -134,7 +134,7 @@ fn the_block_of_an_address_goes_on_for_all_wallets() {
 #[test]
 fn a_pause_of_the_whole_stream_ages_as_ever() {
     let mut stream = Stream::new();
-    stream.decide("w1", 0, json!({"type": "top_up", "amount": "1.00"}));
+    stream.decide("w1", Nanos::ZERO, json!({"type": "top_up", "amount": "1.00"}));
     stream.decide("w1", 90 * DAY, json!({"type": "top_up", "amount": "1.00"}));
     assert!(stream.transfer(90 * DAY - 11 * MINUTE).late, "the second of the same wallet");
     stream.decide("w1", 190 * DAY, json!({"type": "top_up", "amount": "1.00"}));
@@ -146,8 +146,8 @@ fn a_pause_of_the_whole_stream_ages_as_ever() {
 fn less_than_a_day_ahead_and_what_was_held_against_its_arrival_age_as_ever() {
     let mut stream = Stream::new();
     stream.decide("w1", DAY, json!({"type": "top_up", "amount": "1.00"}));
-    assert!(stream.transfer(0).late);
-    stream.decide("w1", 2 * DAY + 1, json!({"type": "top_up", "amount": "1.00"}));
+    assert!(stream.transfer(Nanos::ZERO).late);
+    stream.decide("w1", 2 * DAY + Nanos::new(1), json!({"type": "top_up", "amount": "1.00"}));
     assert!(!stream.transfer(DAY).late, "a nanosecond more than a day ahead");
     stream.arrived_at = Some(Time::ACCEPTED_UNTIL);
     stream.top_up_far_ahead();

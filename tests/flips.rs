@@ -8,6 +8,7 @@ use std::time::Instant;
 use kuzet::adapters::folders::Folder;
 use kuzet::app;
 use kuzet::operation::Time;
+use kuzet::operation::time::SECOND;
 use kuzet::pipeline::{Answer, Pipeline, Record};
 use kuzet::rules::program::symbol_of_text;
 
@@ -19,7 +20,7 @@ const ADDRESSES: [&str; 2] = ["95.56.234.10", "77.88.8.8"];
 
 fn at(second: i64) -> String {
     let start = Time::parse_rfc3339("2026-03-02T10:00:00+05:00").expect("a time");
-    start.plus(second * 1_000_000_000).to_string()
+    start.plus(second * SECOND).to_string()
 }
 
 fn login(number: i64) -> String {

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "bytes belong in the test's output")]
 
 use crate::http;
+use kuzet::operation::time::MILLISECOND;
 use std::process::{Command, Stdio};
 
 use crate::cluster::Cluster;
@@ -22,7 +23,7 @@ const OVERHEAD: usize = 512;
 /// A debit of the one wallet. All lie on one day in Almaty, so that each is live in the window of that day.
 fn debit(number: usize, random: &mut Random) -> Vec<u8> {
     let at = kuzet::operation::Time::parse_rfc3339("2026-03-20T01:00:00+05:00").expect("a time");
-    let at = at.plus(i64::try_from(number).expect("a small number") * 700_000_000);
+    let at = at.plus(i64::try_from(number).expect("a small number") * (700 * MILLISECOND));
     let tiyn = 100 + random.below(200_u64);
     let (whole, part, device) = (tiyn / 100, tiyn % 100, random.below(1_000_u64));
     format!(

@@ -15,6 +15,7 @@ use kuzet::engine::keyed::KeyedState;
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::engine::shared::{SharedChange, SharedRequest, SharedView};
 use kuzet::operation::Time;
+use kuzet::operation::time::SECOND;
 use kuzet::pipeline::{Answer, Limits, Pipeline, Record, SharedStore};
 use kuzet::simulate::{DEFAULT_START, Parameters, Simulation};
 
@@ -47,7 +48,7 @@ fn fetch(store: &impl SharedStore, plan: &Plan) -> SharedView {
     view
 }
 
-fn assert_same(plan: &Plan, memory: &MemoryStore, redis: &RedisStore, now: i64, seed: u64) {
+fn assert_same(plan: &Plan, memory: &MemoryStore, redis: &RedisStore, now: Time, seed: u64) {
     let (expected, found) = (fetch(memory, plan), fetch(redis, plan));
     assert!(found.available, "seed {seed}");
     for key in keys(plan) {
@@ -209,7 +210,7 @@ fn payments_with_decimals(count: usize) -> Vec<String> {
     let numbers = ["2.5", "-1e13", "9999999999999", "12345678901234567890.5", "1e-28", "0.1234567890123456789"];
     let mut random = Random(21);
     let one = |number: usize| {
-        let at = Time::from_nanos(changes::START + 30_000_000_000 * i64::try_from(number).expect("small"));
+        let at = changes::START.plus(i64::try_from(number).expect("small") * (30 * SECOND));
         let (wallet, device) = (random.below(40), random.below(3));
         let x = numbers[random.below(numbers.len())];
         let operation = format!(r#"{{"op_id":"op-{number}","type":"payment","occurred_at":"{at}","amount":"1""#);

@@ -1,5 +1,6 @@
 //! How long a process with a large state is away after kill -9.
 
+use kuzet::operation::time::MILLISECOND;
 use std::time::Instant;
 
 use crate::cluster::Cluster;
@@ -12,7 +13,7 @@ const LINGER_MS: u64 = 5;
 
 fn operation(wallet: usize, second: usize) -> Vec<u8> {
     let at = kuzet::operation::Time::parse_rfc3339("2026-03-02T09:00:00+05:00").expect("a time");
-    let at = at.plus(i64::try_from(second).expect("a small number") * 1_000_000);
+    let at = at.plus(i64::try_from(second).expect("a small number") * MILLISECOND);
     format!(
         "{{\"op_id\":\"o-{wallet}-{second}\",\"type\":\"payment\",\"occurred_at\":\"{at}\",\"wallet_id\":\"7701{wallet:07}\",\
          \"client_status\":\"identified\",\"amount\":\"1500.00\",\"device_id\":\"d-{wallet}\",\

@@ -295,7 +295,7 @@ impl RedisStore {
 
     fn add_directory(&self, pipe: &mut Pipeline, plan: &Plan, directory: &BTreeMap<String, KeyChanges>) {
         let now = codec::split(super::clock::now().nanos()).0.to_string();
-        let lateness = codec::split(plan.settings.lateness).0 + 1;
+        let lateness = codec::split(plan.settings.lateness.get()).0 + 1;
         let head = [now.into_bytes(), lateness.to_string().into_bytes()];
         let keys = directory.iter().map(|(key, changes)| (vec![key.clone()], changes));
         add_scripts(pipe, &self.scripts.directory, &head, keys);

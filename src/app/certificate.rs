@@ -9,10 +9,10 @@ use crate::adapters::tls::{Certificate, TlsError, Validity, readable_by_others};
 use crate::config::TlsConfig;
 use crate::metrics::Metrics;
 use crate::operation::Time;
-use crate::operation::time::{DAY, SECOND};
+use crate::operation::time::{DAY, Nanos, SECOND};
 
 /// So long before its end a certificate is warned of at each start and reload.
-const WARN_BEFORE: i64 = 14 * DAY;
+const WARN_BEFORE: Nanos = DAY.times(14);
 
 /// Reads the certificate that the configuration names.
 ///
@@ -44,7 +44,7 @@ fn show(validity: Option<Validity>, metrics: &Metrics, now: Time) {
         warn!("the certificate does not say in a known way until when it is valid");
         return;
     };
-    metrics.set_certificate_expiry(u64::try_from(validity.until.nanos() / SECOND).unwrap_or(0));
+    metrics.set_certificate_expiry(u64::try_from(validity.until.number_of(SECOND)).unwrap_or(0));
     if let Some(warning) = warning(validity, now) {
         warn!("{warning}");
     }

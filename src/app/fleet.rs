@@ -22,7 +22,7 @@ use crate::service::{LoadRules, Observer, Phase, Service};
 
 use super::observers::Counting;
 use super::redis_lists::redis_settings;
-use super::settings::{engine_settings, nanos};
+use super::settings::engine_settings;
 
 /// The exit code of a fault of kuzet itself.
 const INTERNAL: i32 = 70;
@@ -89,7 +89,7 @@ pub(super) fn start(
         redis,
         pending_changes_max: usize::try_from(config.redis.pending_changes_max).unwrap_or(usize::MAX),
         engine: engine_settings(config),
-        future_skew_max: nanos(config.engine.max_future_skew),
+        future_skew_max: config.engine.max_future_skew.into(),
         partitioner: config.kafka.partitioner,
         batch_max: usize::try_from(config.kafka.batch_max).unwrap_or(usize::MAX),
         batch_linger: config.kafka.batch_linger,

@@ -80,7 +80,7 @@ impl GeoUpdates {
 }
 
 fn tell(report: &Report, out: &Path, metrics: &Metrics) -> bool {
-    let now = u64::try_from(clock::now().nanos() / SECOND).unwrap_or(0);
+    let now = u64::try_from(clock::now().number_of(SECOND)).unwrap_or(0);
     for source in &report.sources {
         let name = &source.name;
         metrics.observe_geo_source(name, source.result.is_ok().then_some(now));

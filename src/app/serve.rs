@@ -441,8 +441,8 @@ fn show_geo(geo: &Geo, metrics: &Metrics) -> GeoInfo {
         metrics.set_geo_sample(name, database.map(GeoDatabase::is_sample));
         let sample = database.is_some_and(GeoDatabase::is_sample);
         built.map(|seconds| {
-            let nanos = i64::try_from(seconds).unwrap_or(0).saturating_mul(SECOND);
-            DatabaseInfo { built: Time::from_nanos(nanos), sample }
+            let since_epoch = SECOND.saturating_mul(i64::try_from(seconds).unwrap_or(0));
+            DatabaseInfo { built: Time::EPOCH.plus(since_epoch), sample }
         })
     };
     let shown = GeoInfo {

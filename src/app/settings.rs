@@ -16,16 +16,11 @@ use crate::service::{Retention, ServiceSettings};
 pub(super) fn engine_settings(config: &Config) -> Settings {
     let engine = &config.engine;
     Settings {
-        lateness: nanos(engine.lateness),
-        duplicate_horizon: nanos(engine.duplicate_horizon),
+        lateness: engine.lateness.into(),
+        duplicate_horizon: engine.duplicate_horizon.into(),
         waiting_max: usize::try_from(engine.waiting_max).unwrap_or(usize::MAX),
         ..Settings::default()
     }
-}
-
-/// Returns a duration as the engine counts time.
-pub(super) fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Returns the settings of the embedded service.
@@ -34,12 +29,12 @@ pub fn service_settings(config: &Config) -> ServiceSettings {
     let (engine, store) = (&config.engine, &config.store);
     ServiceSettings {
         engine: engine_settings(config),
-        limits: Limits { future_skew_max: nanos(engine.max_future_skew), home: None },
+        limits: Limits { future_skew_max: engine.max_future_skew.into(), home: None },
         batch_max: usize::try_from(store.batch_max).unwrap_or(usize::MAX),
         retention: Retention {
-            operations: nanos(store.retention_operations),
-            decisions: nanos(store.retention_decisions),
-            rejected: nanos(store.retention_rejected),
+            operations: store.retention_operations.into(),
+            decisions: store.retention_decisions.into(),
+            rejected: store.retention_rejected.into(),
         },
         shared_keys_max: usize::try_from(config.limits.shared_keys_max).unwrap_or(usize::MAX),
         ..ServiceSettings::default()

@@ -17,6 +17,7 @@ use crate::engine::state::wallet::row::{FLAG_MONEY, Row};
 use crate::engine::window::Entry;
 use crate::engine::window_mask;
 use crate::operation::content::id_hash;
+use crate::operation::time::Nanos;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{Field, Function, Scope, Stream, Window};
 use compact_str::CompactString;
@@ -70,7 +71,7 @@ pub fn can_be_filled(aggregate: &PlannedAggregate) -> bool {
 pub fn needed_from(aggregate: &PlannedAggregate, newest: Time) -> Time {
     let lateness = match aggregate.definition.window {
         Window::Within(length) | Window::Quiet(length) => aggregate.retention - length,
-        Window::Today | Window::ThisMonth => 0,
+        Window::Today | Window::ThisMonth => Nanos::ZERO,
     };
     newest.minus(aggregate.retention).minus(lateness)
 }

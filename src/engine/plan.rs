@@ -17,6 +17,7 @@ use crate::engine::plan::predicates::{Expr, Predicates};
 use crate::engine::plan::prefilter::RuleBlock;
 use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
 use crate::engine::plan::rule::ALWAYS;
+use crate::operation::time::Nanos;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{
     Aggregate, AggregateId, AttributeType, Field, Inputs, List, Mode, Rule, RuleSet, Stream, symbol_of_text,
@@ -47,10 +48,10 @@ pub struct Plan {
     by_type: Vec<TypePlan>,
     /// Aggregates over matches.
     pub match_feeds: Vec<AggregateId>,
-    /// A wallet that has not acted for so long is in no window any more, in nanoseconds.
-    pub idle_after: i64,
-    /// A key that nothing entered for so long is in no shared window any more, in nanoseconds.
-    pub shared_idle_after: i64,
+    /// A wallet that has not acted for so long is in no window any more.
+    pub idle_after: Nanos,
+    /// A key that nothing entered for so long is in no shared window any more.
+    pub shared_idle_after: Nanos,
     /// The symbols of each list's values: most values are on none, and need no comparing of texts.
     listed: Vec<HashSet<u64, foldhash::fast::FixedState>>,
     /// For each rule until when it only watches: a window of it has not been fed for its length yet.
@@ -124,11 +125,11 @@ impl Plan {
         let warming = vec![None; rules.rules.len()];
         let symbols = |list: &List| list.values.keys().map(|value| symbol_of_text(value)).collect();
         let listed = rules.lists.iter().map(symbols).collect();
-        let longest = |owned: bool, least: i64| {
+        let longest = |owned: bool, least: Nanos| {
             let those = aggregates.iter().filter(|aggregate| aggregate.owned == owned);
-            those.map(|aggregate| aggregate.retention).fold(least, i64::max).saturating_add(settings.lateness)
+            those.map(|aggregate| aggregate.retention).fold(least, Nanos::max).saturating_add(settings.lateness)
         };
-        let (idle_after, shared_idle_after) = (longest(true, settings.duplicate_horizon), longest(false, 0));
+        let (idle_after, shared_idle_after) = (longest(true, settings.duplicate_horizon), longest(false, Nanos::ZERO));
         Self {
             rules,
             ruleset,

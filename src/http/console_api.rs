@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::adapters::store::Stream;
 use crate::operation::decision::push_string;
+use crate::operation::time::{MILLISECOND, Nanos, SECOND};
 use crate::operation::{OperationType, Time};
 use crate::service::active_restrictions::Entry;
 use crate::service::views::state_after;
@@ -109,7 +110,7 @@ pub(super) async fn restrictions(State(api): State<Shared>, parameters: Paramete
     let limit = parameters.limit()?;
     let offset = get("offset").map(|text| number(text, "offset")).transpose()?.unwrap_or(0);
     let now = (api.clock)();
-    let born_before = now.minus(i64::try_from(older_than.as_nanos()).unwrap_or(i64::MAX));
+    let born_before = now.minus(older_than.into());
     let newest = api.service.figures().newest;
     let body = api.service.with_book(|book| {
         let found: Vec<&Entry> = book
@@ -217,7 +218,7 @@ fn event_record(
     let mut record = Map::new();
     record.insert("op_id".into(), format!("support-{}", uuid::Uuid::new_v4()).into());
     // A person is not faster than a millisecond.
-    let now = now.minus(now.nanos().rem_euclid(crate::operation::time::SECOND / 1_000));
+    let now = now.rounded_down(MILLISECOND);
     record.insert("occurred_at".into(), now.to_string().into());
     record.insert("source".into(), "support".into());
     record.extend(fields);
@@ -264,7 +265,7 @@ fn refresh(api: &Shared) {
         for (kind, count) in kinds {
             set(&metrics.restrictions_active.with_label_values(&[kind]), count);
         }
-        let waits = book.oldest_waiting().map_or(0, |since| now.since(since).max(0) / crate::operation::time::SECOND);
+        let waits = book.oldest_waiting().map_or(0, |since| now.since(since).max(Nanos::ZERO) / SECOND);
         metrics.set_oldest_waiting(waits);
     });
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::operation::Time;
+use crate::operation::time::{Nanos, SECOND};
 use crate::rules::program::{Lifter, Lifters};
 use crate::service::active_restrictions::Entry;
 use crate::service::views::WaitingView;
@@ -41,7 +42,7 @@ pub(super) fn shown(entry: &Entry, now: Time) -> ShownRestriction<'_> {
         until: entry.until.map(|until| until.to_string()),
         lifted_by: entry.lifted_by.iter().map(Lifter::name).collect(),
         fired_last: entry.fired_last.to_string(),
-        age_seconds: now.since(entry.from).max(0) / crate::operation::time::SECOND,
+        age_seconds: now.since(entry.from).max(Nanos::ZERO) / SECOND,
         waiting: entry.waiting,
     }
 }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::operation::decision::{Command, CommandKind, Decision};
-use crate::operation::time::SECOND;
+use crate::operation::time::MILLISECOND;
 use crate::operation::{OperationType, Time};
 use crate::pipeline::Answer;
 use crate::service::active_restrictions::Entry;
@@ -80,7 +80,7 @@ pub(super) async fn withdraw(
     let (is_dry_run, limit) = (parameters.flag("dry_run")?, parameters.limit()?);
     let now = (api.clock)();
     // A person is not faster than a millisecond.
-    let now = now.minus(now.nanos().rem_euclid(SECOND / 1_000));
+    let now = now.rounded_down(MILLISECOND);
     let asked = Asked { since: since(&parameters, now)?, rule, now };
     let actor = match parameters.get("actor") {
         // Whoever bears the token did it, whatever the query says.

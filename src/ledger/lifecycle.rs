@@ -18,6 +18,7 @@ mod wallet;
 use std::collections::BTreeMap;
 
 use crate::operation::decision::{CommandKind, Verdict};
+use crate::operation::time::{HOUR, Nanos};
 use crate::operation::{OperationType, Time};
 
 use super::read::{Command, Decision, Detail, Subject};
@@ -27,7 +28,7 @@ use stream::Stream;
 use wallet::{Cause, Kind, Pin, Restriction, Waiting, Wallet};
 
 /// An ended block is forgotten after this: it may refuse what occurred before its end and arrives later.
-const FORGET_AFTER_NANOS: i64 = 48 * 3_600 * 1_000_000_000;
+const FORGET_AFTER: Nanos = HOUR.times(48);
 
 /// The number of the shard of a record that names none.
 pub(super) const UNKNOWN_SHARD: u32 = u32::MAX;
@@ -459,7 +460,7 @@ impl Step<'_> {
 
     /// Forgets what ended long before `at`.
     fn forget(&mut self, at: Time) {
-        let is_over = |until: Time| at >= until.plus(FORGET_AFTER_NANOS);
+        let is_over = |until: Time| at >= until.plus(FORGET_AFTER);
         self.wallet.restrictions.retain(|restriction| !restriction.until.is_some_and(is_over));
     }
 }

@@ -1,21 +1,17 @@
 //! Event time in nanoseconds, and the calendar of Almaty.
 
+mod nanos;
 mod rfc3339;
 
 use std::fmt;
 
+pub use nanos::{DAY, HOUR, MILLISECOND, MINUTE, Nanos, SECOND};
 pub use rfc3339::Rfc3339Error;
 
 use chrono::offset::LocalResult;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Asia::Almaty;
 use chrono_tz::Tz;
-
-/// One second, minute, hour and exact day in nanoseconds.
-pub const SECOND: i64 = 1_000_000_000;
-pub const MINUTE: i64 = 60 * SECOND;
-pub const HOUR: i64 = 60 * MINUTE;
-pub const DAY: i64 = 24 * HOUR;
 
 /// An instant: nanoseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -24,8 +20,14 @@ pub struct Time(i64);
 
 impl Time {
     /// The earliest and the latest accepted event times (2000-01-01 and 2100-01-01, UTC).
-    pub const ACCEPTED_FROM: Self = Self(946_684_800 * SECOND);
-    pub const ACCEPTED_UNTIL: Self = Self(4_102_444_800 * SECOND);
+    pub const ACCEPTED_FROM: Self = Self::EPOCH.plus(SECOND.times(946_684_800));
+    pub const ACCEPTED_UNTIL: Self = Self::EPOCH.plus(SECOND.times(4_102_444_800));
+
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+    /// Before and after every accepted time.
+    pub const MIN: Self = Self(i64::MIN);
+    pub const MAX: Self = Self(i64::MAX);
 
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
@@ -37,22 +39,34 @@ impl Time {
         self.0
     }
 
-    /// Adds a span of nanoseconds, stopping at the ends of the range.
+    /// Adds a span, stopping at the ends of the range.
     #[must_use]
-    pub const fn plus(self, nanos: i64) -> Self {
-        Self(self.0.saturating_add(nanos))
+    pub const fn plus(self, span: Nanos) -> Self {
+        Self(self.0.saturating_add(span.get()))
     }
 
-    /// Subtracts a span of nanoseconds, stopping at the ends of the range.
+    /// Subtracts a span, stopping at the ends of the range.
     #[must_use]
-    pub const fn minus(self, nanos: i64) -> Self {
-        Self(self.0.saturating_sub(nanos))
+    pub const fn minus(self, span: Nanos) -> Self {
+        Self(self.0.saturating_sub(span.get()))
     }
 
-    /// Returns how long after `earlier` this is, in nanoseconds; negative when it is before.
+    /// Returns how long after `earlier` this is; negative when it is before.
     #[must_use]
-    pub const fn since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0)
+    pub const fn since(self, earlier: Self) -> Nanos {
+        Nanos::new(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Returns the number of the whole second, hour or other unit that holds the instant, counted from 1970.
+    #[must_use]
+    pub const fn number_of(self, unit: Nanos) -> i64 {
+        self.0.div_euclid(unit.get())
+    }
+
+    /// Returns when the whole second, hour or other unit that holds the instant began.
+    #[must_use]
+    pub const fn rounded_down(self, unit: Nanos) -> Self {
+        self.minus(Nanos::new(self.0.rem_euclid(unit.get())))
     }
 
     /// Converts to a chrono instant.
@@ -64,8 +78,8 @@ impl Time {
     /// Appends the text of [`fmt::Display`] without going through the formatter.
     pub fn push_text(self, out: &mut Vec<u8>) {
         let utc = self.to_utc();
-        let second_of_day = small(self.0.div_euclid(SECOND).rem_euclid(86_400));
-        let nanos = small(self.0.rem_euclid(SECOND));
+        let second_of_day = small(self.number_of(SECOND).rem_euclid(86_400));
+        let nanos = small(self.0.rem_euclid(SECOND.get()));
         push_digits::<4>(out, small(i64::from(utc.year())));
         let (hour, minute, second) = (second_of_day / 3_600, second_of_day / 60 % 60, second_of_day % 60);
         let parts = [(b'-', utc.month()), (b'-', utc.day()), (b'T', hour), (b':', minute), (b':', second)];

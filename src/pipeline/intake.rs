@@ -9,6 +9,7 @@ use crate::engine::enrich;
 use crate::engine::plan::Plan;
 use crate::operation::decode::{self, Rejection};
 use crate::operation::partition::Home;
+use crate::operation::time::{MINUTE, Nanos};
 use crate::operation::{Operation, Time};
 
 /// One record of a batch.
@@ -22,15 +23,15 @@ pub struct Record<'a> {
 /// Limits on what is accepted.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// How far after a record's arrival its operation may have occurred, in nanoseconds.
-    pub future_skew_max: i64,
+    /// How far after a record's arrival its operation may have occurred.
+    pub future_skew_max: Nanos,
     /// The partition that the records lie in, where they come from one.
     pub home: Option<Home>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { future_skew_max: 5 * crate::operation::time::MINUTE, home: None }
+        Self { future_skew_max: 5 * MINUTE, home: None }
     }
 }
 

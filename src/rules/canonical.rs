@@ -39,10 +39,10 @@ pub(crate) fn aggregate(aggregate: &Aggregate, names: Names<'_>) -> String {
     let parts: Vec<String> = aggregate.key.iter().map(key_part).collect();
     let _ok = write!(out, " by {} ", parts.join(", "));
     let _ok = match aggregate.window {
-        Window::Within(nanos) => write!(out, "within {nanos}ns"),
+        Window::Within(nanos) => write!(out, "within {}ns", nanos.get()),
         Window::Today => write!(out, "today"),
         Window::ThisMonth => write!(out, "this month"),
-        Window::Quiet(nanos) => write!(out, "quiet {nanos}ns"),
+        Window::Quiet(nanos) => write!(out, "quiet {}ns", nanos.get()),
     };
     out.push_str(if aggregate.excluding_this { " excluding this)" } else { ")" });
     out

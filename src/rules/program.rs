@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::SourceFile;
 use crate::operation::localized::Localized;
+use crate::operation::time::Nanos;
 use crate::operation::{OperationType, Time};
 
 pub use actions::{Action, Block, BlockTerm, Lifter, Lifters, Recipient};
@@ -297,14 +298,14 @@ pub struct KeyPart {
 /// The window of an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Window {
-    /// Closed, of this length in nanoseconds.
-    Within(i64),
+    /// Closed, of this length.
+    Within(Nanos),
     /// The Almaty calendar day of the operation.
     Today,
     /// The Almaty calendar month of the operation.
     ThisMonth,
-    /// Of `streak` and `age`: the longest gap in nanoseconds that continues the run or chain.
-    Quiet(i64),
+    /// Of `streak` and `age`: the longest gap that continues the run or chain.
+    Quiet(Nanos),
 }
 
 /// One distinct aggregate; rules that write the same one share it.

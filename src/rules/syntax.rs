@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::operation::time::Nanos;
+
 /// One expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Expression {
@@ -142,9 +144,8 @@ pub(crate) struct WindowSyntax {
 /// What kind of window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WindowKind {
-    /// Nanoseconds.
-    Within(i64),
-    Quiet(i64),
+    Within(Nanos),
+    Quiet(Nanos),
     Today,
     ThisMonth,
     Broken,

@@ -18,7 +18,7 @@ use super::yaml::{self, Entry, Node, NodeKind, Style};
 use crate::operation::Time;
 use crate::operation::country::is_country;
 use crate::operation::network::parse_network;
-use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::operation::time::{DAY, HOUR, MINUTE, Nanos, SECOND};
 
 pub use expect::{Expect, ExpectedCommand, ExpectedRejection, ExpectedRestriction, ExpectedTerms};
 
@@ -84,11 +84,11 @@ pub struct TestList {
 /// One operation, or `times` of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Nanoseconds from the start of the test; may be negative.
-    pub at: i64,
+    /// How long after the start of the test; may be negative.
+    pub at: Nanos,
     pub times: u32,
-    /// Nanoseconds between repetitions.
-    pub every: i64,
+    /// How long after each other the repetitions are.
+    pub every: Nanos,
     /// `given`, overridden by the step's own fields; without ids and times where none were written.
     pub operation: Map<String, Value>,
     pub expect: Expect,
@@ -264,12 +264,12 @@ fn read_steps(node: &Node, given: &Map<String, Value>, start: Option<Time>, find
         return Vec::new();
     };
     let times = keys.optional("times").map_or(Some(1), |node| repetitions(node, findings));
-    let every = keys.optional("every").map_or(Some(0), |node| span_of_time(node, findings));
+    let every = keys.optional("every").map_or(Some(Nanos::ZERO), |node| span_of_time(node, findings));
     let mut once = Vec::new();
     for item in keys.optional("steps").map_or_else(Vec::new, |node| keys::list(node, "`steps`", findings)) {
         once.extend(read_step(item, given, start, findings));
     }
-    let (times, every) = (times.unwrap_or(0), every.unwrap_or(0));
+    let (times, every) = (times.unwrap_or(0), every.unwrap_or(Nanos::ZERO));
     let later = |step: &Step, round: u32| {
         let at = step.at.saturating_add(every.saturating_mul(i64::from(round)));
         Step { at, ..step.clone() }
@@ -288,12 +288,12 @@ fn read_step(node: &Node, given: &Map<String, Value>, start: Option<Time>, findi
     let find = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
     let at = match find("at") {
         Some(node) => at(node, start, findings),
-        None => Some(0),
+        None => Some(Nanos::ZERO),
     };
     let times = find("times").map_or(Some(1), |node| repetitions(node, findings));
     let every = match find("every") {
         Some(node) => span_of_time(node, findings),
-        None => Some(0),
+        None => Some(Nanos::ZERO),
     };
     let expect = find("expect").map(|node| expect::read(node, start, findings)).unwrap_or_default();
     let mut operation = given.clone();
@@ -413,7 +413,7 @@ fn repetitions(node: &Node, findings: &mut Findings) -> Option<u32> {
 }
 
 /// A distance from the start (`1h30m`, `-5m`) or an instant.
-fn at(node: &Node, start: Option<Time>, findings: &mut Findings) -> Option<i64> {
+fn at(node: &Node, start: Option<Time>, findings: &mut Findings) -> Option<Nanos> {
     let text = keys::text(node, "`at`", findings)?;
     if text.contains('T') {
         return Some(instant(node, findings)?.since(start?));
@@ -421,7 +421,7 @@ fn at(node: &Node, start: Option<Time>, findings: &mut Findings) -> Option<i64> 
     span_of_time(node, findings)
 }
 
-fn span_of_time(node: &Node, findings: &mut Findings) -> Option<i64> {
+fn span_of_time(node: &Node, findings: &mut Findings) -> Option<Nanos> {
     let text = keys::text(node, "a duration", findings)?;
     let parsed = parse_duration(text);
     if parsed.is_none() {
@@ -434,13 +434,13 @@ fn span_of_time(node: &Node, findings: &mut Findings) -> Option<i64> {
 }
 
 /// Reads `-1d2h3m4.005s`: each unit at most once, large before small; only seconds have decimals.
-fn parse_duration(text: &str) -> Option<i64> {
+fn parse_duration(text: &str) -> Option<Nanos> {
     let (negative, mut rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     if rest.is_empty() {
         return None;
     }
-    let mut total: i64 = 0;
-    let mut units: &[(char, i64)] = &[('d', DAY), ('h', HOUR), ('m', MINUTE), ('s', SECOND)];
+    let mut total = Nanos::ZERO;
+    let mut units: &[(char, Nanos)] = &[('d', DAY), ('h', HOUR), ('m', MINUTE), ('s', SECOND)];
     while !rest.is_empty() {
         let length = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let unit = rest[length..].chars().next()?;
@@ -453,16 +453,16 @@ fn parse_duration(text: &str) -> Option<i64> {
     Some(if negative { -total } else { total })
 }
 
-fn scaled(number: &str, unit: i64, decimals: bool) -> Option<i64> {
+fn scaled(number: &str, unit: Nanos, decimals: bool) -> Option<Nanos> {
     let (whole, fraction) = number.split_once('.').map_or((number, None), |(whole, fraction)| (whole, Some(fraction)));
-    let mut nanos = whole.parse::<i64>().ok()?.checked_mul(unit)?;
+    let mut span = unit.checked_mul(whole.parse().ok()?)?;
     if let Some(fraction) = fraction {
         if !decimals || fraction.is_empty() || fraction.len() > 9 {
             return None;
         }
-        nanos = nanos.checked_add(format!("{fraction:0<9}").parse().ok()?)?;
+        span = span.checked_add(Nanos::new(format!("{fraction:0<9}").parse().ok()?))?;
     }
-    Some(nanos)
+    Some(span)
 }
 
 fn instant(node: &Node, findings: &mut Findings) -> Option<Time> {

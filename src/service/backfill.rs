@@ -18,7 +18,7 @@ use crate::engine::plan::Plan;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decode;
-use crate::operation::time::DAY;
+use crate::operation::time::{DAY, Nanos};
 use crate::pipeline::Pipeline;
 use crate::rules::program::Inputs;
 
@@ -29,7 +29,7 @@ const SLICE: u64 = 10_000;
 /// So few operations the deciding thread may read itself.
 const REST_MAX: u64 = 500;
 /// How long before its arrival an operation's own time may lie ahead of it.
-const SKEW: i64 = DAY;
+const SKEW: Nanos = DAY;
 
 /// What fills windows, from its first look at the log to the switch of the rules.
 pub(super) struct Filler {

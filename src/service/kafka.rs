@@ -32,6 +32,7 @@ use crate::engine::plan::{Plan, Settings};
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::partition::Partitioner;
+use crate::operation::time::Nanos;
 use crate::rules::program::RuleSet;
 
 use super::active_restrictions::ActiveRestrictions;
@@ -50,8 +51,8 @@ pub struct FleetSettings {
     /// So many changes are kept at most for a Redis that is away.
     pub pending_changes_max: usize,
     pub engine: Settings,
-    /// How far after its arrival an operation may have occurred, in nanoseconds.
-    pub future_skew_max: i64,
+    /// How far after its arrival an operation may have occurred.
+    pub future_skew_max: Nanos,
     /// How the producers of operations choose partitions.
     pub partitioner: Partitioner,
     /// At most so many operations in one transaction.

@@ -6,11 +6,12 @@ use tokio::sync::oneshot;
 
 use super::{Job, RulesInUse, RulesRefused, Service, Unavailable, write};
 use crate::operation::Time;
+use crate::operation::time::{DAY, Nanos};
 use crate::rules::program::RuleSet;
 use crate::rules::{self, Vanishing};
 
 /// For how long windows are kept that no rule reads any more.
-pub(super) const RETIRED_FOR: i64 = crate::operation::time::DAY;
+pub(super) const RETIRED_FOR: Nanos = DAY;
 
 impl Service {
     /// Loads the rules anew and decides by them from the next operation on. Must not run on an

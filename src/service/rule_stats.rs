@@ -38,7 +38,7 @@ impl RuleHits {
     /// Returns the hits of the last hours, oldest first, the last being the hour of `newest`.
     #[must_use]
     pub fn per_hour(&self, newest: Time) -> [u64; HOURS] {
-        let last = newest.nanos().div_euclid(HOUR);
+        let last = newest.number_of(HOUR);
         let mut hits = [0; HOURS];
         for (ago, hit) in (0..).zip(hits.iter_mut().rev()) {
             *hit = self.hours.get(&(last - ago)).copied().unwrap_or(0);
@@ -49,7 +49,7 @@ impl RuleHits {
     fn add(&mut self, seq: u64, at: Time) {
         self.hits += 1;
         self.last = Some((seq, at));
-        *self.hours.entry(at.nanos().div_euclid(HOUR)).or_default() += 1;
+        *self.hours.entry(at.number_of(HOUR)).or_default() += 1;
         self.forget_hours();
     }
 
@@ -145,7 +145,7 @@ mod tests {
     fn stats(matches: &[(u64, i64)]) -> RuleStats {
         let mut stats = RuleStats::default();
         for (seq, hour) in matches {
-            let at = Time::from_nanos(hour * HOUR);
+            let at = Time::EPOCH.plus(*hour * HOUR);
             let matched = json!({"rule": "r", "clauses": [], "mode": "enforce", "evidence": {}});
             let decision = json!({
                 "decision_id": uuid::Uuid::nil(), "op_id": "o", "wallet_id": "w", "type": "transfer",
@@ -166,8 +166,8 @@ mod tests {
         let hits = &both.rules["r"];
         assert_eq!((both.decisions, hits.hits), (5, 5));
         // The youngest operation's match, though another shard has come further.
-        assert_eq!(hits.last, Some((2, Time::from_nanos(12 * HOUR))));
-        assert_eq!(hits.per_hour(Time::from_nanos(12 * HOUR))[21..], [2, 2, 1]);
+        assert_eq!(hits.last, Some((2, Time::EPOCH.plus(12 * HOUR))));
+        assert_eq!(hits.per_hour(Time::EPOCH.plus(12 * HOUR))[21..], [2, 2, 1]);
         assert_eq!(RuleStats::of_note(Some(b"\xff")), RuleStats::default());
     }
 }

@@ -234,9 +234,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::operation::time::MINUTE;
 
     fn at(minute: i64) -> Time {
-        Time::from_nanos(Time::ACCEPTED_FROM.nanos() + minute * crate::operation::time::MINUTE)
+        Time::ACCEPTED_FROM.plus(minute * MINUTE)
     }
 
     fn asked() -> Asked {

@@ -78,7 +78,7 @@ pub(super) fn milliseconds(at: Time) -> u64 {
 }
 
 fn local(start: Time, hour: u64) -> chrono::DateTime<chrono_tz::Tz> {
-    start.plus(hour.cast_signed().saturating_mul(HOUR)).to_utc().with_timezone(&Almaty)
+    start.plus(HOUR.saturating_mul(hour.cast_signed())).to_utc().with_timezone(&Almaty)
 }
 
 fn weight(wall: chrono::DateTime<chrono_tz::Tz>) -> u64 {

@@ -94,8 +94,8 @@ impl Bounds {
         let known = all.iter().filter(|(site, _)| site.may_be_before(reader));
         // The key's newest entry decides what is still kept; it may come from a shard that is far ahead.
         let newest = known.clone().map(|(_, entry)| entry.at).max().unwrap_or(i64::MIN);
-        let kept_from = newest.saturating_sub(aggregate.retention);
-        let is_near = |entry: &Entry| entry.at.abs_diff(at.nanos()) <= length.unsigned_abs();
+        let kept_from = newest.saturating_sub(aggregate.retention.get());
+        let is_near = |entry: &Entry| entry.at.abs_diff(at.nanos()) <= length.get().unsigned_abs();
         let gone = |entry: &Entry, is_gone: &dyn Fn(Site) -> bool| {
             self.left.get(&(key, entry.op)).is_some_and(|sites| sites.iter().any(|site| is_gone(*site)))
         };
@@ -113,7 +113,7 @@ impl Bounds {
         most.extend(entry);
         least.extend(entry.filter(|_| is_own_known));
         let function = aggregate.definition.function;
-        (fullest(function, &least, at.nanos(), length), fullest(function, &most, at.nanos(), length))
+        (fullest(function, &least, at.nanos(), length.get()), fullest(function, &most, at.nanos(), length.get()))
     }
 
     /// Returns the blocks of a party that an operation at `at` must have met, and those that it may have met.

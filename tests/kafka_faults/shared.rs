@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kuzet::operation::Time;
+use kuzet::operation::time::{HOUR, MINUTE, Nanos};
 use serde_json::Value;
 
 use super::check::{self, Decisions, Finding, Kind, finding, json, value};
@@ -21,10 +22,9 @@ use crate::server::Server;
 
 /// The rules that read the shared store: two judge logins, one debits.
 const RULES: [&str; 3] = ["address-tries-many-wallets", "mule-in-and-out", "one-device-many-wallets"];
-const MINUTE: i64 = 60_000_000_000;
 /// How far back their windows reach at least.
-const REACH_OF_LOGINS: i64 = 24 * 60 * MINUTE;
-const REACH_OF_DEBITS: i64 = 60 * MINUTE;
+const REACH_OF_LOGINS: Nanos = HOUR.times(24);
+const REACH_OF_DEBITS: Nanos = HOUR;
 /// Operations between two events.
 const CHUNK: usize = 300;
 

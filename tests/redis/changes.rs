@@ -10,7 +10,7 @@ use kuzet::engine::restriction::{Restriction, RestrictionKind};
 use kuzet::engine::shared::{Party, SharedChange, SharedKey, SharedView};
 use kuzet::engine::window::Entry;
 use kuzet::operation::Time;
-use kuzet::operation::time::MINUTE;
+use kuzet::operation::time::{MINUTE, Nanos};
 use kuzet::rules::program::{Block, Function, Lifters, Window};
 use kuzet::rules::{self, SourceFile};
 use uuid::Uuid;
@@ -35,7 +35,7 @@ const CONDITIONS: &[&str] = &[
 ];
 
 /// Noon in Almaty on 30 March 2026: the stream walks over the ends of days and of a month.
-pub(crate) const START: i64 = 1_774_854_000_000_000_000;
+pub(crate) const START: Time = Time::from_nanos(1_774_854_000_000_000_000);
 
 /// Rules with a shared window of every kind.
 pub(crate) fn plan() -> Plan {
@@ -61,10 +61,10 @@ pub(crate) fn plan_of(conditions: &[&str]) -> Plan {
 pub(crate) struct Changes<'p> {
     plan: &'p Plan,
     pub(crate) random: Random,
-    pub(crate) now: i64,
+    pub(crate) now: Time,
     operations: u64,
     entered: Vec<(SharedKey, Entry)>,
-    runs: BTreeMap<SharedKey, (u64, i64)>,
+    runs: BTreeMap<SharedKey, (u64, Time)>,
     blocks: Vec<(Party, Restriction)>,
 }
 
@@ -95,11 +95,12 @@ impl<'p> Changes<'p> {
         let mut batch = Vec::new();
         for _ in 0..=self.random.below(12) {
             // Mostly a little; now and then so long that everything leaves.
-            self.now += match self.random.below(40) {
-                0 => self.random.below(20 * 60 * MINUTE),
-                1..4 => self.random.below(70 * MINUTE),
-                _ => self.random.below(4 * MINUTE),
+            let passed = match self.random.below(40) {
+                0 => self.span_below(20 * 60 * MINUTE),
+                1..4 => self.span_below(70 * MINUTE),
+                _ => self.span_below(4 * MINUTE),
             };
+            self.now = self.now.plus(passed);
             match self.random.below(20) {
                 0 => self.remove(&mut batch),
                 1 => self.place(&mut batch),
@@ -107,12 +108,16 @@ impl<'p> Changes<'p> {
                 4 => self.extend(&mut batch),
                 3 => {
                     let party = parties()[self.random.below(2)];
-                    batch.push(SharedChange::Seen { party, at: Time::from_nanos(self.now) });
+                    batch.push(SharedChange::Seen { party, at: self.now });
                 }
                 _ => self.enter(&mut batch),
             }
         }
         batch
+    }
+
+    fn span_below(&mut self, end: Nanos) -> Nanos {
+        Nanos::new(self.random.below(end.get()))
     }
 
     fn enter(&mut self, batch: &mut Vec<SharedChange>) {
@@ -121,21 +126,21 @@ impl<'p> Changes<'p> {
         let aggregate = &self.plan.aggregates[key.aggregate];
         self.operations += 1;
         // Late within what is allowed; sometimes several in the same microsecond, or at the same instant.
-        let late = if self.random.below(3) == 0 { self.random.below(10 * MINUTE) } else { self.random.below(3) };
-        let at = self.now - late;
+        let late = if self.random.below(3) == 0 { 10 * MINUTE } else { Nanos::new(3) };
+        let at = self.now.minus(self.span_below(late));
         if aggregate.is_run() {
-            let (length, last) = self.runs.get(&key).copied().unwrap_or((0, i64::MIN));
+            let (length, last) = self.runs.get(&key).copied().unwrap_or((0, Time::MIN));
             let run = if self.random.below(3) == 0 {
                 (0, at)
             } else {
                 (length + 1, if length > 0 { last.max(at) } else { at })
             };
             self.runs.insert(key, run);
-            batch.push(SharedChange::Run { key, length: run.0, last: Time::from_nanos(run.1) });
+            batch.push(SharedChange::Run { key, length: run.0, last: run.1 });
             return;
         }
         let value = self.random.below(6_i64) * 1_000 + 1;
-        let entry = Entry { at, op: self.random.next(), value };
+        let entry = Entry { at: at.nanos(), op: self.random.next(), value };
         self.entered.push((key, entry));
         batch.push(SharedChange::Insert { key, entry });
         if aggregate.definition.function == Function::Last {
@@ -160,17 +165,17 @@ impl<'p> Changes<'p> {
             Party::Wallet(_) => Block::WalletBoth,
         };
         let id = Uuid::from_u64_pair(self.random.next(), self.random.next());
-        let length = 30 * MINUTE + self.random.below(300 * MINUTE);
+        let length = 30 * MINUTE + self.span_below(300 * MINUTE);
         let restriction = Restriction {
             id,
             // A subject has one block of a rule.
             rule: format!("r-{id}").into(),
             clauses: Arc::new(["7.18".into()]),
             kind: RestrictionKind::Block(block),
-            from: Time::from_nanos(self.now),
-            until: (self.random.below(3) > 0).then(|| Time::from_nanos(self.now + length)),
+            from: self.now,
+            until: (self.random.below(3) > 0).then(|| self.now.plus(length)),
             lifted_by: Lifters(3),
-            fired_last: Time::from_nanos(self.now),
+            fired_last: self.now,
         };
         self.blocks.push((party, restriction.clone()));
         batch.push(SharedChange::Place { party, restriction: Box::new(restriction) });
@@ -182,13 +187,13 @@ impl<'p> Changes<'p> {
             return;
         }
         let chosen = self.random.below(self.blocks.len());
-        let length = self.random.below(400 * MINUTE);
-        let until = (self.random.below(4) > 0).then(|| Time::from_nanos(self.now + length));
+        let length = self.span_below(400 * MINUTE);
+        let until = (self.random.below(4) > 0).then(|| self.now.plus(length));
         let (party, restriction) = &mut self.blocks[chosen];
-        if !restriction.covers(Time::from_nanos(self.now)) {
+        if !restriction.covers(self.now) {
             return;
         }
-        restriction.extend(until, Time::from_nanos(self.now));
+        restriction.extend(until, self.now);
         batch.push(SharedChange::Place { party: *party, restriction: Box::new(restriction.clone()) });
     }
 
@@ -202,7 +207,7 @@ impl<'p> Changes<'p> {
 }
 
 /// Everything the engine can ask a window at times around `now`, as one text.
-pub(crate) fn answers(plan: &Plan, view: &SharedView, key: SharedKey, now: i64) -> String {
+pub(crate) fn answers(plan: &Plan, view: &SharedView, key: SharedKey, now: Time) -> String {
     let aggregate = &plan.aggregates[key.aggregate];
     let empty = kuzet::engine::shared::SharedWindow::new(plan, key);
     let window = view.window(plan, key);
@@ -213,7 +218,7 @@ pub(crate) fn answers(plan: &Plan, view: &SharedView, key: SharedKey, now: i64) 
     let mut text = format!("{:?}", window.newest());
     let mut symbols = Vec::new();
     for back in [-20, 0, 3, 9, 10, 25, 40, 70, 700, 1500] {
-        let at = Time::from_nanos(now - back * MINUTE);
+        let at = now.minus(back * MINUTE);
         let calendar = matches!(aggregate.definition.window, Window::Today | Window::ThisMonth);
         let unit = calendar.then(|| calendar_span(aggregate, at).start);
         for this in [None, Some(1), Some(77)] {

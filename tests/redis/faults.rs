@@ -10,7 +10,7 @@ use kuzet::engine::plan::Plan;
 use kuzet::engine::restriction::{Restriction, RestrictionKind};
 use kuzet::engine::shared::{Party, SharedChange};
 use kuzet::operation::Time;
-use kuzet::operation::time::MINUTE;
+use kuzet::operation::time::{MINUTE, Nanos, SECOND};
 use kuzet::pipeline::{Answer, Pipeline, Record, SharedStore, SharedStoreError};
 use kuzet::rules::program::{Block, Lifters};
 use serde_json::{Value, json};
@@ -38,10 +38,10 @@ fn block(number: u128, kind: Block) -> Restriction {
         rule: format!("r-{number}").into(),
         clauses: Arc::new(["7.18".into()]),
         kind: RestrictionKind::Block(kind),
-        from: Time::from_nanos(START),
-        until: Some(Time::from_nanos(START + 120 * MINUTE)),
+        from: START,
+        until: Some(START.plus(120 * MINUTE)),
         lifted_by: Lifters(1),
-        fired_last: Time::from_nanos(START),
+        fired_last: START,
     }
 }
 
@@ -50,7 +50,7 @@ fn place(party: Party, block: &Restriction) -> SharedChange {
 }
 
 fn minutes(count: i64) -> Time {
-    Time::from_nanos(START + count * MINUTE)
+    START.plus(count * MINUTE)
 }
 
 #[test]
@@ -214,9 +214,9 @@ fn decisions_are_degraded_until_windows_are_whole_again() {
         redis::cmd("FLUSHALL").exec(&mut server.connection()).expect("FLUSHALL");
         assert_eq!(degraded(&mut pipeline, 2, minutes(1)), json!(["shared_state"]), "{condition}");
         store.rebuild(&plan, &Rebuild { newest: Some(minutes(0)), ..Rebuild::default() }).expect("a rebuild");
-        let last_of_them = Time::from_nanos(minutes(whole_after).nanos() - 1);
+        let last_of_them = minutes(whole_after).minus(Nanos::new(1));
         assert_eq!(degraded(&mut pipeline, 3, last_of_them), json!(["shared_state"]), "{condition}");
-        let first_after = Time::from_nanos(minutes(whole_after).nanos() + 1);
+        let first_after = minutes(whole_after).plus(Nanos::new(1));
         assert_eq!(degraded(&mut pipeline, 4, first_after), json!([]), "{condition}");
     }
 }
@@ -325,11 +325,11 @@ fn blocks_of_the_release_before_are_read_and_extended() {
     let (server, plan) = (Server::start(), changes::plan());
     let store = fresh(&server, &plan);
     let (address, old) = (parties()[0], block(7, Block::AddressLogin));
-    let until = START + 120 * MINUTE;
+    let until = START.plus(120 * MINUTE);
     // Fields of a record lie one behind the other, as those of a tuple do.
     let fields = (old.id, &old.rule, &old.clauses, old.kind, old.from, old.until, old.lifted_by);
     let fields = postcard::to_stdvec(&fields).expect("bytes");
-    let (seconds, nanos) = (until.div_euclid(1_000_000_000), until.rem_euclid(1_000_000_000));
+    let (seconds, nanos) = (until.number_of(SECOND), until.since(until.rounded_down(SECOND)).get());
     let mut value = b"B".to_vec();
     value.extend_from_slice(&(seconds + (1 << 34)).to_be_bytes()[3..]);
     value.extend_from_slice(&nanos.to_be_bytes()[4..]);

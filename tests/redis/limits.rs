@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kuzet::adapters::redis::{Rebuild, RedisSettings, RedisStore, WindowLimits};
 use kuzet::engine::plan::Plan;
 use kuzet::operation::Time;
+use kuzet::operation::time::MINUTE;
 use kuzet::pipeline::{Answer, Pipeline, Record};
 use serde_json::{Value, json};
 
@@ -48,7 +49,7 @@ impl Fleet {
     /// known.
     fn login(&mut self, device: &str, minute: i64) -> (bool, bool) {
         self.logins += 1;
-        let at = Time::parse_rfc3339("2026-03-02T10:00:00Z").expect("a time").plus(minute * 60_000_000_000);
+        let at = Time::parse_rfc3339("2026-03-02T10:00:00Z").expect("a time").plus(minute * MINUTE);
         let operation = json!({
             "op_id": format!("l{}-{minute}", self.logins), "type": "login", "occurred_at": at.to_string(),
             "wallet_id": format!("W{}", self.logins), "device_id": device, "outcome": "success",

@@ -1,7 +1,7 @@
 //! Rules that are removed by a reload and brought back soon: their windows hold what they held, and what came meanwhile.
 
 use super::*;
-use kuzet::operation::time::DAY;
+use kuzet::operation::time::{DAY, Nanos};
 
 /// Over matches, which enforced rules see without the shadow ones.
 const AGAIN: &str = r#"
@@ -98,7 +98,7 @@ fn windows_are_kept_for_a_day_only() {
     let all = windows(&service);
     reload(&service, &next, &[], now());
     assert_eq!(windows(&service), all);
-    service.forget_windows(now().plus(DAY - 1)).expect("a service that runs");
+    service.forget_windows(now().plus(DAY - Nanos::new(1))).expect("a service that runs");
     assert_eq!(windows(&service), all);
     service.forget_windows(now().plus(DAY)).expect("a service that runs");
     assert!(windows(&service) < all);

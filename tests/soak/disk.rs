@@ -19,7 +19,7 @@ use crate::random::Random;
 
 pub(crate) const CACHE_BYTES: usize = 4 << 20;
 /// After everything that is simulated.
-pub(crate) const NOW: Time = DEFAULT_START.plus(300 * DAY);
+pub(crate) const NOW: Time = DEFAULT_START.plus(DAY.times(300));
 
 /// A disk: what was written since the last sync may be lost with the power.
 #[derive(Debug, Clone, Default)]

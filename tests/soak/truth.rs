@@ -11,7 +11,7 @@ use kuzet::app;
 use kuzet::engine::Engine;
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::geo::Geo;
-use kuzet::operation::time::DAY;
+use kuzet::operation::time::{DAY, MINUTE};
 use kuzet::pipeline::{Answer, Limits, Pipeline, Record};
 use kuzet::rules::program::RuleSet;
 
@@ -22,7 +22,7 @@ const STAMP_BYTES: usize = 8;
 const PAGE: usize = 777;
 
 pub(crate) fn settings() -> Settings {
-    Settings { lateness: 600_000_000_000, duplicate_horizon: 366 * DAY, ..Settings::default() }
+    Settings { lateness: 10 * MINUTE, duplicate_horizon: 366 * DAY, ..Settings::default() }
 }
 
 pub(crate) fn rules() -> RuleSet {

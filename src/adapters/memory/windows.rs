@@ -517,7 +517,7 @@ fn list_entry(list: &mut List, plan: &Plan, key: SharedKey, entry: Entry) {
             return;
         }
     }
-    let limit = newest.saturating_sub(plan.aggregates[key.aggregate].retention);
+    let limit = newest.saturating_sub(plan.aggregates[key.aggregate].retention.get());
     list.retain(|listed| listed.aggregate != aggregate || listed.entry.at >= limit);
     if entry.at >= limit {
         list.push(Listed { aggregate, entry });

@@ -139,7 +139,7 @@ pub(super) fn read_text(bytes: &[u8]) -> Result<(u64, Box<str>), Unreadable> {
 pub(super) fn block(restriction: &Restriction) -> Vec<u8> {
     let mut bytes = restriction.id.as_bytes().to_vec();
     let (ends, length) = match restriction.until {
-        Some(until) => (time(until.nanos()), split(until.since(restriction.from)).0.max(0)),
+        Some(until) => (time(until.nanos()), split(until.since(restriction.from).get()).0.max(0)),
         None => (NO_END, 0),
     };
     bytes.extend_from_slice(&ends);

@@ -7,6 +7,7 @@ use redis::{Cmd, Pipeline, Script};
 use super::codec::{self, party_key, window_key};
 use crate::engine::plan::{Plan, PlannedAggregate};
 use crate::engine::shared::{Party, SharedChange, SharedKey};
+use crate::operation::time::MILLISECOND;
 use crate::rules::program::Window;
 
 /// So many changes are entered by one script, for which all other clients wait.
@@ -73,16 +74,16 @@ pub(super) fn add_directory_change(directory: &mut BTreeMap<String, KeyChanges>,
 
 /// Returns how long a window's keys live without a change, in milliseconds.
 pub(super) fn life(aggregate: &PlannedAggregate) -> i64 {
-    (aggregate.retention / 1_000_000).saturating_mul(2).saturating_add(SPARE_LIFE)
+    (aggregate.retention / MILLISECOND).saturating_mul(2).saturating_add(SPARE_LIFE)
 }
 
 fn add_window_change(windows: &mut BTreeMap<String, KeyChanges>, plan: &Plan, key: SharedKey, change: Vec<u8>) {
     let changes = windows.entry(window_key(plan, key)).or_insert_with(|| {
         let aggregate = &plan.aggregates[key.aggregate];
-        let (seconds, nanos) = codec::split(aggregate.retention);
+        let (seconds, nanos) = codec::split(aggregate.retention.get());
         let (quiet_seconds, quiet_nanos) = match aggregate.definition.window {
             Window::Quiet(quiet) if !aggregate.is_run() => {
-                let (seconds, nanos) = codec::split(quiet);
+                let (seconds, nanos) = codec::split(quiet.get());
                 (seconds.to_string(), nanos.to_string())
             }
             Window::Quiet(_) | Window::Within(_) | Window::Today | Window::ThisMonth => (String::new(), String::new()),

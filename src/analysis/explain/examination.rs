@@ -15,11 +15,10 @@ use crate::engine::wallet::Wallet;
 use crate::operation::decision::{Clauses, Decision};
 use crate::operation::decode::Rejection;
 use crate::operation::localized::{Language, Value};
-use crate::operation::{Money, Time, time};
+use crate::operation::time::{DAY, MILLISECOND, Nanos};
+use crate::operation::{Money, Time};
 use crate::pipeline::{AddressBook, Answer, Pipeline, Record, SharedStore, SharedStoreError};
 use crate::rules::program::{AggregateId, Evidence, Function, Lifter, Lifters, Operand, Rule, RuleSet, Type, Window};
-
-const MILLISECOND: i64 = 1_000_000;
 
 /// One operation, the decision on it, and why.
 #[derive(Debug)]
@@ -228,14 +227,14 @@ fn find_times(
     match (aggregate.function, aggregate.window) {
         (Function::Age, _) => {
             if let Some(Value::Duration(age)) = value(ask(at)) {
-                found.since = i64::try_from(age).ok().map(|age| at.minus(age));
+                found.since = i64::try_from(age).ok().map(|age| at.minus(Nanos::new(age)));
             }
         }
         (Function::Count | Function::Sum | Function::Last | Function::Any, Window::Within(length)) => {
             let now = value(ask(at));
             if now.is_some() && value(ask(end)) != now {
                 let leaves = first_without(at, end, |time| value(ask(time)) == now);
-                found.since = Some(leaves.minus(length + 1));
+                found.since = Some(leaves.minus(length + Nanos::new(1)));
                 found.leaves = Some(to_millisecond(leaves));
             }
         }
@@ -244,13 +243,13 @@ fn find_times(
 }
 
 /// Returns how long after an operation its entry in a window has certainly gone.
-const fn reach_of(window: Window) -> i64 {
+const fn reach_of(window: Window) -> Nanos {
     let length = match window {
         Window::Within(length) | Window::Quiet(length) => length,
-        Window::Today => time::DAY,
-        Window::ThisMonth => 32 * time::DAY,
+        Window::Today => DAY,
+        Window::ThisMonth => DAY.times(32),
     };
-    length.saturating_add(1)
+    length.saturating_add(Nanos::new(1))
 }
 
 /// Returns the first instant at which it is not so any more: it is so at `from`, and not at `until`.
@@ -265,8 +264,8 @@ fn first_without(from: Time, until: Time, mut is_so: impl FnMut(Time) -> bool) -
 
 /// Rounds up to a whole millisecond, as operations bear their times.
 const fn to_millisecond(time: Time) -> Time {
-    let rest = time.nanos().rem_euclid(MILLISECOND);
-    if rest == 0 { time } else { time.plus(MILLISECOND - rest) }
+    let before = time.rounded_down(MILLISECOND);
+    if before.nanos() == time.nanos() { time } else { before.plus(MILLISECOND) }
 }
 
 /// Makes a value of a computed number: one that is no whole one is rounded.

@@ -318,7 +318,7 @@ impl<'t> Teller<'t> {
                     Some(Unit::Kzt) => Value::Money(*hundredths),
                     Some(Unit::Mrp) => return self.mrp(*hundredths),
                     Some(unit) => match unit_nanos(*unit) {
-                        Some(nanos) => Value::Duration(hundredths * i128::from(nanos) / 100),
+                        Some(nanos) => Value::Duration(hundredths * i128::from(nanos.get()) / 100),
                         None => return self.source(literal),
                     },
                     None if *whole => Value::Whole(hundredths / 100),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::operation::time::{DAY, HOUR, MINUTE, Nanos, SECOND};
 use crate::rules::test_file::{Expect, ExpectedCommand, Step, TestCase};
 
 /// Returns the test's text: lines that begin with two blanks.
@@ -113,33 +113,35 @@ fn quoted(text: &str) -> String {
 }
 
 /// Writes `1h30m`, `59m59.999s`, `-5m`.
-fn duration(nanos: i64) -> String {
-    let mut rest = nanos.unsigned_abs();
-    let mut out = String::from(if nanos < 0 { "-" } else { "" });
+fn duration(span: Nanos) -> String {
+    let mut rest = span.get().unsigned_abs();
+    let mut out = String::from(if span < Nanos::ZERO { "-" } else { "" });
     for (name, unit) in [('d', DAY), ('h', HOUR), ('m', MINUTE)] {
-        let unit = unit.unsigned_abs();
+        let unit = unit.get().unsigned_abs();
         if rest >= unit {
             write!(out, "{}{name}", rest / unit).unwrap_or(());
             rest %= unit;
         }
     }
-    let second = SECOND.unsigned_abs();
+    let second = SECOND.get().unsigned_abs();
     if rest > 0 {
         let decimals = format!("{:09}", rest % second);
         let decimals = decimals.trim_end_matches('0');
         let point = if decimals.is_empty() { "" } else { "." };
         write!(out, "{}{point}{decimals}s", rest / second).unwrap_or(());
     }
-    if nanos == 0 { "0m".to_owned() } else { out }
+    if span == Nanos::ZERO { "0m".to_owned() } else { out }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::time::MILLISECOND;
 
     #[test]
     fn durations_are_written_as_they_are_read() {
-        let shown = [0, SECOND, -5 * MINUTE, DAY + HOUR + 1_000_000, HOUR - 1_000_000, 90 * MINUTE].map(duration);
+        let shown =
+            [Nanos::ZERO, SECOND, -5 * MINUTE, DAY + HOUR + MILLISECOND, HOUR - MILLISECOND, 90 * MINUTE].map(duration);
         assert_eq!(shown, ["0m", "1s", "-5m", "1d1h0.001s", "59m59.999s", "1h30m"]);
     }
 }

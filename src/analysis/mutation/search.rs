@@ -6,6 +6,7 @@ use super::Mutant;
 use super::variations::{Hints, variations};
 use crate::analysis::rule_tests;
 use crate::operation::decision::{Command, Decision, Subject};
+use crate::operation::time::Nanos;
 use crate::pipeline::Answer;
 use crate::rules::program::RuleSet;
 use crate::rules::test_file::{Expect, ExpectedCommand, ExpectedRejection, ExpectedTerms, Step, TestCase};
@@ -68,8 +69,8 @@ fn shortened(mut test: TestCase, tells: &mut dyn FnMut(&TestCase) -> Option<Diff
     if found.repetition > 1 {
         test.steps.push(Step { times: found.repetition - 1, ..last.clone() });
     }
-    let at = last.at + last.every * i64::from(found.repetition - 1);
-    test.steps.push(Step { times: 1, every: 0, at, expect: found.expect, ..last });
+    let at = last.at + i64::from(found.repetition - 1) * last.every;
+    test.steps.push(Step { times: 1, every: Nanos::ZERO, at, expect: found.expect, ..last });
     Some(test)
 }
 

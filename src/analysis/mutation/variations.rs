@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::operation::money::fmt_tiyn;
-use crate::operation::time::SECOND;
+use crate::operation::time::{DAY, HOUR, MILLISECOND, MINUTE, Nanos, SECOND};
 use crate::rules::program::{Action, BlockTerm, MrpTable, RuleSet, TypeSet};
 use crate::rules::syntax::{Expression, ExpressionKind, KeySyntax, Unit, WindowKind};
 use crate::rules::test_file::{Step, TIMES_MAX, TestCase};
 use crate::rules::{conditions_of, words_of};
-
-const MILLISECOND: i64 = SECOND / 1_000;
 
 /// What a rule's text reads and compares with.
 #[derive(Debug, Default)]
@@ -20,8 +18,7 @@ pub(super) struct Hints {
     money: BTreeSet<i64>,
     /// Hundredths of the MRP.
     mrp: BTreeSet<i64>,
-    /// Nanoseconds.
-    durations: BTreeSet<i64>,
+    durations: BTreeSet<Nanos>,
     counts: BTreeSet<u32>,
     /// Paths of fields.
     fields: BTreeSet<String>,
@@ -79,14 +76,15 @@ impl Hints {
     }
 
     fn number(&mut self, hundredths: i128, unit: Option<Unit>) {
-        let of = |factor: i64| i64::try_from(hundredths).ok().and_then(|value| value.checked_mul(factor));
+        let number = i64::try_from(hundredths).ok();
+        let of = |unit: Nanos| number.and_then(|number| (unit / 100).checked_mul(number));
         match unit {
-            Some(Unit::Kzt) => self.money.extend(of(1)),
-            Some(Unit::Mrp) => self.mrp.extend(of(1)),
-            Some(Unit::Second) => self.durations.extend(of(SECOND / 100)),
-            Some(Unit::Minute) => self.durations.extend(of(60 * SECOND / 100)),
-            Some(Unit::Hour) => self.durations.extend(of(3_600 * SECOND / 100)),
-            Some(Unit::Day) => self.durations.extend(of(86_400 * SECOND / 100)),
+            Some(Unit::Kzt) => self.money.extend(number),
+            Some(Unit::Mrp) => self.mrp.extend(number),
+            Some(Unit::Second) => self.durations.extend(of(SECOND)),
+            Some(Unit::Minute) => self.durations.extend(of(MINUTE)),
+            Some(Unit::Hour) => self.durations.extend(of(HOUR)),
+            Some(Unit::Day) => self.durations.extend(of(DAY)),
             Some(Unit::Month) => {}
             None => self.counts.extend(u32::try_from(hundredths / 100).ok().filter(|count| *count <= TIMES_MAX)),
         }
@@ -152,7 +150,7 @@ fn repetitions(test: &TestCase, at: usize, hints: &Hints, out: &mut Vec<TestCase
     for times in counts.into_iter().filter(|times| (1..=TIMES_MAX).contains(times) && *times != own) {
         out.push(with_step(test, at, |step| {
             step.times = times;
-            step.every = if step.every == 0 { SECOND } else { step.every };
+            step.every = if step.every == Nanos::ZERO { SECOND } else { step.every };
         }));
     }
     let mut again = test.clone();
@@ -169,12 +167,12 @@ fn repetitions(test: &TestCase, at: usize, hints: &Hints, out: &mut Vec<TestCase
 /// A step, and all after it, so far from an earlier one as a window is long: a second and a millisecond less and more.
 fn times(test: &TestCase, at: usize, hints: &Hints, out: &mut Vec<TestCase>) {
     for earlier in &test.steps[..at] {
-        let last = earlier.at + earlier.every * i64::from(earlier.times - 1);
+        let last = earlier.at + i64::from(earlier.times - 1) * earlier.every;
         for from in BTreeSet::from([earlier.at, last]) {
             for length in &hints.durations {
-                for slip in [0, -MILLISECOND, MILLISECOND, -SECOND, SECOND] {
-                    let moved = from + length + slip - test.steps[at].at;
-                    if moved != 0 {
+                for slip in [Nanos::ZERO, -MILLISECOND, MILLISECOND, -SECOND, SECOND] {
+                    let moved = from + *length + slip - test.steps[at].at;
+                    if moved != Nanos::ZERO {
                         let mut other = test.clone();
                         other.steps[at..].iter_mut().for_each(|step| step.at += moved);
                         out.push(other);
@@ -220,7 +218,7 @@ fn fields(test: &TestCase, at: usize, hints: &Hints, out: &mut Vec<TestCase>) {
         fields.insert("type".to_owned(), Value::from("identity_confirmed"));
         fields.insert("proof".to_owned(), Value::from(*proof));
         fields.extend(operation.get("wallet_id").map(|wallet| ("wallet_id".to_owned(), wallet.clone())));
-        let (every, times) = (0, 1);
+        let (every, times) = (Nanos::ZERO, 1);
         let after = Step { at: test.steps[at].at + SECOND, operation: fields, every, times, ..test.steps[at].clone() };
         confirmed.steps.insert(at + 1, after);
         out.push(confirmed);

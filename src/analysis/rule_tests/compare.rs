@@ -219,10 +219,11 @@ fn compare_sets(key: &'static str, expected: Option<&[String]>, found: BTreeSet<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::time::{HOUR, Nanos, SECOND};
 
     const START: Time = Time::from_nanos(1_772_434_800_000_000_000);
 
-    fn found(kind: &'static str, of: &str, until: Option<i64>) -> Found {
+    fn found(kind: &'static str, of: &str, until: Option<Nanos>) -> Found {
         let until = until.map(|until| START.plus(until));
         Found { kind, rule: "r".into(), of: of.into(), from: Some(START), until }
     }
@@ -260,16 +261,16 @@ mod tests {
         let of = |until| ExpectedRestriction {
             rule: "r".into(),
             kind: None,
-            terms: ExpectedTerms { from: Some(0), until: Some(until) },
+            terms: ExpectedTerms { from: Some(Nanos::ZERO), until: Some(until) },
             times: None,
         };
         let differs = |until, found: Found| {
             let expected = of(until);
             compare_lists("restrictions", START, &[wanted_restriction(&expected)], &[found])
         };
-        assert_eq!(differs(Some(5), found("block", "", Some(5))), None);
+        assert_eq!(differs(Some(SECOND), found("block", "", Some(SECOND))), None);
         assert_eq!(differs(None, found("monitor", "", None)), None);
-        let difference = differs(None, found("block", "", Some(3_600_000_000_000))).expect("it has an end");
+        let difference = differs(None, found("block", "", Some(HOUR))).expect("it has an end");
         assert_eq!(difference.expected, "[r from 2026-03-02T07:00:00Z until lifted]");
         assert_eq!(difference.found, "[1. block r from 2026-03-02T07:00:00Z until 2026-03-02T08:00:00Z]");
     }

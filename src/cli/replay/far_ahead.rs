@@ -53,7 +53,7 @@ mod tests {
     fn counts(operations: &[(&str, i64, bool)]) -> (u64, u64) {
         let mut found = FarAhead::default();
         for (wallet, days, is_late) in operations {
-            found.take(wallet, Time::ACCEPTED_FROM.plus(days * DAY), *is_late);
+            found.take(wallet, Time::ACCEPTED_FROM.plus(*days * DAY), *is_late);
         }
         found.counts()
     }

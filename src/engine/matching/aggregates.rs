@@ -17,7 +17,7 @@ use crate::engine::state::wallet::runs::ChainStart;
 use crate::engine::value::{AggregateValue, Ratio, is_kept_as_text, ratio_of_units, units_of_word};
 use crate::engine::window::{Entry, scan};
 use crate::operation::Time;
-use crate::operation::time::Span;
+use crate::operation::time::{Nanos, Span};
 use crate::rules::program::{AggregateId, Field, Function, Scope, Stream, Window};
 
 pub(super) type Gathered = SmallVec<[Entry; 32]>;
@@ -132,7 +132,7 @@ impl Evaluation<'_, '_> {
         let entries = state.entries_for(aggregate, self.at());
         let last = entries.into_iter().rfind(|entry| self.reach.covers(Time::from_nanos(entry.at)));
         value_of_last(last.filter(|last| match aggregate.definition.window {
-            Window::Within(length) => last.at.abs_diff(self.at().nanos()) <= length.unsigned_abs(),
+            Window::Within(length) => last.at.abs_diff(self.at().nanos()) <= length.get().unsigned_abs(),
             Window::Quiet(_) | Window::Today | Window::ThisMonth => true,
         }))
     }
@@ -205,7 +205,7 @@ impl Evaluation<'_, '_> {
             self.wallet.rows_of(self.plan, id, key).take_while(|row| is_visible(self.plan, id, row.at(), newest));
         let mut those = visible.filter(|row| row.is_in(id) && key_of_row(aggregate, *row) == key);
         let last = those.find(|row| self.reach.covers(row.at())).map(|row| entry(aggregate, row));
-        Some(value_of_last(last.filter(|last| last.at.abs_diff(self.at().nanos()) <= length.unsigned_abs())))
+        Some(value_of_last(last.filter(|last| last.at.abs_diff(self.at().nanos()) <= length.get().unsigned_abs())))
     }
 
     /// Returns the closed span that certainly counts, and until when a fuller window may reach.
@@ -219,9 +219,9 @@ impl Evaluation<'_, '_> {
             }
             Window::Today | Window::ThisMonth => {
                 let span = self.span(aggregate);
-                let end = span.end.minus(1);
+                let end = span.end.minus(Nanos::new(1));
                 // A day that is over for good has nothing left: an empty span.
-                Some(if self.is_open(span) { (span.start, end, None) } else { (Time::from_nanos(i64::MAX), end, None) })
+                Some(if self.is_open(span) { (span.start, end, None) } else { (Time::MAX, end, None) })
             }
             Window::Quiet(_) => None,
         }
@@ -308,20 +308,20 @@ impl Evaluation<'_, '_> {
             }
             Window::Quiet(quiet) => value_of_age(self.age(id, key, entries, this.is_some(), quiet)),
             Window::Within(length) if aggregate.definition.adds_decimals() => {
-                value_of_decimals(function, pairs, length, at, this)
+                value_of_decimals(function, pairs, length.get(), at, this)
             }
             Window::Within(length) => match function {
                 Function::Min | Function::Max | Function::Avg => {
-                    value_of_range(aggregate, scan::range(pairs, length, at, this))
+                    value_of_range(aggregate, scan::range(pairs, length.get(), at, this))
                 }
                 Function::Last => {
-                    let newest = entries.last().filter(|entry| entry.at.abs_diff(at) <= length.unsigned_abs());
+                    let newest = entries.last().filter(|entry| entry.at.abs_diff(at) <= length.get().unsigned_abs());
                     value_of_last(newest.copied())
                 }
-                Function::Sum => value_of_total(function, scan::fullest_sum(pairs, length, at, this)),
-                Function::Distinct => value_of_total(function, scan::fullest_distinct(pairs, length, at, this)),
+                Function::Sum => value_of_total(function, scan::fullest_sum(pairs, length.get(), at, this)),
+                Function::Distinct => value_of_total(function, scan::fullest_distinct(pairs, length.get(), at, this)),
                 Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => {
-                    value_of_total(function, scan::fullest_count(pairs, length, at, this.is_some()))
+                    value_of_total(function, scan::fullest_count(pairs, length.get(), at, this.is_some()))
                 }
             },
         }
@@ -329,7 +329,7 @@ impl Evaluation<'_, '_> {
 
     /// Walks a chain back from the operation over the visible entries, then over what came before
     /// them, be it still in the log or only remembered.
-    fn age(&self, id: AggregateId, key: u64, entries: &[Entry], with_this: bool, quiet: i64) -> Option<i64> {
+    fn age(&self, id: AggregateId, key: u64, entries: &[Entry], with_this: bool, quiet: Nanos) -> Option<Nanos> {
         let (at, newest) = (self.at(), self.wallet.newest());
         let times = entries.iter().map(|entry| Time::from_nanos(entry.at));
         let unseen = times.clone().take_while(|time| !is_visible(self.plan, id, *time, newest)).count();

@@ -113,14 +113,15 @@ impl Evaluation<'_, '_> {
         let scale = Scale(all.map(|value| value.exponent()).min().unwrap_or(0));
         let span = match aggregate.definition.window {
             Window::Within(length) if function == Function::Sum => {
-                let fullest = scale.fullest(&entered, length, at) + this.map_or(BigInt::ZERO, |it| scale.units(it));
+                let fullest =
+                    scale.fullest(&entered, length.get(), at) + this.map_or(BigInt::ZERO, |it| scale.units(it));
                 return scale.share(fullest, 1);
             }
             Window::Within(length) if function == Function::Last => {
-                let last = entered.last().filter(|(time, _)| time.abs_diff(at) <= length.unsigned_abs());
+                let last = entered.last().filter(|(time, _)| time.abs_diff(at) <= length.get().unsigned_abs());
                 return Some(last.map_or(AggregateValue::Missing, |(_, total)| whole(*total)));
             }
-            Window::Within(length) => at.saturating_sub(length)..=at,
+            Window::Within(length) => at.saturating_sub(length.get())..=at,
             Window::Today | Window::ThisMonth => {
                 let span = self.span(aggregate);
                 span.start.nanos()..=span.end.nanos().saturating_sub(1)

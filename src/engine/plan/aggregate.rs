@@ -1,5 +1,6 @@
 //! One aggregate with the places its inputs have in a row.
 
+use crate::operation::time::Nanos;
 use crate::rules::program::{Aggregate, Condition, Field, Function, Read, Scope, Window};
 
 /// One aggregate with the places its inputs have in a row.
@@ -22,7 +23,7 @@ pub struct PlannedAggregate {
     /// The word of a row that holds the value.
     pub value_word: Option<usize>,
     /// How long after its time an entry may still count, lateness included.
-    pub retention: i64,
+    pub retention: Nanos,
     /// Its position among the windows of a wallet as a whole that a long log has an index of.
     pub whole: Option<usize>,
 }
@@ -59,12 +60,12 @@ impl PlannedAggregate {
         self.is_indexed() && self.whole.is_none() && !matches!(self.definition.window, Window::Quiet(_))
     }
 
-    /// Returns how long a sliding window is in nanoseconds, or the pause that ends a chain; 0 of a calendar's.
+    /// Returns how long a sliding window is, or the pause that ends a chain; zero of a calendar's.
     #[must_use]
-    pub const fn length(&self) -> i64 {
+    pub const fn length(&self) -> Nanos {
         match self.definition.window {
             Window::Within(length) | Window::Quiet(length) => length,
-            Window::Today | Window::ThisMonth => 0,
+            Window::Today | Window::ThisMonth => Nanos::ZERO,
         }
     }
 

@@ -25,9 +25,9 @@ pub struct PlannedRule {
 }
 
 /// An instant before all others, and one after them.
-pub(crate) const ALWAYS: Time = Time::from_nanos(i64::MIN);
+pub(crate) const ALWAYS: Time = Time::MIN;
 
-pub(crate) const NEVER: Time = Time::from_nanos(i64::MAX);
+pub(crate) const NEVER: Time = Time::MAX;
 
 impl PlannedRule {
     pub(crate) fn of(rules: &RuleSet, index: usize, parts: &mut Predicates) -> Self {

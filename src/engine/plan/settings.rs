@@ -2,7 +2,7 @@
 
 use crate::engine::mutant::EngineMutant;
 use crate::operation::Time;
-use crate::operation::time::{DAY, HOUR, Span, almaty_day};
+use crate::operation::time::{DAY, HOUR, MINUTE, Nanos, Span, almaty_day};
 
 /// Less in debug builds, so that tests come there.
 const SCANNED_ROWS_MAX: usize = if cfg!(debug_assertions) { 32 } else { 256 };
@@ -11,10 +11,10 @@ const SHORT_ROWS_MAX: usize = if cfg!(debug_assertions) { 12 } else { 24 };
 /// The settings that decisions depend on besides the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// How far an operation may be behind its wallet's newest one before it is `late`, in nanoseconds.
-    pub lateness: i64,
-    /// How long an operation id is remembered, in nanoseconds of event time.
-    pub duplicate_horizon: i64,
+    /// How far an operation may be behind its wallet's newest one before it is `late`.
+    pub lateness: Nanos,
+    /// How long an operation id is remembered, in event time.
+    pub duplicate_horizon: Nanos,
     /// How many operations of one wallet may wait.
     pub waiting_max: usize,
     /// Logs of more rows than this have an index of all their windows: up to there, walking is faster. No decision
@@ -29,7 +29,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            lateness: 10 * crate::operation::time::MINUTE,
+            lateness: 10 * MINUTE,
             duplicate_horizon: 24 * HOUR,
             waiting_max: 1_000,
             scanned_rows_max: SCANNED_ROWS_MAX,
@@ -44,16 +44,16 @@ impl Settings {
     #[must_use]
     pub fn day_of(&self, at: Time) -> Span {
         if self.has(EngineMutant::DayByUtc) {
-            let start = at.minus(at.nanos().rem_euclid(DAY));
+            let start = at.rounded_down(DAY);
             return Span { start, end: start.plus(DAY) };
         }
         almaty_day(at)
     }
 
-    /// Returns how long the id of an operation is remembered for those that refer to it, in nanoseconds of
-    /// event time; closed. A duplicate is known for the horizon alone.
+    /// Returns how long the id of an operation is remembered for those that refer to it, in event time;
+    /// closed. A duplicate is known for the horizon alone.
     #[must_use]
-    pub const fn ids_kept(&self) -> i64 {
+    pub const fn ids_kept(&self) -> Nanos {
         self.duplicate_horizon.saturating_add(self.lateness)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::settings::Settings;
+use crate::operation::time::Nanos;
 use crate::rules::program::{Comparison, Condition, RuleSet, Window};
 
 /// Makes the wrong variants that are wrong in the rules themselves.
@@ -10,7 +11,7 @@ pub(crate) fn with_fault(rules: &RuleSet, settings: Settings) -> RuleSet {
     if settings.has(EngineMutant::OpenWindow) {
         for aggregate in &mut rules.aggregates {
             if let Window::Within(length) = &mut aggregate.window {
-                *length -= 1;
+                *length -= Nanos::new(1);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! time has passed their newest operation by more than the longest window and the lateness.
 
 use crate::operation::Time;
+use crate::operation::time::Nanos;
 
 /// An instant has passed when so many operations in a row were not before it: one operation with a time far
 /// ahead moves nothing, and an old one only holds back.
@@ -20,7 +21,7 @@ pub struct StreamClock {
 
 impl Default for StreamClock {
     fn default() -> Self {
-        Self { passed: None, least: Time::from_nanos(i64::MAX), left: BLOCK }
+        Self { passed: None, least: Time::MAX, left: BLOCK }
     }
 }
 
@@ -33,7 +34,7 @@ impl StreamClock {
             return None;
         }
         self.passed = self.passed.max(Some(self.least));
-        (self.least, self.left) = (Time::from_nanos(i64::MAX), BLOCK);
+        (self.least, self.left) = (Time::MAX, BLOCK);
         self.passed
     }
 }
@@ -56,7 +57,7 @@ impl Rounds {
 
     /// Tells which part to look through when the stream has passed this instant, if one is due. `idle` is how
     /// long something must be idle to go, in nanoseconds.
-    pub fn step(&mut self, passed: Time, idle: i64) -> Option<usize> {
+    pub fn step(&mut self, passed: Time, idle: Nanos) -> Option<usize> {
         if self.due.is_some_and(|due| passed < due) {
             return None;
         }
@@ -75,11 +76,12 @@ mod tests {
     #[test]
     fn a_round_takes_as_long_as_the_idle_time() {
         let mut rounds = Rounds::new(4);
-        let steps: Vec<Option<usize>> = (0..12).map(|now| rounds.step(Time::from_nanos(now * 50), 400)).collect();
+        let steps: Vec<Option<usize>> =
+            (0..12).map(|now| rounds.step(Time::from_nanos(now * 50), Nanos::new(400))).collect();
         let odd = |part| [Some(part), None];
         assert_eq!(steps, [odd(0), odd(1), odd(2), odd(3), odd(0), odd(1)].concat());
         let much_later = Time::from_nanos(1_000_000);
-        assert_eq!(rounds.step(much_later, 400), Some(2), "after a pause one part at a time, too");
+        assert_eq!(rounds.step(much_later, Nanos::new(400)), Some(2), "after a pause one part at a time, too");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::engine::value::{
 };
 use crate::engine::window::{CalendarCell, Chain, Entry, Measure, RangeFold, Shape, Timeline, scan};
 use crate::operation::Time;
-use crate::operation::time::{Span, almaty_day, almaty_month};
+use crate::operation::time::{Nanos, Span, almaty_day, almaty_month};
 use crate::rules::program::{Function, Window};
 use std::collections::BTreeMap;
 
@@ -26,8 +26,10 @@ impl KeyedState {
     #[must_use]
     pub fn new(aggregate: &PlannedAggregate) -> Self {
         match aggregate.definition.window {
-            Window::Within(length) => Self::Within(Timeline::new(Shape { measure: measure(aggregate), length })),
-            Window::Quiet(quiet) => Self::Chain(Box::new(Chain::new(quiet))),
+            Window::Within(length) => {
+                Self::Within(Timeline::new(Shape { measure: measure(aggregate), length: length.get() }))
+            }
+            Window::Quiet(quiet) => Self::Chain(Box::new(Chain::new(quiet.get()))),
             Window::Today | Window::ThisMonth => Self::Calendar(BTreeMap::new()),
         }
     }
@@ -89,7 +91,7 @@ impl KeyedState {
     }
 
     /// Lets entries go that no longer count when the key's newest entry is at `newest`.
-    pub fn evict(&mut self, aggregate: &PlannedAggregate, newest: Time, lateness: i64) {
+    pub fn evict(&mut self, aggregate: &PlannedAggregate, newest: Time, lateness: Nanos) {
         let limit = newest.minus(aggregate.retention);
         match self {
             Self::Within(timeline) => timeline.evict_before(limit.nanos()),
@@ -198,7 +200,7 @@ impl KeyedState {
         match self {
             Self::Within(timeline) if aggregate.definition.adds_decimals() => {
                 let entries: Vec<(i64, i64)> = timeline.iter().map(|entry| (entry.at, entry.value)).collect();
-                let length = aggregate.length();
+                let length = aggregate.length().get();
                 value_of_decimals(function, entries.iter().copied(), length, at.nanos(), this)
             }
             Self::Within(timeline) => match function {
@@ -214,7 +216,7 @@ impl KeyedState {
                 | Function::Streak
                 | Function::Age => value_of_total(function, timeline.fullest(at.nanos(), this)),
             },
-            Self::Chain(chain) => value_of_age(chain.age(at.nanos(), this.is_some())),
+            Self::Chain(chain) => value_of_age(chain.age(at.nanos(), this.is_some()).map(Nanos::new)),
             Self::Calendar(cells) => {
                 let is_last = |(start, (end, _)): &(&i64, &(Time, _))| **start <= at.nanos() && at < *end;
                 let cell = match cells.last_key_value().filter(is_last) {
@@ -337,10 +339,10 @@ pub fn value_of_last(entry: Option<Entry>) -> AggregateValue {
     entry.map_or(AggregateValue::Missing, |entry| AggregateValue::Word(entry.value.cast_unsigned()))
 }
 
-/// Turns an age in nanoseconds into a value.
+/// Turns an age into a value.
 #[must_use]
-pub fn value_of_age(age: Option<i64>) -> AggregateValue {
-    age.map_or(AggregateValue::Missing, |age| AggregateValue::Number(Ratio::whole(i128::from(age))))
+pub fn value_of_age(age: Option<Nanos>) -> AggregateValue {
+    age.map_or(AggregateValue::Missing, |age| AggregateValue::Number(Ratio::whole(i128::from(age.get()))))
 }
 
 fn value_of_cell(aggregate: &PlannedAggregate, cell: Option<&CalendarCell>, this: Option<i64>) -> AggregateValue {

@@ -5,11 +5,11 @@
 //! [`FAR`] ahead of the stream's time is decided like any other, and ages nothing until the stream comes there.
 
 use crate::operation::Time;
-use crate::operation::time::DAY;
+use crate::operation::time::{DAY, Nanos};
 
 /// So far ahead of the stream's time an operation without an arrival time may lie and still count for the age of
 /// what is remembered, in nanoseconds.
-pub const FAR: i64 = DAY;
+pub const FAR: Nanos = DAY;
 
 /// The stream's time: the greatest instant that two operations in a row were not before. One operation far ahead
 /// moves nothing, and after a pause the second operation confirms the first.

@@ -2,6 +2,7 @@
 
 use crate::operation::Time;
 use crate::operation::decision::{Clauses, RestrictionTerms};
+use crate::operation::time::Nanos;
 use crate::rules::program::{Block, Lifters};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl Restriction {
 
     /// Tells whether the restriction has left the state whose newest operation is at `newest`.
     #[must_use]
-    pub fn is_gone(&self, newest: Time, lateness: i64) -> bool {
+    pub fn is_gone(&self, newest: Time, lateness: Nanos) -> bool {
         self.until.is_some_and(|until| newest >= until.plus(lateness))
     }
 

@@ -172,12 +172,11 @@ mod tests {
     use super::*;
     use crate::engine::plan::Settings;
     use crate::engine::state::changes::Changes;
+    use crate::operation::time::HOUR;
     use crate::rules::program::{RuleSet, symbol_of_text};
 
-    const HOUR: i64 = crate::operation::time::HOUR;
-
     fn at(hours: i64) -> Time {
-        Time::from_nanos(hours * HOUR)
+        Time::EPOCH.plus(hours * HOUR)
     }
 
     /// Makes wallets, each of which acted at the hour of its number.

@@ -1,7 +1,7 @@
 //! The sentences of rejections: what was found, what is accepted.
 
 use super::super::OperationType;
-use super::super::time::{HOUR, MINUTE, SECOND};
+use super::super::time::{HOUR, MINUTE, Nanos, SECOND};
 use super::value::Value;
 use super::{Rejection, RejectionCode};
 
@@ -86,13 +86,14 @@ pub(super) fn words(names: &[&str]) -> String {
     }
 }
 
-/// Writes a span of nanoseconds in its largest whole unit.
-pub(super) fn duration(nanos: i64) -> String {
-    let (unit, name) = match nanos {
-        _ if nanos % HOUR == 0 && nanos != 0 => (HOUR, "h"),
-        _ if nanos % MINUTE == 0 && nanos != 0 => (MINUTE, "min"),
-        _ if nanos % SECOND == 0 => (SECOND, "s"),
-        _ => (1, "ns"),
+/// Writes a span in its largest whole unit.
+pub(super) fn duration(span: Nanos) -> String {
+    let is_whole = |unit: Nanos| span % unit == Nanos::ZERO;
+    let (unit, name) = match span {
+        _ if is_whole(HOUR) && span != Nanos::ZERO => (HOUR, "h"),
+        _ if is_whole(MINUTE) && span != Nanos::ZERO => (MINUTE, "min"),
+        _ if is_whole(SECOND) => (SECOND, "s"),
+        _ => (Nanos::new(1), "ns"),
     };
-    format!("{} {name}", nanos / unit)
+    format!("{} {name}", span / unit)
 }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::decision::push_string;
 use super::super::encode::write_number;
+use super::super::time::Nanos;
 use super::super::{Time, words};
 use super::{RECORD_BYTES_MAX, message};
 
@@ -61,7 +62,7 @@ impl Rejection {
 
     /// Refuses an event time too far after the record's arrival. `skew_max` is in nanoseconds.
     #[must_use]
-    pub fn timestamp_in_future(occurred_at: Time, arrived_at: Time, skew_max: i64) -> Self {
+    pub fn timestamp_in_future(occurred_at: Time, arrived_at: Time, skew_max: Nanos) -> Self {
         let message = format!(
             "found {occurred_at}, {} after the record's arrival at {arrived_at}, but at most {} is accepted",
             message::duration(occurred_at.since(arrived_at)),

@@ -19,7 +19,7 @@ impl Time {
     /// [`Rfc3339Error`].
     pub fn parse_rfc3339(text: &str) -> Result<Self, Rfc3339Error> {
         let (seconds, nanos) = parse(text.as_bytes()).ok_or(Rfc3339Error::Syntax)?;
-        let total = seconds.checked_mul(SECOND).and_then(|whole| whole.checked_add(nanos));
+        let total = seconds.checked_mul(SECOND.get()).and_then(|whole| whole.checked_add(nanos));
         total.map(Self::from_nanos).ok_or(Rfc3339Error::OutOfRange)
     }
 }

@@ -111,7 +111,7 @@ impl Checker<'_> {
                 return Value::Broken;
             }
             Some(unit @ (Unit::Second | Unit::Minute | Unit::Hour | Unit::Day)) => {
-                let nanos = i128::from(unit_nanos(unit).unwrap_or_default());
+                let nanos = i128::from(unit_nanos(unit).unwrap_or_default().get());
                 (hundredths.saturating_mul(nanos) / 100, Type::Duration, i128::from(i64::MAX))
             }
         };

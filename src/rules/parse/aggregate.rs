@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Parsed, Parser};
-use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::operation::time::{DAY, HOUR, MINUTE, Nanos, SECOND};
 use crate::rules::diagnostic::Code;
 use crate::rules::syntax::{
     AggregateSyntax, Expression, ExpressionKind, KeySyntax, Name, Unit, WindowKind, WindowSyntax,
@@ -11,7 +11,7 @@ use crate::rules::syntax::{
 use crate::rules::token::{Sign, TokenKind};
 
 /// Longest window: older operations are not kept.
-pub(crate) const WINDOW_MAX: i64 = 400 * DAY;
+pub(crate) const WINDOW_MAX: Nanos = DAY.times(400);
 
 impl Parser<'_> {
     /// Parses from the opening bracket on. After an error inside, skips to the closing bracket.
@@ -108,7 +108,7 @@ impl Parser<'_> {
     }
 
     /// A duration literal; `Some(None)` when it was read and is wrong.
-    fn duration(&mut self) -> Parsed<Option<i64>> {
+    fn duration(&mut self) -> Parsed<Option<Nanos>> {
         let literal = self.atom()?;
         let ExpressionKind::Number { hundredths, whole, unit } = literal.kind else {
             if literal.kind != ExpressionKind::Broken {
@@ -122,13 +122,13 @@ impl Parser<'_> {
         let Some(nanos) = duration_nanos(hundredths, whole, unit, &literal.span, self) else {
             return Some(None);
         };
-        if nanos > i128::from(WINDOW_MAX) {
+        if nanos > i128::from(WINDOW_MAX.get()) {
             self.findings
                 .error(Code::WindowTooLong, &literal.span, "a window is at most 400 days long")
                 .label("longer than 400 days");
             return Some(None);
         }
-        Some(i64::try_from(nanos).ok())
+        Some(i64::try_from(nanos).ok().map(Nanos::new))
     }
 }
 
@@ -141,7 +141,7 @@ fn duration_nanos(
 ) -> Option<i128> {
     let finding = match unit.map(unit_nanos) {
         Some(Some(nanos)) if whole && hundredths > 0 => {
-            return Some(hundredths.saturating_mul(i128::from(nanos)) / 100);
+            return Some(hundredths.saturating_mul(i128::from(nanos.get())) / 100);
         }
         Some(Some(_)) => {
             parser.findings.error(Code::BadDuration, span, "a window's length is a whole number above zero")
@@ -160,7 +160,7 @@ fn duration_nanos(
 }
 
 /// The exact length of a unit of time; a day is 24 hours.
-pub(crate) const fn unit_nanos(unit: Unit) -> Option<i64> {
+pub(crate) const fn unit_nanos(unit: Unit) -> Option<Nanos> {
     match unit {
         Unit::Second => Some(SECOND),
         Unit::Minute => Some(MINUTE),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
+use crate::operation::time::Nanos;
 
 /// Who or what may lift a restriction: what `identity_confirmed` proves, the client, support, a court.
 /// Stored state holds the bits, so a later one has the next free number wherever it stands here.
@@ -85,8 +86,8 @@ impl Lifters {
 /// How long a block lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BlockTerm {
-    /// Exact nanoseconds (`h`, `m`, `s`).
-    Exact(i64),
+    /// An exact span (`h`, `m`, `s`).
+    Exact(Nanos),
     /// Calendar days at the same Almaty wall clock.
     Days(u32),
     /// Calendar months at the same Almaty wall clock, clamped to the month's end.

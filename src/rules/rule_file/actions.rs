@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::operation::OperationType;
-use crate::operation::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::operation::time::{DAY, HOUR, MINUTE, Nanos, SECOND};
 use crate::rules::check::Checker;
 use crate::rules::diagnostic::{Code, Findings};
 use crate::rules::keys::{self, Keys};
@@ -216,9 +216,9 @@ fn block_term(node: &Node, findings: &mut Findings) -> Option<BlockTerm> {
     term
 }
 
-fn exact(count: u32, unit: i64) -> Option<BlockTerm> {
-    let nanos = i64::from(count).checked_mul(unit)?;
-    (nanos <= i64::from(DAYS_MAX) * DAY).then_some(BlockTerm::Exact(nanos))
+fn exact(count: u32, unit: Nanos) -> Option<BlockTerm> {
+    let span = unit.checked_mul(i64::from(count))?;
+    (span <= i64::from(DAYS_MAX) * DAY).then_some(BlockTerm::Exact(span))
 }
 
 fn report(value: &Node, checker: &mut Checker<'_>) -> Option<Action> {

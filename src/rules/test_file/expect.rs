@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::at;
 use crate::operation::Time;
+use crate::operation::time::Nanos;
 use crate::rules::diagnostic::{Code, Findings};
 use crate::rules::keys::{self, Keys};
 use crate::rules::yaml::{Node, NodeKind};
@@ -48,12 +49,12 @@ pub struct ExpectedRestriction {
     pub times: Option<u32>,
 }
 
-/// From when until when a restriction holds, in nanoseconds from the start of the test.
+/// From when until when a restriction holds, counted from the start of the test.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExpectedTerms {
-    pub from: Option<i64>,
+    pub from: Option<Nanos>,
     /// `Some(None)`: it has no end.
-    pub until: Option<Option<i64>>,
+    pub until: Option<Option<Nanos>>,
 }
 
 /// Why a record is refused.

@@ -14,7 +14,7 @@ use crate::engine::restriction::Restriction;
 use crate::engine::shared::{Party, SharedChange};
 use crate::engine::stored::{Reader, StoredError, Writer};
 use crate::operation::Time;
-use crate::operation::time::DAY;
+use crate::operation::time::{DAY, Nanos};
 
 /// What the names of the notes begin with.
 const PREFIX: &str = "seen:";
@@ -22,7 +22,7 @@ const PREFIX: &str = "seen:";
 const PARTIES_MAX: usize = 100_000;
 /// So long after a block's end by the shard's newest operation nothing of it is kept: an operation that comes later
 /// is still decided, so this is far more than the allowed lateness.
-const SPARE_LIFE: i64 = DAY;
+const SPARE_LIFE: Nanos = DAY;
 
 /// What was seen of one party, where that is other than what the shard itself placed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -305,9 +305,9 @@ mod tests {
         let mut seen = SeenBlocks::default();
         seen.see(address(), &[block(1, Some(5)), block(2, Some(9))], &[]);
         seen.see(WALLET, &[block(3, Some(5)), block(4, None)], &[]);
-        seen.forget_ended(Time::from_nanos(8 + SPARE_LIFE));
+        seen.forget_ended(Time::from_nanos(8).plus(SPARE_LIFE));
         assert_eq!(ids(&seen).len(), 4);
-        seen.forget_ended(Time::from_nanos(9 + SPARE_LIFE));
+        seen.forget_ended(Time::from_nanos(9).plus(SPARE_LIFE));
         assert_eq!(ids(&seen), [(WALLET, 3), (WALLET, 4)]);
         seen.forget_all();
         assert_eq!(seen.notes().iter().filter(|(_, note)| note.is_none()).count(), 2);

@@ -19,7 +19,7 @@ use crate::engine::stored::{LayoutMigration, StateLayout};
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::operation::decision::Decision;
-use crate::operation::time::DAY;
+use crate::operation::time::{DAY, Nanos};
 use crate::pipeline::{Answer, Committed, Decided, Pipeline, Record, SharedStore, SharedStoreError};
 use crate::rules::program::RuleSet;
 
@@ -130,7 +130,7 @@ pub(super) type Tombstone = (Party, Uuid, Time);
 /// The note with the [`Tombstone`]s.
 pub(super) const NOTE_TOMBSTONES: &str = "tombstones";
 /// So long a lifting is known of a block whose end is not: longer than blocks of addresses last.
-const TOMBSTONE_LIFE: i64 = 400 * DAY;
+const TOMBSTONE_LIFE: Nanos = DAY.times(400);
 
 /// A restriction that was lifted: whose (a wallet's id, or an address), its id, and the number of the decision.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

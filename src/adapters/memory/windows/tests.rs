@@ -30,8 +30,11 @@ fn plan() -> Plan {
 
 fn change() -> impl Strategy<Value = SharedChange> {
     let key = (0..3_usize, 0..3_u64).prop_map(|(aggregate, key)| SharedKey { aggregate, key });
-    let entry =
-        (0..16_i64, 0..6_u64, 0..4_i64).prop_map(|(quarter, op, value)| Entry { at: quarter * HOUR / 4, op, value });
+    let entry = (0..16_i64, 0..6_u64, 0..4_i64).prop_map(|(quarter, op, value)| Entry {
+        at: (quarter * HOUR / 4).get(),
+        op,
+        value,
+    });
     (key, entry, 0..10).prop_map(|(key, entry, kind)| match kind {
         0 => SharedChange::Remove { key, entry },
         1 => SharedChange::Text { key, symbol: entry.value.cast_unsigned(), text: "t".into() },
@@ -42,7 +45,7 @@ fn change() -> impl Strategy<Value = SharedChange> {
 /// What an operation may learn of a window.
 fn answers(plan: &Plan, key: SharedKey, window: Option<&SharedWindow>) -> Vec<String> {
     let Some(window) = window else { return Vec::new() };
-    let at = (0..16).map(|quarter| Time::from_nanos(quarter * HOUR / 4));
+    let at = (0..16).map(|quarter| Time::EPOCH.plus(quarter * HOUR / 4));
     let aggregate = &plan.aggregates[key.aggregate];
     let mut answers: Vec<String> =
         at.map(|at| format!("{:?}", window.state.evaluate(aggregate, at, Some(1)))).collect();
@@ -103,7 +106,7 @@ fn keys_that_the_stream_has_left_behind_go() {
     let windows = Windows::default();
     let insert = |number: i64, aggregate: usize| {
         let key = SharedKey { aggregate, key: number.cast_unsigned() };
-        let entry = Entry { at: number * HOUR / 10, op: number.cast_unsigned(), value: 1 };
+        let entry = Entry { at: (number * HOUR / 10).get(), op: number.cast_unsigned(), value: 1 };
         windows.enter(&plan, std::iter::once((key, &SharedChange::Insert { key, entry })));
         key
     };

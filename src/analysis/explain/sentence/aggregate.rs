@@ -3,6 +3,7 @@
 use super::super::vocabulary;
 use super::Teller;
 use crate::operation::localized::{Language, Value};
+use crate::operation::time::Nanos;
 use crate::rules::program::Type;
 use crate::rules::syntax::{AggregateSyntax, KeySyntax, WindowKind};
 
@@ -86,14 +87,14 @@ impl Teller<'_> {
     }
 
     fn window(self, window: WindowKind) -> Option<String> {
-        let duration = |nanos: i64| self.shown(Some(&Value::Duration(nanos.into())), Type::Duration);
+        let duration = |span: Nanos| self.shown(Some(&Value::Duration(span.get().into())), Type::Duration);
         Some(match window {
-            WindowKind::Within(nanos) => {
-                let length = duration(nanos);
+            WindowKind::Within(length) => {
+                let length = duration(length);
                 self.language.choose([format!("{length} ішінде"), format!("за {length}"), format!("within {length}")])
             }
-            WindowKind::Quiet(nanos) => {
-                let gap = duration(nanos);
+            WindowKind::Quiet(gap) => {
+                let gap = duration(gap);
                 self.language.choose([
                     format!("үзілістері {gap} аспайтын"),
                     format!("с перерывами не дольше {gap}"),

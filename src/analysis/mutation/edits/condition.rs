@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Edit;
+use crate::operation::time::{Nanos, SECOND};
 use crate::rules::program::Comparison;
 use crate::rules::syntax::{AggregateSyntax, Expression, ExpressionKind, KeySyntax, Unit, WindowKind};
 use crate::rules::{conditions_of, place_of_word, words_of};
@@ -194,13 +195,13 @@ impl Edits<'_> {
 
     fn window(&mut self, aggregate: &AggregateSyntax, phrase: &Range<usize>) {
         let span = aggregate.window.span.clone();
-        let of_length = |word: &str, nanos: i64| {
-            let seconds = nanos / crate::operation::time::SECOND;
+        let of_length = |word: &str, length: Nanos| {
+            let seconds = length / SECOND;
             [seconds - 1, seconds + 1].into_iter().filter(|s| *s > 0).map(|s| format!("{word} {s}s")).collect()
         };
         let others: Vec<String> = match aggregate.window.kind {
-            WindowKind::Within(nanos) => of_length("within", nanos),
-            WindowKind::Quiet(nanos) => of_length("quiet", nanos),
+            WindowKind::Within(length) => of_length("within", length),
+            WindowKind::Quiet(length) => of_length("quiet", length),
             WindowKind::Today => vec!["this month".to_owned()],
             WindowKind::ThisMonth => vec!["today".to_owned()],
             WindowKind::Broken => Vec::new(),

@@ -9,7 +9,7 @@ use crate::engine::state::wallet::index::Index;
 use crate::engine::state::wallet::runs::{ChainStart, Run};
 use crate::engine::state::wallets::position_table::PositionTable;
 use crate::operation::Time;
-use crate::operation::time::almaty_day;
+use crate::operation::time::{Nanos, almaty_day};
 use std::collections::BTreeMap;
 
 /// What most wallets have none of.
@@ -93,7 +93,7 @@ impl ColdState {
     }
 
     /// Lets go what has ended once the wallet's newest operation is at `newest`.
-    pub(super) fn leave_behind(&mut self, newest: Time, lateness: i64) {
+    pub(super) fn leave_behind(&mut self, newest: Time, lateness: Nanos) {
         self.restrictions.retain(|restriction| !restriction.is_gone(newest, lateness));
         self.confirmed_days.retain(|day| newest < almaty_day(*day).end.plus(lateness));
     }
@@ -114,7 +114,7 @@ impl ColdState {
         self.chains.extend(folded.map(|(first, last)| ChainStart { aggregate, key, first, last }));
     }
 
-    pub(super) fn extend_chain(&mut self, aggregate: usize, key: u64, at: Time, quiet: i64) {
+    pub(super) fn extend_chain(&mut self, aggregate: usize, key: u64, at: Time, quiet: Nanos) {
         let known = self.chains.iter_mut().find(|chain| chain.aggregate == aggregate && chain.key == key);
         match known {
             Some(chain) => *chain = ChainStart::extended(Some(*chain), aggregate, key, at, quiet),

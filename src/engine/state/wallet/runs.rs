@@ -1,6 +1,7 @@
 //! Runs (`streak`) and beginnings of chains (`age`).
 
 use crate::operation::Time;
+use crate::operation::time::Nanos;
 use serde::{Deserialize, Serialize};
 
 /// The length of a run of consecutive operations, for one `streak` and key.
@@ -25,7 +26,7 @@ pub struct ChainStart {
 impl ChainStart {
     /// Adds an operation at `at` to what is remembered; of two chains the later is kept.
     #[must_use]
-    pub fn extended(known: Option<Self>, aggregate: usize, key: u64, at: Time, quiet: i64) -> Self {
+    pub fn extended(known: Option<Self>, aggregate: usize, key: u64, at: Time, quiet: Nanos) -> Self {
         match known {
             Some(chain) if chain.first.since(at) > quiet => chain,
             Some(chain) if at.since(chain.last) <= quiet => {

@@ -153,7 +153,7 @@ impl FleetWorker {
             stages.decide += of_batch.decide;
             requests.extend(batch.with.records.iter().filter_map(|record| {
                 let arrived = Time::from_nanos(record.timestamp?.saturating_mul(1_000_000));
-                u64::try_from(now.since(arrived)).ok().map(Duration::from_nanos)
+                u64::try_from(now.since(arrived).get()).ok().map(Duration::from_nanos)
             }));
         }
         self.outlets.observer.committed(&CommittedBatch {
