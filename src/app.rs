@@ -104,7 +104,7 @@ pub fn compile_rules(name: &str, sources: &[SourceFile], vanishing: Vanishing) -
         Err(diagnostics) => Err(LoadError::Rules {
             folder,
             errors: diagnostics.iter().filter(|found| found.severity == rules::Severity::Error).count(),
-            text: rules::render_text(&diagnostics, sources),
+            text: rules::render_refusal(&diagnostics, sources),
         }),
     }
 }

@@ -31,7 +31,7 @@ pub mod yaml;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use diagnostic::render::{render_json, render_sarif, render_text};
+pub use diagnostic::render::{more_about, render_json, render_refusal, render_sarif, render_text};
 pub use diagnostic::{Diagnostic, Severity};
 pub use file_kind::FileKind;
 pub use source::{FILE_BYTES_MAX, REDIS_SET, SourceFile};

@@ -150,10 +150,8 @@ fn one_file_is_checked_among_the_others_of_its_folder() {
     let output = kuzet(&["check", &bad]);
     let found = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{found}");
-    assert!(
-        found.contains("error[bad-operator]") && found.ends_with(&format!("1 error, 0 warnings in {bad}\n")),
-        "{found}"
-    );
+    let told = format!("1 error, 0 warnings in {bad}\nFor more about this error: kuzet check --explain bad-operator\n");
+    assert!(found.contains("error[bad-operator]") && found.ends_with(&told), "{found}");
     let output = kuzet(&["check", &good]);
     let found = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{found}");
@@ -161,6 +159,33 @@ fn one_file_is_checked_among_the_others_of_its_folder() {
     fs::remove_file(&bad).expect("removed");
     let found = text(&kuzet(&["check", &good]).stdout);
     assert!(found.starts_with("1 rules load"), "{found}");
+}
+
+#[test]
+fn check_explains_every_code_and_names_the_nearest_of_a_wrong_one() {
+    let output = kuzet(&["check", "--explain", "money-without-unit"]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.starts_with("money-without-unit: money without `KZT` or `MRP`\n\n"), "{told}");
+    assert!(told.contains("\nThis gives it:\n\n    when: amount > 100_000\n\nWrite instead:\n"), "{told}");
+    let all = text(&kuzet(&["check", "--explain"]).stdout);
+    assert!(all.lines().any(|line| line.starts_with("unknown-field  ")), "{all}");
+    let output = kuzet(&["check", "--explain", "unkown-field"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stderr);
+    assert!(told.contains("no finding has the code `unkown-field`; did you mean `unknown-field`?"), "{told}");
+    assert_eq!(kuzet(&["check", "rules", "--explain", "unknown-field"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_folder_without_rules_is_an_error_that_is_explained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display().to_string();
+    let output = kuzet(&["check", &path]);
+    let found = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{found}");
+    assert!(found.contains("error[no-rules]") && found.ends_with("kuzet check --explain no-rules\n"), "{found}");
+    assert_eq!(kuzet(&["check", &path, "--allow-empty"]).status.code(), Some(0));
 }
 
 #[test]

@@ -380,7 +380,7 @@ fn loader(folder: Folder, config: &Config, lists: Option<Arc<RedisLists>>) -> Lo
                 Ok(rules)
             }
             Err(found) => {
-                Err(RulesRefused { text: rules::render_text(&found, &sources), errors: errors_of(&found, &sources) })
+                Err(RulesRefused { text: rules::render_refusal(&found, &sources), errors: errors_of(&found, &sources) })
             }
         }
     })

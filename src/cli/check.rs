@@ -11,10 +11,10 @@ use crate::adapters::folders::{self, Folder};
 use crate::analysis::budget::{self, Cost};
 use crate::analysis::rule_tests;
 use crate::app;
-use crate::cli::exit;
+use crate::cli::exit::{self, UsageError};
 use crate::cli::test::rule_of_tests;
 use crate::geo::{DatabaseKind, SAMPLE_WARNING};
-use crate::rules::diagnostic::render;
+use crate::rules::diagnostic::{Code, render};
 use crate::rules::program::{Inputs, Mode, Rule, RuleSet};
 use crate::rules::test_file::{self, TestFile};
 use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
@@ -28,7 +28,8 @@ use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
 Examples:
   kuzet check
   kuzet check rules/section7/transfer-over-100k.yaml
-  kuzet check rules --format sarif > check.sarif"
+  kuzet check rules --format sarif > check.sarif
+  kuzet check --explain money-without-unit"
 )]
 pub struct CheckArguments {
     /// Folder of rules, or one file of it; `./rules` or the built-in rules when not given
@@ -40,6 +41,9 @@ pub struct CheckArguments {
     /// Accept a folder without any rule
     #[arg(long)]
     pub allow_empty: bool,
+    /// Tell what a code of a finding means, with an example and what to write instead; all codes when none is named
+    #[arg(long, value_name = "CODE", num_args = 0..=1, conflicts_with_all = ["rules", "geoip", "allow_empty"])]
+    pub explain: Option<Option<String>>,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
@@ -59,8 +63,11 @@ pub enum CheckFormat {
 /// Checks the folder and writes findings; returns the exit code.
 ///
 /// # Errors
-/// The folder cannot be read, or the output cannot be written.
+/// The folder cannot be read, no finding has the code to be explained, or the output cannot be written.
 pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> anyhow::Result<i32> {
+    if let Some(code) = &arguments.explain {
+        return explain(code.as_deref(), out);
+    }
     let one = arguments.rules.as_deref().filter(|path| path.is_file());
     let folder = match one {
         Some(file) => Folder::Path(folder_of(file)),
@@ -100,9 +107,31 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
             let (found, folder) = (counted(elsewhere, "finding"), folder.name());
             writeln!(out, "{found} in other files: `kuzet check {folder}` shows all")?;
         }
+        if let Some(more) = rules::more_about(&diagnostics) {
+            writeln!(out, "{more}")?;
+        }
     }
     out.flush()?;
     Ok(if errors == 0 { exit::OK } else { exit::NO })
+}
+
+/// Writes the explanation of one code, or the list of all.
+fn explain(code: Option<&str>, out: &mut impl Write) -> anyhow::Result<i32> {
+    let text = match code {
+        None => Code::list(),
+        Some(name) => {
+            let code = Code::from_name(name).ok_or_else(|| unknown_code(name))?;
+            code.explained()
+        }
+    };
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(exit::OK)
+}
+
+fn unknown_code(name: &str) -> UsageError {
+    let meant = Code::nearest_to(name).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    UsageError(format!("no finding has the code `{name}`{meant} (`kuzet check --explain` lists all)"))
 }
 
 /// Finds the folder of rules that holds a file: the nearest above it that has the data of rules, or is named `rules`;
@@ -128,7 +157,7 @@ fn keep_findings_of(file: &Path, diagnostics: &mut Vec<Diagnostic>) -> usize {
 
 fn no_rules(folder: &str) -> Diagnostic {
     Diagnostic {
-        code: "no-rules",
+        code: Code::NoRules.name(),
         severity: Severity::Error,
         message: format!("failed to load the rules of {folder}: {}", rules::NO_RULES),
         path: folder.to_owned(),
@@ -173,7 +202,7 @@ fn untested(rules: &RuleSet, tests: &BTreeMap<String, TestFile>) -> Vec<Diagnost
         let gap = rule_tests::coverage_gap(rules, &rule.id, &outcomes)?;
         let start = rule.source.find(&*rule.id).unwrap_or(0);
         Some(Diagnostic {
-            code: "untested-rule",
+            code: Code::UntestedRule.name(),
             severity: Severity::Warning,
             message: format!("enforced rule `{}` {gap}", rule.id),
             path: rule.path.clone(),

@@ -3,6 +3,7 @@
 //! A diagnostic is plain data: it names a file and a byte range of it. Rendering for people and for
 //! machines is in [`render`]; nothing here prints.
 
+mod explanation;
 pub mod look_alike;
 mod meaning;
 pub mod render;
@@ -58,6 +59,7 @@ words! {
         MoneyWithoutUnit = "money-without-unit",
         MrpOrder = "mrp-order",
         NeverLifted = "never-lifted",
+        NoRules = "no-rules",
         NotACondition = "not-a-condition",
         NotUtf8 = "not-utf8",
         NumberTooLarge = "number-too-large",
@@ -79,6 +81,7 @@ words! {
         UnknownRule = "unknown-rule",
         UnknownType = "unknown-type",
         UnknownWord = "unknown-word",
+        UntestedRule = "untested-rule",
         WindowTooLong = "window-too-long",
         WrongShape = "wrong-shape",
         YamlFeature = "yaml-feature",

@@ -349,7 +349,10 @@ fn limits(out: &mut String) {
 }
 
 fn codes(out: &mut String) {
-    out.push_str("`kuzet check` shows them in brackets: `error[money-without-unit]`.\n\n");
+    out.push_str(
+        "`kuzet check` shows them in brackets: `error[money-without-unit]`. `kuzet check --explain money-without-unit` \
+         tells more, with an example and what to write instead.\n\n",
+    );
     table(out, &["code", "meaning"]);
     for finding in Code::ALL {
         row(out, &[&code(finding.name()), finding.meaning()]);

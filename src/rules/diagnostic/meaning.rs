@@ -50,6 +50,7 @@ impl Code {
             Self::MoneyWithoutUnit => "money without `KZT` or `MRP`",
             Self::MrpOrder => "rows of the MRP table are not in the order of their days, or share one",
             Self::NeverLifted => "a restriction that nothing ends and nobody may lift",
+            Self::NoRules => "the folder holds no rule: everything would be allowed",
             Self::NotACondition => "a value stands where something true or false is wanted",
             Self::NotUtf8 => "the file is not UTF-8",
             Self::NumberTooLarge => "a number, or what is calculated with it, leaves the range of exact numbers",
@@ -71,6 +72,9 @@ impl Code {
             Self::UnknownRule => "a test expects something of a rule that is not there",
             Self::UnknownType => "no operation type or class of this name",
             Self::UnknownWord => "a word that is none of those this place accepts",
+            Self::UntestedRule => {
+                "an enforced rule lacks a test in which it fires, or one in which it does not (a warning)"
+            }
             Self::WindowTooLong => "a window is longer than operations are kept",
             Self::WrongShape => "a list, a mapping or a single value stands where another of them is wanted",
             Self::YamlFeature => "anchors, aliases, tags and merge keys are not accepted",

@@ -1,6 +1,6 @@
 //! Findings for people (the way rustc shows them) and for machines (JSON, SARIF 2.1.0).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -40,6 +40,32 @@ fn render(diagnostics: &[Diagnostic], files: &[SourceFile], renderer: &Renderer)
         out.push_str("\n\n");
     }
     out
+}
+
+/// Renders without colour what keeps a rule set from loading, with where more is told of it.
+#[must_use]
+pub fn render_refusal(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String {
+    let more = more_about(diagnostics).map_or_else(String::new, |more| format!("{more}\n"));
+    render_text(diagnostics, files) + &more
+}
+
+/// Says where more is told of the findings: the last line below errors that a person reads. `None` where nothing was
+/// found.
+#[must_use]
+pub fn more_about(diagnostics: &[Diagnostic]) -> Option<String> {
+    let of = |severity: Severity| -> Vec<&str> {
+        let codes: BTreeSet<&str> =
+            diagnostics.iter().filter(|found| found.severity == severity).map(|found| found.code).collect();
+        codes.into_iter().filter(|code| Code::NAMES.contains(code)).collect()
+    };
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+    let (codes, what) = if errors.is_empty() { (warnings, "warning") } else { (errors, "error") };
+    let (first, others) = codes.split_first()?;
+    Some(if others.is_empty() {
+        format!("For more about this {what}: kuzet check --explain {first}")
+    } else {
+        format!("For more about one of them: kuzet check --explain {first} (or {})", others.join(", "))
+    })
 }
 
 /// Texts by path; bytes that are not UTF-8 are shown as replacement characters.
@@ -110,7 +136,7 @@ pub fn render_json(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String {
 /// Renders one SARIF 2.1.0 log, as code hosts and editors read it.
 #[must_use]
 pub fn render_sarif(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String {
-    let rules: Vec<Value> = Code::NAMES.iter().map(|name| json!({ "id": name })).collect();
+    let rules: Vec<Value> = Code::ALL.iter().map(|code| sarif_rule(*code)).collect();
     let results: Vec<Value> = locate(diagnostics, files).iter().map(sarif_result).collect();
     let log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -122,6 +148,14 @@ pub fn render_sarif(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String 
         }],
     });
     format!("{log:#}\n")
+}
+
+fn sarif_rule(code: Code) -> Value {
+    json!({
+        "id": code.name(),
+        "shortDescription": {"text": code.meaning()},
+        "help": {"text": code.explanation()},
+    })
 }
 
 fn sarif_result(Located { diagnostic, start, end }: &Located<'_>) -> Value {
