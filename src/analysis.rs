@@ -9,3 +9,4 @@ pub mod digest;
 pub mod explain;
 pub mod mutation;
 pub mod rule_tests;
+pub mod templates;

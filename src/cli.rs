@@ -16,6 +16,7 @@ pub mod kafka;
 pub mod ledger_check;
 pub mod replay;
 pub mod reproduce;
+pub mod rules;
 pub mod schema;
 pub mod serve;
 pub mod simulate;
@@ -85,6 +86,7 @@ enum Command {
     Explain(explain::ExplainArguments),
     Withdraw(withdraw::WithdrawArguments),
     Reproduce(reproduce::ReproduceArguments),
+    Rules(rules::RulesArguments),
 }
 
 fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
@@ -108,6 +110,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),
         Command::Reproduce(arguments) => reproduce::run(arguments, &mut io::stdout().lock()),
+        Command::Rules(arguments) => rules::run(arguments, &mut io::stdout().lock()),
         Command::Explain(arguments) => explain::run(arguments, &mut io::stdout().lock()),
         Command::Withdraw(arguments) => withdraw::run(arguments, &mut io::stdout().lock()),
     }

@@ -20,6 +20,7 @@ mod explain;
 mod geo_update;
 mod messages;
 mod replay;
+mod rules_commands;
 mod whole_folders;
 #[cfg(not(feature = "kafka"))]
 mod without_kafka;

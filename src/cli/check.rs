@@ -136,7 +136,7 @@ fn unknown_code(name: &str) -> UsageError {
 
 /// Finds the folder of rules that holds a file: the nearest above it that has the data of rules, or is named `rules`;
 /// else the one it lies in. What a rule means depends on the others and on the lists.
-fn folder_of(file: &Path) -> PathBuf {
+pub(super) fn folder_of(file: &Path) -> PathBuf {
     let lies_in = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let has_data =
         |folder: &Path| ["mrp.yaml", "lists.yaml"].iter().any(|name| folder.join("data").join(name).is_file());

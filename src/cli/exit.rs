@@ -88,6 +88,7 @@ pub fn code_of(error: &anyhow::Error) -> i32 {
 const fn code_of_kind(kind: io::ErrorKind) -> i32 {
     match kind {
         io::ErrorKind::NotFound
+        | io::ErrorKind::AlreadyExists
         | io::ErrorKind::PermissionDenied
         | io::ErrorKind::IsADirectory
         | io::ErrorKind::NotADirectory

@@ -140,14 +140,20 @@ fn optional_text(keys: &Keys<'_>, key: &str, findings: &mut Findings) -> Option<
     keys.optional(key).and_then(|node| keys::text(node, &format!("`{key}`"), findings)).map(str::to_owned)
 }
 
-/// The id names the file and stands in commands: lower case, digits and hyphens.
+/// What a rule id is made of.
+pub(crate) const IDS: &str = "only `a`–`z`, `0`–`9` and `-`, at most 64";
+
+/// Tells whether a text can be the id of a rule: it names the file and stands in commands.
+pub(crate) fn is_id(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(fits)
+}
+
+/// The id is the file's name.
 fn read_id<'n>(path: &str, node: &'n Node, findings: &mut Findings) -> Option<&'n str> {
     let id = keys::text(node, "`rule`", findings)?;
-    let fits = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && id.len() <= 64;
-    if !fits {
-        findings
-            .error(Code::RuleId, &node.span, format!("`{id}` cannot be a rule id"))
-            .label("only `a`–`z`, `0`–`9` and `-`, at most 64");
+    if !is_id(id) {
+        findings.error(Code::RuleId, &node.span, format!("`{id}` cannot be a rule id")).label(IDS);
         return None;
     }
     let stem = file_stem(path);

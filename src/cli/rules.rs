@@ -1,0 +1,36 @@
+//! `kuzet rules`: the life of a rule, from its first text on.
+
+mod new;
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+
+/// Begin new rules
+#[derive(Debug, Args)]
+#[command(
+    about = "Begin new rules",
+    after_help = "Examples:
+  kuzet rules new transfer-over-250k
+  kuzet rules new many-transfers --from count-in-window rules/behaviour"
+)]
+pub struct RulesArguments {
+    #[command(subcommand)]
+    command: RulesCommand,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum RulesCommand {
+    New(new::NewArguments),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Rules cannot be read or written, or the answer cannot be.
+pub fn run(arguments: &RulesArguments, out: &mut dyn Write) -> anyhow::Result<i32> {
+    match &arguments.command {
+        RulesCommand::New(arguments) => new::run(arguments, out),
+    }
+}
