@@ -120,6 +120,8 @@ pub struct KafkaConfig {
     pub group: String,
     pub instance: Option<String>,
     pub partitioner: Partitioner,
+    /// From 1 to 64; where it is not set, it follows the number of processors.
+    pub workers: Option<u64>,
     /// From 1 to 65,536.
     pub batch_max: u64,
     pub batch_linger: Duration,

@@ -18,13 +18,14 @@ mod rule_change;
 pub mod rule_history;
 pub mod rule_stats;
 pub mod search;
+mod shown;
 pub mod switching;
 pub mod views;
 pub mod withdrawal;
 pub mod worker;
+mod workers;
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
@@ -42,19 +43,19 @@ use crate::pipeline::Limits;
 use crate::rules::Vanishing;
 use crate::rules::program::RuleSet;
 
-use active_restrictions::ActiveRestrictions;
-use recent::Recent;
+use active_restrictions::{ActiveRestrictions, Books};
 use rule_stats::RuleStats;
 use search::{Page, Query};
+pub use shown::Figures;
+pub(crate) use shown::{Part, Shown};
 use views::{Foreseen, WalletView};
+use workers::{Handle, Says, Workers};
 
 /// How many callers may wait in the queue.
 const QUEUE_MAX: usize = 4_096;
 
-/// How long the worker of a fleet may take to end; calls of Kafka's client cannot be broken off.
+/// How long the workers of a fleet may take to end; calls of Kafka's client cannot be broken off.
 const FLEET_STOP_PATIENCE: Duration = Duration::from_secs(6);
-/// Between two looks whether it has.
-const FLEET_STOP_PACE: Duration = Duration::from_millis(10);
 
 /// What the service is started with.
 #[derive(Debug, Clone, Copy)]
@@ -198,7 +199,7 @@ pub(crate) enum Job {
         reply: oneshot::Sender<Result<(), Unavailable>>,
     },
     Geo {
-        geo: Box<Geo>,
+        geo: Arc<Geo>,
         reply: oneshot::Sender<()>,
     },
     /// Something that is under way wants to go on.
@@ -219,40 +220,10 @@ impl Job {
     }
 }
 
-/// What the worker shows.
-#[derive(Debug)]
-pub(crate) struct Shown {
-    pub(crate) rules: RwLock<RulesInUse>,
-    pub(crate) book: RwLock<ActiveRestrictions>,
-    pub(crate) rule_stats: RwLock<RuleStats>,
-    pub(crate) figures: RwLock<Figures>,
-    /// The newest decisions, where they go to a topic.
-    pub(crate) recent: RwLock<Recent>,
-}
-
-/// Sizes that change slowly.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
-    pub wallets: usize,
-    pub state_bytes: usize,
-    pub shared_windows: usize,
-    /// Keys of shared windows, and changes of keys that were turned away since the start. Of a fleet those of the window
-    /// that has most.
-    pub shared_keys: usize,
-    pub shared_keys_refused: u64,
-    /// Of a fleet: bytes of the shared window that has most, as they are estimated.
-    pub shared_window_bytes: u64,
-    /// The newest operation that was decided, by its own time.
-    pub newest: Option<Time>,
-}
-
-/// Tells what the worker waits for, if it does so for long: it cannot tell it itself.
-type Waiting = Arc<dyn Fn() -> Option<String> + Send + Sync>;
-
 /// The running service.
 #[derive(Clone)]
 pub struct Service {
-    jobs: mpsc::Sender<Job>,
+    workers: Arc<Workers>,
     /// None where operations come from Kafka.
     store: Option<Arc<Store>>,
     /// The name of the history of the decisions' numbers: the store's, or, where operations come from Kafka, that of this
@@ -260,13 +231,9 @@ pub struct Service {
     epoch: Arc<str>,
     shown: Arc<Shown>,
     last_seq: watch::Receiver<u64>,
-    trouble: watch::Receiver<Option<String>>,
     load_rules: LoadRules,
     /// Held by whoever changes the rules: what it keeps of the set before it must be in use until then.
     changing: Arc<Mutex<()>>,
-    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
-    /// Where operations come from Kafka: what the worker waits for.
-    waiting: Option<Waiting>,
 }
 
 /// Why the service could not start.
@@ -328,35 +295,28 @@ impl Service {
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (seq_sender, last_seq) = watch::channel(recovered.position.seq);
         let (trouble_sender, trouble) = watch::channel(None);
-        let shown = Arc::new(Shown {
-            rules: RwLock::new(RulesInUse {
-                plan: Arc::clone(recovered.engine.plan()),
-                loaded_at: now,
-                previous: None,
-                refused: None,
-            }),
+        let rules_in_use =
+            RulesInUse { plan: Arc::clone(recovered.engine.plan()), loaded_at: now, previous: None, refused: None };
+        let part = Arc::new(Part {
             book: RwLock::new(ActiveRestrictions::of(&recovered.engine, &recovered.shared)),
             rule_stats: RwLock::new(recovered.rule_stats.clone()),
-            figures: RwLock::new(Figures::default()),
-            recent: RwLock::default(),
+            ..Part::default()
         });
-        let outlets = worker::Outlets { seq: seq_sender, trouble: trouble_sender, shown: Arc::clone(&shown), observer };
+        let shown = Arc::new(Shown::new(rules_in_use, vec![Arc::clone(&part)]));
+        let of_all = Arc::clone(&shown);
+        let outlets = worker::Outlets { seq: seq_sender, trouble: trouble_sender, shown: of_all, part, observer };
         let outlets = (outlets, jobs.downgrade());
         let worker = worker::Worker::new(Arc::clone(&store), (recovered, indexer), geo, settings, outlets);
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
-        let store = Some(store);
-        let thread = Arc::new(Mutex::new(Some(thread)));
+        let worker = Handle { jobs, trouble, thread: Mutex::new(Some(thread)), waiting: None };
         Ok(Self {
-            jobs,
-            store,
+            workers: Arc::new(Workers::new(vec![worker])),
+            store: Some(store),
             epoch,
             shown,
             last_seq,
-            trouble,
             load_rules,
             changing: Arc::default(),
-            thread,
-            waiting: None,
         })
     }
 
@@ -379,7 +339,7 @@ impl Service {
         only_if: Option<(String, String)>,
     ) -> Result<Answers, Unavailable> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Submit(Submission { records, arrived_at, since: Instant::now(), only_if, reply }))?;
+        self.workers.send(Job::Submit(Submission { records, arrived_at, since: Instant::now(), only_if, reply }))?;
         answer.await.map_err(|_| Unavailable::Stopping)?
     }
 
@@ -388,9 +348,13 @@ impl Service {
     /// # Errors
     /// The service stops, is overloaded, cannot commit, or has no shard of this wallet.
     pub async fn foresee(&self, id: &str, record: Vec<u8>, arrived_at: Time) -> Result<Foreseen, Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Foresee { id: id.to_owned(), record, arrived_at, reply })?;
-        answer.await.map_err(|_| Unavailable::Stopping)?
+        let job = |reply| Job::Foresee { id: id.to_owned(), record: record.clone(), arrived_at, reply };
+        let says = |answer: &Result<Foreseen, Unavailable>| match answer {
+            Ok(_) => Says::Found,
+            Err(Unavailable::Elsewhere) => Says::NotHere,
+            Err(_) => Says::Unknown,
+        };
+        self.workers.ask(job, says).await
     }
 
     /// Returns the state of a wallet that nothing is known of.
@@ -399,21 +363,17 @@ impl Service {
         views::state_of(&read(&self.shown.rules).plan, None)
     }
 
-    fn send(&self, job: Job) -> Result<(), Unavailable> {
-        self.jobs.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
-            mpsc::error::TrySendError::Closed(_) => Unavailable::Stopping,
-        })
-    }
-
     /// Looks at one wallet's record.
     ///
     /// # Errors
     /// The service stops, is overloaded, or cannot commit.
     pub async fn wallet(&self, id: &str) -> Result<Option<WalletView>, Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Wallet { id: id.to_owned(), reply })?;
-        answer.await.map_err(|_| Unavailable::Stopping)?
+        let says = |answer: &Result<Option<WalletView>, Unavailable>| match answer {
+            Ok(Some(_)) => Says::Found,
+            Ok(None) => Says::NotHere,
+            Err(_) => Says::Unknown,
+        };
+        self.workers.ask(|reply| Job::Wallet { id: id.to_owned(), reply }, says).await
     }
 
     /// Uses other geo databases from the next batch on. Must not run on an asynchronous thread.
@@ -421,9 +381,8 @@ impl Service {
     /// # Errors
     /// The service stops or is overloaded.
     pub fn switch_geo(&self, geo: Geo) -> Result<(), Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Geo { geo: Box::new(geo), reply })?;
-        answer.blocking_recv().map_err(|_| Unavailable::Stopping)
+        let geo = Arc::new(geo);
+        self.workers.tell(|reply| Job::Geo { geo: Arc::clone(&geo), reply }).map(drop)
     }
 
     /// Returns the rules in use.
@@ -433,19 +392,19 @@ impl Service {
     }
 
     /// Looks at the active restrictions.
-    pub fn with_book<T>(&self, look: impl FnOnce(&ActiveRestrictions) -> T) -> T {
-        look(&read(&self.shown.book))
+    pub fn with_book<T>(&self, look: impl FnOnce(&Books<RwLockReadGuard<'_, ActiveRestrictions>>) -> T) -> T {
+        look(&self.shown.books())
     }
 
     /// Looks at what the rules matched.
     pub fn with_rule_stats<T>(&self, look: impl FnOnce(&RuleStats) -> T) -> T {
-        look(&read(&self.shown.rule_stats))
+        self.shown.with_rule_stats(look)
     }
 
     /// Returns the sizes of the state.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        *read(&self.shown.figures)
+        self.shown.figures()
     }
 
     /// Follows the sequence number of the last decision that is durable.
@@ -457,14 +416,10 @@ impl Service {
     /// Tells why nothing can be decided now, if so.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        if self.jobs.is_closed() {
-            return Some(Unavailable::Stopping.to_string());
-        }
-        let waits = || self.waiting.as_ref().and_then(|waiting| waiting());
         // A worker without operations does not notice that its file is gone.
         let misplaced =
             || self.store.as_ref()?.check_place().err().map(|error| worker::unavailable(&error).to_string());
-        self.trouble.borrow().clone().or_else(waits).or_else(misplaced)
+        self.workers.trouble().or_else(misplaced)
     }
 
     /// Returns the store, to read from; there is none where operations come from Kafka.
@@ -510,37 +465,23 @@ impl Service {
         }
     }
 
-    /// Waits until the worker has ended: when it was told to, or by a fault.
+    /// Waits until all workers have ended: when they were told to, or by faults.
     pub async fn ended(&self) {
-        self.jobs.closed().await;
+        self.workers.ended().await;
     }
 
-    /// Finishes the batch in hand, commits it, ends the worker and closes the store. Later requests are
-    /// refused. Returns false when a Kafka that does not answer kept the worker from ending in time: what it
+    /// Finishes the batch in hand, commits it, ends the workers and closes the store. Later requests are
+    /// refused. Returns false when a Kafka that does not answer kept a worker from ending in time: what it
     /// has in hand did not happen, or the next process finds that it did; this one has to end.
     pub fn stop(&self) -> bool {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(store) = &self.store {
-            // A full queue empties; a closed one has stopped already.
-            drop(self.jobs.blocking_send(Job::Stop));
-            if let Some(thread) = thread {
-                drop(thread.join());
-            }
-            store.close();
-            return true;
-        }
-        let begun = Instant::now();
-        let has_ended = || thread.as_ref().is_none_or(JoinHandle::is_finished);
-        let mut is_told = false;
-        while !has_ended() && begun.elapsed() < FLEET_STOP_PATIENCE {
-            is_told = is_told || self.jobs.try_send(Job::Stop).is_ok();
-            std::thread::sleep(FLEET_STOP_PACE);
-        }
-        has_ended()
+        let Some(store) = &self.store else { return self.workers.stop_within(FLEET_STOP_PATIENCE) };
+        self.workers.stop();
+        store.close();
+        true
     }
 }
 
-pub(crate) fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
+pub(crate) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -47,6 +47,7 @@ brokers = "kafka-1:9092, [::1]:9093"
 group = "the-fleet"
 instance = "kuzet-1"
 partitioner = "crc32"
+workers = 3
 batch_max = 100
 batch_linger = "0s"
 cloudevents = false
@@ -277,7 +278,7 @@ fn every_key_is_accepted() {
     let kafka = &config.kafka;
     assert_eq!(kafka.brokers.as_deref(), Some("kafka-1:9092, [::1]:9093"));
     assert_eq!((kafka.group.as_str(), kafka.instance.as_deref()), ("the-fleet", Some("kuzet-1")));
-    assert_eq!((kafka.partitioner, kafka.batch_max), (Partitioner::Crc32, 100));
+    assert_eq!((kafka.partitioner, kafka.workers, kafka.batch_max), (Partitioner::Crc32, Some(3), 100));
     assert_eq!((kafka.batch_linger, kafka.transaction_timeout), (Duration::ZERO, Duration::from_secs(10)));
     assert_eq!((kafka.cloudevents, kafka.journal_bytes_min), (false, 64 << 10));
     assert_eq!(kafka.properties_file.as_deref(), Some(Path::new("client.properties")));

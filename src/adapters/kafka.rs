@@ -42,7 +42,7 @@ pub struct KafkaSettings {
     pub brokers: String,
     /// The consumer group that the instances share.
     pub group: String,
-    /// The name of this process, no other's: the transactional id is made of it.
+    /// The name of this process, no other's, with what tells its workers apart: the transactional ids are made of it.
     pub instance: String,
     pub topics: Topics,
     /// After this long Kafka aborts a transaction that its producer does not end.
@@ -126,12 +126,39 @@ impl Failure {
     }
 }
 
+/// The property that makes a member static.
+const STATIC_NAME: &str = "group.instance.id";
+
 impl KafkaSettings {
+    /// Returns the settings of one of the workers of this process, whose numbers begin with 0. The first has the process's
+    /// own name, so that a process finds its transactions and its place in the group whether it has other workers or not;
+    /// the others add their numbers to it. A colon is in no name of an instance, but Kafka takes none in the name of a
+    /// static member.
+    #[must_use]
+    pub fn of_worker(&self, number: usize) -> Self {
+        let mut settings = self.clone();
+        if number > 0 {
+            settings.instance = format!("{}:w{}", self.instance, number + 1);
+            for (name, value) in &mut settings.properties {
+                if name == STATIC_NAME {
+                    value.push_str(&format!("-w{}", number + 1));
+                }
+            }
+        }
+        settings
+    }
+
     /// Returns what this process is called: by its clients' names, and as the owner of its shards, so that it can be
     /// told of an owner whether it is still in the group.
     #[must_use]
     pub fn owner(&self) -> String {
         format!("{}-{}", self.group, self.instance)
+    }
+
+    /// Returns the configured name of the process, of whichever of its workers these settings are.
+    #[must_use]
+    pub fn process(&self) -> &str {
+        self.instance.split_once(':').map_or(&*self.instance, |(process, _)| process)
     }
 
     /// Returns the transactional ids of an owner, which it uses in turns. A colon is in no name of an instance.
@@ -179,6 +206,32 @@ pub fn read_properties(text: &str) -> Result<Vec<(String, String)>, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_of_a_process_have_names_of_their_own() {
+        let names = |name: &str| Topics {
+            operations: name.into(),
+            decisions: name.into(),
+            rejected: name.into(),
+            state: name.into(),
+        };
+        let settings = KafkaSettings {
+            brokers: "b:9092".into(),
+            group: "kuzet".into(),
+            instance: "a".into(),
+            topics: names("t"),
+            transaction_timeout: Duration::from_secs(30),
+            properties: vec![(STATIC_NAME.into(), "a".into()), ("sasl.username".into(), "a".into())],
+        };
+        let (first, second) = (settings.of_worker(0), settings.of_worker(1));
+        assert_eq!((first.owner(), second.owner()), ("kuzet-a".into(), "kuzet-a:w2".into()));
+        let values = |settings: &KafkaSettings| settings.properties.iter().map(|(_, v)| v.clone()).collect::<Vec<_>>();
+        assert_eq!((values(&first), values(&second)), (vec!["a".into(), "a".into()], vec!["a-w2".into(), "a".into()]));
+        assert_eq!((first.process(), second.process()), ("a", "a"));
+        // Nobody takes the id of another for its own.
+        let ids = [first.owner(), second.owner()].map(|owner| KafkaSettings::transactional_ids(&owner)).concat();
+        assert_eq!(ids, ["kuzet-a", "kuzet-a:2", "kuzet-a:w2", "kuzet-a:w2:2"]);
+    }
 
     #[test]
     fn properties_are_lines_of_key_and_value() {

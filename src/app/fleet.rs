@@ -1,7 +1,8 @@
 //! Configuration becomes a service of a fleet, which takes its operations from Kafka.
 
 use std::fs;
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -16,7 +17,7 @@ use crate::geo::Geo;
 use crate::http::Fleet;
 use crate::metrics::Metrics;
 use crate::rules::program::RuleSet;
-use crate::service::kafka::{Ended, FleetObserver, FleetSettings};
+use crate::service::kafka::{Ended, FleetObserver, FleetSettings, Observers};
 use crate::service::worker::CommittedBatch;
 use crate::service::{LoadRules, Observer, Phase, Service};
 
@@ -73,6 +74,17 @@ pub fn kafka_settings(config: &KafkaConfig) -> Result<KafkaSettings, PropertiesE
     })
 }
 
+/// So many workers there are at most where the configuration does not say how many.
+const WORKERS_MAX: usize = 4;
+
+/// Returns how many workers a process has: as many as processors, where that is not configured. Each is a member of the
+/// group with two producers and commits transactions of its own, so more than a few cost the brokers more than they
+/// bring.
+fn workers(config: &KafkaConfig) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX);
+    config.workers.map_or_else(processors, |workers| usize::try_from(workers).unwrap_or(1))
+}
+
 /// Starts the service; returns what requests need of Kafka too.
 pub(super) fn start(
     config: &Config,
@@ -85,6 +97,7 @@ pub(super) fn start(
     let topics = kafka.topics.clone();
     let redis = redis_settings(config);
     let settings = FleetSettings {
+        workers: workers(&config.kafka),
         kafka,
         redis,
         pending_changes_max: usize::try_from(config.redis.pending_changes_max).unwrap_or(usize::MAX),
@@ -97,12 +110,12 @@ pub(super) fn start(
         journal_bytes_min: config.kafka.journal_bytes_min,
     };
     let partitioner = config.kafka.partitioner;
-    let observer = Box::new(CountingFleet { counting: Counting(Arc::clone(metrics)), errors: 0 });
+    let observers = observers(settings.workers, metrics);
     let on_hang = Box::new(|reason: &str| {
         error!(%reason, "the process ends: another one recovers what it had in hand");
         std::process::exit(INTERNAL);
     });
-    let service = Service::start_fleet(settings, loaded, geo, (clock::now(), observer), on_hang)?;
+    let service = Service::start_fleet(settings, loaded, geo, (clock::now(), observers), on_hang)?;
     let timeout = config.http.request_timeout.min(Duration::from_secs(30));
     let send = Box::new(move |wallet_id: &str, record: &[u8]| {
         sender.send(partitioner, wallet_id, record, timeout).map_err(|failure| failure.to_string())
@@ -110,11 +123,42 @@ pub(super) fn start(
     Ok((service, Some(Fleet { topics, send })))
 }
 
-/// Counts what the worker of a fleet does.
+/// What a worker shows that is shown of all of them together.
+#[derive(Clone, Default)]
+struct OfWorker {
+    shards: Vec<(i32, bool, Option<u64>)>,
+    /// Changes that wait for the shared store.
+    changes: usize,
+}
+
+/// Makes what counts the workers' work, all of it in the same metrics.
+fn observers(workers: usize, metrics: &Arc<Metrics>) -> Observers {
+    let all = Arc::new(Mutex::new(vec![OfWorker::default(); workers]));
+    let metrics = Arc::clone(metrics);
+    Box::new(move |number| {
+        Box::new(CountingFleet { counting: Counting(Arc::clone(&metrics)), all: Arc::clone(&all), number, errors: 0 })
+    })
+}
+
+/// Counts what a worker of a fleet does.
 struct CountingFleet {
     counting: Counting,
+    all: Arc<Mutex<Vec<OfWorker>>>,
+    /// From 0.
+    number: usize,
     /// Failed calls of the shared store that are counted.
     errors: u64,
+}
+
+impl CountingFleet {
+    /// Notes what this worker shows, and shows that of all of them: those of one moment in the order of the moments.
+    fn show(&self, note: impl FnOnce(&mut OfWorker), show: impl FnOnce(&Metrics, &[OfWorker])) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = all.get_mut(self.number) {
+            note(own);
+        }
+        show(&self.counting.0, &all);
+    }
 }
 
 impl Observer for CountingFleet {
@@ -145,14 +189,22 @@ impl FleetObserver for CountingFleet {
     }
 
     fn shards(&mut self, shards: &[(i32, bool, Option<u64>)]) {
-        self.counting.0.set_shards(shards);
+        let note = |own: &mut OfWorker| own.shards = shards.to_vec();
+        self.show(note, |metrics, all| {
+            // Of a shard that moves, whoever has it now may show it before the other one has let go.
+            let mut shards: Vec<_> = all.iter().flat_map(|worker| &worker.shards).copied().collect();
+            shards.sort_unstable();
+            shards.dedup_by_key(|(shard, ..)| *shard);
+            metrics.set_shards(&shards);
+        });
     }
 
     fn shared(&mut self, changes: usize, errors: u64) {
         let metrics = &self.counting.0;
-        metrics.set_shared_pending(changes);
         // A new store counts from 0.
         metrics.shared_store_errors.inc_by(errors.checked_sub(self.errors).unwrap_or(errors));
         self.errors = errors;
+        let note = |own: &mut OfWorker| own.changes = changes;
+        self.show(note, |metrics, all| metrics.set_shared_pending(all.iter().map(|worker| worker.changes).sum()));
     }
 }

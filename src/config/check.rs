@@ -55,9 +55,13 @@ impl Settings {
     }
 
     fn number(&self, path: &str) -> u64 {
+        self.number_if_set(path).unwrap_or(0)
+    }
+
+    fn number_if_set(&self, path: &str) -> Option<u64> {
         match self.values.get(path) {
-            Some(Setting::Number(number)) => *number,
-            _ => 0,
+            Some(Setting::Number(number)) => Some(*number),
+            _ => None,
         }
     }
 
@@ -125,6 +129,7 @@ fn kafka(settings: &Settings) -> KafkaConfig {
         group: settings.text("kafka.group").unwrap_or_default(),
         instance: settings.text("kafka.instance"),
         partitioner: settings.word("kafka.partitioner", Partitioner::from_name, Partitioner::Murmur2),
+        workers: settings.number_if_set("kafka.workers"),
         batch_max: settings.number("kafka.batch_max"),
         batch_linger: settings.duration("kafka.batch_linger"),
         cloudevents: settings.flag("kafka.cloudevents"),

@@ -145,6 +145,11 @@ pub(crate) const KEYS: &[Key] = &[
         "murmur2",
         "How producers choose the partition of a wallet; unchecked takes records wherever they lie",
     ),
+    optional(
+        "kafka.workers",
+        Kind::Count { min: 1, max: 64 },
+        "Members of the group in this process, each with shards of its own; as many as processors, at most 4, unless set",
+    ),
     key("kafka.batch_max", Kind::Count { min: 1, max: 65_536 }, "5000", "Most operations in one transaction"),
     key(
         "kafka.batch_linger",

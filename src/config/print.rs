@@ -143,13 +143,14 @@ fn store(store: &StoreConfig) -> [String; 6] {
     ]
 }
 
-fn kafka(kafka: &KafkaConfig) -> [Option<String>; 14] {
+fn kafka(kafka: &KafkaConfig) -> [Option<String>; 15] {
     let text = |text: &Option<String>| text.as_deref().map(quoted);
     [
         text(&kafka.brokers),
         Some(quoted(&kafka.group)),
         text(&kafka.instance),
         Some(quoted(kafka.partitioner.name())),
+        kafka.workers.map(|workers| workers.to_string()),
         Some(kafka.batch_max.to_string()),
         Some(quoted(&duration_text(kafka.batch_linger))),
         Some(kafka.cloudevents.to_string()),

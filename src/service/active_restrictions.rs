@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -231,6 +232,30 @@ impl ActiveRestrictions {
     #[must_use]
     pub fn oldest_waiting(&self) -> Option<Time> {
         self.oldest_waiting.first_key_value().map(|((since, _), ())| *since)
+    }
+}
+
+/// The books of several workers, read as one. `B` leads to a book: a reference, or the guard of a lock.
+#[derive(Debug)]
+pub struct Books<B>(pub Vec<B>);
+
+impl<B: Deref<Target = ActiveRestrictions>> Books<B> {
+    /// Lists the restrictions in force for operations at `now`, oldest first.
+    pub fn active(&self, now: Option<Time>) -> impl Iterator<Item = &Entry> {
+        let mut books: Vec<_> = self.0.iter().map(|book| book.active(now).peekable()).collect();
+        std::iter::from_fn(move || {
+            let firsts = books.iter_mut().filter_map(|book| {
+                let place = book.peek().map(|entry| (entry.from, entry.id))?;
+                Some((place, book))
+            });
+            firsts.min_by_key(|(place, _)| *place).and_then(|(_, book)| book.next())
+        })
+    }
+
+    /// Returns since when the operation waits that waits longest.
+    #[must_use]
+    pub fn oldest_waiting(&self) -> Option<Time> {
+        self.0.iter().filter_map(|book| book.oldest_waiting()).min()
     }
 }
 

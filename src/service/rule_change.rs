@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
-
 use super::{Job, RulesInUse, RulesRefused, Service, Unavailable, write};
 use crate::operation::Time;
 use crate::operation::time::{DAY, Nanos};
@@ -80,8 +78,7 @@ impl Service {
     }
 
     fn switch(&self, rules: Arc<RuleSet>, at: Time) -> Result<(), Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Rules { rules, at, reply })?;
-        answer.blocking_recv().map_err(|_| Unavailable::Stopping)?
+        let switched = self.workers.tell(|reply| Job::Rules { rules: Arc::clone(&rules), at, reply })?;
+        switched.into_iter().collect()
     }
 }

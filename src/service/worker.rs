@@ -30,7 +30,9 @@ use super::rule_stats::NOTE_RULE_STATS;
 use super::search::indexing::Indexer;
 use super::switching::Present;
 use super::views::{Foreseen, WalletView, state_of};
-use super::{Answers, ItemAnswer, Job, Observer, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write};
+use super::{
+    Answers, ItemAnswer, Job, Observer, Part, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write,
+};
 
 mod reload;
 
@@ -52,6 +54,8 @@ pub(crate) struct Outlets {
     pub(crate) seq: watch::Sender<u64>,
     pub(crate) trouble: watch::Sender<Option<String>>,
     pub(crate) shown: Arc<Shown>,
+    /// What it shows of the wallets.
+    pub(crate) part: Arc<Part>,
     pub(crate) observer: Box<dyn Observer>,
 }
 
@@ -241,7 +245,7 @@ impl Worker {
                 drop(reply.send(Ok(Foreseen { answer, wallet })));
             }
             Job::Geo { geo, reply } => {
-                self.pipeline.geo = Arc::new(*geo);
+                self.pipeline.geo = geo;
                 reply.send(()).unwrap_or(());
             }
             Job::Rules { rules, at, reply } => {
@@ -358,7 +362,7 @@ impl Worker {
     }
 
     fn add_stats(&mut self, commit: &mut Commit) {
-        let stats = read(&self.outlets.shown.rule_stats);
+        let stats = read(&self.outlets.part.rule_stats);
         commit.notes.push((NOTE_RULE_STATS.to_owned(), stats.note()));
         self.noted_stats_seq = stats.seq;
     }
@@ -400,7 +404,7 @@ impl Worker {
     fn show(&mut self, committed: &Committed<Written>) {
         let written = &committed.with;
         {
-            let mut book = write(&self.outlets.shown.book);
+            let mut book = write(&self.outlets.part.book);
             for decision in committed.answers.iter().filter_map(decision_of) {
                 let id = &*decision.wallet_id;
                 book.update(decision, self.pipeline.engine.wallets().get(symbol_of_text(id), id));
@@ -408,14 +412,14 @@ impl Worker {
             book.update_addresses(&committed.shared, |party| self.pipeline.store.blocks_of(party));
         }
         if !committed.answers.is_empty() {
-            let mut stats = write(&self.outlets.shown.rule_stats);
+            let mut stats = write(&self.outlets.part.rule_stats);
             for (answer, item) in committed.answers.iter().zip(&written.items) {
                 if let (Answer::Decided(decision), ItemAnswer::Decided(seq)) = (answer, item) {
                     stats.add(*seq, decision);
                 }
             }
             drop(stats);
-            write(&self.outlets.shown.figures).newest = self.newest;
+            write(&self.outlets.part.figures).newest = self.newest;
         }
         if written.commit.position.seq >= written.first_seq {
             self.outlets.seq.send_replace(written.commit.position.seq);
@@ -446,7 +450,7 @@ impl Worker {
     /// time, and when there is much more of it than the last time.
     fn show_figures(&mut self) {
         let wallets = self.pipeline.engine.wallets().len();
-        let mut figures = *read(&self.outlets.shown.figures);
+        let mut figures = *read(&self.outlets.part.figures);
         figures.wallets = wallets;
         (figures.shared_keys, figures.shared_keys_refused) = self.pipeline.store.keys();
         let is_due = self.figures_at.is_none_or(|at| at.elapsed() >= FIGURES_EVERY);
@@ -457,7 +461,7 @@ impl Worker {
             figures.shared_windows = self.pipeline.store.window_count();
             figures.newest = self.newest;
         }
-        *write(&self.outlets.shown.figures) = figures;
+        *write(&self.outlets.part.figures) = figures;
     }
 }
 

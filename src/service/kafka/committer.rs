@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Weak;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -60,6 +61,7 @@ pub(super) struct Committer {
     asked_at: Instant,
     /// What has come and was not taken yet.
     report: Option<Report>,
+    thread: JoinHandle<()>,
 }
 
 impl Committer {
@@ -77,8 +79,8 @@ impl Committer {
         let (report, reports) = sync_channel(1);
         let source = format!("/kuzet/{}", settings.group);
         let thread = Thread { settings, source, has_cloudevents, member, watchdog, session: None };
-        std::thread::Builder::new().name("commit".into()).spawn(move || thread.run(&to_do, &report))?;
-        Ok(Self { requests, reports, is_busy: false, is_commit: false, asked_at: Instant::now(), report: None })
+        let thread = std::thread::Builder::new().name("commit".into()).spawn(move || thread.run(&to_do, &report))?;
+        Ok(Self { requests, reports, is_busy: false, is_commit: false, asked_at: Instant::now(), report: None, thread })
     }
 
     /// Tells whether a request is under way.
@@ -91,6 +93,11 @@ impl Committer {
     /// returns never.
     pub(super) fn is_hung(&self, limit: Duration) -> bool {
         self.is_busy && self.report.is_none() && self.asked_at.elapsed() > limit
+    }
+
+    /// Gives the thread up; returns it, to look at whether it has ended.
+    pub(super) fn into_thread(self) -> JoinHandle<()> {
+        self.thread
     }
 
     /// Tells whether a transaction is on its way.

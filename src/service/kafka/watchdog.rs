@@ -1,7 +1,7 @@
 //! Tells of a call of the transaction that takes long, and ends the process when one never returns: librdkafka may
 //! ignore its timeout. The deciding thread gives such a call up sooner; this is for when it hangs itself.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,65 +12,83 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What to do when a call hangs; gets a text that says which.
 pub type OnHang = Box<dyn Fn(&str) + Send>;
 
-type Running = Mutex<Option<(&'static str, Instant)>>;
+/// The present call of each watched thread, and since when it runs.
+type Running = [Mutex<Option<(&'static str, Instant)>>];
+
+fn lock<'r>(running: &'r Running, number: usize) -> MutexGuard<'r, Option<(&'static str, Instant)>> {
+    running[number].lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A call that takes longer than this is told to whoever asks whether the service is well.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// Tells of the watched thread to others.
+/// Tells of a watched thread to others.
 #[derive(Clone)]
-pub(crate) struct Waiting(Arc<Running>);
+pub(crate) struct Waiting(Watchdog);
 
 impl Waiting {
     /// Tells what the thread waits for, if it does so for long: it cannot tell it itself.
     pub(crate) fn trouble(&self) -> Option<String> {
-        let (what, since) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let (what, since) = (*self.0.running())?;
         let waited = since.elapsed();
         (waited > SLOW).then(|| format!("Kafka: no answer for {} s to the request to {what}", waited.as_secs()))
     }
 }
 
-/// Watches one thread after the other.
+/// Watches the calls of one worker, whose threads come one after the other. One thread does so for all workers of a
+/// process.
 #[derive(Clone)]
-pub(crate) struct Watchdog(Arc<Running>);
+pub(crate) struct Watchdog {
+    all: Arc<Running>,
+    number: usize,
+}
 
 impl Watchdog {
-    /// Starts to watch. `patience` is added to the limit: calls that are known to take long have their reasons.
-    pub(crate) fn start(patience: Duration, on_hang: OnHang) -> std::io::Result<Self> {
-        Self::start_with(LIMIT + patience, LOOK_EVERY, on_hang)
+    /// Starts to watch so many workers. `patience` is added to the limit: calls that are known to take long have their
+    /// reasons.
+    pub(crate) fn start(workers: usize, patience: Duration, on_hang: OnHang) -> std::io::Result<Vec<Self>> {
+        Self::start_with(workers, (LIMIT + patience, LOOK_EVERY), on_hang)
     }
 
-    fn start_with(limit: Duration, look_every: Duration, on_hang: OnHang) -> std::io::Result<Self> {
-        let running = Arc::new(Running::default());
-        let watched = Arc::downgrade(&running);
+    fn start_with(
+        workers: usize,
+        (limit, look_every): (Duration, Duration),
+        on_hang: OnHang,
+    ) -> std::io::Result<Vec<Self>> {
+        let all: Arc<Running> = (0..workers).map(|_| Mutex::default()).collect();
+        let watched = Arc::downgrade(&all);
         thread::Builder::new().name("watchdog".into()).spawn(move || watch(&watched, limit, look_every, &on_hang))?;
-        Ok(Self(running))
+        Ok((0..workers).map(|number| Self { all: Arc::clone(&all), number }).collect())
     }
 
-    /// Returns what tells others of the thread.
+    fn running(&self) -> MutexGuard<'_, Option<(&'static str, Instant)>> {
+        lock(&self.all, self.number)
+    }
+
+    /// Returns what tells others of the worker.
     pub(crate) fn waiting(&self) -> Waiting {
-        Waiting(Arc::clone(&self.0))
+        Waiting(self.clone())
     }
 
     /// Watches no longer what was given up: its thread may never come back.
     pub(super) fn give_up(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.running() = None;
     }
 
     /// Runs a call under watch.
     pub(super) fn watch<T>(&self, what: &'static str, call: impl FnOnce() -> T) -> T {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((what, Instant::now()));
+        *self.running() = Some((what, Instant::now()));
         let answer = call();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.running() = None;
         answer
     }
 }
 
-/// Ends with the watched thread.
+/// Ends with the watched threads.
 fn watch(running: &Weak<Running>, limit: Duration, look_every: Duration, on_hang: &OnHang) {
     while let Some(now) = running.upgrade() {
-        let hanging = *now.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((what, since)) = hanging
+        let calls = (0..now.len()).filter_map(|number| *lock(&now, number));
+        if let Some((what, since)) = calls.min_by_key(|(_, since)| *since)
             && since.elapsed() > limit
         {
             on_hang(&format!("failed to {what}: Kafka's client has not returned for {:?}", since.elapsed()));
@@ -91,18 +109,19 @@ mod tests {
         let (tell, told) = mpsc::channel();
         let on_hang = Box::new(move |text: &str| tell.send(text.to_owned()).unwrap_or(()));
         let limit = Duration::from_millis(300);
-        let watchdog = Watchdog::start_with(limit, Duration::from_millis(5), on_hang).expect("a thread");
-        // Many calls take longer than the limit together, and none of them alone.
+        let started = Watchdog::start_with(2, (limit, Duration::from_millis(5)), on_hang).expect("a thread");
+        let [other, watchdog] = <[Watchdog; 2]>::try_from(started).ok().expect("two workers");
+        // Many calls take longer than the limit together, and none of them alone, whatever another worker does.
         let begun = Instant::now();
         while begun.elapsed() < 2 * limit {
-            assert_eq!(watchdog.watch("do little", || 7), 7);
+            assert_eq!(watchdog.watch("do little", || other.watch("do little", || 7)), 7);
         }
         assert_eq!(told.try_recv(), Err(mpsc::TryRecvError::Empty));
         let text = watchdog.watch("commit a transaction", || told.recv_timeout(Duration::from_secs(60)));
         let text = text.expect("the hanging call is told");
         assert!(text.starts_with("failed to commit a transaction: Kafka's client has not returned"), "{text}");
         // The process ends with the first; a test goes on.
-        drop(watchdog);
+        drop((watchdog, other));
         assert_eq!(told.recv_timeout(Duration::from_secs(60)), Err(mpsc::RecvTimeoutError::Disconnected));
     }
 }

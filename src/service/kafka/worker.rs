@@ -11,24 +11,25 @@ mod show;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::adapters::fleet_mutant::FleetMutant;
 use crate::adapters::kafka::Failure;
 use crate::adapters::kafka::consumer::{Member, Polled};
-use crate::engine::plan::Plan;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::rules::program::RuleSet;
 
-use super::super::{Job, Shown, Unavailable, write};
+use super::super::{Job, Part, Shown, Unavailable};
 use super::committer::Committer;
 use super::outbox::Outbox;
 use super::shard::Shard;
+use super::supervisor::End;
 use super::watchdog::Watchdog;
 use super::{FleetObserver, FleetSettings};
 use assignment::Assignment;
@@ -50,8 +51,11 @@ const FENCED_MAX: usize = 3;
 const FENCED_WITHIN: Duration = Duration::from_secs(60);
 /// So long after the time of a transaction is over Kafka's client is given up with its thread.
 const HUNG_AFTER: Duration = Duration::from_secs(15);
-/// So many threads may be given up before the process ends.
-const GIVEN_UP_MAX: u32 = 5;
+/// So many committing threads may be given up within so long before the worker ends.
+const GIVEN_UP_MAX: usize = 5;
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(3_600);
+/// A thread that never returns counts for so long: what it holds of the process's memory is not freed.
+const HUNG_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
 /// Between two looks at the whole state's size.
 const SIZES_EVERY: Duration = Duration::from_secs(15);
@@ -61,6 +65,8 @@ pub(crate) struct FleetOutlets {
     pub(crate) seq: tokio::sync::watch::Sender<u64>,
     pub(crate) trouble: tokio::sync::watch::Sender<Option<String>>,
     pub(crate) shown: Arc<Shown>,
+    /// What it shows of its wallets.
+    pub(crate) part: Arc<Part>,
     pub(crate) observer: Box<dyn FleetObserver>,
 }
 
@@ -87,6 +93,21 @@ impl Pacing {
     }
 }
 
+/// Committing threads that were given up, each with when.
+#[derive(Default)]
+struct GivenUp(Vec<(Instant, JoinHandle<()>)>);
+
+impl GivenUp {
+    /// Forgets those that returned and were given up long ago, or hang for very long, and counts the others.
+    fn count(&mut self, now: Instant) -> usize {
+        self.0.retain(|(at, thread)| {
+            let within = if thread.is_finished() { GIVEN_UP_WITHIN } else { HUNG_WITHIN };
+            now.saturating_duration_since(*at) < within
+        });
+        self.0.len()
+    }
+}
+
 /// The session of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Session {
@@ -106,8 +127,7 @@ pub(crate) struct FleetWorker {
     member: Arc<Member>,
     committer: Committer,
     watchdog: Watchdog,
-    /// How many committing threads were given up.
-    given_up: u32,
+    given_up: GivenUp,
     session: Session,
     /// How many partitions the operations have; known with the first restoration.
     partitions: i32,
@@ -132,12 +152,6 @@ fn start_committer(settings: &FleetSettings, member: &Arc<Member>, watchdog: &Wa
     started.map_err(|error| Failure::Setting { name: "of this process".to_owned(), reason: error.to_string() })
 }
 
-/// Why the thread ends.
-enum End {
-    Asked,
-    Fault(String),
-}
-
 impl FleetWorker {
     /// Makes the worker; nothing is asked of Kafka before [`Self::run`].
     ///
@@ -145,7 +159,7 @@ impl FleetWorker {
     /// A setting of Kafka is wrong.
     pub(crate) fn new(
         settings: FleetSettings,
-        (rules, geo): (Arc<RuleSet>, Geo),
+        (rules, geo): (Arc<RuleSet>, Arc<Geo>),
         outlets: FleetOutlets,
         watchdog: Watchdog,
     ) -> Result<Self, Failure> {
@@ -156,13 +170,13 @@ impl FleetWorker {
         Ok(Self {
             settings,
             rules,
-            geo: Arc::new(geo),
+            geo,
             ledger,
             outlets,
             member,
             committer,
             watchdog,
-            given_up: 0,
+            given_up: GivenUp::default(),
             session: Session::None,
             partitions: 0,
             mine: Assignment::default(),
@@ -179,26 +193,22 @@ impl FleetWorker {
         })
     }
 
-    /// Works until it is told to stop, or cannot go on.
-    pub(crate) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let end = loop {
-            match self.turn(&mut queue) {
+    /// Works until it is told to stop, or cannot go on; tells which.
+    pub(super) fn run(mut self, queue: &mut mpsc::Receiver<Job>) -> End {
+        let ended = loop {
+            match self.turn(queue) {
                 ControlFlow::Continue(()) => {}
-                ControlFlow::Break(end) => break end,
+                ControlFlow::Break(ended) => break ended,
             }
         };
-        if let End::Fault(reason) = &end {
-            error!(%reason, "the worker cannot go on");
+        if let End::Fault(reason) = &ended {
             self.outlets.trouble.send_replace(Some(reason.clone()));
         }
         // What is on its way is ended in order; what was decided after it is decided again by whoever is next.
         self.end_transaction();
-        queue.close();
         self.asked.drain(..).for_each(|job| job.refuse(&Unavailable::Stopping));
-        while let Ok(job) = queue.try_recv() {
-            job.refuse(&Unavailable::Stopping);
-        }
         // The member leaves the group with its consumer, the transaction in hand is over.
+        ended
     }
 
     /// One round: questions, changes of the assignment, records, decisions, one transaction.
@@ -256,7 +266,7 @@ impl FleetWorker {
             self.fenced_at.push_back(now);
             self.fenced_at.retain(|at| now.duration_since(*at) < FENCED_WITHIN);
             if self.fenced_at.len() >= FENCED_MAX {
-                let instance = &self.settings.kafka.instance;
+                let instance = self.settings.kafka.process();
                 return ControlFlow::Break(End::Fault(format!(
                     "another process has the instance name {instance} too and took over {FENCED_MAX} times within a \
                      minute; `kafka.instance` must be different in each process ({failure})"
@@ -266,8 +276,9 @@ impl FleetWorker {
         self.failure = Some(format!("Kafka: {failure}"));
         self.tell_trouble();
         self.end_transaction();
-        if self.given_up > GIVEN_UP_MAX {
-            return ControlFlow::Break(End::Fault(format!("Kafka's client hung {GIVEN_UP_MAX} times ({failure})")));
+        let hung = self.given_up.count(Instant::now());
+        if hung > GIVEN_UP_MAX {
+            return ControlFlow::Break(End::Fault(format!("Kafka's client hung {hung} times ({failure})")));
         }
         // Its outcome may be open: only a new session tells.
         self.session = Session::None;
@@ -300,9 +311,10 @@ impl FleetWorker {
         if !self.committer.is_hung(limit) {
             return Ok(());
         }
-        self.given_up += 1;
         self.watchdog.give_up();
-        self.committer = start_committer(&self.settings, &self.member, &self.watchdog)?;
+        let next = start_committer(&self.settings, &self.member, &self.watchdog)?;
+        let hung = std::mem::replace(&mut self.committer, next).into_thread();
+        self.given_up.0.push((Instant::now(), hung));
         Err(Failure::Silent { what: "hear from Kafka's client".to_owned(), waited: limit })
     }
 
@@ -324,7 +336,7 @@ impl FleetWorker {
                 Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
                 Ok(job @ (Job::Wallet { .. } | Job::Foresee { .. })) => self.asked.push_back(job),
                 Ok(Job::Geo { geo, reply }) => {
-                    self.geo = Arc::from(geo);
+                    self.geo = geo;
                     self.shards.values_mut().for_each(|shard| shard.pipeline.geo = Arc::clone(&self.geo));
                     reply.send(()).unwrap_or(());
                 }
@@ -359,22 +371,35 @@ impl FleetWorker {
     fn switch(&mut self, rules: &Arc<RuleSet>, at: Time) {
         self.rules = Arc::clone(rules);
         self.shards.values_mut().for_each(|shard| shard.switch(rules, self.settings.engine));
-        let plan = self.plan();
-        let mut shown = write(&self.outlets.shown.rules);
-        let previous = Arc::clone(&shown.plan.rules);
-        // The same rules again are no set to go back to.
-        let previous = if previous.hash == rules.hash { shown.previous.take() } else { Some(previous) };
-        *shown = super::super::RulesInUse { plan, loaded_at: at, previous, refused: None };
+        self.show_young();
+        self.outlets.shown.switched(rules, at, self.settings.engine);
     }
+}
 
-    /// Lays the rules out as people are shown them: a window is young for as long as it is in any shard.
-    fn plan(&self) -> Arc<Plan> {
-        let mut young: BTreeMap<u64, Time> = BTreeMap::new();
-        for (state, until) in self.shards.values().flat_map(|shard| &shard.young) {
-            let longest = young.entry(*state).or_insert(*until);
-            *longest = (*longest).max(*until);
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn threads_that_were_given_up_count_for_a_while() {
+        let (end, told) = mpsc::channel::<()>();
+        let returned = std::thread::spawn(|| {});
+        let hangs = std::thread::spawn(move || told.recv().unwrap_or(()));
+        while !returned.is_finished() {
+            std::thread::yield_now();
         }
-        let young: Vec<(u64, Time)> = young.into_iter().collect();
-        Arc::new(Plan::new(Arc::clone(&self.rules), self.settings.engine).with_young_windows(&young))
+        let now = Instant::now();
+        let mut given_up = GivenUp(vec![(now, returned), (now, hangs)]);
+        for (after, count) in [
+            (Duration::ZERO, 2),
+            (GIVEN_UP_WITHIN, 1),
+            (HUNG_WITHIN.saturating_sub(Duration::from_secs(1)), 1),
+            (HUNG_WITHIN, 0),
+        ] {
+            assert_eq!(given_up.count(now + after), count, "{after:?}");
+        }
+        drop(end);
     }
 }

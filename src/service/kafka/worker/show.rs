@@ -1,6 +1,6 @@
 //! What the worker shows of its work: read models, figures, what observers count.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::engine::restriction::Restriction;
@@ -40,9 +40,9 @@ impl FleetWorker {
     /// wallets' records tell them as of the last decision.
     pub(super) fn show(&mut self, batches: &[CommittedShardBatch]) {
         let is_ahead = self.flow.has_decided();
-        let mut book = write(&self.outlets.shown.book);
-        let mut stats = write(&self.outlets.shown.rule_stats);
-        let mut figures = write(&self.outlets.shown.figures);
+        let mut book = write(&self.outlets.part.book);
+        let mut stats = write(&self.outlets.part.rule_stats);
+        let mut figures = write(&self.outlets.part.figures);
         for batch in batches {
             let Some(shard) = self.shards.get(&batch.with.shard).filter(|shard| shard.gift == batch.with.gift) else {
                 continue;
@@ -77,8 +77,10 @@ impl FleetWorker {
             let records = records.map(|(_, record)| record.value.unwrap_or_default());
             records.zip(writes.decisions).collect::<Vec<_>>()
         };
-        let last = write(&self.outlets.shown.recent).add(batches.into_iter().flat_map(of_batch).collect());
-        self.outlets.seq.send_replace(last);
+        let kept = batches.into_iter().flat_map(of_batch).collect();
+        // Told before another worker keeps more: the numbers go up.
+        let mut recent = write(&self.outlets.shown.recent);
+        self.outlets.seq.send_replace(recent.add(kept));
     }
 
     fn blocks_of(&self, party: Party) -> Vec<Restriction> {
@@ -91,7 +93,7 @@ impl FleetWorker {
             return;
         }
         let Unshown { wallets, blocks, since: _ } = std::mem::take(&mut self.unshown);
-        let mut book = write(&self.outlets.shown.book);
+        let mut book = write(&self.outlets.part.book);
         for id in &wallets {
             let symbol = symbol_of_text(id);
             let wallet = self.shards.values().find_map(|shard| shard.pipeline.engine.wallets().get(symbol, id));
@@ -108,16 +110,27 @@ impl FleetWorker {
             stats.merge(&shard.stats);
         }
         book.add_addresses(self.shards.values().flat_map(|shard| shard.own.blocks()));
-        *write(&self.outlets.shown.book) = book;
-        *write(&self.outlets.shown.rule_stats) = stats;
-        write(&self.outlets.shown.rules).plan = self.plan();
+        *write(&self.outlets.part.book) = book;
+        *write(&self.outlets.part.rule_stats) = stats;
+        self.show_young();
+        self.outlets.shown.renew_plan(self.settings.engine);
         let newest = self.shards.values().filter_map(|shard| shard.newest).max();
-        write(&self.outlets.shown.figures).newest = newest;
+        write(&self.outlets.part.figures).newest = newest;
+    }
+
+    /// Shows which windows are young in any of the shards.
+    pub(super) fn show_young(&self) {
+        let mut young: BTreeMap<u64, Time> = BTreeMap::new();
+        for (state, until) in self.shards.values().flat_map(|shard| &shard.young) {
+            let longest = young.entry(*state).or_insert(*until);
+            *longest = (*longest).max(*until);
+        }
+        *write(&self.outlets.part.young) = young;
     }
 
     /// Looks at a wallet's record, if one of the shards has it.
     pub(super) fn wallet(&self, id: &str) -> Option<WalletView> {
-        let (symbol, newest) = (symbol_of_text(id), read(&self.outlets.shown.figures).newest);
+        let (symbol, newest) = (symbol_of_text(id), self.outlets.shown.figures().newest);
         self.shards.values().find_map(|shard| {
             let engine = &shard.pipeline.engine;
             engine.wallets().get(symbol, id).map(|wallet| WalletView::of(engine.plan(), wallet, newest))
@@ -181,7 +194,7 @@ impl FleetWorker {
             self.shards.values().map(|shard| (shard.number, false, lag(shard))).collect();
         shards.extend(self.mine.halted.keys().map(|shard| (*shard, true, None)));
         self.outlets.observer.shards(&shards);
-        let mut figures = *read(&self.outlets.shown.figures);
+        let mut figures = *read(&self.outlets.part.figures);
         figures.wallets = self.shards.values().map(|shard| shard.pipeline.engine.wallets().len()).sum();
         let (sizes, turned_away) = self.ledger.window_figures();
         figures.shared_keys = usize::try_from(sizes.keys).unwrap_or(usize::MAX);
@@ -190,6 +203,6 @@ impl FleetWorker {
             self.sizes_at = Some(Instant::now());
             figures.state_bytes = self.shards.values().map(|shard| shard.pipeline.engine.wallets().bytes()).sum();
         }
-        *write(&self.outlets.shown.figures) = figures;
+        *write(&self.outlets.part.figures) = figures;
     }
 }
