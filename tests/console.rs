@@ -11,7 +11,7 @@ use std::thread;
 
 const KUZET: &str = env!("CARGO_BIN_EXE_kuzet");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const FILES: &[&str] = &["package.json", "package-lock.json", "console.test.mjs"];
+const FILES: &[&str] = &["package.json", "package-lock.json", "console.test.mjs", "vendor.mjs"];
 
 /// One browser at a time, and one installation of what drives it.
 static TURN: Mutex<()> = Mutex::new(());
@@ -39,6 +39,7 @@ fn check(roles: &[&str]) {
 
     let mut tests = Command::new("node");
     tests.args(["--test", "console.test.mjs"]).current_dir(&folder);
+    tests.env("KUZET_CONSOLE", Path::new(ROOT).join("src/console"));
     tests.env("CHROMIUM", chromium).env("KUZET_BIN", KUZET).env("KUZET_RULES", &rules).env("KUZET_URL", &service.url);
     for (role, (secret, _)) in roles.iter().zip(&tokens) {
         tests.env(format!("KUZET_TOKEN_{}", role.to_uppercase()), secret);
@@ -71,7 +72,7 @@ fn install() -> PathBuf {
     if !is_there {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
-        succeed(&mut npm, "npm did not install playwright-core");
+        succeed(&mut npm, "npm did not install what the tests need");
     }
     folder
 }

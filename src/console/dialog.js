@@ -1,40 +1,68 @@
 // Dialogs: one `<dialog>` at a time, gone from the page when it closes.
-import { h, replace } from "./dom.js";
+import { html, signal, useLayoutEffect, useRef } from "./html.js";
 import { t } from "./i18n.js";
 
-/** Opens a dialog; `fill(content, close)` puts its inside in place. Resolves with what `close` got. */
-export function openDialog(title, fill) {
+const shown = signal(null);
+let number = 0;
+
+export const anyDialogOpen = () => shown.peek() !== null;
+
+/** Opens a dialog whose inside `Content` makes; it gets `close`. Resolves with what `close` got. */
+export function openDialog(title, Content, props = {}) {
+  closeDialog();
+  number += 1;
+  const id = `dialog-${number}`;
   return new Promise((resolve) => {
-    const content = h("div", { class: "content" });
-    const name = `dialog-${Math.trunc(performance.now())}`;
-    const dialog = h("dialog", { "aria-labelledby": name }, h("h2", { id: name }, title), content);
-    let result = null;
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      // What opened it may be gone by now: the keyboard goes on in the page, not before it.
-      if (document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
-      resolve(result);
-    });
-    const close = (value = null) => {
-      result = value;
-      dialog.close();
-    };
-    document.body.append(dialog);
-    fill(content, close, dialog);
-    dialog.showModal();
-    // Not the button that acts: a key held too long must not agree.
-    (content.querySelector("input") ?? content.querySelector('[data-action="close"]'))?.focus();
+    shown.value = { id, title, Content, props, resolve };
   });
 }
 
-export const closeButton = (close, text = t("close")) => h("button", { type: "button", class: "quiet", "data-action": "close", onclick: () => close() }, text);
-
-/** Asks before something is done; true when the user agreed. */
-export async function ask(title, text) {
-  return Boolean(await openDialog(title, (content, close) => {
-    const agree = h("button", { type: "button", class: "primary-button", "data-action": "submit", onclick: () => close(true) }, t("submit"));
-    replace(content, h("p", {}, text), h("div", { class: "buttons" }, agree, closeButton(close, t("cancel"))));
-  }));
+export function closeDialog(result = null) {
+  const dialog = shown.peek();
+  if (!dialog) return;
+  shown.value = null;
+  dialog.resolve(result);
+  // What opened it may be gone by now: the keyboard goes on in the page, not before it.
+  queueMicrotask(() => {
+    if (document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+  });
 }
 
-export const anyDialogOpen = () => document.querySelector("dialog[open]") !== null;
+function Dialog({ id, title, Content, props }) {
+  const element = useRef(null);
+  useLayoutEffect(() => {
+    const dialog = element.current;
+    const opener = document.activeElement;
+    dialog.showModal();
+    // Not the button that acts: a key held too long must not agree.
+    (dialog.querySelector("input, textarea") ?? dialog.querySelector('[data-action="close"]'))?.focus();
+    return () => {
+      dialog.close();
+      if (opener?.isConnected) opener.focus({ preventScroll: true });
+    };
+  }, []);
+  const isWide = props.wide ? "wide" : null;
+  return html`<dialog ref=${element} aria-labelledby=${id} class=${isWide} onClose=${() => closeDialog()}>
+    <h2 id=${id}>${title}</h2><div class="content"><${Content} ...${props} close=${closeDialog}/></div>
+  </dialog>`;
+}
+
+/** The place of the dialog in the page. */
+export function Dialogs() {
+  const dialog = shown.value;
+  return dialog && html`<${Dialog} key=${dialog.id} ...${dialog}/>`;
+}
+
+export function CloseButton({ close, text }) {
+  const press = () => close();
+  return html`<button type="button" class="quiet" data-action="close" onClick=${press}>${text ?? t("close")}</button>`;
+}
+
+function Question({ text, close }) {
+  return html`<p>${text}</p><div class="buttons">
+    <button type="button" class="primary-button" data-action="submit" onClick=${() => close(true)}>${t("submit")}</button>
+    <${CloseButton} close=${close} text=${t("cancel")}/></div>`;
+}
+
+/** Asks before something is done; true when the user agreed. */
+export const ask = async (title, text) => Boolean(await openDialog(title, Question, { text }));

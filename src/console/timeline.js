@@ -1,74 +1,34 @@
 // The chart of a wallet's recent operations, with what the rules that fired looked at.
+import { effect, html, useEffect, useRef, useState } from "./html.js";
+import { axisTimeText, lang, money, moneyText, numberText, t, time, timeText, word, zonedText } from "./i18n.js";
+import { amountOf, decisionHref, Empty, VERDICTS } from "./parts.js";
+import { go } from "./router.js";
+import { theme } from "./theming.js";
+import { model } from "./timeline-model.js";
 import uPlot from "./vendor/uPlot.esm.js";
-import { h, replace } from "./dom.js";
-import { axisTimeText, money, moneyText, numberText, t, time, timeText, word, zonedText } from "./i18n.js";
-import * as v from "./views.js";
 
 const HEIGHT = 300;
 /** Of a chart of logins and events alone. */
 const HEIGHT_BARE = 140;
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86400 };
-/** Almaty has kept UTC+5 the whole year round since 1 March 2024. */
-const ALMATY = 5 * 3600;
-const BANDS_MOST = 6;
-const LINES_MOST = 5;
+const WIDTH_LEAST = 280;
+/** A point takes a click from so many pixels around. */
+const REACH = 24;
+/** Beyond so many points they are drawn smaller, so that they are told apart. */
+const MANY = 200;
 
-const seconds = (iso) => Date.parse(iso) / 1000;
-
-/** The money a rule compares with: `amount > 100_000 KZT`, or from what would have to be different. */
-export function thresholdsOf(why) {
-  const found = [];
-  for (const rule of why || []) {
-    for (const condition of rule.conditions || []) {
-      for (const text of [condition.needed, condition.text]) {
-        const match = /^(.+?)\s*(<=|>=|<|>)\s*([\d_ ]+(?:\.\d+)?)\s*KZT\s*$/.exec(text || "");
-        const mrp = /^(.+?)\s*(<=|>=|<|>)\s*[\d_]+ MRP\s*$/.exec(text || "");
-        if (mrp && condition.in_tenge && /amount/.test(mrp[1])) {
-          found.push({ rule: rule.rule, what: mrp[1], value: Number(condition.in_tenge) });
-          break;
-        }
-        if (!match || !/amount/.test(match[1])) continue;
-        found.push({ rule: rule.rule, what: match[1], value: Number(match[3].replace(/[_ ]/g, "")) });
-        break;
-      }
-    }
+/** The colours of the page as a canvas understands them: custom properties may be `light-dark()`. */
+function palette() {
+  const probe = document.createElement("span");
+  probe.hidden = true;
+  document.body.append(probe);
+  const known = new Map();
+  const names = ["surface", "muted", "line", "threshold", "window", ...VERDICTS.map((verdict) => `verdict-${verdict}`)];
+  for (const name of names) {
+    probe.style.color = `var(--${name})`;
+    known.set(name, getComputedStyle(probe).color);
   }
-  return found;
-}
-
-/** The stretches of time that aggregates in evidence looked back on. */
-export function windowsOf(decision) {
-  const at = seconds(decision.occurred_at);
-  const found = [];
-  for (const match of decision.matches || []) {
-    for (const name of Object.keys(match.evidence || {})) {
-      const within = /\bwithin (\d+)([smhd])\b/.exec(name);
-      if (within) found.push({ rule: match.rule, what: name, from: at - Number(within[1]) * SECONDS[within[2]], to: at });
-      else if (/\btoday\b/.test(name)) found.push({ rule: match.rule, what: name, from: at - ((at + ALMATY) % 86400), to: at });
-    }
-  }
-  return found;
-}
-
-function kindOf(decision) {
-  if (v.DEBITS.includes(decision.type)) return "debit";
-  if (v.CREDITS.includes(decision.type)) return "credit";
-  if (decision.type === "login") return decision.operation?.outcome === "failure" ? "login_failed" : "login";
-  return "event";
-}
-
-const distinct = (items, key) => [...new Map(items.map((item) => [key(item), item])).values()];
-
-/** What to draw; decisions have their operation and `why` where those could be fetched. */
-function model(decisions) {
-  const points = decisions.map((decision) => {
-    const amount = v.amountOf(decision);
-    const kind = kindOf(decision);
-    return { decision, kind, x: seconds(decision.occurred_at), y: ["debit", "credit"].includes(kind) && amount !== null ? Number(amount) : null };
-  }).filter((point) => Number.isFinite(point.x)).sort((a, b) => a.x - b.x);
-  const lines = distinct(decisions.flatMap((decision) => thresholdsOf(decision.why)), (line) => `${line.what} ${line.value}`);
-  const bands = distinct(decisions.flatMap(windowsOf), (band) => `${band.rule} ${band.from}`);
-  return { points, lines: lines.slice(0, LINES_MOST), bands: bands.slice(0, BANDS_MOST) };
+  probe.remove();
+  return (name) => known.get(name) ?? "#888";
 }
 
 function drawPoint(context, point, x, y, floor, size, color) {
@@ -102,143 +62,183 @@ function drawPoint(context, point, x, y, floor, size, color) {
   context.stroke();
 }
 
-function legend(shown) {
-  const item = (name, key) => h("li", {}, h("span", { class: `key key-${name}`, "aria-hidden": "true" }), t(key));
-  const kinds = new Set(shown.points.map((point) => point.kind));
-  return h("ul", { class: "legend" },
-    ["debit", "credit", "login", "login_failed", "event"].filter((kind) => kinds.has(kind)).map((kind) => item(kind, `legend_${kind}`)),
-    shown.lines.length ? item("threshold", "legend_threshold") : null, shown.bands.length ? item("window", "legend_window") : null,
-    v.VERDICTS.filter((verdict) => shown.points.some((point) => point.decision.verdict === verdict)).map((verdict) => item(`verdict-${verdict}`, `verdict_${verdict}`)));
+/** Draws within the chart's own box. */
+function inside(plot, draw) {
+  const { ctx: context, bbox } = plot;
+  context.save();
+  context.beginPath();
+  context.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  context.clip();
+  draw(context, bbox);
+  context.restore();
 }
 
-/** Fills `place` with the chart. */
-export function drawTimeline(place, decisions, signal) {
-  const shown = model(decisions);
-  if (!shown.points.length) {
-    replace(place, v.empty(t("timeline_empty")));
-    return;
-  }
-  const styles = getComputedStyle(document.documentElement);
-  const color = (name) => styles.getPropertyValue(`--${name}`).trim() || "#888";
-  const font = (pixels) => `${Math.round(pixels * devicePixelRatio)}px system-ui, sans-serif`;
-  const chart = h("div", { class: "chart", role: "img", "aria-label": t("timeline_label", { n: shown.points.length }) });
-  const about = h("p", { class: "about small", "aria-hidden": "true" }, t("timeline_hint"));
-  replace(place, chart, about, legend(shown));
+function drawBands(plot, bands, color) {
+  inside(plot, (context, bbox) => {
+    context.fillStyle = color("window");
+    for (const band of bands) {
+      const from = plot.valToPos(band.from, "x", true);
+      context.fillRect(from, bbox.top, Math.max(2, plot.valToPos(band.to, "x", true) - from), bbox.height);
+    }
+  });
+}
 
+const font = (pixels) => `${Math.round(pixels * devicePixelRatio)}px system-ui, sans-serif`;
+
+function drawLines(plot, context, lines, color) {
+  const { bbox } = plot;
+  context.strokeStyle = color("threshold");
+  context.fillStyle = color("threshold");
+  context.lineWidth = devicePixelRatio;
+  context.font = font(11);
+  context.textBaseline = "bottom";
+  context.textAlign = "left";
+  // Where thresholds lie close together, as under large sums, their names stand above each other.
+  let free = Infinity;
+  for (const line of [...lines].sort((a, b) => a.value - b.value)) {
+    const y = plot.valToPos(line.value, "y", true);
+    context.setLineDash(line.what === "amount" ? [] : [6 * devicePixelRatio, 4 * devicePixelRatio]);
+    context.beginPath();
+    context.moveTo(bbox.left, y);
+    context.lineTo(bbox.left + bbox.width, y);
+    context.stroke();
+    const place = Math.min(y - 3 * devicePixelRatio, free);
+    context.fillText(`${line.rule}: ${moneyText(String(line.value))}`, bbox.left + 6 * devicePixelRatio, place);
+    free = place - 13 * devicePixelRatio;
+  }
+  context.setLineDash([]);
+}
+
+function placeOf(plot, point) {
+  const floor = plot.bbox.top + plot.bbox.height;
+  return [plot.valToPos(point.x, "x", true), point.y === null ? floor : plot.valToPos(point.y, "y", true)];
+}
+
+function drawMarks(plot, shown, color) {
+  inside(plot, (context, bbox) => {
+    drawLines(plot, context, shown.lines, color);
+    const size = (shown.points.length > MANY ? 3 : 5) * devicePixelRatio;
+    for (const point of shown.points) {
+      const [x, y] = placeOf(plot, point);
+      drawPoint(context, point, x, y, bbox.top + bbox.height, size, color);
+    }
+  });
+}
+
+function nearest(plot, points, left, top) {
+  let best = null;
+  for (const point of points) {
+    const [x, y] = placeOf(plot, point);
+    const distance = Math.hypot((x - plot.bbox.left) / devicePixelRatio - left, (y - plot.bbox.top) / devicePixelRatio - top);
+    if (distance < REACH && (!best || distance < best.distance)) best = { point, distance };
+  }
+  return best?.point ?? null;
+}
+
+/** Both axes: times of Almaty, and amounts, as wide as their widest number. */
+function axesOf(hasMoney, color) {
+  const [lines, texts] = [{ stroke: color("line"), width: 1 }, { stroke: color("muted"), font: font(11), labelFont: font(11) }];
+  const axis = { ...texts, grid: lines, ticks: lines };
+  const widest = (marks) => Math.max(0, ...(marks || []).map((mark) => String(mark).length));
+  return [
+    { ...axis, space: 80, label: t("zone"), labelSize: 18, values: (_, marks, __, ___, step) => marks.map((mark) => axisTimeText(mark, step)) },
+    // Logins and events alone have no amounts.
+    { ...axis, show: hasMoney, values: (_, marks) => marks.map((mark) => numberText(String(mark))), size: (_, marks) => Math.max(50, 18 + 7 * widest(marks)) },
+  ];
+}
+
+/** Makes the chart in its element; `tell` hears which point the pointer is at. */
+function plotOf(element, shown, tell) {
+  const color = palette();
   const xs = shown.points.map((point) => point.x);
   const [first, last] = [xs[0], xs.at(-1)];
   // One point, or several of one instant, stand in the middle of half an hour.
   const margin = last > first ? Math.max(60, (last - first) * 0.04) : 900;
   const highest = Math.max(1, ...shown.points.map((point) => point.y || 0), ...shown.lines.map((line) => line.value)) * 1.12;
   const hasMoney = shown.points.some((point) => point.y !== null) || shown.lines.length > 0;
-  const height = hasMoney ? HEIGHT : HEIGHT_BARE;
-  const placeOf = (plot, point) => [plot.valToPos(point.x, "x", true), point.y === null ? plot.bbox.top + plot.bbox.height : plot.valToPos(point.y, "y", true)];
-
-  function nearest(plot, left, top) {
-    let best = null;
-    for (const point of shown.points) {
-      const [x, y] = placeOf(plot, point);
-      const distance = Math.hypot(x / devicePixelRatio - plot.bbox.left / devicePixelRatio - left, (y - plot.bbox.top) / devicePixelRatio - top);
-      if (distance < 24 && (!best || distance < best.distance)) best = { point, distance };
-    }
-    return best?.point ?? null;
-  }
-
-  function tell(point) {
-    chart.classList.toggle("over", point !== null);
-    if (!point) {
-      replace(about, t("timeline_hint"));
-      return;
-    }
-    const { decision } = point;
-    const rules = decision.matches.map((match) => match.rule).join(", ");
-    replace(about, time(decision.occurred_at), " · ", word("type_", decision.type), point.y === null ? null : [" · ", money(v.amountOf(decision))], " · ", word("verdict_", decision.verdict), rules ? ` · ${rules}` : null);
-  }
-
-  function drawBands(plot) {
-    const { ctx: context, bbox } = plot;
-    context.save();
-    context.beginPath();
-    context.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    context.clip();
-    context.fillStyle = color("window");
-    for (const band of shown.bands) {
-      const from = plot.valToPos(band.from, "x", true);
-      context.fillRect(from, bbox.top, Math.max(2, plot.valToPos(band.to, "x", true) - from), bbox.height);
-    }
-    context.restore();
-  }
-
-  function drawMarks(plot) {
-    const { ctx: context, bbox } = plot;
-    context.save();
-    context.beginPath();
-    context.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    context.clip();
-    context.strokeStyle = color("threshold");
-    context.fillStyle = color("threshold");
-    context.lineWidth = devicePixelRatio;
-    context.font = font(11);
-    context.textBaseline = "bottom";
-    context.textAlign = "left";
-    // Where thresholds lie close together, as under large sums, their names stand above each other.
-    let free = Infinity;
-    for (const line of [...shown.lines].sort((a, b) => a.value - b.value)) {
-      const y = plot.valToPos(line.value, "y", true);
-      context.setLineDash(line.what === "amount" ? [] : [6 * devicePixelRatio, 4 * devicePixelRatio]);
-      context.beginPath();
-      context.moveTo(bbox.left, y);
-      context.lineTo(bbox.left + bbox.width, y);
-      context.stroke();
-      const place = Math.min(y - 3 * devicePixelRatio, free);
-      context.fillText(`${line.rule}: ${moneyText(String(line.value))}`, bbox.left + 6 * devicePixelRatio, place);
-      free = place - 13 * devicePixelRatio;
-    }
-    context.setLineDash([]);
-    const size = 5 * devicePixelRatio;
-    for (const point of shown.points) {
-      const [x, y] = placeOf(plot, point);
-      drawPoint(context, point, x, y, bbox.top + bbox.height, size, color);
-    }
-    context.restore();
-  }
-
-  const axis = { stroke: color("muted"), font: font(11), labelFont: font(11), grid: { stroke: color("line"), width: 1 }, ticks: { stroke: color("line"), width: 1 } };
+  const span = (_, from, to) => {
+    const isWhole = first === last || (from === first && to === last);
+    const [start, end] = isWhole ? [first - margin, last + margin] : [from, to];
+    element.dataset.span = String(Math.round(end - start));
+    return [start, end];
+  };
+  const at = (plot) => (plot.cursor.left < 0 ? null : nearest(plot, shown.points, plot.cursor.left, plot.cursor.top));
   const plot = new uPlot({
-    width: Math.max(280, place.clientWidth), height, legend: { show: false },
-    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Asia/Almaty"),
+    width: Math.max(WIDTH_LEAST, element.clientWidth), height: hasMoney ? HEIGHT : HEIGHT_BARE, legend: { show: false },
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Asia/Almaty"),
     cursor: { drag: { x: true, y: false, uni: 10 }, points: { show: false } },
-    scales: { x: { time: true, range: (_, from, to) => {
-      const whole = first === last || (from === first && to === last);
-      const [start, end] = whole ? [first - margin, last + margin] : [from, to];
-      chart.dataset.span = String(Math.round(end - start));
-      return [start, end];
-    } }, y: { range: () => [0, highest] } },
-    axes: [
-      { ...axis, space: 80, label: t("zone"), labelSize: 18, values: (_, marks, __, ___, step) => marks.map((mark) => axisTimeText(mark, step)) },
-      // As wide as its widest number; logins and events alone have none.
-      {
-        ...axis, show: hasMoney, values: (_, marks) => marks.map((mark) => numberText(String(mark))),
-        size: (_, marks) => Math.max(50, 18 + 7 * Math.max(0, ...(marks || []).map((mark) => String(mark).length))),
-      },
-    ],
+    scales: { x: { time: true, range: span }, y: { range: () => [0, highest] } },
+    axes: axesOf(hasMoney, color),
     series: [{}, { paths: () => null, points: { show: false } }],
-    hooks: { drawAxes: [drawBands], draw: [drawMarks], setCursor: [(self) => tell(self.cursor.left < 0 ? null : nearest(self, self.cursor.left, self.cursor.top))] },
-  }, [xs, shown.points.map((point) => point.y)], chart);
+    hooks: {
+      drawAxes: [(self) => drawBands(self, shown.bands, color)], draw: [(self) => drawMarks(self, shown, color)],
+      setCursor: [(self) => tell(at(self))],
+    },
+  }, [xs, shown.points.map((point) => point.y)], element);
   plot.over.addEventListener("click", () => {
-    const point = nearest(plot, plot.cursor.left, plot.cursor.top);
-    if (point) location.hash = v.decisionHref(point.decision.seq);
+    const point = at(plot);
+    if (point) go(decisionHref(point.decision.seq));
   });
-  const observer = new ResizeObserver(() => {
-    const width = Math.max(280, place.clientWidth);
-    if (width !== plot.width) plot.setSize({ width, height });
-  });
-  observer.observe(place);
-  signal.addEventListener("abort", () => {
-    observer.disconnect();
-    plot.destroy();
-  });
-  // For readers of the screen, what the marks stand for.
-  const notes = [...shown.lines.map((line) => `${line.rule}: ${line.what} ${moneyText(String(line.value))}`), ...shown.bands.map((band) => `${band.rule}: ${band.what}, ${timeText(new Date(band.from * 1000).toISOString(), true)} – ${zonedText(timeText(new Date(band.to * 1000).toISOString(), true))}`)];
-  if (notes.length) place.append(h("details", {}, h("summary", {}, `${t("legend_threshold")}, ${t("legend_window")} (${notes.length})`), h("ul", { class: "small" }, notes.map((note) => h("li", {}, note)))));
+  return plot;
+}
+
+function Legend({ shown }) {
+  const item = (name, key) => html`<li><span class=${`key key-${name}`} aria-hidden="true"></span>${t(key)}</li>`;
+  const kinds = new Set(shown.points.map((point) => point.kind));
+  const verdicts = VERDICTS.filter((verdict) => shown.points.some((point) => point.decision.verdict === verdict));
+  return html`<ul class="legend">
+    ${["debit", "credit", "login", "login_failed", "event"].filter((kind) => kinds.has(kind)).map((kind) => item(kind, `legend_${kind}`))}
+    ${shown.lines.length > 0 && item("threshold", "legend_threshold")}${shown.bands.length > 0 && item("window", "legend_window")}
+    ${verdicts.map((verdict) => item(`verdict-${verdict}`, `verdict_${verdict}`))}</ul>`;
+}
+
+/** For readers of the screen, what the marks stand for. */
+function Notes({ shown }) {
+  const at = (seconds) => timeText(new Date(seconds * 1000).toISOString(), true);
+  const notes = [
+    ...shown.lines.map((line) => `${line.rule}: ${line.what} ${moneyText(String(line.value))}`),
+    ...shown.bands.map((band) => `${band.rule}: ${band.what}, ${at(band.from)} – ${zonedText(at(band.to))}`),
+  ];
+  if (!notes.length) return null;
+  return html`<details><summary>${`${t("legend_threshold")}, ${t("legend_window")} (${notes.length})`}</summary>
+    <ul class="small">${notes.map((note) => html`<li>${note}</li>`)}</ul></details>`;
+}
+
+function About({ point }) {
+  if (!point) return t("timeline_hint");
+  const { decision } = point;
+  const rules = decision.matches.map((match) => match.rule).join(", ");
+  return html`${time(decision.occurred_at)} · ${word("type_", decision.type)}${point.y !== null && html` · ${money(amountOf(decision))}`}
+    ${` · ${word("verdict_", decision.verdict)}${rules ? ` · ${rules}` : ""}`}`;
+}
+
+export function Timeline({ decisions }) {
+  const element = useRef(null);
+  const [point, setPoint] = useState(null);
+  const shown = model(decisions);
+  useEffect(() => {
+    if (!shown.points.length) return undefined;
+    const place = element.current;
+    let plot = null;
+    // Another theme has other colours.
+    const stop = effect(() => {
+      void theme.value;
+      plot?.destroy();
+      plot = plotOf(place, shown, setPoint);
+    });
+    const observer = new ResizeObserver(() => {
+      const width = Math.max(WIDTH_LEAST, place.clientWidth);
+      if (width !== plot.width) plot.setSize({ width, height: plot.height });
+    });
+    observer.observe(place);
+    return () => {
+      observer.disconnect();
+      stop();
+      plot.destroy();
+    };
+  }, [decisions, lang()]);
+  if (!shown.points.length) return html`<${Empty}>${t("timeline_empty")}<//>`;
+  const label = t("timeline_label", { n: shown.points.length });
+  return html`<div class="timeline"><div class=${point ? "chart over" : "chart"} role="img" aria-label=${label} ref=${element}></div>
+    <p class="about small" aria-hidden="true"><${About} point=${point}/></p><${Legend} shown=${shown}/><${Notes} shown=${shown}/></div>`;
 }
