@@ -14,6 +14,7 @@ pub mod geoip;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod ledger_check;
+mod line_diff;
 pub mod replay;
 pub mod reproduce;
 pub mod rules;

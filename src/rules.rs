@@ -14,6 +14,7 @@ pub mod diagnostic;
 mod fields;
 mod file_kind;
 mod keys;
+pub mod layout;
 mod parse;
 pub mod program;
 mod readable;

@@ -15,6 +15,7 @@ mod far_ahead;
 mod flips;
 mod geo;
 mod language;
+mod layout;
 mod model;
 mod schema;
 mod shipped_rules;

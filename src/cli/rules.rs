@@ -1,18 +1,20 @@
 //! `kuzet rules`: the life of a rule, from its first text on.
 
+mod fmt;
 mod new;
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-/// Begin new rules
+/// Begin, lay out and compare rules
 #[derive(Debug, Args)]
 #[command(
-    about = "Begin new rules",
+    about = "Begin, lay out and compare rules",
     after_help = "Examples:
   kuzet rules new transfer-over-250k
-  kuzet rules new many-transfers --from count-in-window rules/behaviour"
+  kuzet rules new many-transfers --from count-in-window rules/behaviour
+  kuzet rules fmt --check"
 )]
 pub struct RulesArguments {
     #[command(subcommand)]
@@ -23,6 +25,7 @@ pub struct RulesArguments {
 #[derive(Debug, Subcommand)]
 enum RulesCommand {
     New(new::NewArguments),
+    Fmt(fmt::FmtArguments),
 }
 
 /// Runs the command.
@@ -32,5 +35,6 @@ enum RulesCommand {
 pub fn run(arguments: &RulesArguments, out: &mut dyn Write) -> anyhow::Result<i32> {
     match &arguments.command {
         RulesCommand::New(arguments) => new::run(arguments, out),
+        RulesCommand::Fmt(arguments) => fmt::run(arguments, out),
     }
 }

@@ -20,20 +20,21 @@ use crate::operation::localized::Localized;
 use crate::operation::time::almaty_midnight;
 use crate::operation::{OperationType, Time};
 
+/// The keys of a rule file, in the order in which they are documented and laid out.
 pub(crate) const KEYS: [&str; 14] = [
     "rule",
     "clauses",
     "title",
     "owner",
+    "severity",
     "mode",
-    "on",
-    "when",
-    "then",
     "from",
     "until",
+    "on",
+    "when",
     "on_missing",
+    "then",
     "message",
-    "severity",
     "notes",
 ];
 

@@ -49,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "check",
             "data",
             "rule_file",
+            "layout",
             "stage",
             "self",
             "test_file",
