@@ -1,6 +1,8 @@
 //! `kuzet serve` with operations from a real Kafka: every operation is decided once, whatever ends a process.
 #![expect(clippy::print_stdout, reason = "seeds and times belong in the test's output")]
 
+mod workers;
+
 use crate::command::kuzet;
 use crate::kcat;
 use std::collections::BTreeMap;

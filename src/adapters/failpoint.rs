@@ -3,9 +3,13 @@
 //!
 //! `KUZET_TEST_FAILPOINT=step:n` aborts the process when it reaches the step for the n-th time. `step:n:stop`
 //! halts it there as SIGSTOP does, until it is sent SIGCONT; with `step:n:stall` the thread that reached the
-//! step then sleeps on for a while, so that the other threads learn first what has happened meanwhile.
+//! step then sleeps on for a while, so that the other threads learn first what has happened meanwhile. With
+//! `step:n:fault` only that thread ends.
 
 /// Tells that a step is reached.
+///
+/// # Panics
+/// A test asked for a fault there.
 #[cfg(feature = "faults")]
 pub fn reached(step: &str) {
     use std::sync::OnceLock;
@@ -27,6 +31,12 @@ pub fn reached(step: &str) {
             None => {
                 tracing::warn!(step, times, "a test ends the process here");
                 std::process::abort();
+            }
+            Some("fault") => {
+                #[expect(clippy::panic, reason = "it stands for any fault in this thread")]
+                {
+                    panic!("a test ends the thread here: {step}");
+                }
             }
             Some(action) => halt(step, action == "stall"),
         }

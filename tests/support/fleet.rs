@@ -56,7 +56,7 @@ impl Topics {
         format!("{}-group", self.prefix)
     }
 
-    /// Writes the configuration of an instance into a folder.
+    /// Writes the configuration of an instance with one worker into a folder.
     pub(crate) fn configure(&self, cluster: &Cluster, folder: &Path, instance: &str, batch_max: u32) -> PathBuf {
         self.configure_with((cluster, folder), instance, (batch_max, 1_500), |text| text)
     }
@@ -80,7 +80,7 @@ impl Topics {
         let text = format!(
             "source = \"kafka\"\n[rules]\nfolder = \"{manifest}/rules\"\n[geoip]\nfolder = \"{manifest}/geoip\"\n\
              [http]\nlisten = \"127.0.0.1:0\"\n[kafka]\nbrokers = \"{}\"\ngroup = \"{}\"\ninstance = \"{instance}\"\n\
-             batch_max = {batch_max}\nproperties_file = \"{}\"\ntransaction_timeout = \"10s\"\n\
+             workers = 1\nbatch_max = {batch_max}\nproperties_file = \"{}\"\ntransaction_timeout = \"10s\"\n\
              [kafka.topics]\noperations = \"{}\"\ndecisions = \"{}\"\nrejected = \"{}\"\nstate = \"{}\"\n",
             cluster.bootstrap(),
             self.group(),
