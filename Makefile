@@ -14,7 +14,7 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools quick test features deny soak soak-kafka fuzz demo digest bench bench-counts load lint e2e-kafka bench-kafka
+.PHONY: help tools quick test features deny soak soak-kafka fuzz demo digest bench bench-counts load lint e2e-kafka bench-kafka bench-peers
 
 help:
 	@echo "make quick  format, lints and the tests that need no server: what to run after each change"
@@ -28,6 +28,7 @@ help:
 	echo "make load   post operations over HTTP with wrk: rates, latencies, memory"
 	echo "make e2e-kafka   OPERATIONS (1000000) by two processes on Kafka and Redis, compared with kuzet replay"
 	echo "make bench-kafka figures of a fleet on Kafka: rates, latencies, recovery, bytes of state"
+	echo "make bench-peers kuzet beside Kafka Streams and Flink: ROUNDS (3), PARTITIONS (1,4,12), SYSTEMS"
 	echo "make lint   format, clippy, each feature alone, licences, duplicate crates, sources, advisories"
 
 # Cargo builds, compilers build zstd and librdkafka, which takes the system's OpenSSL; pkg-config finds what
@@ -237,3 +238,16 @@ e2e-kafka:
 bench-kafka:
 	@$(MAKE) --no-print-directory tools FOR_TESTS=1
 	cargo bench $(LOCKED) --bench kafka
+
+# The same five rules, decided the same, which is shown first; then figures, in alternating rounds. It takes hours with
+# all systems, on a machine that does nothing else. KUZET is the program to measure, if not that of this checkout.
+ROUNDS := 3
+PARTITIONS := 1,4,12
+SYSTEMS :=
+KUZET :=
+bench-peers:
+	@$(MAKE) --no-print-directory tools FOR_TESTS=1
+	command -v javac >/dev/null || $$([ "$$(id -u)" -eq 0 ] || echo sudo) apt-get -qq install -y openjdk-17-jdk-headless >/dev/null
+	[ -n "$(KUZET)" ] || cargo build --release $(LOCKED)
+	python3 -B benches/peers/run.py --rounds $(ROUNDS) --partitions $(PARTITIONS) \
+	    $(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(KUZET),--kuzet $(KUZET))

@@ -32,7 +32,7 @@ public final class Contract {
 
     private Contract() {}
 
-    static byte[] encode(Op op, int verdict, int matches, boolean isLate) {
+    static byte[] encode(Op op, int verdict, int matches, boolean isLate, boolean isDegraded) {
         StringBuilder to = new StringBuilder(512);
         to.append("{\"decision_id\":\"").append(id(op)).append("\",\"op_id\":\"").append(op.opId)
                 .append("\",\"wallet_id\":\"").append(op.walletId).append("\",\"type\":\"").append(op.typeName)
@@ -45,8 +45,9 @@ public final class Contract {
                 if (left > 1) to.append(',');
             }
         }
-        to.append("],\"commands\":[],\"late\":").append(isLate).append(",\"degraded\":[],\"ruleset\":\"").append(RULESET)
-                .append("\"}");
+        to.append("],\"commands\":[],\"late\":").append(isLate)
+                .append(",\"degraded\":[").append(isDegraded ? "\"geoip.anonymizer\"" : "")
+                .append("],\"ruleset\":\"").append(RULESET).append("\"}");
         return to.toString().getBytes(StandardCharsets.UTF_8);
     }
 
@@ -72,7 +73,8 @@ public final class Contract {
     }
 
     /** Names and values of a record's headers, in turn; the decision's id is read out of its bytes. */
-    public static String[] headers(String walletId, long at, byte[] decision, int shard, long sequence, String group) {
+    public static String[] headers(
+            String walletId, long at, byte[] decision, int shard, long sequence, String group) {
         return new String[] {
             "content-type", "application/json", "kuzet-shard", Integer.toString(shard),
             "kuzet-seq", Long.toString(sequence), "kuzet-ruleset", RULESET, "kuzet-epoch", EPOCH,

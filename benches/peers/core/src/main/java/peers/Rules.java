@@ -76,7 +76,9 @@ public final class Rules {
         }
         int flag = (op.isDebit() ? WalletState.DEBIT : 0) | (op.isToClient ? WalletState.TO_CLIENT : 0);
         state.remember(id, at, op.amount, (byte) flag, isRefused);
-        return FULL ? Contract.encode(op, verdict, matches, isLate) : encode(op, verdict, matches);
+        if (!FULL) return encode(op, verdict, matches);
+        boolean isDegraded = geo.isSample && op.type == Op.Type.LOGIN && op.ip != null;
+        return Contract.encode(op, verdict, matches, isLate, isDegraded);
     }
 
     private int matches(WalletState state, Op op, short country) {

@@ -56,7 +56,8 @@ public final class StreamsApp {
                 Serdes.ByteArray(), serde())
                 .withLoggingEnabled(Map.of("segment.bytes", "33554432", "min.cleanable.dirty.ratio", "0.2"));
         Topology topology = new Topology();
-        topology.addSource("operations", Serdes.ByteArray().deserializer(), Serdes.ByteArray().deserializer(), args[2]);
+        Serde<byte[]> bytes = Serdes.ByteArray();
+        topology.addSource("operations", bytes.deserializer(), bytes.deserializer(), args[2]);
         topology.addProcessor("rules", new ProcessorSupplier<byte[], byte[], byte[], byte[]>() {
             @Override
             public Processor<byte[], byte[], byte[], byte[]> get() {
@@ -68,7 +69,7 @@ public final class StreamsApp {
                 return Set.of(inMemory ? wallets : wallets.withCachingEnabled());
             }
         }, "operations");
-        topology.addSink("decisions", args[3], Serdes.ByteArray().serializer(), Serdes.ByteArray().serializer(), "rules");
+        topology.addSink("decisions", args[3], bytes.serializer(), bytes.serializer(), "rules");
 
         KafkaStreams streams = new KafkaStreams(topology, config);
         streams.setStateListener((now, before) -> System.out.println(System.currentTimeMillis() + " " + now));
@@ -114,7 +115,8 @@ public final class StreamsApp {
             wallets.put(record.key(), state);
             if (Rules.FULL) {
                 int shard = context.taskId().partition();
-                String[] headers = Contract.headers(op.walletId, op.at, decision, shard, ++sequence, context.applicationId());
+                String group = context.applicationId();
+                String[] headers = Contract.headers(op.walletId, op.at, decision, shard, ++sequence, group);
                 for (int i = 0; i < headers.length; i += 2) {
                     record.headers().add(headers[i], headers[i + 1].getBytes(StandardCharsets.UTF_8));
                 }
