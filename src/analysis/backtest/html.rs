@@ -6,7 +6,7 @@ mod words;
 
 use std::fmt::Write as _;
 
-use super::report::{AlertFigures, CountFigures, Report, RuleFigures};
+use super::report::{AlertFigures, CountFigures, Report, RuleFigures, to_the_minute};
 use crate::operation::money::grouped;
 use chart::{bars, lines};
 use words::Words;
@@ -18,14 +18,15 @@ const STYLE: &str = "\
 body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);margin:0 auto;padding:24px;max-width:1080px}\
 h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:32px 0 8px}p{margin:4px 0}.dim{color:var(--dim)}\
 .bad{color:var(--bad);font-weight:600}.wide{overflow-x:auto}\
-table{border-collapse:collapse;width:100%}th,td{padding:5px 10px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\
+table{border-collapse:collapse;width:100%}th,td{padding:5px 8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\
 th{font-weight:600;color:var(--dim)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
-td:first-child{min-width:230px}code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}svg{width:100%;height:auto;display:block}\
+th.n{white-space:normal}td:first-child{min-width:200px}code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}svg{width:100%;height:auto;display:block}\
 svg text{fill:var(--dim);font:11px system-ui,sans-serif}.one{fill:var(--one)}.two{fill:var(--two)}\
 .line-one{stroke:var(--one);fill:none;stroke-width:2}.line-two{stroke:var(--two);fill:none;stroke-width:2;stroke-dasharray:5 3}\
 .axis{stroke:var(--line)}.key{display:inline-block;width:12px;height:12px;margin:0 4px 0 12px;vertical-align:-1px}\
 .key.one{background:var(--one)}.key.two{background:var(--two)}\
-@media print{:root{color-scheme:light}body{max-width:none;padding:0}h2{break-after:avoid}tr,svg{break-inside:avoid}}";
+@media print{:root{color-scheme:light}body{max-width:none;padding:0;font-size:11px}code{font-size:10px}\
+th,td{padding:3px 5px}td:first-child{min-width:0}.wide{overflow:visible}h2{break-after:avoid}tr,svg{break-inside:avoid}}";
 
 /// Writes a report as an HTML page in Kazakh (`kk`), Russian (`ru`) or English.
 #[must_use]
@@ -44,7 +45,8 @@ fn page(report: &Report, words: &Words, out: &mut String) -> std::fmt::Result {
     write!(out, "<style>{STYLE}</style></head><body><h1>{title}</h1>")?;
     if let (Some(first), Some(last)) = (&report.first, &report.last) {
         let (operations, days) = (number(report.operations), number(report.days));
-        write!(out, "<p>{operations} {}, {days} {} · {first} – {last}</p>", words.operations, words.days)?;
+        write!(out, "<p>{operations} {}, {days} {} · ", words.operations, words.days)?;
+        write!(out, "{} – {} ({})</p>", to_the_minute(first), to_the_minute(last), words.almaty)?;
     }
     for (count, what) in [(report.duplicates, words.duplicates), (report.rejected, words.rejected)] {
         if count > 0 {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::figures::{Alerts, Count, Side, Tally};
+use crate::operation::Time;
 use crate::operation::money::fmt_tiyn;
 use crate::rules::program::RuleSet;
 
@@ -17,6 +18,7 @@ pub struct Report {
     pub operations: u64,
     pub duplicates: u64,
     pub rejected: u64,
+    /// When the first and the last operation occurred, as RFC 3339 with the offset of Almaty.
     pub first: Option<String>,
     pub last: Option<String>,
     /// Calendar days from the first operation to the last, both included.
@@ -165,8 +167,8 @@ impl Report {
             operations: tally.operations,
             duplicates: tally.duplicates,
             rejected: tally.rejected,
-            first: tally.first.map(|time| time.to_string()),
-            last: tally.last.map(|time| time.to_string()),
+            first: tally.first.map(in_almaty),
+            last: tally.last.map(in_almaty),
             days,
             rules: set(name, rules, &tally.with),
             against: compared.map(|((name, rules), side)| set(name, rules, side)),
@@ -298,4 +300,13 @@ fn alerts(alerts: &Alerts, days: u64, fraud: Option<u64>) -> AlertFigures {
 #[expect(clippy::cast_precision_loss, reason = "a share is shown with a few digits")]
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
+}
+/// RFC 3339 with Almaty's offset: days are counted there.
+fn in_almaty(time: Time) -> String {
+    time.to_almaty().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
+}
+
+/// Returns a time of a report as people read it, to the minute: `2026-11-01 00:00`.
+pub(super) fn to_the_minute(time: &str) -> String {
+    time.get(..16).unwrap_or(time).replace('T', " ")
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{AlertFigures, CountFigures, Report, SetName, SweepFigures};
+use super::report::{AlertFigures, CountFigures, Report, SetName, SweepFigures, to_the_minute};
 use crate::operation::money;
 
 /// Writes a report as text.
@@ -17,7 +17,7 @@ pub fn text(report: &Report) -> String {
 fn write(report: &Report, out: &mut String) -> std::fmt::Result {
     write!(out, "{} operations on {} days", grouped(report.operations), grouped(report.days))?;
     if let (Some(first), Some(last)) = (&report.first, &report.last) {
-        write!(out, ", from {first} to {last}")?;
+        write!(out, ", from {} to {} in Almaty", to_the_minute(first), to_the_minute(last))?;
     }
     writeln!(out)?;
     for (count, what) in [(report.duplicates, "duplicates"), (report.rejected, "refused records")] {
