@@ -7,6 +7,7 @@
 //! `parse` (the condition, lexed where it stands) → `check` (types, aggregates) → [`program`]. Every
 //! stage reports into [`diagnostic`] and goes on, so that one run shows all errors of all files.
 
+mod budget;
 mod canonical;
 mod check;
 mod data;
@@ -142,6 +143,13 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
         diagnostics.append(&mut reading.findings);
         rules.extend(reading.file);
     }
+    let mut default_budget = None;
+    for (path, text) in of_kind(FileKind::Budget) {
+        let (read, mut found) = budget::of_set(path, text);
+        default_budget = read;
+        diagnostics.append(&mut found);
+    }
+    rules.iter_mut().for_each(|file| budget::settle(&mut file.rule, file.budget, default_budget));
     check_set(&mut rules, &sources, &world, &mut diagnostics);
     let is_rule = |id: &str| sources.iter().any(|(path, _)| rule_file::file_stem(path) == id);
     // Where the lists are not right, nobody knows which files they would read.
@@ -163,7 +171,7 @@ pub fn compile(files: &[SourceFile]) -> Result<Compiled, Vec<Diagnostic>> {
 /// Returns the files of the table and the lists.
 fn data_files(files: &[SourceFile], is_read: impl Fn(&str) -> bool) -> Vec<SourceFile> {
     let is_data = |file: &&SourceFile| match FileKind::of(file) {
-        FileKind::Mrp | FileKind::Lists | FileKind::RedisSet => true,
+        FileKind::Mrp | FileKind::Lists | FileKind::Budget | FileKind::RedisSet => true,
         FileKind::Csv => is_read(&file.path),
         FileKind::Rule | FileKind::Test | FileKind::Text | FileKind::Misplaced | FileKind::Other => false,
     };
@@ -223,7 +231,7 @@ fn read_texts<'f>(
     for file in files {
         let kind = FileKind::of(file);
         let max = match kind {
-            FileKind::Rule | FileKind::Mrp | FileKind::Lists => FILE_BYTES_MAX,
+            FileKind::Rule | FileKind::Mrp | FileKind::Lists | FileKind::Budget => FILE_BYTES_MAX,
             // Lists are data, not rules: they may be long.
             FileKind::Csv | FileKind::RedisSet => usize::MAX,
             FileKind::Test | FileKind::Text | FileKind::Misplaced | FileKind::Other => continue,

@@ -321,10 +321,25 @@ pub fn rule() -> Value {
             "from": {"description": "First day in Almaty", "type": "string"},
             "until": {"description": "Last day in Almaty", "type": "string"},
             "on_missing": {"enum": ["skip", "fire"]},
+            "budget": {"description": "How many operations the rule may stop in an hour before it goes into shadow", "anyOf": [{"const": "none"}, budget_limits()]},
             "message": texts,
             "severity": {"type": ["string", "integer"]},
             "notes": {"type": "string"},
         },
+        "additionalProperties": false,
+    })
+}
+
+fn budget_limits() -> Value {
+    let count = json!({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[0-9][0-9_]*$"}]});
+    json!({
+        "type": "object",
+        "properties": {
+            "holds_per_hour": count,
+            "share": {"type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,2})? ?%$"},
+            "at_least": count,
+        },
+        "anyOf": [{"required": ["holds_per_hour"]}, {"required": ["share"]}],
         "additionalProperties": false,
     })
 }

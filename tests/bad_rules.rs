@@ -2,8 +2,8 @@
 //! of each code's explanation (`CODE.example.txt`).
 //!
 //! `KUZET_BLESS=1 cargo test --test pure bad_rules::` writes the texts anew; read the difference before
-//! committing it. `NAME.yaml` is a rule, `NAME.mrp.yaml`, `NAME.lists.yaml`, `NAME.csv` and
-//! `NAME.networks.csv` are data, `NAME.test.yaml` is a test file.
+//! committing it. `NAME.yaml` is a rule, `NAME.mrp.yaml`, `NAME.lists.yaml`, `NAME.budget.yaml`,
+//! `NAME.csv` and `NAME.networks.csv` are data, `NAME.test.yaml` is a test file.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -52,6 +52,7 @@ fn fixture_of_file(name: &str, bytes: &[u8]) -> Fixture {
     let path = match name {
         name if name.ends_with(".mrp.yaml") => String::from("rules/data/mrp.yaml"),
         name if name.ends_with(".lists.yaml") => String::from("rules/data/lists.yaml"),
+        name if name.ends_with(".budget.yaml") => String::from("rules/data/budget.yaml"),
         name if name.ends_with(".networks.csv") => String::from("rules/data/networks.csv"),
         name if name.ends_with(".csv") => String::from("rules/data/wallets.csv"),
         name => format!("rules/{name}"),

@@ -167,6 +167,10 @@ pub(crate) fn rule_set_hash(rules: &[Rule], lists: &[List], mrp: &MrpTable, name
         put(&format!("{:?} {:?} {:?} {:?}", rule.title, message, rule.owner, rule.severity));
         put(&format!("{:?} {:?} {}", rule.notes, rule.mode, type_set(rule.on)));
         put(&format!("{:?} {:?} {:?}", rule.from, rule.until, rule.on_missing));
+        // Sets without a budget keep the hash they had before there were any.
+        if let Some(budget) = rule.budget {
+            put(&format!("{budget:?}"));
+        }
         put(&condition(&rule.when, names));
         for action in &rule.actions {
             put(&action_text(action, names));

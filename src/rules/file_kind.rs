@@ -13,6 +13,8 @@ pub enum FileKind {
     Mrp,
     /// `data/lists.yaml`
     Lists,
+    /// `data/budget.yaml`
+    Budget,
     /// `data/*.csv`
     Csv,
     /// `kuzet:list:{name}`: the values of a set in Redis, one a line.
@@ -41,6 +43,7 @@ impl FileKind {
         match (name, in_data) {
             ("mrp.yaml", true) => Self::Mrp,
             ("lists.yaml", true) => Self::Lists,
+            ("budget.yaml", true) => Self::Budget,
             (_, true) if is(&[".csv"]) => Self::Csv,
             (name, false) if name.ends_with(".test.yaml") => Self::Test,
             (name, false) if name.ends_with(".yaml") => Self::Rule,
@@ -53,7 +56,7 @@ impl FileKind {
 
 /// Names the files that would never be loaded, and those whose kind there may be one of.
 pub(super) fn check_files(files: &[SourceFile], diagnostics: &mut Vec<Diagnostic>) {
-    let (mut mrp, mut lists) = (None, None);
+    let (mut mrp, mut lists, mut budget) = (None, None, None);
     for file in files {
         match FileKind::of(file) {
             FileKind::Misplaced => report(file, diagnostics, |findings| {
@@ -61,8 +64,8 @@ pub(super) fn check_files(files: &[SourceFile], diagnostics: &mut Vec<Diagnostic
                     .error(Code::FileName, &(0..0), "this file would never be loaded")
                     .label(what_is_wrong(file.inside()))
                     .help(
-                        "rules are ID.yaml, their tests ID.test.yaml; a folder named data holds mrp.yaml, lists.yaml \
-                         and the CSV files of lists",
+                        "rules are ID.yaml, their tests ID.test.yaml; a folder named data holds mrp.yaml, lists.yaml, \
+                         budget.yaml and the CSV files of lists",
                     );
             }),
             FileKind::Other => report(file, diagnostics, |findings| {
@@ -73,6 +76,7 @@ pub(super) fn check_files(files: &[SourceFile], diagnostics: &mut Vec<Diagnostic
             }),
             FileKind::Mrp => only_one(&mut mrp, file, diagnostics),
             FileKind::Lists => only_one(&mut lists, file, diagnostics),
+            FileKind::Budget => only_one(&mut budget, file, diagnostics),
             FileKind::Rule | FileKind::Test | FileKind::Csv | FileKind::RedisSet | FileKind::Text => {}
         }
     }
@@ -150,6 +154,7 @@ mod tests {
             ("x/a.test.yaml", FileKind::Test),
             ("data/mrp.yaml", FileKind::Mrp),
             ("x/data/lists.yaml", FileKind::Lists),
+            ("data/budget.yaml", FileKind::Budget),
             ("data/WALLETS.CSV", FileKind::Csv),
             ("a.YAML", FileKind::Misplaced),
             ("a.YML", FileKind::Misplaced),

@@ -6,6 +6,7 @@
 //! evaluation compares machine words. Missing is `None`; three-valued logic is the evaluator's.
 
 mod actions;
+mod budget;
 mod data;
 pub mod message;
 mod reads;
@@ -22,6 +23,7 @@ use crate::operation::time::Nanos;
 use crate::operation::{OperationType, Time};
 
 pub use actions::{Action, Block, BlockTerm, Lifter, Lifters, Recipient};
+pub use budget::{Budget, Share};
 pub use data::{List, ListOrigin, ListRow, ListType, MrpTable};
 pub use message::Message;
 pub use reads::Read;
@@ -435,6 +437,8 @@ pub struct Rule {
     /// The rule is off from this instant on (midnight after the day `until` in Almaty).
     pub until: Option<Time>,
     pub on_missing: OnMissing,
+    /// How many operations it may stop before it only watches: its own budget, or the set's.
+    pub budget: Option<Budget>,
     /// `Condition::Literal(true)` where `when` is omitted.
     pub when: Condition,
     pub actions: Vec<Action>,

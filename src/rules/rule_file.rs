@@ -8,6 +8,7 @@ pub(crate) use actions::{ACTIONS, DAYS_MAX, MONTHS_MAX};
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::budget::{self, Stated};
 use super::check::{Checker, World};
 use super::diagnostic::{Code, Diagnostic, Findings};
 use super::fields;
@@ -21,7 +22,7 @@ use crate::operation::time::almaty_midnight;
 use crate::operation::{OperationType, Time};
 
 /// The keys of a rule file, in the order in which they are documented and laid out.
-pub(crate) const KEYS: [&str; 14] = [
+pub(crate) const KEYS: [&str; 15] = [
     "rule",
     "clauses",
     "title",
@@ -34,6 +35,7 @@ pub(crate) const KEYS: [&str; 14] = [
     "when",
     "on_missing",
     "then",
+    "budget",
     "message",
     "notes",
 ];
@@ -44,6 +46,7 @@ pub(crate) struct RuleFile {
     pub(crate) rule: Rule,
     pub(crate) id_span: Range<usize>,
     pub(crate) when_span: Range<usize>,
+    pub(crate) budget: Stated,
 }
 
 /// What reading one file gives.
@@ -91,6 +94,8 @@ fn read_keys(path: &str, text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>)
     if keys.optional("on_missing").is_none() && demands_on_missing(&actions) {
         check_on_missing(on, &may_miss, checker);
     }
+    let budget = budget::of_rule(keys.optional("budget"), checker.findings);
+    budget::check(keys.optional("budget"), budget, &actions, checker.findings);
     let evidence = checker.reads.evidence();
     let message = keys.optional("message").and_then(|node| message::read(node, text, &evidence, checker.findings));
     let severity = optional_text(keys, "severity", checker.findings);
@@ -109,6 +114,7 @@ fn read_keys(path: &str, text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>)
         from,
         until,
         on_missing: on_missing.unwrap_or(OnMissing::Skip),
+        budget: None,
         when,
         actions,
         evidence,
@@ -121,7 +127,7 @@ fn read_keys(path: &str, text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>)
         path: path.to_owned(),
         source: text.to_owned(),
     };
-    Some(RuleFile { rule, id_span: id_node?.span.clone(), when_span })
+    Some(RuleFile { rule, id_span: id_node?.span.clone(), when_span, budget })
 }
 
 fn is_login_run(aggregate: &Aggregate) -> bool {

@@ -214,6 +214,10 @@ pub(super) const fn key(name: &str) -> &'static str {
         b"from" => "the first Almaty day of the rule",
         b"until" => "the last Almaty day of the rule",
         b"on_missing" => "what an unknown condition does: `skip` (when left out) or `fire`",
+        b"budget" => {
+            "how many operations the rule may stop in an hour before it goes into shadow: \
+             `{holds_per_hour: 500, share: 2%}`, either or both; `none` is no limit; left out: that of `data/budget.yaml`"
+        }
         b"message" => "what the client is told, in `kk`, `ru`, `en`, with `{placeholders}`",
         b"severity" => "for the console: `low`, `medium`, `high`",
         b"notes" => "the clause in plain words",
