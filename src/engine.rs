@@ -37,6 +37,7 @@ use matching::evaluation::Evaluation;
 use matching::memo::Memo;
 use outcome::Disposition;
 use plan::Plan;
+use state::budgets::Budgets;
 use state::changes::Changes;
 use state::idle::StreamClock;
 use state::layout::LayoutMigration;
@@ -59,6 +60,8 @@ pub struct Engine {
     clock: StreamClock,
     /// How far the stream has come; `None` after a restart, until it is asked for.
     stream: Option<StreamReach>,
+    /// What rules have spent of their budgets.
+    budgets: Budgets,
     /// The sequence number of the latest decision, 0 before the first: gapless, in the order of arrival.
     seq: u64,
 }
@@ -70,6 +73,7 @@ impl Engine {
         let day = almaty_day(Time::ACCEPTED_FROM);
         let mrp = plan.rules.mrp.at(day.start);
         Self {
+            budgets: Budgets::new(&plan),
             plan,
             wallets: Wallets::default(),
             nobody: Wallet::default(),
@@ -100,6 +104,29 @@ impl Engine {
         self.seq
     }
 
+    /// Returns what the rules have spent of their budgets.
+    #[must_use]
+    pub const fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    /// Returns what changed of budgets since the last call, for a store; see [`stored::budgets`].
+    pub fn take_budget_notes(&mut self) -> Vec<(String, Option<Vec<u8>>)> {
+        stored::budgets::take_notes(&mut self.budgets, &self.plan)
+    }
+
+    /// Takes stored budgets back in; see [`stored::budgets::restore`].
+    ///
+    /// # Errors
+    /// A note cannot be read, or is damaged.
+    pub fn restore_budgets<E>(
+        &mut self,
+        read: impl FnMut(&str) -> Result<Option<Vec<u8>>, E>,
+        failed: impl Fn(stored::StoredError) -> E,
+    ) -> Result<(), E> {
+        stored::budgets::restore(&mut self.budgets, &self.plan, read, failed)
+    }
+
     /// Returns the wallets, to restore their records.
     pub const fn wallets_mut(&mut self) -> &mut Wallets {
         &mut self.wallets
@@ -127,6 +154,7 @@ impl Engine {
         if !way.is_identity() {
             self.wallets.translate(&plan, way);
         }
+        self.budgets.switch(&self.plan, &plan);
         self.mrp = plan.rules.mrp.at(self.day.start);
         self.plan = plan;
     }
@@ -186,6 +214,10 @@ impl Engine {
             fired: Vec::new(),
             for_enforced: false,
             reach: Reach::Unlimited,
+            budgets: &self.budgets,
+            spends: None,
+            is_stopped: false,
+            seq: 0,
             memo,
         }
     }
@@ -203,7 +235,8 @@ impl Engine {
         let caught_up = wallet.caught_up(&self.plan, reach);
         let wallet = caught_up.as_ref().unwrap_or(wallet);
         let seq = self.seq + 1;
-        let context = Context { plan: &self.plan, wallet, view, day: self.day, mrp: self.mrp, seq, reach };
+        let (day, mrp, budgets) = (self.day, self.mrp, &self.budgets);
+        let context = Context { plan: &self.plan, wallet, view, day, mrp, seq, reach, budgets };
         let mut step = decide::decide(&context, enriched, &mut memo);
         self.memo = memo;
         if let Disposition::Decided(outcome) = &mut step {
@@ -245,12 +278,16 @@ impl Engine {
         let wallet = self.wallets.get(enriched.wallet, &enriched.operation.wallet_id).unwrap_or(&self.nobody);
         let caught_up = wallet.caught_up(&self.plan, reach);
         let wallet = caught_up.as_ref().unwrap_or(wallet);
-        let context = Context { plan: &self.plan, wallet, view, day, mrp, seq: self.seq + 1, reach };
+        let (seq, budgets) = (self.seq + 1, &self.budgets);
+        let context = Context { plan: &self.plan, wallet, view, day, mrp, seq, reach, budgets };
         look(&context, &mut Memo::default())
     }
 
-    /// Makes an outcome's changes to the acting wallet's record count.
+    /// Makes an outcome's changes to the acting wallet's record, and to the budgets of rules, count.
     pub fn apply(&mut self, enriched: &Enriched<'_>, changes: &mut Changes) {
+        if let Some(spent) = changes.budgets.take() {
+            self.budgets.apply(enriched.operation.kind, *spent);
+        }
         let wallet = self.wallets.get_or_insert(enriched.wallet, &enriched.operation.wallet_id);
         wallet.apply(&self.plan, changes);
         if let Some(stream) = &mut self.stream {

@@ -95,8 +95,12 @@ words! {
         ComplaintReceived(21) = "complaint_received",
         SeizureOrdered(22) = "seizure_ordered",
         SeizureLifted(23) = "seizure_lifted",
+        RuleRearmed(24) = "rule_rearmed",
     }
 }
+
+/// The attribute that names the rule on a `rule_rearmed`.
+pub const ATTRIBUTE_RULE: &str = "rule";
 
 impl OperationType {
     /// Tells whether the operation is nothing without another one that it names.
@@ -216,4 +220,16 @@ pub struct Operation<'a> {
     pub attributes: Vec<(Cow<'a, str>, AttributeValue<'a>)>,
     /// How many top-level fields were ignored because the contract does not know them.
     pub unknown_fields: u32,
+}
+
+impl Operation<'_> {
+    /// Returns the id of the rule that a `rule_rearmed` speaks of.
+    #[must_use]
+    pub fn rearmed_rule(&self) -> Option<&str> {
+        let named = self.attributes.iter().filter(|_| self.kind == OperationType::RuleRearmed);
+        named.into_iter().find_map(|(key, value)| match value {
+            AttributeValue::Text(rule) if key == ATTRIBUTE_RULE => Some(&**rule),
+            _ => None,
+        })
+    }
 }

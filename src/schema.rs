@@ -109,6 +109,11 @@ fn requirements() -> Value {
         needs(&types(OperationType::needs_reference), &["ref_op_id"]),
         needs(&["identity_confirmed"], &["proof"]),
         needs(&["fraud_reported"], &["source"]),
+        needs(&["rule_rearmed"], &["attributes"]),
+        when(
+            &["rule_rearmed"],
+            &json!({"attributes": {"required": ["rule"], "properties": {"rule": {"type": "string", "minLength": 1, "maxLength": 64}}}})
+        ),
     ])
 }
 
@@ -228,7 +233,10 @@ fn command(clauses: &Value) -> Value {
             "challenge": {"enum": ["pin", "captcha"]},
             "direction": {"enum": ["debit", "both", "login"]},
             "reason": {"description": "The proof or the party that lifted it", "type": "string"},
-            "to": {"enum": recipients()},
+            "to": {
+                "description": "Who is told; operators, that the rule has exceeded its budget and is in shadow now",
+                "enum": told(),
+            },
         },
         "allOf": [
             one_of(&[CommandKind::Challenge], &["challenge"]),
@@ -240,7 +248,12 @@ fn command(clauses: &Value) -> Value {
     })
 }
 
-/// Whom a report may go to.
+/// Who may be told by a decision: those that rules report to, and those who run the service.
+fn told() -> Vec<&'static str> {
+    recipients().into_iter().chain(["operators"]).collect()
+}
+
+/// Whom a report of a rule may go to.
 fn recipients() -> Vec<&'static str> {
     Recipient::ALL.iter().map(|to| to.name()).collect()
 }

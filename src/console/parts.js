@@ -9,6 +9,7 @@ export const TYPES = [
   "wallet_block_requested", "wallet_unblock_requested", "ownership_disputed", "identity_confirmed", "ip_unblock_requested",
   "cash_out_details_wrong", "fraud_reported", "documents_refused", "tampering_detected",
   "suspicion_confirmed", "operation_disputed", "complaint_received", "seizure_ordered", "seizure_lifted",
+  "rule_rearmed",
 ];
 export const DEBITS = ["transfer", "payment", "cash_out", "redemption"];
 export const CREDITS = ["top_up", "refund"];

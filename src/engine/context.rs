@@ -1,6 +1,7 @@
 //! What deciding one operation reads besides the operation.
 
 use crate::engine::plan::Plan;
+use crate::engine::state::budgets::Budgets;
 use crate::engine::state::reach::Reach;
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
@@ -19,4 +20,6 @@ pub struct Context<'e> {
     pub seq: u64,
     /// Which operations count for the age of what is remembered.
     pub reach: Reach,
+    /// What rules have spent of their budgets.
+    pub budgets: &'e Budgets,
 }

@@ -15,6 +15,7 @@ use crate::engine::matching::memo::Memo;
 use crate::engine::matching::record::record;
 use crate::engine::outcome::{Disposition, Outcome};
 use crate::engine::plan::Plan;
+use crate::engine::state::budgets::BudgetChanges;
 use crate::engine::state::changes::{Changes, SharedChanges};
 use crate::engine::state::restriction::RestrictionKind;
 use crate::engine::state::wallet::Wallet;
@@ -46,6 +47,10 @@ pub fn decide(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut Memo) -
     matches.sort_by(|a, b| a.rule.cmp(&b.rule));
     let newest = wallet.newest();
     let late = newest.is_some_and(|newest| operation.occurred_at < newest.minus(plan.settings.lateness));
+    changes.budgets = evaluation.spends.take();
+    if verdict != Verdict::Refuse {
+        rearm(context, enriched, &mut changes);
+    }
     record(&evaluation, (verdict, context.seq), &mut changes, &mut shared);
     let decision = Decision {
         decision_id: decision_id(&operation.wallet_id, &operation.op_id),
@@ -83,7 +88,27 @@ pub(super) fn evaluation<'e, 'o>(
         fired: Vec::new(),
         for_enforced: false,
         reach: context.reach,
+        budgets: context.budgets,
+        spends: spends(context, enriched),
+        is_stopped: !in_force.refusing.is_empty() || !in_force.holding.is_empty(),
+        seq: context.seq,
         memo,
+    }
+}
+
+/// Begins what an operation changes of budgets, where rules have any.
+fn spends(context: &Context<'_>, enriched: &Enriched<'_>) -> Option<Box<BudgetChanges>> {
+    if !context.plan.has_budgets() {
+        return None;
+    }
+    let minute = context.budgets.minute(enriched.operation.occurred_at, context.reach);
+    Some(Box::new(BudgetChanges::at(minute)))
+}
+
+/// Arms the rule again that the operation names, if it has exceeded its budget.
+fn rearm(context: &Context<'_>, enriched: &Enriched<'_>, changes: &mut Changes) {
+    if let (Some(spends), Some(rule)) = (&mut changes.budgets, enriched.operation.rearmed_rule()) {
+        spends.rearmed = context.plan.position_of(rule).filter(|rule| context.budgets.is_breached(*rule));
     }
 }
 

@@ -96,7 +96,7 @@ fn examine_rule(evaluation: &mut Evaluation<'_, '_>, planned: &PlannedRule, fire
     let rule = &plan.rules.rules[planned.index];
     // What an enforced rule sees of matches is not what one in shadow sees.
     evaluation.memo.start(plan, evaluation.enriched.operation.kind);
-    evaluation.for_enforced = planned.is_enforced(evaluation.enriched.operation.occurred_at);
+    evaluation.for_enforced = evaluation.is_enforced(planned);
     let mut parts = Vec::new();
     split(&rule.when, &mut |part| {
         let sides = match part {

@@ -25,6 +25,8 @@ use uuid::Uuid;
 
 /// The built-in rule that refuses what would wait beyond the limit.
 pub(super) const WAITING_LIMIT: &str = "waiting-limit";
+/// Who is told that a rule has exceeded its budget: no rule reports to them.
+const OPERATORS: &str = "operators";
 
 /// The bearer of a command: a rule and its clauses.
 type Bearer = (Arc<str>, Clauses);
@@ -289,7 +291,8 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
             | OperationType::SuspicionConfirmed
             | OperationType::OperationDisputed
             | OperationType::ComplaintReceived
-            | OperationType::SeizureOrdered => {}
+            | OperationType::SeizureOrdered
+            | OperationType::RuleRearmed => {}
         }
     }
 
@@ -304,16 +307,20 @@ impl<'c, 'e, 'o> Lifecycle<'c, 'e, 'o> {
                 let Action::Report { to, when } = action else { continue };
                 let applies = when.as_ref().is_none_or(|when| evaluate::condition(evaluation, when) == Some(true));
                 if applies {
-                    let operation = &self.enriched.operation;
-                    let subject = if operation.kind.is_money() {
-                        self.this_operation()
-                    } else {
-                        Subject::Wallet((*operation.wallet_id).into())
-                    };
-                    self.command(CommandKind::Report, &bearer(rule), subject, None, Detail::To(to.name()));
+                    self.command(CommandKind::Report, &bearer(rule), self.reported(), None, Detail::To(to.name()));
                 }
             }
         }
+        for (rule, _) in evaluation.spends.iter().flat_map(|spends| &spends.breached) {
+            let rule = bearer(&plan.rules.rules[*rule]);
+            self.command(CommandKind::Report, &rule, self.reported(), None, Detail::To(OPERATORS));
+        }
+    }
+
+    /// Returns what a report is about.
+    fn reported(&self) -> Subject {
+        let operation = &self.enriched.operation;
+        if operation.kind.is_money() { self.this_operation() } else { Subject::Wallet((*operation.wallet_id).into()) }
     }
 
     /// Tells whether blocks that the directory could not tell of were asked for.

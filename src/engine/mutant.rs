@@ -49,11 +49,15 @@ pub enum EngineMutant {
     RefAgeWithoutRefused,
     /// A restriction that has ended stays beside its successor.
     ReplacedBlockStays,
+    /// What a restriction in force stops anyway counts against a budget.
+    StoppedCountedAgain,
+    /// A rule still acts on the operation by which it exceeds its budget.
+    BreachStopsOnce,
 }
 
 impl EngineMutant {
     /// Every variant with its name in the tests.
-    pub const ALL: [(&'static str, Self); 22] = [
+    pub const ALL: [(&'static str, Self); 24] = [
         ("open-window", Self::OpenWindow),
         ("day-by-utc", Self::DayByUtc),
         ("refused-counted", Self::RefusedCounted),
@@ -76,5 +80,7 @@ impl EngineMutant {
         ("pin-clears-named-only", Self::PinClearsNamedOnly),
         ("ref-age-without-refused", Self::RefAgeWithoutRefused),
         ("replaced-block-stays", Self::ReplacedBlockStays),
+        ("stopped-counted-again", Self::StoppedCountedAgain),
+        ("breach-stops-once", Self::BreachStopsOnce),
     ];
 }

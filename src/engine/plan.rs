@@ -20,7 +20,7 @@ use crate::engine::plan::rule::ALWAYS;
 use crate::operation::time::Nanos;
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{
-    Aggregate, AggregateId, AttributeType, Field, Inputs, List, Mode, Rule, RuleSet, Stream, symbol_of_text,
+    Aggregate, AggregateId, AttributeType, Budget, Field, Inputs, List, Mode, Rule, RuleSet, Stream, symbol_of_text,
 };
 pub use aggregate::PlannedAggregate;
 pub use rule::PlannedRule;
@@ -56,6 +56,7 @@ pub struct Plan {
     listed: Vec<HashSet<u64, foldhash::fast::FixedState>>,
     /// For each rule until when it only watches: a window of it has not been fed for its length yet.
     warming: Vec<Option<Time>>,
+    has_budgets: bool,
 }
 
 /// A window that operations of a type may enter.
@@ -123,6 +124,7 @@ impl Plan {
         let by_type = OperationType::ALL.iter().map(|kind| type_plan(&rules, &aggregates, *kind)).collect();
         let ruleset = Arc::from(rules.hash.as_str());
         let warming = vec![None; rules.rules.len()];
+        let has_budgets = rules.rules.iter().any(|rule| rule.budget.is_some());
         let symbols = |list: &List| list.values.keys().map(|value| symbol_of_text(value)).collect();
         let listed = rules.lists.iter().map(symbols).collect();
         let longest = |owned: bool, least: Nanos| {
@@ -146,6 +148,7 @@ impl Plan {
             shared_idle_after,
             listed,
             warming,
+            has_budgets,
         }
     }
 
@@ -168,6 +171,24 @@ impl Plan {
     #[must_use]
     pub fn warming_until(&self, rule: usize) -> Option<Time> {
         self.warming.get(rule).copied().flatten()
+    }
+
+    /// Tells whether any rule has a budget.
+    #[must_use]
+    pub const fn has_budgets(&self) -> bool {
+        self.has_budgets
+    }
+
+    /// Returns the budget of a rule, by its position, if it has one.
+    #[must_use]
+    pub fn budget(&self, rule: usize) -> Option<&Budget> {
+        self.rules.rules.get(rule)?.budget.as_ref()
+    }
+
+    /// Returns the position of the rule with this id.
+    #[must_use]
+    pub fn position_of(&self, id: &str) -> Option<usize> {
+        self.rules.rules.binary_search_by(|rule| (*rule.id).cmp(id)).ok()
     }
 
     /// Tells whether a list holds a text, whose symbol is given, at `at`; `None` when the list was not read.

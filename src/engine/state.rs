@@ -1,5 +1,6 @@
 //! What the engine remembers: wallets' records, shared windows, restrictions, and the changes to them.
 
+pub mod budgets;
 pub mod changes;
 pub mod groups;
 pub mod idle;

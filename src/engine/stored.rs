@@ -12,6 +12,7 @@ use crate::engine::plan::Plan;
 use std::collections::HashMap;
 use thiserror::Error;
 
+pub mod budgets;
 mod first;
 #[cfg(test)]
 mod numbers;

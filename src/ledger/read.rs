@@ -136,7 +136,7 @@ fn command(raw: CommandRecord<'_>) -> Result<Command<'_>, String> {
         },
         CommandKind::Lift => Detail::Reason(lifter(&raw.reason.ok_or_else(|| missing("reason"))?)),
         CommandKind::Report => match &*raw.to.ok_or_else(|| missing("to"))? {
-            "afm" | "antifraud_centre" | "issuer" | "payment_system" | "law_enforcement" | "disputes" => {
+            "afm" | "antifraud_centre" | "issuer" | "payment_system" | "law_enforcement" | "disputes" | "operators" => {
                 Detail::Nothing
             }
             other => return Err(unknown("to", other)),

@@ -137,6 +137,7 @@ pub fn recover_state(
     let (mut engine, shared) = (Engine::new(Arc::new(plan)), MemoryStore::default());
     let journal_bytes = restore(source, position, &layouts, (&mut engine, &shared), on_shared)?;
     engine.resume_after(position.seq);
+    engine.restore_budgets(|name| source.note(name), |source| record("note of budgets", 0, source))?;
     let newest = engine.wallets().iter().filter_map(crate::engine::wallet::Wallet::newest).max();
     let young = young_windows(source, engine.plan(), newest)?;
     let plan = Plan::new(Arc::clone(&engine.plan().rules), settings).with_young_windows(&young);

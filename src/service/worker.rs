@@ -350,6 +350,8 @@ impl Worker {
             commit.notes.extend(rule_history::notes(&self.pipeline.engine.plan().rules));
             self.notes_rules = false;
         }
+        let budgets = self.pipeline.engine.take_budget_notes().into_iter();
+        commit.notes.extend(budgets.map(|(name, note)| (name, note.unwrap_or_default())));
         let turned_away = self.pipeline.store.turned_away();
         if turned_away != self.noted_turned_away {
             let note = turned_away.map(|at| at.nanos().to_le_bytes().to_vec()).unwrap_or_default();

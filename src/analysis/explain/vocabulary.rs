@@ -88,6 +88,7 @@ const TYPES: &[(&str, Names)] = &[
     ("complaint_received", ["клиентке шағым", "жалоба на клиента", "complaint received"]),
     ("seizure_ordered", ["тыйым салынды", "наложен арест", "seizure ordered"]),
     ("seizure_lifted", ["тыйым алынды", "арест снят", "seizure lifted"]),
+    ("rule_rearmed", ["ереже қайта қосылды", "правило снова включено", "rule re-armed"]),
 ];
 
 /// Words that fields have as values, and those who lift restrictions.

@@ -6,9 +6,11 @@ use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::memo::Memo;
 use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::Plan;
+use crate::engine::plan::PlannedRule;
 use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::engine::plan::predicates::Expr;
 use crate::engine::plan::row_layout::{MISSING, ROW_HEADER};
+use crate::engine::state::budgets::{BudgetChanges, Budgets};
 use crate::engine::state::reach::Reach;
 use crate::engine::state::shared::SharedView;
 use crate::engine::state::wallet::Wallet;
@@ -53,11 +55,25 @@ pub struct Evaluation<'e, 'o> {
     pub for_enforced: bool,
     /// Which operations count for the age of what is remembered.
     pub reach: Reach,
+    /// What rules have spent of their budgets.
+    pub budgets: &'e Budgets,
+    /// What the operation changes of that, where rules have budgets.
+    pub spends: Option<Box<BudgetChanges>>,
+    /// A restriction in force stops the operation, whatever rules say.
+    pub is_stopped: bool,
+    /// The sequence number the decision will have.
+    pub seq: u64,
     /// Aggregates computed already.
     pub memo: &'e mut Memo,
 }
 
 impl Evaluation<'_, '_> {
+    /// Tells whether a match of the rule has effects on this operation.
+    #[must_use]
+    pub fn is_enforced(&self, rule: &PlannedRule) -> bool {
+        rule.is_enforced(self.at()) && !self.budgets.is_breached(rule.index)
+    }
+
     /// Finds the windows that the operation would enter.
     pub fn find_feeds(&mut self) {
         let plan = self.plan;

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::engine::matching::evaluate::Facts;
 use crate::engine::matching::evaluation::{Evaluation, Fired};
 use crate::engine::matching::evidence::{message, show};
+use crate::engine::mutant::EngineMutant;
 use crate::engine::plan::rule::PlannedRule;
 use crate::geo::Lookup;
 use crate::operation::OperationType;
@@ -73,7 +74,7 @@ impl Firing {
         if planned.reads_login_run && evaluation.enriched.operation.kind == OperationType::Login && self.refused {
             return;
         }
-        evaluation.for_enforced = planned.is_enforced(at);
+        evaluation.for_enforced = evaluation.is_enforced(planned);
         if planned.lacks_a_list {
             self.degraded.inputs = self.degraded.inputs.union(Inputs::SHARED_STATE);
         }
@@ -88,7 +89,7 @@ impl Firing {
     #[inline(never)]
     fn fire(&mut self, evaluation: &mut Evaluation<'_, '_>, index: usize) {
         let rule = &evaluation.plan.rules.rules[index];
-        let enforced = evaluation.for_enforced;
+        let enforced = evaluation.for_enforced && is_within_budget(evaluation, index);
         self.refused |= enforced && !rule.reads_login_run && rule.actions.contains(&Action::Refuse);
         let values: SmallVec<[Value; 4]> = rule.evidence.iter().map(|item| show(evaluation, item)).collect();
         let message = rule.message.as_ref().filter(|_| enforced).map(|text| message(evaluation, text, &values));
@@ -98,6 +99,24 @@ impl Firing {
         self.matches.push(Match { rule: id, clauses, enforced, evidence, message });
         self.pending.push(Fired { rule: index, enforced });
     }
+}
+
+/// Counts an operation against the budget of an enforced rule that fired; tells whether the rule may act on it. What a
+/// restriction in force stops anyway is not counted: it would be stopped without the rule.
+fn is_within_budget(evaluation: &mut Evaluation<'_, '_>, rule: usize) -> bool {
+    let settings = &evaluation.plan.settings;
+    let is_counted = !evaluation.is_stopped || settings.has(EngineMutant::StoppedCountedAgain);
+    let (of, at) = ((evaluation.at(), evaluation.seq), evaluation.budgets);
+    let plan = evaluation.plan;
+    let Some(spends) = evaluation.spends.as_mut().filter(|_| is_counted && plan.budget(rule).is_some()) else {
+        return true;
+    };
+    let Some(breach) = at.breach(plan, rule, spends.minute(), of) else {
+        spends.stopped.push(rule);
+        return true;
+    };
+    spends.breached.push((rule, breach));
+    settings.has(EngineMutant::BreachStopsOnce)
 }
 
 /// Returns the inputs that a rule may lack on this operation.

@@ -1,5 +1,6 @@
 //! Changes to the acting wallet's record and to shared state.
 
+use crate::engine::state::budgets::BudgetChanges;
 use crate::engine::state::restriction::{Restriction, Waiting};
 use crate::engine::state::shared::change::SharedChange;
 use crate::engine::state::wallet::runs::Run;
@@ -20,6 +21,8 @@ pub struct Changes {
     pub rows: SmallVec<[u64; 16]>,
     /// The operation that leaves every window.
     pub cancelled: Option<u128>,
+    /// What the operation changes of budgets; `None` where no rule has one. No part of a wallet's record.
+    pub budgets: Option<Box<BudgetChanges>>,
     cold: Option<Box<ColdChanges>>,
 }
 

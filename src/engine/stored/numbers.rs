@@ -129,7 +129,7 @@ fn contract_words_keep_their_codes() {
         Pin = 8, Cancelled = 9, WalletBlockRequested = 10, WalletUnblockRequested = 11, OwnershipDisputed = 12,
         IdentityConfirmed = 13, IpUnblockRequested = 14, CashOutDetailsWrong = 15, FraudReported = 16,
         DocumentsRefused = 17, TamperingDetected = 18, SuspicionConfirmed = 19, OperationDisputed = 20,
-        ComplaintReceived = 21, SeizureOrdered = 22, SeizureLifted = 23,
+        ComplaintReceived = 21, SeizureOrdered = 22, SeizureLifted = 23, RuleRearmed = 24,
     );
     check(&types, |kind| kind.code());
     check(&table!(ClientStatus: Unregistered = 0, Unidentified = 1, Identified = 2), |status| status.code());

@@ -234,7 +234,7 @@ fn what_the_owner_may_have_settled_is_in_doubt() {
 
 #[test]
 fn whoever_is_told_is_known() {
-    for to in ["afm", "antifraud_centre", "issuer", "payment_system", "law_enforcement", "disputes"] {
+    for to in ["afm", "antifraud_centre", "issuer", "payment_system", "law_enforcement", "disputes", "operators"] {
         let report = json!({"command": "report", "rule": "r", "subject": {"wallet": "W"}, "to": to});
         assert_eq!(Told::default().tell(0, "operation_disputed", "d", &["r"], vec![report]).found(), [""; 0], "{to}");
     }

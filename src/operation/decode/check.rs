@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::super::time::Rfc3339Error;
 use super::super::{
-    AttemptOutcome, AttributeValue, ClientStatus, Counterparty, CounterpartyKind, Money, Operation, OperationType,
-    Order, Proof, ReportSource, Time,
+    ATTRIBUTE_RULE, AttemptOutcome, AttributeValue, ClientStatus, Counterparty, CounterpartyKind, Money, Operation,
+    OperationType, Order, Proof, ReportSource, Time,
 };
 use super::limits::{DEVICE_ID_CHARS_MAX, ID_CHARS_MAX, fits, is_id};
 use super::message::{found, found_text, invalid, missing, refused, words};
@@ -55,6 +55,9 @@ pub(super) fn check(mut wire: Wire<'_>) -> Result<Operation<'_>, Rejection> {
         return Err(missing(Field::Source.name(), Some(kind), &words(ReportSource::NAMES)));
     }
     let attributes = attributes(&mut wire)?;
+    if kind == OperationType::RuleRearmed {
+        check_rearmed_rule(&attributes)?;
+    }
     Ok(Operation {
         op_id,
         kind,
@@ -74,6 +77,19 @@ pub(super) fn check(mut wire: Wire<'_>) -> Result<Operation<'_>, Rejection> {
         attributes,
         unknown_fields: wire.fields.unknown,
     })
+}
+
+/// A rule that is armed again has a name.
+fn check_rearmed_rule(attributes: &[(Cow<'_, str>, AttributeValue<'_>)]) -> Result<(), Rejection> {
+    let (path, accepted) = ("attributes.rule", "the id of a rule");
+    let found = attributes.iter().find(|(key, _)| key == ATTRIBUTE_RULE);
+    match found.map(|(_, value)| value) {
+        Some(AttributeValue::Text(rule)) if fits(rule, 1, ID_CHARS_MAX) => Ok(()),
+        Some(AttributeValue::Text(other)) => Err(invalid(path, &found_text(other), accepted)),
+        Some(AttributeValue::Number(digits)) => Err(invalid(path, &format!("the number {digits}"), accepted)),
+        Some(AttributeValue::Bool(value)) => Err(invalid(path, &format!("the boolean {value}"), accepted)),
+        None => Err(missing(path, Some(OperationType::RuleRearmed), accepted)),
+    }
 }
 
 #[cold]

@@ -142,6 +142,8 @@ impl<'a> Fields<'a> {
                 OperationType::IdentityConfirmed => self.proof.is_none(),
                 OperationType::IpUnblockRequested => self.ip.is_none(),
                 OperationType::FraudReported => self.source.is_none(),
+                // So seldom that one way of reading its rule is enough.
+                OperationType::RuleRearmed => true,
                 OperationType::Payment
                 | OperationType::CashOut
                 | OperationType::Redemption

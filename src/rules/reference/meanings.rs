@@ -31,6 +31,9 @@ pub(super) const fn operation(kind: OperationType) -> &'static str {
         OperationType::ComplaintReceived => "others complain of the client",
         OperationType::SeizureOrdered => "a court arrests the e-money",
         OperationType::SeizureLifted => "a court ends its arrest",
+        OperationType::RuleRearmed => {
+            "an analyst arms the rule `attributes.rule` again, which had exceeded its budget; no event of a wallet"
+        }
     }
 }
 

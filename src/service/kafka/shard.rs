@@ -398,7 +398,14 @@ impl Shard {
     fn note_seen(&mut self, out: &mut Vec<StateRecord>) {
         let mut seen = self.pipeline.store.seen();
         self.newest.into_iter().for_each(|newest| seen.forget_ended(newest));
-        for (name, note) in seen.notes() {
+        let notes = seen.notes();
+        drop(seen);
+        self.put_notes(notes, out);
+    }
+
+    /// Adds notes; one without a value goes.
+    fn put_notes(&mut self, notes: Vec<(String, Option<Vec<u8>>)>, out: &mut Vec<StateRecord>) {
+        for (name, note) in notes {
             match note {
                 Some(note) => self.keys.put(&StateKey::Note(name), self.position.batch, &note, out),
                 None => self.keys.remove(&StateKey::Note(name), out),
@@ -424,6 +431,8 @@ impl Shard {
             self.notes_tombstones = false;
         }
         self.note_seen(&mut out);
+        let budgets = self.pipeline.engine.take_budget_notes();
+        self.put_notes(budgets, &mut out);
         if self.notes_lifts {
             let lifts: Vec<&Lift> = self.lifts.iter().map(|(_, lift)| lift).collect();
             let note = postcard::to_stdvec(&lifts).unwrap_or_default();
