@@ -291,10 +291,14 @@ fn any_record_with(text: BoxedStrategy<String>) -> impl Strategy<Value = Value> 
             ("payment" | "cash_out" | "redemption", "client") => "merchant",
             (_, kind) => kind,
         };
+        let mut attributes = b.7;
+        if a.1 == "rule_rearmed" {
+            attributes.insert("rule".to_owned(), "a-rule".into());
+        }
         json!({"op_id": a.0, "type": a.1, "occurred_at": a.2, "wallet_id": a.3, "client_status": a.4, "amount": a.5,
             "counterparty": {"kind": kind, "wallet_id": party, "phone": a.7}, "ip": a.8.to_string(),
             "device_id": b.0, "outcome": b.1, "ref_op_id": b.2, "proof": b.3, "order": b.4, "actor": b.5,
-            "source": b.6, "attributes": b.7})
+            "source": b.6, "attributes": attributes})
     })
 }
 

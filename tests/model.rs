@@ -26,6 +26,8 @@ const LENGTH: usize = 200;
 /// Streams in which each fault must show.
 const FAULT_STREAMS: u64 = 200;
 const SHUFFLES: u64 = 300;
+/// Streams for rules with budgets.
+const BUDGET_STREAMS: u64 = 100;
 /// Streams that go through a store.
 const DURABLE_STREAMS: u64 = 200;
 
@@ -105,12 +107,42 @@ fn durable_engine_agrees_with_the_model() {
     }
 }
 
+/// Budgets are exceeded and rules armed again at the same places, also where the state goes through a store.
+#[test]
+fn engines_with_budgets_agree_with_the_model() {
+    let geo = streams::geo();
+    let first = number("KUZET_SEED").unwrap_or(1);
+    let streams = number("KUZET_MODEL_STREAMS").unwrap_or(BUDGET_STREAMS);
+    let seeds = first..first + streams;
+    println!("seeds {seeds:?}");
+    let mut tally = Tally::default();
+    for seed in seeds {
+        let stream = streams::budgeted(seed, LENGTH);
+        for engine in [adapter::run_with_budgets, durable::run_with_budgets] {
+            let (mismatch, fired) = compare::compare(engine, &stream, &geo, None);
+            if let Some(mismatch) = mismatch {
+                panic!("{}", compare::explain(engine, &stream, &geo, None, seed, &mismatch));
+            }
+            tally.add(&fired);
+        }
+    }
+    for (what, in_ten) in [("a budget is exceeded", 20), ("a share is exceeded", 1), ("a rule is armed again", 1)] {
+        let seen = tally.seen.get(what).copied().unwrap_or_default();
+        println!("{what:<32}{seen:>10}");
+        assert!(seen * 10 > in_ten * streams, "{what}: {seen}");
+    }
+}
+
 /// A wrong engine must part from the model within a few streams.
 fn catch(engine: Engine, fault: &str) {
+    catch_in(streams::stream, engine, fault);
+}
+
+fn catch_in(stream_of: fn(u64, usize) -> Stream, engine: Engine, fault: &str) {
     let geo = streams::geo();
     let first = number("KUZET_SEED").unwrap_or(1);
     for seed in first..first + FAULT_STREAMS {
-        let stream = streams::stream(seed, LENGTH);
+        let stream = stream_of(seed, LENGTH);
         let (mismatch, _) = compare::compare(engine, &stream, &geo, Some(fault));
         if let Some(mismatch) = mismatch {
             println!("{fault}: caught by seed {seed}: {}", mismatch.reason);
@@ -132,6 +164,14 @@ macro_rules! faults {
             )*
         }
     };
+}
+
+#[test]
+fn faults_of_budgets_show_and_are_caught() {
+    for fault in ["stopped-counted-again", "breach-stops-once"] {
+        catch_in(streams::budgeted, standin::run_with_budgets, fault);
+        catch_in(streams::budgeted, adapter::run_with_budgets, fault);
+    }
 }
 
 faults! {

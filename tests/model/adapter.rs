@@ -16,9 +16,10 @@ use kuzet::geo::Lookup;
 use kuzet::operation::decode::encode_rejection;
 use kuzet::pipeline::{AddressBook, Answer, Limits, Pipeline, Record, SharedStore, SharedStoreError};
 use kuzet::rules::program::{Inputs, RuleSet};
+use kuzet::rules::{self, SourceFile};
 
 use super::compare::EngineAnswer;
-use super::naive::GeoMap;
+use super::naive::{BUDGET, GeoMap};
 
 /// The addresses of a stream.
 pub(crate) struct Addresses<'g>(pub(crate) &'g GeoMap);
@@ -49,6 +50,22 @@ pub(crate) fn rules() -> RuleSet {
     RULES.get_or_init(|| app::load_rules(&known_rules()).expect("the rules load")).clone()
 }
 
+/// The same rules, with a budget of every one that stops anything.
+pub(crate) fn rules_with_budgets() -> RuleSet {
+    static RULES: OnceLock<RuleSet> = OnceLock::new();
+    RULES.get_or_init(|| compiled(&sources_with_budgets())).clone()
+}
+
+pub(crate) fn sources_with_budgets() -> Vec<SourceFile> {
+    let mut sources = app::rule_sources(&known_rules()).expect("the rules load");
+    sources.push(SourceFile::new("data/budget.yaml", BUDGET.as_bytes().to_vec()));
+    sources
+}
+
+pub(crate) fn compiled(sources: &[SourceFile]) -> RuleSet {
+    rules::compile(sources).unwrap_or_else(|found| panic!("{}", rules::render_text(&found, sources))).rule_set
+}
+
 /// The store of this process as if it were far away: all a batch reads is fetched in advance.
 struct Distant(MemoryStore);
 
@@ -70,11 +87,20 @@ impl SharedStore for Distant {
 /// model are loaded, addresses are known as in `geo`; there is no arrival time. `fault` names the wrong
 /// variant to run, one of `naive::FAULTS`.
 pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
+    run_by(rules(), lines, geo, fault)
+}
+
+/// The same by rules with budgets.
+pub(crate) fn run_with_budgets(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
+    run_by(rules_with_budgets(), lines, geo, fault)
+}
+
+fn run_by(rules: RuleSet, lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
     let fault = fault.map(|name| {
         let known = EngineMutant::ALL.iter().find(|(known, _)| *known == name);
         known.unwrap_or_else(|| panic!("the engine has no wrong variant {name}")).1
     });
-    let plan = Plan::new(Arc::new(rules()), Settings { mutant: fault, ..Settings::default() });
+    let plan = Plan::new(Arc::new(rules), Settings { mutant: fault, ..Settings::default() });
     // By turns near and far: the answers must not tell.
     if lines.len().is_multiple_of(2) {
         run(plan, geo, MemoryStore::default(), lines)

@@ -29,7 +29,7 @@ pub(crate) struct Mismatch {
 pub(crate) fn compare(engine: Engine, stream: &Stream, geo: &GeoMap, fault: Option<&str>) -> (Option<Mismatch>, Tally) {
     let answers = engine(&stream.lines, geo, fault);
     assert_eq!(answers.len(), stream.lines.len(), "one answer a line");
-    let mut model = Naive::new(geo, None);
+    let mut model = Naive::new(geo, None).with_budgets(stream.has_budgets);
     let mut names = Names::default();
     for (index, (op, engine)) in stream.ops.iter().zip(answers).enumerate() {
         let expected = model.apply(op);
@@ -199,6 +199,7 @@ pub(crate) fn minimise(engine: Engine, stream: &Stream, geo: &GeoMap, fault: Opt
     let part = |kept: &[usize]| Stream {
         ops: kept.iter().map(|&n| stream.ops[n].clone()).collect(),
         lines: kept.iter().map(|&n| stream.lines[n].clone()).collect(),
+        has_budgets: stream.has_budgets,
     };
     let mut tries = 2_000;
     let mut size = kept.len().div_ceil(2);

@@ -11,12 +11,12 @@ use kuzet::engine::plan::{Plan, Settings};
 use kuzet::engine::stored::{LayoutMigration, StateLayout};
 use kuzet::operation::Time;
 use kuzet::pipeline::{self, Answer, CommitLog, Committed, Decided, Limits, Pipeline, Record};
+use kuzet::rules::SourceFile;
 use kuzet::rules::program::RuleSet;
-use kuzet::rules::{SourceFile, render_text};
 use kuzet::service::checkpoint::Checkpoint;
 use kuzet::service::recovery::{Recovered, recover_state};
 
-use super::adapter::{Addresses, answer, rules};
+use super::adapter::{Addresses, answer, compiled, rules, rules_with_budgets, sources_with_budgets};
 use super::compare::EngineAnswer;
 use super::naive::GeoMap;
 
@@ -29,6 +29,17 @@ type Running<'g> = Pipeline<MemoryStore, Addresses<'g>>;
 /// Decides the lines like `adapter::run_engine`, through a store.
 pub(crate) fn run_engine(lines: &[String], geo: &GeoMap, _: Option<&str>) -> Vec<EngineAnswer> {
     run(lines, geo, [&rules(), &with_extra_rule()]).iter().map(answer).collect()
+}
+
+/// The same by rules with budgets.
+pub(crate) fn run_with_budgets(lines: &[String], geo: &GeoMap, _: Option<&str>) -> Vec<EngineAnswer> {
+    static MORE: OnceLock<RuleSet> = OnceLock::new();
+    let more = MORE.get_or_init(|| {
+        let mut sources = sources_with_budgets();
+        sources.push(SourceFile::new("aaa-extra.yaml", EXTRA.as_bytes().to_vec()));
+        compiled(&sources)
+    });
+    run(lines, geo, [&rules_with_budgets(), more]).iter().map(answer).collect()
 }
 
 /// Decides the lines through a store that is closed and opened again, by one rule set and the other by turns.
@@ -76,12 +87,14 @@ fn decide(
     let records: Vec<_> = batch.iter().map(|line| Record { bytes: line.as_bytes(), arrived_at: None }).collect();
     let decided = pipeline.decide(&records);
     let layout = StateLayout::of(pipeline.engine.plan());
+    let budgets = pipeline.engine.take_budget_notes().into_iter();
     position.batch += 1;
     position.seq = pipeline.engine.seq();
     let mut commit = Commit {
         position: *position,
         journal: Some(fold(&decided.journal(layout.id()), Time::ACCEPTED_FROM)),
         layouts: vec![(layout.id(), layout.encode())],
+        notes: budgets.map(|(name, note)| (name, note.unwrap_or_default())).collect(),
         ..Commit::default()
     };
     checkpoint.add_to(&mut commit, &pipeline.engine, &pipeline.store, layout.id());
@@ -122,8 +135,7 @@ fn with_extra_rule() -> RuleSet {
     let load = || {
         let mut sources = app::rule_sources(&super::adapter::known_rules()).expect("the rules load");
         sources.push(SourceFile::new("aaa-extra.yaml", EXTRA.as_bytes().to_vec()));
-        let compiled = kuzet::rules::compile(&sources);
-        compiled.unwrap_or_else(|found| panic!("{}", render_text(&found, &sources))).rule_set
+        compiled(&sources)
     };
     RULES.get_or_init(load).clone()
 }

@@ -26,10 +26,13 @@
 //! - an operation more than a day ahead of the stream's time (the greatest instant that two decided operations in
 //!   a row were not before, with the present one) is decided by its own time; until the stream comes there, it is
 //!   not the newest of its wallet nor of a shared window, and no `last` and no run sees it;
+//! - an hour of a budget is the minute in progress and the 59 before it, by the stream's time: the greatest of the
+//!   operations so far that are not far ahead. If the very first one was, what was counted by its clock is forgotten;
 //! - a restriction that has ended is forgotten by its wallet's own time, with an operation that comes after the one
 //!   that placed it: by that of a late one only what has ended by then; others' transfers, whose wallets may
 //!   be behind that, meet it until their own time is past its end.
 
+mod budgets;
 mod consequences;
 mod fault;
 mod liftings;
@@ -48,15 +51,17 @@ use super::calendar;
 use super::op::{DAY, HOUR, Kind, MINUTE, Op, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use budgets::{BUDGET, REARMED};
 pub(crate) use fault::{FAULTS, Fault};
 pub(crate) use names::{
-    ANONYMIZER, DAILY, EQUAL, FRAUD, LOGIN_COUNTRY, OPERATION_COUNTRY, OWNERSHIP, RULES, SHADOW, STATUTORY,
-    STRUCTURING, TRANSFER_OVER, VOLUNTARY,
+    ANONYMIZER, DAILY, EQUAL, FRAUD, LOGIN_COUNTRY, OPERATION_COUNTRY, OWNERSHIP, RULES, STATUTORY, STRUCTURING,
+    TRANSFER_OVER, VOLUNTARY,
 };
 pub(crate) use tally::{SEEN, Tally};
 
 use names::{REFUSING, REPEATED, SUSPICIOUS};
 
+use budgets::Spent;
 use restrictions::Restriction;
 use waiting::Waiting;
 
@@ -165,6 +170,10 @@ struct Entry {
     newest: Option<Time>,
     /// What the ends of the wallet's restrictions and confirmed days were held against after it.
     passed: Option<Time>,
+    /// The minute of the stream, since the epoch.
+    minute: i64,
+    /// Rules against whose budgets it counts.
+    counted_for: Vec<&'static str>,
 }
 
 pub(crate) struct Naive<'g> {
@@ -181,6 +190,11 @@ pub(crate) struct Naive<'g> {
     deciding: usize,
     /// The wallet's newest operation, where the stream has only now come to it.
     caught_up: Option<Time>,
+    has_budgets: bool,
+    /// Rules that have exceeded their budgets.
+    breached: BTreeSet<&'static str>,
+    /// Rules that were armed again, and the operation from which they count.
+    rearmed: BTreeMap<&'static str, usize>,
     pub(crate) tally: Tally,
 }
 
@@ -204,8 +218,16 @@ impl<'g> Naive<'g> {
             reach: Time::MIN,
             deciding: 0,
             caught_up: None,
+            has_budgets: false,
+            breached: BTreeSet::new(),
+            rearmed: BTreeMap::new(),
             tally: Tally::default(),
         }
+    }
+
+    /// Every rule that stops anything has a budget, or none has.
+    pub(crate) fn with_budgets(self, has_budgets: bool) -> Self {
+        Self { has_budgets, ..self }
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -242,15 +264,22 @@ impl<'g> Naive<'g> {
         fired.extend(self.debit_from_abroad(now));
         fired.extend(self.login_rules(now));
         fired.extend(self.support_rules(now));
-        let refused = !stops.is_empty() || fired.iter().any(|rule| REFUSING.contains(rule));
+        let is_stopped = !stops.is_empty() || !monitors.is_empty();
+        let (minute, mut spent) = (self.minute(op, stream), Spent::default());
+        self.spend(op, minute, is_stopped, &fired, &mut spent);
+        let refused = !stops.is_empty() || spent.acting.iter().any(|rule| REFUSING.contains(rule));
         if !refused {
-            fired.extend(self.run_rules(now));
+            let runs = self.run_rules(now);
+            self.spend(op, minute, is_stopped, runs.as_slice(), &mut spent);
+            fired.extend(runs);
         }
-        let suspicious = fired.iter().any(|rule| SUSPICIOUS.contains(rule));
+        let suspicious = spent.acting.iter().any(|rule| SUSPICIOUS.contains(rule));
         if self.repeated_suspicion(now, suspicious) {
             fired.push(REPEATED);
         }
         fired.sort_unstable();
+        let Spent { mut acting, counted: counted_for, breached } = spent;
+        acting.sort_unstable();
         for &rule in &fired {
             *self.tally.fired.entry(rule).or_default() += 1;
         }
@@ -270,8 +299,12 @@ impl<'g> Naive<'g> {
             counted,
             newest,
             passed,
+            minute,
+            counted_for,
         });
-        let commands = self.act(now, refused, &stops, &monitors, &fired);
+        let mut commands = self.act(now, refused, &stops, &monitors, &acting);
+        self.settle_budgets(op, &breached, &mut commands);
+        let commands = self.in_order(&op.wallet, commands);
         let verdict = verdict(refused, &commands);
         let needs_mrp = (op.kind.is_debit() || op.kind == Kind::TopUp) && calendar::mrp(self.day(op.at)).is_none();
         Answer::Decided(Decided {
@@ -280,8 +313,7 @@ impl<'g> Naive<'g> {
             matches: fired
                 .iter()
                 .map(|rule| {
-                    let shadow = SHADOW.contains(rule);
-                    let mode = if shadow { "shadow" } else { "enforce" };
+                    let mode = if acting.contains(rule) { "enforce" } else { "shadow" };
                     ((*rule).to_owned(), mode.to_owned())
                 })
                 .collect(),

@@ -38,9 +38,10 @@ pub(crate) enum Kind {
     Complaint,
     SeizureOrdered,
     SeizureLifted,
+    RuleRearmed,
 }
 
-const KINDS: [(Kind, &str); 24] = [
+const KINDS: [(Kind, &str); 25] = [
     (Kind::Transfer, "transfer"),
     (Kind::Payment, "payment"),
     (Kind::CashOut, "cash_out"),
@@ -65,6 +66,7 @@ const KINDS: [(Kind, &str); 24] = [
     (Kind::Complaint, "complaint_received"),
     (Kind::SeizureOrdered, "seizure_ordered"),
     (Kind::SeizureLifted, "seizure_lifted"),
+    (Kind::RuleRearmed, "rule_rearmed"),
 ];
 
 impl Kind {
@@ -118,6 +120,8 @@ pub(crate) struct Op {
     pub(crate) actor: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) purpose: Option<String>,
+    /// The rule that is armed again.
+    pub(crate) rearms: Option<String>,
 }
 
 impl Op {
@@ -140,6 +144,7 @@ impl Op {
             actor: None,
             source: None,
             purpose: None,
+            rearms: None,
         }
     }
 
@@ -253,6 +258,9 @@ impl Op {
         if let Some(purpose) = &self.purpose {
             put("attributes", json!({ "purpose": purpose }));
         }
+        if let Some(rule) = &self.rearms {
+            put("attributes", json!({ "rule": rule }));
+        }
         Value::Object(object).to_string()
     }
 
@@ -284,6 +292,7 @@ impl Op {
         op.actor = text(&value, "actor");
         op.source = text(&value, "source");
         op.purpose = text(&value["attributes"], "purpose");
+        op.rearms = text(&value["attributes"], "rule");
         op
     }
 }

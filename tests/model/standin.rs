@@ -8,11 +8,20 @@ use serde_json::{Map, Value, json};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 pub(crate) fn run(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
+    run_naive(lines, geo, fault, false)
+}
+
+/// The same with a budget of every rule that stops anything.
+pub(crate) fn run_with_budgets(lines: &[String], geo: &GeoMap, fault: Option<&str>) -> Vec<EngineAnswer> {
+    run_naive(lines, geo, fault, true)
+}
+
+fn run_naive(lines: &[String], geo: &GeoMap, fault: Option<&str>, has_budgets: bool) -> Vec<EngineAnswer> {
     let fault = fault.map(|name| {
         let known = FAULTS.iter().find(|(known, _)| *known == name);
         known.expect("a known fault").1
     });
-    let mut model = Naive::new(geo, fault);
+    let mut model = Naive::new(geo, fault).with_budgets(has_budgets);
     lines
         .iter()
         .map(|line| {

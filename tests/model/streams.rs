@@ -9,7 +9,7 @@ mod session;
 mod support;
 
 use super::calendar;
-use super::naive::{GeoMap, GeoRecord};
+use super::naive::{GeoMap, GeoRecord, REARMED};
 use super::op::{DAY, HOUR, Kind, MINUTE, MS, Op, SECOND, Time, read_time};
 use crate::random::Random;
 
@@ -83,12 +83,14 @@ impl Random {
 pub(crate) struct Stream {
     pub(crate) ops: Vec<Op>,
     pub(crate) lines: Vec<String>,
+    /// Every rule that stops anything has a budget.
+    pub(crate) has_budgets: bool,
 }
 
 impl Stream {
     pub(crate) fn new(ops: Vec<Op>, rng: &mut Random) -> Self {
         let lines = ops.iter().map(|op| op.to_line(rng.next())).collect();
-        Self { ops, lines }
+        Self { ops, lines, has_budgets: false }
     }
 }
 
@@ -130,6 +132,22 @@ pub(crate) fn stream(seed: u64, least: usize) -> Stream {
     let Weaver { mut rng, ops, .. } = weaver;
     let ops = arrival::arrive(ops, &mut rng);
     Stream::new(ops, &mut rng)
+}
+
+/// The stream of a seed for rules with budgets: now and then one of them is armed again.
+pub(crate) fn budgeted(seed: u64, least: usize) -> Stream {
+    let mut rng = Random(!seed);
+    let mut ops = Vec::new();
+    for op in stream(seed, least).ops {
+        let (at, wallet) = (op.at, op.wallet.clone());
+        ops.push(op);
+        if rng.chance(12) {
+            let mut rearmed = Op::new(Kind::RuleRearmed, &format!("rearm-{}", ops.len()), &wallet, at);
+            rearmed.rearms = Some(rng.one(&REARMED).to_owned());
+            ops.push(rearmed);
+        }
+    }
+    Stream { has_budgets: true, ..Stream::new(ops, &mut rng) }
 }
 
 struct Weaver {

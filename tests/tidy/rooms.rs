@@ -46,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "syntax",
             "parse",
             "canonical",
+            "budget",
             "check",
             "data",
             "rule_file",

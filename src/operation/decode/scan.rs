@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::super::{
-    AttemptOutcome, AttributeValue, ClientStatus, Counterparty, CounterpartyKind, Money, Operation, OperationType,
-    Order, Proof, ReportSource, Time,
+    ATTRIBUTE_RULE, AttemptOutcome, AttributeValue, ClientStatus, Counterparty, CounterpartyKind, Money, Operation,
+    OperationType, Order, Proof, ReportSource, Time,
 };
 use super::check::is_accepted_time;
 use super::limits::{
@@ -142,8 +142,7 @@ impl<'a> Fields<'a> {
                 OperationType::IdentityConfirmed => self.proof.is_none(),
                 OperationType::IpUnblockRequested => self.ip.is_none(),
                 OperationType::FraudReported => self.source.is_none(),
-                // So seldom that one way of reading its rule is enough.
-                OperationType::RuleRearmed => true,
+                OperationType::RuleRearmed => !self.attributes.iter().any(names_rule),
                 OperationType::Payment
                 | OperationType::CashOut
                 | OperationType::Redemption
@@ -188,6 +187,11 @@ impl<'a> Fields<'a> {
             unknown_fields: self.unknown,
         })
     }
+}
+
+/// Tells whether an attribute names a rule.
+fn names_rule((key, value): &(Cow<'_, str>, AttributeValue<'_>)) -> bool {
+    key == ATTRIBUTE_RULE && matches!(value, AttributeValue::Text(rule) if fits(rule, 1, ID_CHARS_MAX))
 }
 
 /// The members of `counterparty`.

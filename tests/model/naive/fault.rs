@@ -36,9 +36,13 @@ pub(crate) enum Fault {
     RefAgeWithoutRefused,
     /// A restriction that has ended is kept beside its successor.
     ReplacedBlockStays,
+    /// What a restriction in force stops anyway counts against a budget.
+    StoppedCountedAgain,
+    /// A rule still acts on the operation by which it exceeds its budget.
+    BreachStopsOnce,
 }
 
-pub(crate) const FAULTS: [(&str, Fault); 22] = [
+pub(crate) const FAULTS: [(&str, Fault); 24] = [
     ("open-window", Fault::OpenWindow),
     ("day-by-utc", Fault::DayByUtc),
     ("refused-counted", Fault::RefusedCounted),
@@ -61,4 +65,6 @@ pub(crate) const FAULTS: [(&str, Fault); 22] = [
     ("pin-clears-named-only", Fault::PinClearsNamedOnly),
     ("ref-age-without-refused", Fault::RefAgeWithoutRefused),
     ("replaced-block-stays", Fault::ReplacedBlockStays),
+    ("stopped-counted-again", Fault::StoppedCountedAgain),
+    ("breach-stops-once", Fault::BreachStopsOnce),
 ];
