@@ -8,5 +8,6 @@ pub mod budget;
 pub mod digest;
 pub mod explain;
 pub mod mutation;
+pub mod rule_diff;
 pub mod rule_tests;
 pub mod templates;

@@ -192,6 +192,12 @@ pub fn redis_lists(files: &[SourceFile]) -> Vec<String> {
     texts.filter_map(names).flatten().collect()
 }
 
+/// Returns what a rule's condition and each of its actions mean, within its set: equal texts mean the same.
+pub(crate) fn meaning_of(rule: &program::Rule, set: &RuleSet) -> (String, Vec<String>) {
+    let lists: Vec<String> = set.lists.iter().map(|list| list.name.clone()).collect();
+    canonical::meaning(rule, canonical::Names { lists: &lists, aggregates: &set.aggregates })
+}
+
 /// Returns the tree of a file's text, if it is the YAML that rules are written in.
 pub(crate) fn yaml_of(text: &str) -> Option<yaml::Node> {
     yaml::parse(text, &mut Findings::new(""))

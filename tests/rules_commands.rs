@@ -1,5 +1,6 @@
 //! `kuzet rules`: the life of a rule, as a person sees it.
 
+mod diff;
 mod fmt;
 mod new;
 

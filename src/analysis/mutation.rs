@@ -17,6 +17,8 @@ use crate::rules::program::RuleSet;
 use crate::rules::test_file::{TestCase, TestFile};
 use crate::rules::{self, FileKind, SourceFile};
 use edits::Edit;
+#[cfg(test)]
+pub(in crate::analysis) use edits::edits_of;
 
 /// A change that no test of the rule noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]

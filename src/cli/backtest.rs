@@ -91,10 +91,10 @@ enum Language {
 }
 
 /// Rules that were read, and what they are called.
-struct Set {
-    name: String,
+pub(super) struct Set {
+    pub(super) name: String,
     sources: Vec<SourceFile>,
-    rules: Arc<RuleSet>,
+    pub(super) rules: Arc<RuleSet>,
 }
 
 /// Runs the command.
@@ -160,7 +160,8 @@ impl Set {
     }
 }
 
-fn load(wanted: Option<&str>) -> anyhow::Result<Set> {
+/// Reads a rule set: a folder, `git:REVISION`, or the folder of rules that is near.
+pub(super) fn load(wanted: Option<&str>) -> anyhow::Result<Set> {
     let (name, sources) = match wanted.and_then(|wanted| wanted.strip_prefix("git:")) {
         Some(wanted_revision) => {
             let (revision, path) = wanted_revision.split_once(':').unwrap_or((wanted_revision, "rules"));

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::adapters::files::{ReadError, WriteError};
 use crate::adapters::folders::FolderError;
+use crate::adapters::git::GitError;
 use crate::adapters::kafka::Failure;
 #[cfg(feature = "kafka")]
 use crate::adapters::kafka::topic::TopicError;
@@ -43,7 +44,7 @@ pub struct ConfigurationError(pub String);
 /// Finds the exit code of an error by the first cause that has one; any other is a fault of kuzet.
 #[must_use]
 pub fn code_of(error: &anyhow::Error) -> i32 {
-    if error.is::<UsageError>() {
+    if error.is::<UsageError>() || error.is::<GitError>() {
         return USAGE;
     }
     if error.is::<StoreError>() || error.is::<StartError>() || error.is::<ServeError>() {
@@ -133,6 +134,7 @@ mod tests {
         check(UsageError(name()), USAGE);
         check(ConfigurationError(name()), CONFIGURATION);
         check(crate::config::parse("kuzet.toml", "x", []).unwrap_err(), CONFIGURATION);
+        check(GitError::Run(io::ErrorKind::NotFound.into()), USAGE);
         check(FolderError::NotAFolder { what: "rules", path: "x".into() }, CONFIGURATION);
         check(ReadError::Open { name: name(), source: io::ErrorKind::NotFound.into() }, USAGE);
         check(ReadError::Truncated { name: name(), records: 1 }, NO);

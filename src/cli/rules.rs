@@ -1,5 +1,6 @@
 //! `kuzet rules`: the life of a rule, from its first text on.
 
+mod diff;
 mod fmt;
 mod new;
 
@@ -14,7 +15,8 @@ use clap::{Args, Subcommand};
     after_help = "Examples:
   kuzet rules new transfer-over-250k
   kuzet rules new many-transfers --from count-in-window rules/behaviour
-  kuzet rules fmt --check"
+  kuzet rules fmt --check
+  kuzet rules diff git:HEAD"
 )]
 pub struct RulesArguments {
     #[command(subcommand)]
@@ -26,6 +28,7 @@ pub struct RulesArguments {
 enum RulesCommand {
     New(new::NewArguments),
     Fmt(fmt::FmtArguments),
+    Diff(diff::DiffArguments),
 }
 
 /// Runs the command.
@@ -36,5 +39,6 @@ pub fn run(arguments: &RulesArguments, out: &mut dyn Write) -> anyhow::Result<i3
     match &arguments.command {
         RulesCommand::New(arguments) => new::run(arguments, out),
         RulesCommand::Fmt(arguments) => fmt::run(arguments, out),
+        RulesCommand::Diff(arguments) => diff::run(arguments, out),
     }
 }

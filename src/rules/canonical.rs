@@ -201,6 +201,11 @@ pub(crate) fn rule_set_hash(rules: &[Rule], lists: &[List], mrp: &MrpTable, name
     out
 }
 
+/// What a rule's condition and each of its actions mean: equal texts mean the same.
+pub(crate) fn meaning(rule: &Rule, names: Names<'_>) -> (String, Vec<String>) {
+    (condition(&rule.when, names), rule.actions.iter().map(|action| action_text(action, names)).collect())
+}
+
 fn action_text(action: &Action, names: Names<'_>) -> String {
     if let Action::Report { to, when } = action {
         let when = when.as_ref().map(|when| condition(when, names)).unwrap_or_default();

@@ -42,6 +42,11 @@ pub fn lay_out(path: &str, text: &str) -> Result<String, NotLaidOut> {
     Err(NotLaidOut::WouldChange)
 }
 
+/// Writes a condition, or a part of one, in one line without its comments; `None` where it cannot be read.
+pub(crate) fn one_line(text: &str, range: Range<usize>) -> Option<String> {
+    condition::one_line(text, range)
+}
+
 fn says_the_same((text, root): (&str, &Node), laid_out: &str) -> bool {
     let mut findings = Findings::new("");
     let Some(other) = yaml::parse(laid_out, &mut findings) else { return false };

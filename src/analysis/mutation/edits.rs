@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// One small change of a rule's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Edit {
+pub(in crate::analysis) struct Edit {
     /// The bytes of the rule's file that are replaced.
     pub(super) span: Range<usize>,
     pub(super) replacement: String,
@@ -18,12 +18,12 @@ pub(super) struct Edit {
 
 impl Edit {
     /// Returns the text of the rule with this change.
-    pub(super) fn applied(&self, text: &str) -> String {
+    pub(in crate::analysis) fn applied(&self, text: &str) -> String {
         format!("{}{}{}", &text[..self.span.start], self.replacement, &text[self.span.end..])
     }
 
     /// Returns the phrase before and after the change, each in one line.
-    pub(super) fn phrases(&self, text: &str) -> (String, String) {
+    pub(in crate::analysis) fn phrases(&self, text: &str) -> (String, String) {
         let phrase = &text[self.phrase.clone()];
         let (start, end) = (self.span.start - self.phrase.start, self.span.end - self.phrase.start);
         let after = format!("{}{}{}", &phrase[..start], self.replacement, &phrase[end..]);
@@ -37,7 +37,7 @@ pub(super) fn in_one_line(text: &str) -> String {
 }
 
 /// Lists the changes of a rule's text, in the order of their places.
-pub(super) fn edits_of(text: &str) -> Vec<Edit> {
+pub(in crate::analysis) fn edits_of(text: &str) -> Vec<Edit> {
     let mut edits = condition::edits(text);
     edits.extend(settings::edits(text));
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
