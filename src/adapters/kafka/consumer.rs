@@ -1,7 +1,7 @@
 //! The member of the group: it brings records, and tells which partitions come and go.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,11 +52,24 @@ pub struct Incoming {
     pub value: Option<Vec<u8>>,
 }
 
-/// Returns when a record arrived: at its own time, where it has one that can be. Its producer may have set none (-1), or
+/// Tells when records arrived: at their own time, where they have one that can be. A producer may have set none (-1), or
 /// any: one that is yet to come would let operations of the future through. Then the time at which it is read counts.
-fn arrival(timestamp: Option<i64>, now: Time) -> Option<i64> {
-    let now = now.nanos() / 1_000_000;
-    Some(timestamp.filter(|timestamp| (0..=now).contains(timestamp)).unwrap_or(now))
+#[derive(Debug, Default)]
+struct Arrivals {
+    /// The latest time, in milliseconds, of which it is known that it is over: what arrived before need not be held
+    /// against the clock.
+    over: AtomicI64,
+}
+
+impl Arrivals {
+    fn of(&self, timestamp: Option<i64>, now: impl FnOnce() -> Time) -> Option<i64> {
+        if let Some(past) = timestamp.filter(|timestamp| (0..=self.over.load(Ordering::Relaxed)).contains(timestamp)) {
+            return Some(past);
+        }
+        let now = now().nanos() / 1_000_000;
+        self.over.fetch_max(now, Ordering::Relaxed);
+        Some(timestamp.filter(|timestamp| (0..=now).contains(timestamp)).unwrap_or(now))
+    }
 }
 
 /// What a look for records found.
@@ -144,6 +157,7 @@ impl ConsumerContext for Events {
 pub struct Member {
     consumer: BaseConsumer<Events>,
     topic: String,
+    arrivals: Arrivals,
 }
 
 impl Member {
@@ -189,7 +203,7 @@ impl Member {
         let consumer: BaseConsumer<Events> =
             config.create_with_context(events).map_err(|error| Failure::of("make a consumer", &error))?;
         consumer.subscribe(&[&topic]).map_err(|error| Failure::of("join the group", &error))?;
-        Ok(Self { consumer, topic })
+        Ok(Self { consumer, topic, arrivals: Arrivals::default() })
     }
 
     /// Looks for a record, at most so long.
@@ -199,7 +213,7 @@ impl Member {
             Some(Ok(message)) => Polled::Record(Incoming {
                 partition: message.partition(),
                 offset: message.offset(),
-                timestamp: arrival(message.timestamp().to_millis(), clock::now()),
+                timestamp: self.arrivals.of(message.timestamp().to_millis(), clock::now),
                 key: message.key().map(<[u8]>::to_vec),
                 value: message.payload().map(<[u8]>::to_vec),
             }),
@@ -340,6 +354,7 @@ mod tests {
     fn a_record_arrived_at_its_own_time_only_where_that_can_be() {
         let now = Time::from_nanos(1_764_547_200_000_999_999);
         let read_at = Some(1_764_547_200_000);
+        let arrival = |timestamp, now| Arrivals::default().of(timestamp, || now);
         assert_eq!(arrival(Some(1_764_547_199_999), now), Some(1_764_547_199_999));
         assert_eq!(arrival(Some(0), now), Some(0));
         for impossible in
@@ -347,5 +362,10 @@ mod tests {
         {
             assert_eq!(arrival(impossible, now), read_at, "{impossible:?}");
         }
+        // What is known to be over is not held against a clock again, also one that was put back.
+        let arrivals = Arrivals::default();
+        assert_eq!(arrivals.of(Some(1_764_547_200_000), || now), Some(1_764_547_200_000));
+        assert_eq!(arrivals.of(Some(1_764_547_200_000), || Time::from_nanos(0)), Some(1_764_547_200_000));
+        assert_eq!(arrivals.of(None, || Time::from_nanos(2_000_000)), Some(2));
     }
 }

@@ -209,7 +209,6 @@ impl Transactions {
         let mut config = settings.client();
         config
             .set("linger.ms", "0")
-            .set("compression.type", "lz4")
             .set("queue.buffering.max.messages", "2000000")
             .set("queue.buffering.max.kbytes", "1048576")
             .set("acks", "all")
@@ -218,8 +217,9 @@ impl Transactions {
             .set("transaction.timeout.ms", timeout.as_millis().to_string())
             .set("allow.auto.create.topics", "false")
             .remove("group.instance.id");
-        // A transaction that meets the end of another one waits by these steps.
-        for (name, value) in [("retry.backoff.ms", "5"), ("retry.backoff.max.ms", "1000")] {
+        // A transaction that meets the end of another one waits by the first two steps.
+        for (name, value) in [("retry.backoff.ms", "5"), ("retry.backoff.max.ms", "1000"), ("compression.type", "lz4")]
+        {
             if config.get(name).is_none() {
                 config.set(name, value);
             }

@@ -1,6 +1,9 @@
 //! A run of items under one key: what one commit appends to a stream.
 
+use std::cell::RefCell;
+
 use xxhash_rust::xxh3::Xxh3;
+use zstd::bulk::Compressor;
 
 use crate::engine::stored::StoredError;
 use crate::operation::Time;
@@ -11,6 +14,8 @@ const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
 /// Shorter blocks are not worth compressing.
 const COMPRESSED_MIN: usize = 512;
+/// The fastest: higher levels make the records of operations and decisions little shorter.
+const LEVEL: i32 = 1;
 /// What a block may unfold to: more than any batch holds.
 const UNFOLDED_MAX: usize = 1 << 31;
 /// Version, codec, time of the first item, length of the payload when unfolded, checksum of the rest.
@@ -102,7 +107,7 @@ fn slice<'a>(ends: &[u32], items: &'a [u8], index: usize) -> Option<&'a [u8]> {
 /// Puts bytes under the block's header, compressed where that helps.
 #[must_use]
 pub fn fold(payload: &[u8], at: Time) -> Vec<u8> {
-    let compressed = if payload.len() >= COMPRESSED_MIN { zstd::bulk::compress(payload, 1).ok() } else { None };
+    let compressed = if payload.len() >= COMPRESSED_MIN { compressed(payload) } else { None };
     let (codec, body) = match &compressed {
         Some(body) if body.len() < payload.len() => (ZSTD, &body[..]),
         Some(_) | None => (PLAIN, payload),
@@ -115,6 +120,21 @@ pub fn fold(payload: &[u8], at: Time) -> Vec<u8> {
     block.extend_from_slice(&checksum);
     block.extend_from_slice(body);
     block
+}
+
+thread_local! {
+    /// What a thread compresses with. It holds hundreds of kilobytes of tables, which would otherwise be asked of the
+    /// system and given back for each block.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
+
+fn compressed(payload: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        if compressor.is_none() {
+            *compressor = Compressor::new(LEVEL).ok();
+        }
+        compressor.as_mut()?.compress(payload).ok()
+    })
 }
 
 fn checksum(fields: &[u8], body: &[u8]) -> [u8; 8] {
@@ -218,6 +238,16 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What was compressed before leaves no trace in what is compressed next.
+    #[test]
+    fn blocks_are_the_same_whatever_the_thread_compressed_before() {
+        let long: Vec<u8> = (0..200_000_u32).flat_map(|number| (number % 977).to_le_bytes()).collect();
+        for payload in [&long[..4_000], &long[..], &long[1..70_001], &[7; 600]] {
+            let fresh = std::thread::scope(|scope| scope.spawn(|| fold(payload, Time::from_nanos(3))).join());
+            assert_eq!(fold(payload, Time::from_nanos(3)), fresh.expect("no panic"));
+        }
+    }
 
     fn block(items: &[&[u8]]) -> Vec<u8> {
         let mut writer = BlockWriter::default();

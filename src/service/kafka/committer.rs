@@ -3,7 +3,7 @@
 //! It owns the session of transactions and has one piece of work at a time. What became of it is reported; what
 //! follows from that (publishing, showing, dropping state after a failure) is the deciding thread's business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Weak;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -146,6 +146,20 @@ impl Committer {
         self.is_busy &= report.is_none();
         report
     }
+}
+
+/// Lists the records of the state, in the order in which they were made. Of several under one key, as each batch of a
+/// shard says how far it has come, only the last is written: a transaction is read whole or not at all.
+fn last_of_each<'w>(marks: &'w [Mark], batches: &'w [ShardBatch]) -> Vec<(i32, &'w str, Option<&'w [u8]>)> {
+    let of_marks = marks.iter().map(|mark| (mark.shard, &mark.state));
+    let of_batches = batches.iter().map(|batch| (batch.with().shard, &batch.with().state));
+    let all = of_marks
+        .chain(of_batches)
+        .flat_map(|(shard, records)| records.iter().map(move |(key, value)| (shard, key.as_str(), value.as_deref())));
+    let mut seen = HashSet::new();
+    let mut last: Vec<_> = all.rev().filter(|(shard, key, _)| seen.insert((*shard, *key))).collect();
+    last.reverse();
+    last
 }
 
 struct Thread {
@@ -327,13 +341,9 @@ impl Thread {
 
     fn send_states(&self, session: &Transactions, marks: &[Mark], batches: &[ShardBatch]) -> Result<(), Failure> {
         let topic = &self.settings.topics.state;
-        let of_marks = marks.iter().map(|mark| (mark.shard, &mark.state));
-        let of_batches = batches.iter().map(|batch| (batch.with().shard, &batch.with().state));
-        for (partition, records) in of_marks.chain(of_batches) {
-            for (key, value) in records {
-                let (key, value) = (Some(key.as_bytes()), value.as_deref());
-                session.send(&Outgoing { topic, partition, key, value, headers: &[] })?;
-            }
+        for (partition, key, value) in last_of_each(marks, batches) {
+            let key = Some(key.as_bytes());
+            session.send(&Outgoing { topic, partition, key, value, headers: &[] })?;
         }
         Ok(())
     }

@@ -96,11 +96,12 @@ fn rewrite(text: &mut String, with: Arguments<'_>) {
     text.write_fmt(with).unwrap_or_default();
 }
 
-/// Writes a decision as the value of its record.
-pub(super) fn decision(decision: &Decision) -> Vec<u8> {
-    let mut value = Vec::with_capacity(512);
-    decision.encode(&mut value);
-    value
+/// Writes a decision as the value of its record, which is exactly as large as it needs to be: the newest are kept in
+/// memory. `space` is used for the next one again.
+pub(super) fn decision(decision: &Decision, space: &mut Vec<u8>) -> Vec<u8> {
+    space.clear();
+    decision.encode(space);
+    space.as_slice().to_vec()
 }
 
 /// Puts a refused record into its envelope. Of a record that would be too long for Kafka once it is escaped

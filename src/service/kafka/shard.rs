@@ -318,7 +318,7 @@ impl Shard {
         self.bury(decided.shared());
         let first_seq = self.position.seq + 1;
         let (mut decisions, mut rejected) = (Vec::with_capacity(records.len()), Vec::new());
-        let mut lifts = Vec::new();
+        let (mut lifts, mut space) = (Vec::new(), Vec::new());
         for (record, answer) in records.iter().zip(decided.answers()) {
             match answer {
                 Answer::Decided(decision) => {
@@ -326,7 +326,7 @@ impl Shard {
                     self.newest = self.newest.max(Some(decision.occurred_at));
                     self.stats.add(self.position.seq, decision);
                     lifts.extend(updates_of(decision, 0, self.position.seq).into_iter().filter_map(Lift::of));
-                    decisions.push(outgoing::decision(decision));
+                    decisions.push(outgoing::decision(decision, &mut space));
                 }
                 Answer::Duplicate { .. } => {}
                 Answer::Rejected(rejection) => {

@@ -215,7 +215,7 @@ impl FleetWorker {
     fn turn(&mut self, queue: &mut mpsc::Receiver<Job>) -> ControlFlow<End> {
         self.serve(queue)?;
         self.show_figures();
-        let heard = self.give_up_if_hung().and_then(|()| self.hear());
+        let heard = self.give_up_if_hung().and_then(|()| self.hear(true));
         if let Err(failure) = heard.and_then(|()| self.prepare()) {
             return self.failed(&failure, queue);
         }
@@ -322,7 +322,7 @@ impl FleetWorker {
     fn end_transaction(&mut self) {
         while self.committer.is_committing() {
             self.committer.wait(POLL);
-            if let Err(failure) = self.give_up_if_hung().and_then(|()| self.hear()) {
+            if let Err(failure) = self.give_up_if_hung().and_then(|()| self.hear(false)) {
                 warn!(error = %failure, "the last transaction failed");
             }
         }

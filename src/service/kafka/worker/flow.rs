@@ -27,8 +27,11 @@ use crate::engine::plan::Plan;
 use crate::engine::shared::SharedChange;
 use crate::pipeline::{Answer, Unpublished};
 
-/// So many records are decided together while a transaction is on its way.
+/// So many records are decided together while a transaction is on its way: of few shards, and of many, each of which
+/// makes a batch of its own with a journal of its own.
 const CHUNK: usize = 512;
+const CHUNK_OF_SHARD: usize = 128;
+const CHUNK_MAX: usize = 2_048;
 /// More than about so many bytes are not put into one transaction.
 const BYTES_MAX: usize = 8 << 20;
 /// The longest wait for a record while a transaction is on its way: its end must be noticed soon.
@@ -117,7 +120,8 @@ impl FleetWorker {
 
     /// Tells whether enough is collected to decide it.
     fn has_chunk(&self) -> bool {
-        self.flow.count >= CHUNK.min(self.settings.batch_max)
+        let of_shards = (CHUNK_OF_SHARD * self.flow.collected.len()).clamp(CHUNK, CHUNK_MAX);
+        self.flow.count >= of_shards.min(self.settings.batch_max)
     }
 
     /// Collects what comes.
@@ -265,8 +269,9 @@ impl FleetWorker {
         Ok(())
     }
 
-    /// Takes in what became of a transaction, or of the session.
-    pub(super) fn hear(&mut self) -> Result<(), Failure> {
+    /// Takes in what became of a transaction, or of the session. After a commit the next transaction, if one waits and
+    /// shall go on, is begun before others are told of the last one: telling takes as long as deciding.
+    pub(super) fn hear(&mut self, goes_on: bool) -> Result<(), Failure> {
         match self.committer.report() {
             None => Ok(()),
             Some(Report::Begun) => {
@@ -278,8 +283,11 @@ impl FleetWorker {
                 let is_ours = |(shard, gift): &(i32, u64)| self.mine.partitions.get(shard) == Some(gift);
                 self.mine.marked.extend(marked.iter().filter(|mark| is_ours(mark)).map(|(shard, _)| *shard));
                 (self.backoff, self.flow.again) = (Pacing::default(), Pacing::default());
+                // With a shared store what is decided next must find there what was decided last.
+                let is_free = goes_on && self.settings.redis.is_none() && !self.member.has_change();
+                let advanced = if is_free { self.advance() } else { Ok(()) };
                 self.publish(batches, took);
-                Ok(())
+                advanced
             }
             Some(Report::Returned { marks, batches, failure }) => {
                 self.outlets.observer.transaction(Ended::Aborted);

@@ -39,7 +39,7 @@ impl FleetWorker {
     /// Lets readers see what is committed. Where more is decided than that, restrictions are noted as changed:
     /// wallets' records tell them as of the last decision.
     pub(super) fn show(&mut self, batches: &[CommittedShardBatch]) {
-        let is_ahead = self.flow.has_decided();
+        let is_ahead = self.flow.has_decided() || self.committer.is_committing();
         let mut book = write(&self.outlets.part.book);
         let mut stats = write(&self.outlets.part.rule_stats);
         let mut figures = write(&self.outlets.part.figures);
