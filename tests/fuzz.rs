@@ -245,7 +245,10 @@ fn tokens() {
         let status = no_fault(&raw(address, &sent), &sent);
         let is_known = std::str::from_utf8(&header).is_ok_and(|text| {
             let text: String = text.chars().filter(|found| !matches!(found, '\r' | '\n')).collect();
-            text.trim_matches(SPACES).strip_prefix("Bearer ").map(|token| token.trim_matches(SPACES)) == Some(token)
+            // The scheme is a word in any case, as HTTP says; the token is exact.
+            text.trim_matches(SPACES).split_once(' ').is_some_and(|(scheme, given)| {
+                scheme.eq_ignore_ascii_case("Bearer") && given.trim_matches(SPACES) == token
+            })
         });
         assert_eq!(status == "200", is_known, "{:?}", String::from_utf8_lossy(&sent));
         status
