@@ -27,7 +27,9 @@ mod variants;
 mod workload;
 
 use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
+use kuzet::operation::Time;
 use kuzet::operation::decision::Decision;
+use kuzet::operation::time::Nanos;
 use kuzet::pipeline::{Answer, Record};
 use kuzet::rules::program::RuleSet;
 use variants::{padded, with_long_windows};
@@ -326,24 +328,27 @@ fn windows(sizes: Sizes) -> Vec<Line> {
     ]
 }
 
+/// Between two operations of one key.
+const HOT_GAP: Nanos = Nanos::new(1_000);
+
 /// A key that gets an operation a microsecond and keeps so many of them.
 struct HotKey {
     timeline: Timeline,
     entries: i64,
-    now: i64,
+    now: Time,
 }
 
 impl HotKey {
     fn new(measure: Measure, entries: i64) -> Self {
-        let timeline = Timeline::new(Shape { measure, length: entries * 1_000 });
-        let mut key = Self { timeline, entries, now: 0 };
+        let timeline = Timeline::new(Shape { measure, length: entries * HOT_GAP });
+        let mut key = Self { timeline, entries, now: Time::EPOCH };
         (0..2 * entries).for_each(|_| key.step());
         key
     }
 
     fn step(&mut self) {
-        self.now += 1_000;
-        let value = self.now.wrapping_mul(0x9e37_79b9) % (1 + self.entries / 2);
+        self.now = self.now.plus(HOT_GAP);
+        let value = self.now.nanos().wrapping_mul(0x9e37_79b9) % (1 + self.entries / 2);
         match self.timeline.shape().measure {
             Measure::Count | Measure::Sum | Measure::Distinct => {
                 black_box(self.timeline.fullest(self.now, Some(value)));
@@ -355,8 +360,8 @@ impl HotKey {
                 black_box(self.timeline.last(self.now));
             }
         }
-        self.timeline.insert(Entry { at: self.now, op: self.now.unsigned_abs(), value });
-        self.timeline.evict_before(self.now - self.entries * 1_000);
+        self.timeline.insert(Entry { at: self.now, op: self.now.nanos().unsigned_abs(), value });
+        self.timeline.evict_before(self.now.minus(self.entries * HOT_GAP));
     }
 }
 

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion};
 use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
+use kuzet::operation::Time;
+use kuzet::operation::time::Nanos;
 
-const GAP: i64 = 1_000;
+const GAP: Nanos = Nanos::new(1_000);
 const SIZES: [i64; 3] = [10, 1_000, 100_000];
 const MEASURES: [Measure; 4] = [Measure::Count, Measure::Sum, Measure::Distinct, Measure::Range];
 
@@ -25,7 +27,7 @@ struct HotKey {
     timeline: Timeline,
     arrival: Arrival,
     entries: i64,
-    now: i64,
+    now: Time,
     op: u64,
     random: u64,
 }
@@ -34,7 +36,7 @@ impl HotKey {
     fn new(measure: Measure, arrival: Arrival, entries: i64) -> Self {
         let length = (entries - entries / 10) * GAP;
         let timeline = Timeline::new(Shape { measure, length });
-        let mut key = Self { timeline, arrival, entries, now: 0, op: 0, random: 0x9e37_79b9_7f4a_7c15 };
+        let mut key = Self { timeline, arrival, entries, now: Time::EPOCH, op: 0, random: 0x9e37_79b9_7f4a_7c15 };
         for _ in 0..3 * entries {
             key.step();
         }
@@ -49,19 +51,21 @@ impl HotKey {
     }
 
     fn step(&mut self) -> i128 {
-        self.now += GAP;
+        self.now = self.now.plus(GAP);
         self.op += 1;
         let value = 1 + self.random(1 + self.entries / 2);
         let at = match self.arrival {
             Arrival::InOrder => self.now,
-            Arrival::OutOfOrder => self.now - self.random(1 + self.entries / 10 * GAP),
+            Arrival::OutOfOrder => {
+                self.now.minus(Nanos::new(self.random((self.entries / 10 * GAP + Nanos::ONE).get())))
+            }
         };
         let answer = match self.timeline.shape().measure {
             Measure::Range | Measure::Last => self.timeline.range(at, Some(value)).sum,
             Measure::Count | Measure::Sum | Measure::Distinct => self.timeline.fullest(at, Some(value)),
         };
         self.timeline.insert(Entry { at, op: self.op, value });
-        self.timeline.evict_before(self.now - self.entries * GAP);
+        self.timeline.evict_before(self.now.minus(self.entries * GAP));
         answer
     }
 }

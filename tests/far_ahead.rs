@@ -147,7 +147,7 @@ fn less_than_a_day_ahead_and_what_was_held_against_its_arrival_age_as_ever() {
     let mut stream = Stream::new();
     stream.decide("w1", DAY, json!({"type": "top_up", "amount": "1.00"}));
     assert!(stream.transfer(Nanos::ZERO).late);
-    stream.decide("w1", 2 * DAY + Nanos::new(1), json!({"type": "top_up", "amount": "1.00"}));
+    stream.decide("w1", 2 * DAY + Nanos::ONE, json!({"type": "top_up", "amount": "1.00"}));
     assert!(!stream.transfer(DAY).late, "a nanosecond more than a day ahead");
     stream.arrived_at = Some(Time::ACCEPTED_UNTIL);
     stream.top_up_far_ahead();

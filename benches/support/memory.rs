@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use kuzet::engine::Engine;
 use kuzet::engine::wallets::Wallets;
 use kuzet::engine::window::{Entry, Measure, Shape, Timeline};
+use kuzet::operation::Time;
+use kuzet::operation::time::Nanos;
 use kuzet::rules::program::symbol_of_text;
 
 use super::workload::{BATCH, Spread, Traffic, Whole, compile, shipped_sources};
@@ -125,9 +127,11 @@ fn one_operation(count: u64) -> f64 {
 fn entry_of_window(measure: Measure) -> f64 {
     let before = resident();
     let fill = |_| {
-        let mut timeline = Timeline::new(Shape { measure, length: ENTRIES * 1_000 });
+        let gap = Nanos::new(1_000);
+        let mut timeline = Timeline::new(Shape { measure, length: ENTRIES * gap });
         for number in 0..ENTRIES {
-            timeline.insert(Entry { at: number * 1_000, op: number.unsigned_abs(), value: number % (ENTRIES / 2) });
+            let (at, value) = (Time::EPOCH.plus(number * gap), number % (ENTRIES / 2));
+            timeline.insert(Entry { at, op: number.unsigned_abs(), value });
         }
         timeline
     };

@@ -36,6 +36,7 @@ use uuid::Uuid;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{Party, SharedChange, SharedKey, SharedRequest, SharedView};
 use crate::operation::Time;
+use crate::operation::time::{MILLISECOND, SECOND};
 use crate::pipeline::{SharedStore, SharedStoreError};
 
 use answers::{Read, Windows, bytes, items, read_blocks, text, unreadable};
@@ -214,7 +215,7 @@ impl RedisStore {
         }
         // The sentinel last, by itself: where it stands, the rest is written.
         let mut command = redis::cmd("EVALSHA");
-        let (seconds, nanos) = match rebuild.newest.map(|newest| codec::split(newest.nanos())) {
+        let (seconds, nanos) = match rebuild.newest.map(|newest| codec::split(newest.since(Time::EPOCH))) {
             Some((seconds, nanos)) => (seconds.to_string(), nanos.to_string()),
             None => (String::new(), String::new()),
         };
@@ -294,8 +295,8 @@ impl RedisStore {
     }
 
     fn add_directory(&self, pipe: &mut Pipeline, plan: &Plan, directory: &BTreeMap<String, KeyChanges>) {
-        let now = codec::split(super::clock::now().nanos()).0.to_string();
-        let lateness = codec::split(plan.settings.lateness.get()).0 + 1;
+        let now = super::clock::now().number_of(SECOND).to_string();
+        let lateness = codec::split(plan.settings.lateness).0 + 1;
         let head = [now.into_bytes(), lateness.to_string().into_bytes()];
         let keys = directory.iter().map(|(key, changes)| (vec![key.clone()], changes));
         add_scripts(pipe, &self.scripts.directory, &head, keys);
@@ -431,7 +432,7 @@ impl RedisStore {
 }
 
 fn milliseconds(at: Time) -> i64 {
-    at.nanos().div_euclid(1_000_000)
+    at.number_of(MILLISECOND)
 }
 
 /// Reads the sentinel; tells whether the server holds all that it was given.

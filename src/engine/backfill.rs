@@ -117,7 +117,7 @@ impl Backfill {
             window_mask::insert(&mut row[ROW_HEADER..], id);
             let aggregate = &plan.aggregates[id];
             let Some(key) = evaluation.feeding_key(aggregate).filter(|_| !aggregate.owned) else { continue };
-            let (at, value) = (enriched.operation.occurred_at.nanos(), evaluation.value(aggregate));
+            let (at, value) = (enriched.operation.occurred_at, evaluation.value(aggregate));
             let entry = Entry { at, op: enriched.shared_op(), value };
             let key = SharedKey { aggregate: id, key };
             let of = (enriched.wallet, enriched.id);

@@ -1,6 +1,6 @@
 //! Exact windows over operations, whatever the order they arrive in.
 //!
-//! Pure: no clock; event times come in as nanoseconds. Every structure is small while it holds
+//! Pure: no clock; event times come in from outside. Every structure is small while it holds
 //! little, and answers in O(log n) when it holds much:
 //!
 //! - [`Timeline`]: a sliding window (`within 1h`) of one aggregate for one key;
@@ -21,6 +21,8 @@ pub use calendar::CalendarCell;
 pub use chain::Chain;
 pub use timeline::Timeline;
 
+use crate::operation::Time;
+use crate::operation::time::Nanos;
 use tree::Summary;
 
 /// Up to so many entries are kept in an array and scanned. Small in tests, to reach the trees.
@@ -29,8 +31,8 @@ const FEW: usize = if cfg!(test) { 6 } else { 32 };
 /// One operation in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
-    /// When it occurred, in nanoseconds since the epoch.
-    pub at: i64,
+    /// When it occurred.
+    pub at: Time,
     /// Names the operation; breaks ties of time, the greater arrived later.
     pub op: u64,
     /// Tiyn, an int, or the bits of a symbol.
@@ -38,11 +40,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    const fn key(&self) -> (i64, u64) {
+    const fn key(&self) -> (Time, u64) {
         (self.at, self.op)
     }
 
-    const fn of(((at, op), value): ((i64, u64), i64)) -> Self {
+    const fn of(((at, op), value): ((Time, u64), i64)) -> Self {
         Self { at, op, value }
     }
 }
@@ -62,11 +64,11 @@ pub enum Measure {
     Last,
 }
 
-/// The measure of a window and its length in nanoseconds.
+/// The measure of a window and its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
     pub measure: Measure,
-    pub length: i64,
+    pub length: Nanos,
 }
 
 /// What `min`, `max` and `avg` are read from; an average stays exact as its sum and count.

@@ -57,6 +57,12 @@ impl Time {
         Nanos::new(self.0.saturating_sub(earlier.0))
     }
 
+    /// Tells whether two instants are no farther apart than a span, whichever is the earlier.
+    #[must_use]
+    pub const fn is_within(self, span: Nanos, of: Self) -> bool {
+        self.0.abs_diff(of.0) <= span.get().unsigned_abs()
+    }
+
     /// Returns the number of the whole second, hour or other unit that holds the instant, counted from 1970.
     #[must_use]
     pub const fn number_of(self, unit: Nanos) -> i64 {

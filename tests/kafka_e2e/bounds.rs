@@ -11,6 +11,7 @@ use kuzet::engine::restriction::Restriction;
 use kuzet::engine::shared::{Party, SharedChange, SharedKey};
 use kuzet::engine::window::Entry;
 use kuzet::operation::Time;
+use kuzet::operation::time::Nanos;
 use kuzet::rules::program::{Function, Window};
 use uuid::Uuid;
 
@@ -93,9 +94,9 @@ impl Bounds {
         let all = self.entered.get(&key).map(Vec::as_slice).unwrap_or_default();
         let known = all.iter().filter(|(site, _)| site.may_be_before(reader));
         // The key's newest entry decides what is still kept; it may come from a shard that is far ahead.
-        let newest = known.clone().map(|(_, entry)| entry.at).max().unwrap_or(i64::MIN);
-        let kept_from = newest.saturating_sub(aggregate.retention.get());
-        let is_near = |entry: &Entry| entry.at.abs_diff(at.nanos()) <= length.get().unsigned_abs();
+        let newest = known.clone().map(|(_, entry)| entry.at).max().unwrap_or(Time::MIN);
+        let kept_from = newest.minus(aggregate.retention);
+        let is_near = |entry: &Entry| entry.at.is_within(length, at);
         let gone = |entry: &Entry, is_gone: &dyn Fn(Site) -> bool| {
             self.left.get(&(key, entry.op)).is_some_and(|sites| sites.iter().any(|site| is_gone(*site)))
         };
@@ -113,7 +114,7 @@ impl Bounds {
         most.extend(entry);
         least.extend(entry.filter(|_| is_own_known));
         let function = aggregate.definition.function;
-        (fullest(function, &least, at.nanos(), length.get()), fullest(function, &most, at.nanos(), length.get()))
+        (fullest(function, &least, at, length), fullest(function, &most, at, length))
     }
 
     /// Returns the blocks of a party that an operation at `at` must have met, and those that it may have met.
@@ -142,10 +143,10 @@ impl Bounds {
 }
 
 /// The definition, word by word: the greatest value over all windows of the length that hold `at`.
-fn fullest(function: Function, entries: &[Entry], at: i64, length: i64) -> i128 {
-    let ends = entries.iter().map(|entry| entry.at).filter(|end| *end > at && *end <= at + length);
-    let value = |end: i64| {
-        let inside = entries.iter().filter(|entry| entry.at <= end && entry.at >= end - length);
+fn fullest(function: Function, entries: &[Entry], at: Time, length: Nanos) -> i128 {
+    let ends = entries.iter().map(|entry| entry.at).filter(|end| *end > at && *end <= at.plus(length));
+    let value = |end: Time| {
+        let inside = entries.iter().filter(|entry| entry.at <= end && entry.at >= end.minus(length));
         match function {
             Function::Sum => inside.map(|entry| i128::from(entry.value)).sum(),
             Function::Distinct => {

@@ -271,7 +271,7 @@ fn entry_of(enriched: &Enriched<'_>, function: Function, site: Site) -> Option<E
     let amount = enriched.operation.amount.map_or(0, kuzet::operation::Money::tiyn);
     let value = if function == Function::Sum { amount } else { enriched.wallet.cast_signed() };
     let op = u64::try_from(site.position).ok()?;
-    Some(Entry { at: enriched.operation.occurred_at.nanos(), op, value })
+    Some(Entry { at: enriched.operation.occurred_at, op, value })
 }
 
 /// Lists every choice of least and greatest values.

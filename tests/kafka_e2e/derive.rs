@@ -311,7 +311,7 @@ pub(crate) fn part_of(plan: &Plan, id: AggregateId, entry: Entry) -> i128 {
 fn window_of(plan: &Plan, key: SharedKey, at: Time, value: i128) -> SharedWindow {
     let mut window = SharedWindow::new(plan, key);
     let mut insert = |op: u64, value: i64| {
-        let entry = Entry { at: at.nanos(), op, value };
+        let entry = Entry { at, op, value };
         window.apply(plan, &SharedChange::Insert { key, entry });
     };
     match plan.aggregates[key.aggregate].definition.function {

@@ -140,7 +140,7 @@ impl<'p> Changes<'p> {
             return;
         }
         let value = self.random.below(6_i64) * 1_000 + 1;
-        let entry = Entry { at: at.nanos(), op: self.random.next(), value };
+        let entry = Entry { at, op: self.random.next(), value };
         self.entered.push((key, entry));
         batch.push(SharedChange::Insert { key, entry });
         if aggregate.definition.function == Function::Last {

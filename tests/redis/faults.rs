@@ -214,9 +214,9 @@ fn decisions_are_degraded_until_windows_are_whole_again() {
         redis::cmd("FLUSHALL").exec(&mut server.connection()).expect("FLUSHALL");
         assert_eq!(degraded(&mut pipeline, 2, minutes(1)), json!(["shared_state"]), "{condition}");
         store.rebuild(&plan, &Rebuild { newest: Some(minutes(0)), ..Rebuild::default() }).expect("a rebuild");
-        let last_of_them = minutes(whole_after).minus(Nanos::new(1));
+        let last_of_them = minutes(whole_after).minus(Nanos::ONE);
         assert_eq!(degraded(&mut pipeline, 3, last_of_them), json!(["shared_state"]), "{condition}");
-        let first_after = minutes(whole_after).plus(Nanos::new(1));
+        let first_after = minutes(whole_after).plus(Nanos::ONE);
         assert_eq!(degraded(&mut pipeline, 4, first_after), json!([]), "{condition}");
     }
 }

@@ -98,7 +98,7 @@ fn windows_are_kept_for_a_day_only() {
     let all = windows(&service);
     reload(&service, &next, &[], now());
     assert_eq!(windows(&service), all);
-    service.forget_windows(now().plus(DAY - Nanos::new(1))).expect("a service that runs");
+    service.forget_windows(now().plus(DAY - Nanos::ONE)).expect("a service that runs");
     assert_eq!(windows(&service), all);
     service.forget_windows(now().plus(DAY)).expect("a service that runs");
     assert!(windows(&service) < all);

@@ -196,7 +196,7 @@ impl Windows {
                 held.change(plan, key, change);
             }
             if let SharedChange::Insert { entry, .. } = change
-                && let Some(passed) = groups.clock.take(Time::from_nanos(entry.at))
+                && let Some(passed) = groups.clock.take(entry.at)
             {
                 groups.forget_idle(plan, passed, KEPT.min(self.keys_max.load(Ordering::Relaxed) / 2));
                 self.any_lacks.store(groups.turned_away.is_some(), Ordering::Relaxed);
@@ -232,7 +232,7 @@ impl Windows {
     /// Notes that a change of a key that is not held was not taken in: what reads such a key is told.
     fn turn_away(&self, groups: &mut Groups, change: &SharedChange) {
         let at = match change {
-            SharedChange::Insert { entry, .. } => Time::from_nanos(entry.at),
+            SharedChange::Insert { entry, .. } => entry.at,
             SharedChange::Run { last, .. } => *last,
             _ => return,
         };
@@ -437,9 +437,7 @@ impl Held {
             last < passed.minus(plan.aggregates[aggregate].retention).minus(plan.settings.lateness)
         };
         match self {
-            Self::Listed(list) => {
-                list.iter().all(|listed| is_over(listed.aggregate as usize, Time::from_nanos(listed.entry.at)))
-            }
+            Self::Listed(list) => list.iter().all(|listed| is_over(listed.aggregate as usize, listed.entry.at)),
             Self::Whole(windows) => windows.iter().all(|(aggregate, window)| {
                 let run = window.run().map(|(_, last)| last);
                 !window.has_ahead() && window.newest().into_iter().chain(run).all(|last| is_over(*aggregate, last))
@@ -517,7 +515,7 @@ fn list_entry(list: &mut List, plan: &Plan, key: SharedKey, entry: Entry) {
             return;
         }
     }
-    let limit = newest.saturating_sub(plan.aggregates[key.aggregate].retention.get());
+    let limit = newest.minus(plan.aggregates[key.aggregate].retention);
     list.retain(|listed| listed.aggregate != aggregate || listed.entry.at >= limit);
     if entry.at >= limit {
         list.push(Listed { aggregate, entry });

@@ -59,9 +59,10 @@ impl<'p> Windows<'p> {
     pub(super) fn read(&self, answers: &mut impl Iterator<Item = Value>) -> Result<Read, Unreadable> {
         let mut read = Read::default();
         let time = |answer: Option<Value>| {
-            let at = answer.as_ref().and_then(bytes).map(|bytes| {
-                codec::read_time(bytes).map(Time::from_nanos).ok_or(Unreadable("the time of what was turned away"))
-            });
+            let at = answer
+                .as_ref()
+                .and_then(bytes)
+                .map(|bytes| codec::read_time(bytes).ok_or(Unreadable("the time of what was turned away")));
             at.transpose()
         };
         for state in &self.states {
@@ -111,7 +112,7 @@ fn read_window(
     let mut state = KeyedState::new(aggregate);
     if aggregate.is_run() {
         let run = answers.next().as_ref().and_then(bytes).map(codec::read_run).transpose()?;
-        return Ok((SharedWindow::restore(i64::MIN, state, (run, Vec::new())), run.is_some()));
+        return Ok((SharedWindow::restore(None, state, (run, Vec::new())), run.is_some()));
     }
     let (held, gone) = (answers.next(), answers.next());
     let texts = if keeps_texts(aggregate) { answers.next() } else { None };
@@ -119,24 +120,26 @@ fn read_window(
         let folded = answers.next();
         chain.restore_folded(folded.as_ref().and_then(bytes).map(codec::read_folded).transpose()?);
     }
-    let mut newest = i64::MIN;
+    let mut newest: Option<Time> = None;
     for member in held.as_ref().and_then(items).unwrap_or_default() {
         let entry = codec::read_entry(bytes(member).unwrap_or_default())?;
         state.insert(aggregate, entry);
-        newest = newest.max(entry.at);
+        newest = newest.max(Some(entry.at));
     }
     for member in gone.as_ref().and_then(items).unwrap_or_default() {
-        newest = newest.max(codec::read_entry(bytes(member).unwrap_or_default())?.at);
+        newest = newest.max(Some(codec::read_entry(bytes(member).unwrap_or_default())?.at));
     }
     let mut found = Vec::new();
     for member in texts.as_ref().and_then(items).unwrap_or_default() {
         found.push(codec::read_text(bytes(member).unwrap_or_default())?);
     }
     // The server lets whole microseconds go, and a chain's beginning it has folded already.
-    if newest != i64::MIN && !matches!(state, KeyedState::Chain(_)) {
-        state.evict(aggregate, Time::from_nanos(newest), plan.settings.lateness);
+    if let Some(newest) = newest
+        && !matches!(state, KeyedState::Chain(_))
+    {
+        state.evict(aggregate, newest, plan.settings.lateness);
     }
-    Ok((SharedWindow::restore(newest, state, (None, found)), newest != i64::MIN))
+    Ok((SharedWindow::restore(newest, state, (None, found)), newest.is_some()))
 }
 
 pub(super) fn read_blocks(answer: Option<&Value>) -> Result<(Vec<Restriction>, Vec<Uuid>), Unreadable> {

@@ -13,8 +13,8 @@ use crate::engine::shared::{Party, SharedKey};
 use crate::engine::stored::{Reader, StoredError, Writer, read_first_block};
 use crate::engine::window::Entry;
 use crate::operation::Time;
+use crate::operation::time::{Nanos, SECOND};
 
-const SECOND: i64 = 1_000_000_000;
 /// Added to seconds, so that they are never negative; scripts know it too.
 const OFFSET: i64 = 1 << 34;
 /// Length of a time.
@@ -56,14 +56,14 @@ fn canonical(address: IpAddr) -> String {
     address.to_string()
 }
 
-/// Splits nanoseconds into whole seconds and the rest, which is never negative.
-pub(super) const fn split(nanos: i64) -> (i64, i64) {
-    (nanos.div_euclid(SECOND), nanos.rem_euclid(SECOND))
+/// Splits a span into whole seconds and the rest in nanoseconds, which is never negative.
+pub(super) const fn split(span: Nanos) -> (i64, i64) {
+    (span.get().div_euclid(SECOND.get()), span.get().rem_euclid(SECOND.get()))
 }
 
 /// Writes a time.
-pub(super) fn time(at: i64) -> [u8; TIME] {
-    let (seconds, nanos) = split(at);
+pub(super) fn time(at: Time) -> [u8; TIME] {
+    let (seconds, nanos) = split(at.since(Time::EPOCH));
     let mut bytes = [0; TIME];
     bytes[..5].copy_from_slice(&seconds.wrapping_add(OFFSET).to_be_bytes()[3..]);
     bytes[5..].copy_from_slice(&nanos.to_be_bytes()[4..]);
@@ -71,12 +71,12 @@ pub(super) fn time(at: i64) -> [u8; TIME] {
 }
 
 /// Reads a time.
-pub(super) fn read_time(bytes: &[u8]) -> Option<i64> {
+pub(super) fn read_time(bytes: &[u8]) -> Option<Time> {
     let number = |bytes: &[u8]| bytes.iter().fold(0_i64, |number, byte| number << 8 | i64::from(*byte));
     let (seconds, nanos) = bytes.get(..TIME)?.split_at(5);
     // Wider than the answer: seconds rounded down may lie before the first instant there is.
-    let nanos = i128::from(number(seconds) - OFFSET) * i128::from(SECOND) + i128::from(number(nanos));
-    i64::try_from(nanos).ok()
+    let nanos = i128::from(number(seconds) - OFFSET) * i128::from(SECOND.get()) + i128::from(number(nanos));
+    i64::try_from(nanos).ok().map(Time::from_nanos)
 }
 
 fn word(bytes: &[u8]) -> Option<u64> {
@@ -106,18 +106,18 @@ pub(super) fn read_entry(bytes: &[u8]) -> Result<Entry, Unreadable> {
 pub(super) fn run(length: u64, last: Time) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(RUN);
     bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(&time(last.nanos()));
+    bytes.extend_from_slice(&time(last));
     bytes
 }
 
 /// Reads a run.
 pub(super) fn read_run(bytes: &[u8]) -> Result<(u64, Time), Unreadable> {
-    let read = || Some((word(bytes)?, Time::from_nanos(read_time(bytes.get(8..)?)?)));
+    let read = || Some((word(bytes)?, read_time(bytes.get(8..)?)?));
     read().ok_or(Unreadable("a run"))
 }
 
 /// Reads the first and last instant of a folded chain.
-pub(super) fn read_folded(bytes: &[u8]) -> Result<(i64, i64), Unreadable> {
+pub(super) fn read_folded(bytes: &[u8]) -> Result<(Time, Time), Unreadable> {
     let read = || Some((read_time(bytes)?, read_time(bytes.get(TIME..)?)?));
     read().ok_or(Unreadable("the beginning of a chain"))
 }
@@ -139,12 +139,12 @@ pub(super) fn read_text(bytes: &[u8]) -> Result<(u64, Box<str>), Unreadable> {
 pub(super) fn block(restriction: &Restriction) -> Vec<u8> {
     let mut bytes = restriction.id.as_bytes().to_vec();
     let (ends, length) = match restriction.until {
-        Some(until) => (time(until.nanos()), split(until.since(restriction.from).get()).0.max(0)),
+        Some(until) => (time(until), split(until.since(restriction.from)).0.max(0)),
         None => (NO_END, 0),
     };
     bytes.extend_from_slice(&ends);
     bytes.extend_from_slice(&length.to_be_bytes()[3..]);
-    bytes.extend_from_slice(&time(restriction.fired_last.nanos()));
+    bytes.extend_from_slice(&time(restriction.fired_last));
     let mut record = Writer::versioned();
     record.value(restriction);
     bytes.extend_from_slice(record.bytes());
@@ -167,9 +167,9 @@ pub(super) fn read_held(field: &[u8], value: &[u8]) -> Result<Held, Unreadable> 
             b'B' => Some(Reader::versioned(rest).and_then(|mut reader| read_first_block(&mut reader)).map(Held::Block)),
             b'C' => {
                 let ends = value.get(1..=TIME)?;
-                let until = if ends == NO_END { None } else { Some(Time::from_nanos(read_time(ends)?)) };
+                let until = if ends == NO_END { None } else { Some(read_time(ends)?) };
                 let (fired, record) = rest.split_at_checked(TIME)?;
-                let fired_last = Time::from_nanos(read_time(fired)?);
+                let fired_last = read_time(fired)?;
                 let read = Reader::versioned(record).and_then(|mut reader| reader.value::<Restriction>());
                 Some(read.map(|block| Held::Block(Restriction { until, fired_last, ..block })))
             }
@@ -218,7 +218,7 @@ pub(super) fn read_instant(text: &[u8]) -> Result<Time, Unreadable> {
     let read = || {
         let (seconds, nanos) = std::str::from_utf8(text).ok()?.split_once('.')?;
         let (seconds, nanos) = (seconds.parse::<i64>().ok()?, nanos.parse::<i64>().ok()?);
-        Some(Time::from_nanos(seconds.checked_mul(SECOND)?.checked_add(nanos)?))
+        Some(Time::from_nanos(seconds.checked_mul(SECOND.get())?.checked_add(nanos)?))
     };
     read().ok_or(Unreadable("the time of the sentinel"))
 }
@@ -229,8 +229,10 @@ mod tests {
 
     #[test]
     fn times_come_back_and_compare_as_bytes() {
+        let second = SECOND.get();
         let times =
-            [i64::MIN, -1, 0, 1, SECOND - 1, SECOND, 1_764_000_000_123_456_789, 4_102_444_800 * SECOND, i64::MAX];
+            [i64::MIN, -1, 0, 1, second - 1, second, 1_764_000_000_123_456_789, 4_102_444_800 * second, i64::MAX]
+                .map(Time::from_nanos);
         for at in times {
             assert_eq!(read_time(&time(at)), Some(at));
         }
@@ -240,14 +242,14 @@ mod tests {
 
     #[test]
     fn entries_runs_and_texts_come_back() {
-        let entry_in = Entry { at: 1_764_000_000_123_456_789, op: u64::MAX, value: -5 };
+        let entry_in = Entry { at: Time::from_nanos(1_764_000_000_123_456_789), op: u64::MAX, value: -5 };
         assert_eq!(read_entry(&entry(entry_in)).ok(), Some(entry_in));
         assert!(read_entry(&entry(entry_in)[1..]).is_err());
         let last = Time::from_nanos(1_764_000_000_000_000_001);
         assert_eq!(read_run(&run(7, last)).ok(), Some((7, last)));
         assert!(read_run(&[0; 16]).is_err());
         assert_eq!(read_text(&text(9, "сымсыз")).ok(), Some((9, "сымсыз".into())));
-        assert_eq!(read_instant(b"12.000000034").ok(), Some(Time::from_nanos(12 * SECOND + 34)));
+        assert_eq!(read_instant(b"12.000000034").ok(), Some(Time::EPOCH.plus(12 * SECOND + Nanos::new(34))));
         assert!(read_instant(b"12").is_err());
     }
 }

@@ -80,10 +80,10 @@ pub(super) fn life(aggregate: &PlannedAggregate) -> i64 {
 fn add_window_change(windows: &mut BTreeMap<String, KeyChanges>, plan: &Plan, key: SharedKey, change: Vec<u8>) {
     let changes = windows.entry(window_key(plan, key)).or_insert_with(|| {
         let aggregate = &plan.aggregates[key.aggregate];
-        let (seconds, nanos) = codec::split(aggregate.retention.get());
+        let (seconds, nanos) = codec::split(aggregate.retention);
         let (quiet_seconds, quiet_nanos) = match aggregate.definition.window {
             Window::Quiet(quiet) if !aggregate.is_run() => {
-                let (seconds, nanos) = codec::split(quiet.get());
+                let (seconds, nanos) = codec::split(quiet);
                 (seconds.to_string(), nanos.to_string())
             }
             Window::Quiet(_) | Window::Within(_) | Window::Today | Window::ThisMonth => (String::new(), String::new()),
@@ -124,7 +124,7 @@ pub(super) fn by_key(
                 add_directory_change(&mut directory, *party, joined(b"L", restriction.as_bytes()));
             }
             SharedChange::Seen { party, at } => {
-                add_directory_change(&mut directory, *party, joined(b"S", &codec::time(at.nanos())));
+                add_directory_change(&mut directory, *party, joined(b"S", &codec::time(*at)));
             }
             SharedChange::Ahead(_) => {}
         }

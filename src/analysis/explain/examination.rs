@@ -234,7 +234,7 @@ fn find_times(
             let now = value(ask(at));
             if now.is_some() && value(ask(end)) != now {
                 let leaves = first_without(at, end, |time| value(ask(time)) == now);
-                found.since = Some(leaves.minus(length + Nanos::new(1)));
+                found.since = Some(leaves.minus(length + Nanos::ONE));
                 found.leaves = Some(to_millisecond(leaves));
             }
         }
@@ -249,7 +249,7 @@ const fn reach_of(window: Window) -> Nanos {
         Window::Today => DAY,
         Window::ThisMonth => DAY.times(32),
     };
-    length.saturating_add(Nanos::new(1))
+    length.saturating_add(Nanos::ONE)
 }
 
 /// Returns the first instant at which it is not so any more: it is so at `from`, and not at `until`.

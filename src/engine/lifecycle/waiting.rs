@@ -140,7 +140,7 @@ impl Lifecycle<'_, '_, '_> {
             }
             let words: SmallVec<[u64; 4]> = aggregate.key_words.iter().map(|at| word(*at)).collect();
             let value = aggregate.value_word.map_or(1, |at| word(at).cast_signed());
-            let entry = Entry { at: row.at().nanos(), op: shared_op(row.id(), symbol), value };
+            let entry = Entry { at: row.at(), op: shared_op(row.id(), symbol), value };
             let key = SharedKey { aggregate: id, key: key_word(words.into_iter()) };
             self.shared.push(SharedChange::Remove { key, entry });
         }

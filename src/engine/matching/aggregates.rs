@@ -130,9 +130,9 @@ impl Evaluation<'_, '_> {
             state.evict(aggregate, newest, self.plan.settings.lateness);
         }
         let entries = state.entries_for(aggregate, self.at());
-        let last = entries.into_iter().rfind(|entry| self.reach.covers(Time::from_nanos(entry.at)));
+        let last = entries.into_iter().rfind(|entry| self.reach.covers(entry.at));
         value_of_last(last.filter(|last| match aggregate.definition.window {
-            Window::Within(length) => last.at.abs_diff(self.at().nanos()) <= length.get().unsigned_abs(),
+            Window::Within(length) => last.at.is_within(length, self.at()),
             Window::Quiet(_) | Window::Today | Window::ThisMonth => true,
         }))
     }
@@ -205,7 +205,7 @@ impl Evaluation<'_, '_> {
             self.wallet.rows_of(self.plan, id, key).take_while(|row| is_visible(self.plan, id, row.at(), newest));
         let mut those = visible.filter(|row| row.is_in(id) && key_of_row(aggregate, *row) == key);
         let last = those.find(|row| self.reach.covers(row.at())).map(|row| entry(aggregate, row));
-        Some(value_of_last(last.filter(|last| last.at.abs_diff(self.at().nanos()) <= length.get().unsigned_abs())))
+        Some(value_of_last(last.filter(|last| last.at.is_within(length, self.at()))))
     }
 
     /// Returns the closed span that certainly counts, and until when a fuller window may reach.
@@ -219,7 +219,7 @@ impl Evaluation<'_, '_> {
             }
             Window::Today | Window::ThisMonth => {
                 let span = self.span(aggregate);
-                let end = span.end.minus(Nanos::new(1));
+                let end = span.end.minus(Nanos::ONE);
                 // A day that is over for good has nothing left: an empty span.
                 Some(if self.is_open(span) { (span.start, end, None) } else { (Time::MAX, end, None) })
             }
@@ -296,32 +296,32 @@ impl Evaluation<'_, '_> {
         entries: &[Entry],
         this: Option<i64>,
     ) -> AggregateValue {
-        let (function, at) = (aggregate.definition.function, self.at().nanos());
+        let (function, at) = (aggregate.definition.function, self.at());
         let pairs = entries.iter().map(|entry| (entry.at, entry.value));
         match aggregate.definition.window {
             Window::Today | Window::ThisMonth => {
                 let mut cells = KeyedState::new(aggregate);
                 let span = self.span(aggregate);
-                let inside = entries.iter().filter(|entry| span.contains(Time::from_nanos(entry.at)));
+                let inside = entries.iter().filter(|entry| span.contains(entry.at));
                 inside.for_each(|entry| cells.insert(aggregate, *entry));
                 cells.evaluate(aggregate, self.at(), this)
             }
             Window::Quiet(quiet) => value_of_age(self.age(id, key, entries, this.is_some(), quiet)),
             Window::Within(length) if aggregate.definition.adds_decimals() => {
-                value_of_decimals(function, pairs, length.get(), at, this)
+                value_of_decimals(function, pairs, length, at, this)
             }
             Window::Within(length) => match function {
                 Function::Min | Function::Max | Function::Avg => {
-                    value_of_range(aggregate, scan::range(pairs, length.get(), at, this))
+                    value_of_range(aggregate, scan::range(pairs, length, at, this))
                 }
                 Function::Last => {
-                    let newest = entries.last().filter(|entry| entry.at.abs_diff(at) <= length.get().unsigned_abs());
+                    let newest = entries.last().filter(|entry| entry.at.is_within(length, at));
                     value_of_last(newest.copied())
                 }
-                Function::Sum => value_of_total(function, scan::fullest_sum(pairs, length.get(), at, this)),
-                Function::Distinct => value_of_total(function, scan::fullest_distinct(pairs, length.get(), at, this)),
+                Function::Sum => value_of_total(function, scan::fullest_sum(pairs, length, at, this)),
+                Function::Distinct => value_of_total(function, scan::fullest_distinct(pairs, length, at, this)),
                 Function::Count | Function::Any | Function::None | Function::Streak | Function::Age => {
-                    value_of_total(function, scan::fullest_count(pairs, length.get(), at, this.is_some()))
+                    value_of_total(function, scan::fullest_count(pairs, length, at, this.is_some()))
                 }
             },
         }
@@ -331,7 +331,7 @@ impl Evaluation<'_, '_> {
     /// them, be it still in the log or only remembered.
     fn age(&self, id: AggregateId, key: u64, entries: &[Entry], with_this: bool, quiet: Nanos) -> Option<Nanos> {
         let (at, newest) = (self.at(), self.wallet.newest());
-        let times = entries.iter().map(|entry| Time::from_nanos(entry.at));
+        let times = entries.iter().map(|entry| entry.at);
         let unseen = times.clone().take_while(|time| !is_visible(self.plan, id, *time, newest)).count();
         let mut before = self.wallet.chain(id, key);
         for time in times.clone().take(unseen) {
@@ -425,7 +425,7 @@ impl Evaluation<'_, '_> {
 
     /// Lists this operation's matches so far that count in their own window.
     pub(super) fn own_matches(&self, id: AggregateId, aggregate: &PlannedAggregate) -> Vec<Entry> {
-        let at = self.at().nanos();
+        let at = self.at();
         let mut own = Vec::new();
         if !aggregate.definition.excluding_this && aggregate.definition.function != Function::Last {
             for fired in &self.fired {

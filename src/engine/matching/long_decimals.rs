@@ -11,6 +11,7 @@ use crate::engine::plan::PlannedAggregate;
 use crate::engine::state::shared::{SharedKey, SharedWindow};
 use crate::engine::value::{AggregateValue, decimal_of_word, is_kept_as_text, word_of_decimal};
 use crate::engine::window::{Entry, scan};
+use crate::operation::time::Nanos;
 use crate::operation::{Decimal, Time};
 use crate::rules::program::{AggregateId, Function, Scope, Stream, Window};
 
@@ -18,7 +19,7 @@ use crate::rules::program::{AggregateId, Function, Scope, Stream, Window};
 pub(super) const TOTAL_LIMIT: u128 = 10_u128.pow(38);
 
 /// Times with the decimals that entered then, in ascending order of time.
-type Entered = Vec<(i64, Decimal)>;
+type Entered = Vec<(Time, Decimal)>;
 
 impl Evaluation<'_, '_> {
     /// Computes an aggregate over decimals some of which are kept as texts. It is missing where it is longer than a
@@ -81,7 +82,7 @@ impl Evaluation<'_, '_> {
             }
             _ => window.state.entries_for(aggregate, self.at()),
         };
-        entries.retain(|entry| self.may_be_last(aggregate, Time::from_nanos(entry.at)));
+        entries.retain(|entry| self.may_be_last(aggregate, entry.at));
         entries.into()
     }
 
@@ -108,23 +109,22 @@ impl Evaluation<'_, '_> {
         mut entered: Entered,
         this: Option<Decimal>,
     ) -> Option<AggregateValue> {
-        let (at, function) = (self.at().nanos(), aggregate.definition.function);
+        let (at, function) = (self.at(), aggregate.definition.function);
         let all = entered.iter().map(|(_, value)| value).chain(&this);
         let scale = Scale(all.map(|value| value.exponent()).min().unwrap_or(0));
         let span = match aggregate.definition.window {
             Window::Within(length) if function == Function::Sum => {
-                let fullest =
-                    scale.fullest(&entered, length.get(), at) + this.map_or(BigInt::ZERO, |it| scale.units(it));
+                let fullest = scale.fullest(&entered, length, at) + this.map_or(BigInt::ZERO, |it| scale.units(it));
                 return scale.share(fullest, 1);
             }
             Window::Within(length) if function == Function::Last => {
-                let last = entered.last().filter(|(time, _)| time.abs_diff(at) <= length.get().unsigned_abs());
+                let last = entered.last().filter(|(time, _)| time.is_within(length, at));
                 return Some(last.map_or(AggregateValue::Missing, |(_, total)| whole(*total)));
             }
-            Window::Within(length) => at.saturating_sub(length.get())..=at,
+            Window::Within(length) => at.minus(length)..=at,
             Window::Today | Window::ThisMonth => {
                 let span = self.span(aggregate);
-                span.start.nanos()..=span.end.nanos().saturating_sub(1)
+                span.start..=span.end.minus(Nanos::ONE)
             }
             Window::Quiet(_) => return None,
         };
@@ -160,7 +160,7 @@ impl Scale {
     }
 
     /// Returns the largest total over the sliding windows that hold `at`.
-    fn fullest(self, entered: &Entered, length: i64, at: i64) -> BigInt {
+    fn fullest(self, entered: &Entered, length: Nanos, at: Time) -> BigInt {
         let units: Vec<BigInt> = entered.iter().map(|(_, value)| self.units(*value)).collect();
         let places = entered.iter().zip(0_i64..).map(|((time, _), place)| (*time, place));
         let weight = |place| usize::try_from(place).ok().and_then(|place| units.get(place)).cloned();

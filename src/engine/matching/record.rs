@@ -155,7 +155,7 @@ pub(crate) fn enter(
             return;
         }
     } else {
-        let entry = Entry { at: at.nanos(), op: evaluation.enriched.shared_op(), value: evaluation.value(aggregate) };
+        let entry = Entry { at, op: evaluation.enriched.shared_op(), value: evaluation.value(aggregate) };
         shared.push(of_window(evaluation.reach, at, SharedChange::Insert { key: shared_key, entry }));
         if let Some((symbol, text)) = long_value(evaluation, aggregate, entry) {
             shared.push(SharedChange::Text { key: shared_key, symbol, text });

@@ -11,7 +11,7 @@ pub(crate) fn with_fault(rules: &RuleSet, settings: Settings) -> RuleSet {
     if settings.has(EngineMutant::OpenWindow) {
         for aggregate in &mut rules.aggregates {
             if let Window::Within(length) = &mut aggregate.window {
-                *length -= Nanos::new(1);
+                *length -= Nanos::ONE;
             }
         }
     }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub enum KeyedState {
     Within(Timeline),
     /// By the first instant of the calendar day or month; with the instant it ends.
-    Calendar(BTreeMap<i64, (Time, CalendarCell)>),
+    Calendar(BTreeMap<Time, (Time, CalendarCell)>),
     /// Boxed: the other kinds are far more common, and smaller.
     Chain(Box<Chain>),
 }
@@ -26,10 +26,8 @@ impl KeyedState {
     #[must_use]
     pub fn new(aggregate: &PlannedAggregate) -> Self {
         match aggregate.definition.window {
-            Window::Within(length) => {
-                Self::Within(Timeline::new(Shape { measure: measure(aggregate), length: length.get() }))
-            }
-            Window::Quiet(quiet) => Self::Chain(Box::new(Chain::new(quiet.get()))),
+            Window::Within(length) => Self::Within(Timeline::new(Shape { measure: measure(aggregate), length })),
+            Window::Quiet(quiet) => Self::Chain(Box::new(Chain::new(quiet))),
             Window::Today | Window::ThisMonth => Self::Calendar(BTreeMap::new()),
         }
     }
@@ -42,7 +40,7 @@ impl KeyedState {
             Self::Chain(chain) => chain.newest(),
             Self::Calendar(cells) => cells.last_key_value().map(|(start, _)| *start),
         };
-        newest.unwrap_or(0).cast_unsigned()
+        newest.map_or(0, Time::nanos).cast_unsigned()
     }
 
     /// Adds an entry.
@@ -57,10 +55,10 @@ impl KeyedState {
             Self::Calendar(cells) => {
                 let cell = match cells.last_entry() {
                     // The last day, nearly always.
-                    Some(last) if *last.key() <= entry.at && entry.at < last.get().0.nanos() => last.into_mut(),
+                    Some(last) if *last.key() <= entry.at && entry.at < last.get().0 => last.into_mut(),
                     _ => {
-                        let span = calendar_span(aggregate, Time::from_nanos(entry.at));
-                        let cell = cells.entry(span.start.nanos());
+                        let span = calendar_span(aggregate, entry.at);
+                        let cell = cells.entry(span.start);
                         cell.or_insert_with(|| (span.end, CalendarCell::new(measure(aggregate))))
                     }
                 };
@@ -79,7 +77,7 @@ impl KeyedState {
                 chain.remove(entry.at, entry.op);
             }
             Self::Calendar(cells) => {
-                let start = calendar_span(aggregate, Time::from_nanos(entry.at)).start.nanos();
+                let start = calendar_span(aggregate, entry.at).start;
                 if let Some((_, cell)) = cells.get_mut(&start) {
                     cell.remove(entry);
                     if cell.is_empty() {
@@ -94,8 +92,8 @@ impl KeyedState {
     pub fn evict(&mut self, aggregate: &PlannedAggregate, newest: Time, lateness: Nanos) {
         let limit = newest.minus(aggregate.retention);
         match self {
-            Self::Within(timeline) => timeline.evict_before(limit.nanos()),
-            Self::Chain(chain) => chain.fold_before(limit.nanos()),
+            Self::Within(timeline) => timeline.evict_before(limit),
+            Self::Chain(chain) => chain.fold_before(limit),
             Self::Calendar(cells) => {
                 let open = newest.minus(lateness);
                 while cells.first_key_value().is_some_and(|(_, (end, _))| *end <= open) {
@@ -109,7 +107,7 @@ impl KeyedState {
     #[must_use]
     pub fn folded(&self) -> Option<(Time, Time)> {
         match self {
-            Self::Chain(chain) => chain.folded().map(|(first, last)| (Time::from_nanos(first), Time::from_nanos(last))),
+            Self::Chain(chain) => chain.folded(),
             Self::Within(_) | Self::Calendar(_) => None,
         }
     }
@@ -117,17 +115,16 @@ impl KeyedState {
     /// Returns the time of the latest entry, of a window that a `last` reads.
     #[must_use]
     pub fn last_at(&self) -> Option<Time> {
-        let last = match self {
+        match self {
             Self::Within(timeline) => timeline.newest(),
             Self::Calendar(cells) => cells.last_key_value()?.1.1.last().map(|entry| entry.at),
             Self::Chain(_) => None,
-        };
-        last.map(Time::from_nanos)
+        }
     }
 
     /// Lists the times of entries after an instant; of a calendar day or month after it, when that begins.
     #[must_use]
-    pub fn times_after(&self, newest: i64) -> Vec<i64> {
+    pub fn times_after(&self, newest: Time) -> Vec<Time> {
         match self {
             Self::Within(timeline) if timeline.newest() > Some(newest) => {
                 timeline.iter().map(|entry| entry.at).filter(|at| *at > newest).collect()
@@ -171,9 +168,9 @@ impl KeyedState {
             Self::Within(timeline) => timeline.iter().collect(),
             Self::Chain(_) => Vec::new(),
             Self::Calendar(cells) => {
-                let cell = cells.get(&calendar_span(aggregate, at).start.nanos()).map(|(_, cell)| cell);
+                let cell = cells.get(&calendar_span(aggregate, at).start).map(|(_, cell)| cell);
                 let values = cell.into_iter().flat_map(CalendarCell::values).map(|(value, _)| value);
-                let at_once = values.map(|value| Entry { at: at.nanos(), op: 0, value });
+                let at_once = values.map(|value| Entry { at, op: 0, value });
                 cell.into_iter().flat_map(CalendarCell::entries).chain(at_once).collect()
             }
         }
@@ -199,29 +196,26 @@ impl KeyedState {
         let function = aggregate.definition.function;
         match self {
             Self::Within(timeline) if aggregate.definition.adds_decimals() => {
-                let entries: Vec<(i64, i64)> = timeline.iter().map(|entry| (entry.at, entry.value)).collect();
-                let length = aggregate.length().get();
-                value_of_decimals(function, entries.iter().copied(), length, at.nanos(), this)
+                let entries: Vec<(Time, i64)> = timeline.iter().map(|entry| (entry.at, entry.value)).collect();
+                value_of_decimals(function, entries.iter().copied(), aggregate.length(), at, this)
             }
             Self::Within(timeline) => match function {
-                Function::Min | Function::Max | Function::Avg => {
-                    value_of_range(aggregate, timeline.range(at.nanos(), this))
-                }
-                Function::Last => value_of_last(timeline.last(at.nanos())),
+                Function::Min | Function::Max | Function::Avg => value_of_range(aggregate, timeline.range(at, this)),
+                Function::Last => value_of_last(timeline.last(at)),
                 Function::Count
                 | Function::Sum
                 | Function::Distinct
                 | Function::Any
                 | Function::None
                 | Function::Streak
-                | Function::Age => value_of_total(function, timeline.fullest(at.nanos(), this)),
+                | Function::Age => value_of_total(function, timeline.fullest(at, this)),
             },
-            Self::Chain(chain) => value_of_age(chain.age(at.nanos(), this.is_some()).map(Nanos::new)),
+            Self::Chain(chain) => value_of_age(chain.age(at, this.is_some())),
             Self::Calendar(cells) => {
-                let is_last = |(start, (end, _)): &(&i64, &(Time, _))| **start <= at.nanos() && at < *end;
+                let is_last = |(start, (end, _)): &(&Time, &(Time, _))| **start <= at && at < *end;
                 let cell = match cells.last_key_value().filter(is_last) {
                     Some((_, (_, cell))) => Some(cell),
-                    None => cells.get(&calendar_span(aggregate, at).start.nanos()).map(|(_, cell)| cell),
+                    None => cells.get(&calendar_span(aggregate, at).start).map(|(_, cell)| cell),
                 };
                 value_of_cell(aggregate, cell, this)
             }
@@ -311,9 +305,9 @@ pub fn value_of_range(aggregate: &PlannedAggregate, fold: RangeFold) -> Aggregat
 /// Computes a sum or average of packed decimals over the entries of a sliding window.
 pub fn value_of_decimals(
     function: Function,
-    entries: impl Iterator<Item = (i64, i64)> + Clone,
-    length: i64,
-    at: i64,
+    entries: impl Iterator<Item = (Time, i64)> + Clone,
+    length: Nanos,
+    at: Time,
     this: Option<i64>,
 ) -> AggregateValue {
     if entries.clone().map(|(_, word)| word).chain(this).any(is_kept_as_text) {
@@ -322,7 +316,7 @@ pub fn value_of_decimals(
     if function == Function::Sum {
         return AggregateValue::Number(ratio_of_units(scan::fullest_decimals(entries, length, at, this)));
     }
-    let from = at.saturating_sub(length);
+    let from = at.minus(length);
     let inside = entries.filter(|(time, _)| (from..=at).contains(time)).map(|(_, value)| value);
     mean_of_decimals(inside.chain(this))
 }

@@ -41,13 +41,13 @@ const TEXTS_UNSWEPT: usize = 32;
 /// So many rows more than twice those of the last sweep are kept before all are looked through again.
 const UNSWEPT_ROWS: usize = 32;
 
-/// A time in nanoseconds, the least `i64` where there is none: half the size of an `Option`.
+/// A time, [`Time::MIN`] where there is none: half the size of an `Option`.
 #[derive(Debug, Clone, Copy)]
-struct Newest(i64);
+struct Newest(Time);
 
 impl Default for Newest {
     fn default() -> Self {
-        Self(i64::MIN)
+        Self(Time::MIN)
     }
 }
 
@@ -76,7 +76,7 @@ impl Wallet {
     /// Returns the newest time of the wallet's operations that were not refused.
     #[must_use]
     pub fn newest(&self) -> Option<Time> {
-        (self.newest.0 != i64::MIN).then(|| Time::from_nanos(self.newest.0))
+        (self.newest.0 != Time::MIN).then_some(self.newest.0)
     }
 
     /// Tells whether nothing that the record holds can matter to an operation after `before`.
@@ -171,7 +171,7 @@ impl Wallet {
 
     /// Tells whether a row is of an operation that is newer than the newest one that counts.
     fn is_ahead(&self, row: Row<'_>) -> bool {
-        row.at().nanos() > self.newest.0 && !row.has(FLAG_MATCH | FLAG_REFUSED)
+        row.at() > self.newest.0 && !row.has(FLAG_MATCH | FLAG_REFUSED)
     }
 
     /// Returns the restrictions that have not left the record.
@@ -196,7 +196,7 @@ impl Wallet {
     #[must_use]
     pub fn run(&self, aggregate: usize, key: u64) -> Option<Run> {
         let runs = self.cold.as_ref()?.runs.iter().filter(|run| run.aggregate == aggregate && run.key == key);
-        runs.filter(|run| run.last.nanos() <= self.newest.0).max_by_key(|run| run.last).copied()
+        runs.filter(|run| run.last <= self.newest.0).max_by_key(|run| run.last).copied()
     }
 
     /// Returns what is remembered of the chain of this `age` and key before the log's rows.
@@ -231,7 +231,7 @@ impl Wallet {
 
     /// Puts a record back together; the index beside a long log is made again.
     pub fn restore(&mut self, plan: &Plan, newest: Option<Time>, arrivals: u64, rows: Vec<u64>, cold: ColdState) {
-        self.newest = newest.map_or_else(Newest::default, |newest| Newest(newest.nanos()));
+        self.newest = newest.map_or_else(Newest::default, Newest);
         self.rows = Rows::of(rows, plan.stride());
         let mut cold = cold;
         cold.ahead = self.rows(plan).filter(|row| self.is_ahead(*row)).map(Row::at).collect();
@@ -296,7 +296,7 @@ impl Wallet {
             cold.apply(plan, *cold_changes.unwrap_or_default(), newest);
         }
         if let Some(newest) = changes.newest {
-            self.newest.0 = self.newest.0.max(newest.nanos());
+            self.newest.0 = self.newest.0.max(newest);
             if let Some(cold) = &mut self.cold {
                 cold.ahead.retain(|at| *at > newest);
             }

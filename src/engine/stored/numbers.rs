@@ -98,7 +98,7 @@ fn shared_changes() -> Vec<(u8, SharedChange)> {
         }
     };
     let (key, at, party) = (SharedKey { aggregate: 1, key: 2 }, Time::from_nanos(3), Party::Wallet(4));
-    let entry = Entry { at: 3, op: 5, value: 6 };
+    let entry = Entry { at, op: 5, value: 6 };
     let restriction = Box::new(Restriction {
         id: Uuid::nil(),
         rule: Arc::from("r"),

@@ -63,7 +63,7 @@ impl WindowsWriter {
             KeyedState::Calendar(cells) => {
                 body.count(cells.len());
                 for (start, (end, cell)) in cells {
-                    body.word(start.cast_unsigned());
+                    body.word(start.nanos().cast_unsigned());
                     body.word(end.nanos().cast_unsigned());
                     body.value(&cell.seen());
                     body.value(&cell.values().collect::<Vec<_>>());
@@ -92,13 +92,16 @@ impl WindowsWriter {
 
 fn entries(out: &mut Writer, entries: impl Iterator<Item = Entry>) {
     let words: Vec<u64> =
-        entries.flat_map(|entry| [entry.at.cast_unsigned(), entry.op, entry.value.cast_unsigned()]).collect();
+        entries.flat_map(|entry| [entry.at.nanos().cast_unsigned(), entry.op, entry.value.cast_unsigned()]).collect();
     out.words(&words);
 }
 
 fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<Entry>, StoredError> {
     let words = reader.words()?;
-    let entry = |words: &[u64]| Entry { at: words[0].cast_signed(), op: words[1], value: words[2].cast_signed() };
+    let entry = |words: &[u64]| {
+        let at = Time::from_nanos(words[0].cast_signed());
+        Entry { at, op: words[1], value: words[2].cast_signed() }
+    };
     Ok(words.chunks_exact(3).map(entry).collect())
 }
 
@@ -114,7 +117,8 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts) -> Result<Wind
     let mut group = WindowGroup { windows: Vec::new(), blocks: reader.value_or_first(all)? };
     for _ in 0..reader.count()? {
         let (old, key) = (reader.count()?, reader.word()?);
-        let newest = reader.word()?.cast_signed();
+        let newest = Time::from_nanos(reader.word()?.cast_signed());
+        let newest = (newest != Time::MIN).then_some(newest);
         let mut body = reader.record()?;
         if let Some(aggregate) = way.window(old) {
             let key = SharedKey { aggregate, key };
@@ -124,7 +128,12 @@ pub fn decode_group(bytes: &[u8], plan: &Plan, layouts: &Layouts) -> Result<Wind
     if reader.is_at_end() { Ok(group) } else { Err(StoredError::Damaged(bytes.len())) }
 }
 
-fn read_window(body: &mut Reader<'_>, plan: &Plan, key: SharedKey, newest: i64) -> Result<SharedWindow, StoredError> {
+fn read_window(
+    body: &mut Reader<'_>,
+    plan: &Plan,
+    key: SharedKey,
+    newest: Option<Time>,
+) -> Result<SharedWindow, StoredError> {
     let aggregate = &plan.aggregates[key.aggregate];
     let mut state = KeyedState::new(aggregate);
     match &mut state {
@@ -139,7 +148,7 @@ fn read_window(body: &mut Reader<'_>, plan: &Plan, key: SharedKey, newest: i64) 
         }
         KeyedState::Calendar(cells) => {
             for _ in 0..body.count()? {
-                let start = body.word()?.cast_signed();
+                let start = Time::from_nanos(body.word()?.cast_signed());
                 let end = Time::from_nanos(body.word()?.cast_signed());
                 let seen: (u64, i128) = body.value()?;
                 let values: Vec<(i64, u32)> = body.value()?;

@@ -3,6 +3,7 @@
 use super::ordered::Ordered;
 use super::tree::Summary;
 use super::{Entry, Measure, RangeFold};
+use crate::operation::Time;
 
 /// Everything one aggregate has seen in one calendar unit.
 ///
@@ -16,7 +17,7 @@ pub struct CalendarCell {
     /// How often each value occurs; kept for [`Measure::Distinct`] and [`Measure::Range`].
     values: Ordered<i64, u32>,
     /// Kept for [`Measure::Last`]: the one before may become the last again.
-    entries: Ordered<(i64, u64), i64>,
+    entries: Ordered<(Time, u64), i64>,
 }
 
 impl CalendarCell {

@@ -1,6 +1,8 @@
 //! Operations that follow one another without a long gap, for `age … quiet D`.
 
 use super::ordered::Ordered;
+use crate::operation::Time;
+use crate::operation::time::Nanos;
 
 /// The chains of one key: maximal stretches of entries with no gap over `quiet`.
 ///
@@ -8,19 +10,19 @@ use super::ordered::Ordered;
 /// does not grow younger because its beginning was forgotten.
 #[derive(Debug, Clone)]
 pub struct Chain {
-    quiet: i64,
+    quiet: Nanos,
     /// By (at, op).
-    entries: Ordered<(i64, u64), ()>,
+    entries: Ordered<(Time, u64), ()>,
     /// First instant → last instant of each maximal stretch of the entries kept.
-    stretches: Ordered<i64, i64>,
+    stretches: Ordered<Time, Time>,
     /// First and last instant of the latest chain among the folded entries.
-    folded: Option<(i64, i64)>,
+    folded: Option<(Time, Time)>,
 }
 
 impl Chain {
-    /// Makes an empty chain; a gap of exactly `quiet` nanoseconds does not break it.
+    /// Makes an empty chain; a gap of exactly `quiet` does not break it.
     #[must_use]
-    pub fn new(quiet: i64) -> Self {
+    pub fn new(quiet: Nanos) -> Self {
         Self { quiet, entries: Ordered::default(), stretches: Ordered::default(), folded: None }
     }
 
@@ -37,34 +39,34 @@ impl Chain {
 
     /// Returns the greatest event time kept.
     #[must_use]
-    pub fn newest(&self) -> Option<i64> {
+    pub fn newest(&self) -> Option<Time> {
         self.entries.last().map(|((at, _), ())| at)
     }
 
     /// Returns the folded stretch, first and last instant.
     #[must_use]
-    pub fn folded(&self) -> Option<(i64, i64)> {
+    pub fn folded(&self) -> Option<(Time, Time)> {
         self.folded
     }
 
     /// Puts back a folded stretch when a chain is restored.
-    pub fn restore_folded(&mut self, folded: Option<(i64, i64)>) {
+    pub fn restore_folded(&mut self, folded: Option<(Time, Time)>) {
         self.folded = folded;
     }
 
     /// Walks the entries kept, as (at, op).
-    pub fn iter(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (Time, u64)> + '_ {
         self.entries.iter().map(|(key, ())| key)
     }
 
     /// Adds an operation; tells whether it was new.
-    pub fn insert(&mut self, at: i64, op: u64) -> bool {
+    pub fn insert(&mut self, at: Time, op: u64) -> bool {
         if self.entries.insert((at, op), ()).is_some() {
             return false;
         }
         let (mut first, mut last) = (at, at);
         if let Some((start, end)) = self.stretch_from_or_before(at)
-            && at <= end.saturating_add(self.quiet)
+            && at <= end.plus(self.quiet)
         {
             if at <= end {
                 return true;
@@ -72,7 +74,7 @@ impl Chain {
             first = start;
         }
         if let Some((start, end)) = self.stretches.from(at)
-            && start <= at.saturating_add(self.quiet)
+            && start <= at.plus(self.quiet)
         {
             self.stretches.remove(start);
             last = end;
@@ -82,7 +84,7 @@ impl Chain {
     }
 
     /// Takes an operation out; tells whether it was there.
-    pub fn remove(&mut self, at: i64, op: u64) -> bool {
+    pub fn remove(&mut self, at: Time, op: u64) -> bool {
         if self.entries.remove((at, op)).is_none() {
             return false;
         }
@@ -93,7 +95,7 @@ impl Chain {
         let after = self.entries.from((at, 0)).map(|((after, _), ())| after).filter(|after| *after <= last);
         match (before, after) {
             (_, Some(after)) if after == at => {}
-            (Some(before), Some(after)) if after.saturating_sub(before) <= self.quiet => {}
+            (Some(before), Some(after)) if after.since(before) <= self.quiet => {}
             (before, after) => {
                 self.stretches.remove(first);
                 if let Some(before) = before {
@@ -110,24 +112,24 @@ impl Chain {
     /// Returns how long before `at` the chain began that an operation at `at` continues. Without one
     /// to continue, the operation begins a chain (zero), or, excluded, belongs to none.
     #[must_use]
-    pub fn age(&self, at: i64, include_this: bool) -> Option<i64> {
+    pub fn age(&self, at: Time, include_this: bool) -> Option<Nanos> {
         let mut first = self.began(at);
         if let Some((start, last)) = self.folded {
             let from = first.unwrap_or(at);
-            if start <= from && from <= last.saturating_add(self.quiet) {
+            if start <= from && from <= last.plus(self.quiet) {
                 // What was kept may reach back before the folded stretch when it arrived late.
                 first = Some(self.began(start).unwrap_or(start));
             }
         }
         match first {
-            Some(first) => Some(at.saturating_sub(first)),
-            None => include_this.then_some(0),
+            Some(first) => Some(at.since(first)),
+            None => include_this.then_some(Nanos::ZERO),
         }
     }
 
     /// Forgets the entries before `limit`, but not the first instant of a chain that something at `limit` or
     /// later continues, be it kept or still to come.
-    pub fn fold_before(&mut self, limit: i64) {
+    pub fn fold_before(&mut self, limit: Time) {
         let is_done = self.folded.is_none() && self.stretches.first().is_none_or(|(first, _)| first >= limit);
         if is_done {
             return;
@@ -140,15 +142,13 @@ impl Chain {
                 self.remove(at, op);
             }
         }
-        self.folded = self.folded.filter(|(_, last)| last.saturating_add(self.quiet) >= limit);
+        self.folded = self.folded.filter(|(_, last)| last.plus(self.quiet) >= limit);
     }
 
     /// Returns what is remembered once a stretch is folded too: both if they are one chain, else the later.
-    fn joined_with_folded(&self, first: i64, last: i64) -> (i64, i64) {
+    fn joined_with_folded(&self, first: Time, last: Time) -> (Time, Time) {
         match self.folded {
-            Some((start, end))
-                if first <= end.saturating_add(self.quiet) && start <= last.saturating_add(self.quiet) =>
-            {
+            Some((start, end)) if first <= end.plus(self.quiet) && start <= last.plus(self.quiet) => {
                 (first.min(start), last.max(end))
             }
             Some((start, end)) if end > last => (start, end),
@@ -157,17 +157,17 @@ impl Chain {
     }
 
     /// Returns the first instant of the stretch that an operation at `at` continues.
-    fn began(&self, at: i64) -> Option<i64> {
-        let ((before, _), ()) = self.entries.below((at.saturating_add(1), 0))?;
-        if at.saturating_sub(before) > self.quiet {
+    fn began(&self, at: Time) -> Option<Time> {
+        let ((before, _), ()) = self.entries.below((at.plus(Nanos::ONE), 0))?;
+        if at.since(before) > self.quiet {
             return None;
         }
         self.stretch_from_or_before(before).map(|(first, _)| first)
     }
 
     /// Returns the stretch with the greatest first instant not after `at`.
-    fn stretch_from_or_before(&self, at: i64) -> Option<(i64, i64)> {
-        self.stretches.below(at.saturating_add(1))
+    fn stretch_from_or_before(&self, at: Time) -> Option<(Time, Time)> {
+        self.stretches.below(at.plus(Nanos::ONE))
     }
 
     /// Estimates the heap bytes held, those shared with clones in full.

@@ -8,6 +8,8 @@
 use std::ops::{Add, Sub};
 
 use super::tree::{Summary, SummaryTree};
+use crate::operation::Time;
+use crate::operation::time::Nanos;
 
 /// A prefix sum: `i32` where every entry weighs one, `i128` for sums.
 pub(super) trait Weight: Copy + Ord + Add<Output = Self> + Sub<Output = Self> + Into<i128> {
@@ -45,7 +47,7 @@ impl<T: Weight> Summary for Prefix<T> {
 /// The events of all entries; those of one instant are one, or else the order within the instant
 /// would show in the prefix sums.
 #[derive(Debug, Clone)]
-pub(super) struct Events<T: Weight>(SummaryTree<i64, T, Prefix<T>>);
+pub(super) struct Events<T: Weight>(SummaryTree<Time, T, Prefix<T>>);
 
 impl<T: Weight> Default for Events<T> {
     fn default() -> Self {
@@ -55,7 +57,7 @@ impl<T: Weight> Default for Events<T> {
 
 impl<T: Weight> Events<T> {
     /// Makes the events of many changes at once; instants may repeat and come in any order.
-    pub(super) fn of(mut changes: Vec<(i64, T)>) -> Self {
+    pub(super) fn of(mut changes: Vec<(Time, T)>) -> Self {
         changes.sort_unstable_by_key(|(at, _)| *at);
         changes.dedup_by(|later, held| {
             let same = later.0 == held.0;
@@ -68,26 +70,26 @@ impl<T: Weight> Events<T> {
     }
 
     /// Adds to what every window that ends at `at` or later holds.
-    pub(super) fn add(&mut self, at: i64, change: T) {
+    pub(super) fn add(&mut self, at: Time, change: T) {
         if change != T::ZERO {
             self.0.update(at, |before| Some(before.unwrap_or(T::ZERO) + change).filter(|sum| *sum != T::ZERO));
         }
     }
 
     /// Returns the content of the window that ends at `at`.
-    pub(super) fn content(&self, at: i64) -> i128 {
+    pub(super) fn content(&self, at: Time) -> i128 {
         // All events together are zero, and the later ones are fewer where it matters: near the newest.
-        (T::ZERO - self.0.fold(Some(at.saturating_add(1)), None).sum).into()
+        (T::ZERO - self.0.fold(Some(at.plus(Nanos::ONE)), None).sum).into()
     }
 
     /// Returns the largest content of the windows that end in `[first, last]`, `None` for no window.
-    pub(super) fn fullest(&self, first: i64, last: i64) -> Option<i128> {
+    pub(super) fn fullest(&self, first: Time, last: Time) -> Option<i128> {
         if first > last {
             return None;
         }
-        let after = first.saturating_add(1);
+        let after = first.plus(Nanos::ONE);
         let up_to_first = self.0.fold(None, Some(after)).sum;
-        let rise = self.0.fold(Some(after), Some(last.saturating_add(1))).largest;
+        let rise = self.0.fold(Some(after), Some(last.plus(Nanos::ONE))).largest;
         Some((up_to_first + rise).into())
     }
 

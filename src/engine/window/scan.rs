@@ -10,23 +10,30 @@ use smallvec::SmallVec;
 use super::RangeFold;
 use super::tree::Summary;
 use crate::engine::value::units_of_word;
+use crate::operation::Time;
+use crate::operation::time::Nanos;
 
 /// Returns the largest count over the windows `[e−length, e]`, `at ≤ e ≤ at+length`; `this` counts the
 /// operation being judged, which lies in all of them.
-pub fn fullest_count(entries: impl Iterator<Item = (i64, i64)> + Clone, length: i64, at: i64, this: bool) -> i128 {
+pub fn fullest_count(entries: impl Iterator<Item = (Time, i64)> + Clone, length: Nanos, at: Time, this: bool) -> i128 {
     i128::from(fullest_weight(entries, length, at, |_| 1_i64) + i64::from(this))
 }
 
 /// Returns the largest sum over the same windows; `this` is the value of the operation being judged.
-pub fn fullest_sum(entries: impl Iterator<Item = (i64, i64)> + Clone, length: i64, at: i64, this: Option<i64>) -> i128 {
+pub fn fullest_sum(
+    entries: impl Iterator<Item = (Time, i64)> + Clone,
+    length: Nanos,
+    at: Time,
+    this: Option<i64>,
+) -> i128 {
     fullest_weight(entries, length, at, i128::from) + this.map_or(0, i128::from)
 }
 
 /// Returns the largest sum of packed decimals over the same windows, in units of their last place.
 pub fn fullest_decimals(
-    entries: impl Iterator<Item = (i64, i64)> + Clone,
-    length: i64,
-    at: i64,
+    entries: impl Iterator<Item = (Time, i64)> + Clone,
+    length: Nanos,
+    at: Time,
     this: Option<i64>,
 ) -> i128 {
     fullest_weight(entries, length, at, units_of_word) + this.map_or(0, units_of_word)
@@ -34,9 +41,9 @@ pub fn fullest_decimals(
 
 /// Returns the largest number of distinct values over the same windows, that of `this` included.
 pub fn fullest_distinct(
-    entries: impl Iterator<Item = (i64, i64)> + Clone,
-    length: i64,
-    at: i64,
+    entries: impl Iterator<Item = (Time, i64)> + Clone,
+    length: Nanos,
+    at: Time,
     this: Option<i64>,
 ) -> i128 {
     let mut present = Present { counts: this.map(|value| (value, 1)).into_iter().collect(), distinct: 0 };
@@ -51,22 +58,22 @@ pub fn fullest_distinct(
 }
 
 /// Folds the values of `[at−length, at]` and that of `this`.
-pub fn range(entries: impl Iterator<Item = (i64, i64)>, length: i64, at: i64, this: Option<i64>) -> RangeFold {
-    let from = at.saturating_sub(length);
+pub fn range(entries: impl Iterator<Item = (Time, i64)>, length: Nanos, at: Time, this: Option<i64>) -> RangeFold {
+    let from = at.minus(length);
     let inside = entries.skip_while(|(time, _)| *time < from).take_while(|(time, _)| *time <= at);
     inside.map(|(_, value)| value).chain(this).fold(RangeFold::EMPTY, RangeFold::with)
 }
 
 /// Returns the last entry of the log, unless it is farther than `length` from `at` on either side.
-pub fn last(entries: impl Iterator<Item = (i64, i64)>, length: i64, at: i64) -> Option<(i64, i64)> {
-    entries.last().filter(|(time, _)| time.abs_diff(at) <= length.unsigned_abs())
+pub fn last(entries: impl Iterator<Item = (Time, i64)>, length: Nanos, at: Time) -> Option<(Time, i64)> {
+    entries.last().filter(|(time, _)| time.is_within(length, at))
 }
 
 /// Returns the largest total weight over the windows `[e−length, e]`, `at ≤ e ≤ at+length`.
 pub fn fullest_weight<T: Clone + Ord + Default + AddAssign + SubAssign>(
-    entries: impl Iterator<Item = (i64, i64)> + Clone,
-    length: i64,
-    at: i64,
+    entries: impl Iterator<Item = (Time, i64)> + Clone,
+    length: Nanos,
+    at: Time,
     weight: impl Fn(i64) -> T,
 ) -> T {
     let mut sum = T::default();
@@ -88,27 +95,27 @@ enum Step {
 
 /// Slides a window from the one that ends at `at` to the one that begins there, and tells what
 /// changes. Content only changes where an entry enters or has just left, so only those ends are told.
-fn walk(entries: impl Iterator<Item = (i64, i64)> + Clone, length: i64, at: i64, mut tell: impl FnMut(Step)) {
-    let begin = at.saturating_sub(length);
+fn walk(entries: impl Iterator<Item = (Time, i64)> + Clone, length: Nanos, at: Time, mut tell: impl FnMut(Step)) {
+    let begin = at.minus(length);
     let mut entering = entries.skip_while(move |(time, _)| *time < begin).peekable();
     let mut leaving = entering.clone();
     while let Some((_, value)) = entering.next_if(|(time, _)| *time <= at) {
         tell(Step::Enters(value));
     }
     tell(Step::Holds);
-    let end = at.saturating_add(length);
+    let end = at.plus(length);
     loop {
-        let enters = entering.peek().map_or(i64::MAX, |(time, _)| *time);
-        let leaves = leaving.peek().map_or(i64::MAX, |(time, _)| time.saturating_add(length).saturating_add(1));
+        let enters = entering.peek().map_or(Time::MAX, |(time, _)| *time);
+        let leaves = leaving.peek().map_or(Time::MAX, |(time, _)| time.plus(length).plus(Nanos::ONE));
         let instant = enters.min(leaves);
         // Once nothing enters any more, what leaves can still raise a sum of negative values.
-        if instant > end || instant == i64::MAX {
+        if instant > end || instant == Time::MAX {
             return;
         }
         while let Some((_, value)) = entering.next_if(|(time, _)| *time == instant) {
             tell(Step::Enters(value));
         }
-        while let Some((_, value)) = leaving.next_if(|(time, _)| time.saturating_add(length) < instant) {
+        while let Some((_, value)) = leaving.next_if(|(time, _)| time.plus(length) < instant) {
             tell(Step::Leaves(value));
         }
         tell(Step::Holds);

@@ -10,6 +10,8 @@ use smallvec::SmallVec;
 
 use super::{Entry, FEW, Measure, RangeFold, Shape, scan};
 
+use crate::operation::Time;
+
 mod log;
 mod long;
 
@@ -27,8 +29,10 @@ use long::Long;
 /// use std::collections::BTreeMap;
 ///
 /// use kuzet::engine::window::{Entry, Measure, Shape, Timeline, scan};
+/// use kuzet::operation::Time;
+/// use kuzet::operation::time::Nanos;
 ///
-/// let length = 5_000;
+/// let length = Nanos::new(5_000);
 /// for measure in [Measure::Count, Measure::Sum, Measure::Distinct, Measure::Range] {
 ///     let mut timeline = Timeline::new(Shape { measure, length });
 ///     let mut log = BTreeMap::new();
@@ -36,7 +40,7 @@ use long::Long;
 ///         // One in 16 is a little late; one in 500, and later every other one, is very late.
 ///         let very_late = now % if now < 10_000 { 500 } else { 2 } == 0;
 ///         let late = if very_late { now * 7_919 % 4_000 } else if now % 16 == 1 { now % 300 } else { 0 };
-///         let Entry { at, op, value } = Entry { at: now - late, op: now as u64, value: now * now % 23 };
+///         let (at, op, value) = (Time::from_nanos(now - late), now as u64, now * now % 23);
 ///         if now % 101 == 0 || now % 1_000 < 8 {
 ///             let entries = log.iter().map(|((at, _), value)| (*at, *value));
 ///             let fullest = match measure {
@@ -53,8 +57,9 @@ use long::Long;
 ///             let (at, op) = *log.keys().nth(log.len() / 2).unwrap();
 ///             assert!(timeline.remove(at, op) && log.remove(&(at, op)).is_some());
 ///         }
-///         timeline.evict_before(now - 6_000);
-///         log = log.split_off(&(now - 6_000, 0));
+///         let limit = Time::from_nanos(now - 6_000);
+///         timeline.evict_before(limit);
+///         log = log.split_off(&(limit, 0));
 ///     }
 ///     assert!(timeline.iter().eq(log.into_iter().map(|((at, op), value)| Entry { at, op, value })));
 /// }
@@ -102,7 +107,7 @@ impl Timeline {
 
     /// Returns the greatest event time held.
     #[must_use]
-    pub fn newest(&self) -> Option<i64> {
+    pub fn newest(&self) -> Option<Time> {
         self.last_entry().map(|entry| entry.at)
     }
 
@@ -133,7 +138,7 @@ impl Timeline {
     }
 
     /// Takes one operation out; tells whether it was there.
-    pub fn remove(&mut self, at: i64, op: u64) -> bool {
+    pub fn remove(&mut self, at: Time, op: u64) -> bool {
         match &mut self.entries {
             Entries::Short(short) => {
                 let Some(index) = short.iter().position(|held| held.key() == (at, op)) else {
@@ -160,7 +165,7 @@ impl Timeline {
     }
 
     /// Drops the entries before `at`.
-    pub fn evict_before(&mut self, at: i64) {
+    pub fn evict_before(&mut self, at: Time) {
         match &mut self.entries {
             Entries::Short(short) => {
                 let stale = short.iter().take_while(|held| held.at < at).count();
@@ -187,7 +192,7 @@ impl Timeline {
     /// if there is one: the largest count, sum or number of distinct values over all closed
     /// `[e−length, e]` with `at ≤ e ≤ at+length`. A timeline of another measure counts, by a scan.
     #[must_use]
-    pub fn fullest(&self, at: i64, this: Option<i64>) -> i128 {
+    pub fn fullest(&self, at: Time, this: Option<i64>) -> i128 {
         let length = self.shape.length;
         let short = match &self.entries {
             Entries::Short(short) => short,
@@ -213,13 +218,13 @@ impl Timeline {
     /// Folds the values of `[at−length, at]` and that of the operation being judged. A long timeline
     /// of another measure than [`Measure::Range`] is scanned.
     #[must_use]
-    pub fn range(&self, at: i64, this: Option<i64>) -> RangeFold {
+    pub fn range(&self, at: Time, this: Option<i64>) -> RangeFold {
         match &self.entries {
             Entries::Short(short) => {
                 scan::range(short.iter().map(|entry| (entry.at, entry.value)), self.shape.length, at, this)
             }
             Entries::Log(log) => {
-                let held = log.range(at.saturating_sub(self.shape.length), at);
+                let held = log.range(at.minus(self.shape.length), at);
                 this.map_or(held, |value| held.with(value))
             }
             Entries::Long(long) => long.range(at, this),
@@ -228,8 +233,8 @@ impl Timeline {
 
     /// Returns the entry with the greatest (at, op), unless it is farther than the length from `at`.
     #[must_use]
-    pub fn last(&self, at: i64) -> Option<Entry> {
-        self.last_entry().filter(|entry| entry.at.abs_diff(at) <= self.shape.length.unsigned_abs())
+    pub fn last(&self, at: Time) -> Option<Entry> {
+        self.last_entry().filter(|entry| entry.at.is_within(self.shape.length, at))
     }
 
     /// Walks the entries in order of (at, op).

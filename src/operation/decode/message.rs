@@ -93,7 +93,7 @@ pub(super) fn duration(span: Nanos) -> String {
         _ if is_whole(HOUR) && span != Nanos::ZERO => (HOUR, "h"),
         _ if is_whole(MINUTE) && span != Nanos::ZERO => (MINUTE, "min"),
         _ if is_whole(SECOND) => (SECOND, "s"),
-        _ => (Nanos::new(1), "ns"),
+        _ => (Nanos::ONE, "ns"),
     };
     format!("{} {name}", span / unit)
 }

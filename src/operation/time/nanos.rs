@@ -18,6 +18,8 @@ pub struct Nanos(i64);
 
 impl Nanos {
     pub const ZERO: Self = Self(0);
+    /// From one instant to the next.
+    pub const ONE: Self = Self(1);
     pub const MAX: Self = Self(i64::MAX);
 
     #[must_use]
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn instants_before_1970_are_rounded_down_too() {
-        let at = Time::EPOCH.minus(Nanos::new(1));
+        let at = Time::EPOCH.minus(Nanos::ONE);
         assert_eq!((at.number_of(HOUR), at.rounded_down(HOUR)), (-1, Time::EPOCH.minus(HOUR)));
         assert_eq!((at.plus(HOUR).number_of(HOUR), at.plus(HOUR).rounded_down(HOUR)), (0, Time::EPOCH));
     }

@@ -31,7 +31,7 @@ fn plan() -> Plan {
 fn change() -> impl Strategy<Value = SharedChange> {
     let key = (0..3_usize, 0..3_u64).prop_map(|(aggregate, key)| SharedKey { aggregate, key });
     let entry = (0..16_i64, 0..6_u64, 0..4_i64).prop_map(|(quarter, op, value)| Entry {
-        at: (quarter * HOUR / 4).get(),
+        at: Time::EPOCH.plus(quarter * HOUR / 4),
         op,
         value,
     });
@@ -106,7 +106,7 @@ fn keys_that_the_stream_has_left_behind_go() {
     let windows = Windows::default();
     let insert = |number: i64, aggregate: usize| {
         let key = SharedKey { aggregate, key: number.cast_unsigned() };
-        let entry = Entry { at: (number * HOUR / 10).get(), op: number.cast_unsigned(), value: 1 };
+        let entry = Entry { at: Time::EPOCH.plus(number * HOUR / 10), op: number.cast_unsigned(), value: 1 };
         windows.enter(&plan, std::iter::once((key, &SharedChange::Insert { key, entry })));
         key
     };

@@ -1,12 +1,13 @@
 use crate::engine::tests::{plan, rule};
 use crate::engine::window::Entry;
+use crate::operation::Time;
+use crate::operation::time::SECOND;
 
 use super::{SharedChange, SharedKey, SharedWindow};
 
 /// Every login is of another wallet; one in eight of the last ones again.
 #[test]
 fn the_texts_of_a_window_leave_with_its_entries() {
-    const SECOND: i64 = 1_000_000_000;
     // The last wallet of a device: a window that wallets share.
     let plan = plan(&[rule("shared", "login", "last(login.wallet_id by device_id within 5m) = \"w\"", "skip")]);
     let key = SharedKey { aggregate: 0, key: 1 };
@@ -14,7 +15,7 @@ fn the_texts_of_a_window_leave_with_its_entries() {
     let mut clones = Vec::new();
     for op in 0..20_000_u64 {
         let symbol = if op % 8 == 7 { op - 3 } else { op };
-        let entry = Entry { at: op.cast_signed() * SECOND, op, value: symbol.cast_signed() };
+        let entry = Entry { at: Time::EPOCH.plus(op.cast_signed() * SECOND), op, value: symbol.cast_signed() };
         shared.apply(&plan, &SharedChange::Insert { key, entry });
         shared.apply(&plan, &SharedChange::Text { key, symbol, text: format!("w-{symbol}").into() });
         assert_eq!(shared.text(symbol), Some(&*format!("w-{symbol}")));

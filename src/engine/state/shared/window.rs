@@ -12,8 +12,8 @@ use std::sync::Arc;
 /// A shared window's state.
 #[derive(Debug, Clone)]
 pub struct SharedWindow {
-    /// The newest entry's time in nanoseconds; the least `i64` before the first entry.
-    newest: i64,
+    /// The newest entry's time; [`Time::MIN`] before the first entry, which is half the size of an `Option`.
+    newest: Time,
     pub state: KeyedState,
     /// Shared between clones: reading a window clones it.
     cold: Option<Arc<ColdState>>,
@@ -27,7 +27,7 @@ struct ColdState {
     /// The same after attempts far ahead of the stream. Not stored: it is forgotten with the process.
     run_ahead: Option<(u64, Time)>,
     /// The times of entries that lay far ahead of the stream when they came, and do not count for the window's age.
-    ahead: Vec<i64>,
+    ahead: Vec<Time>,
     /// The texts behind the symbols that a `last` may have to show, and behind the words of long decimals.
     texts: BTreeMap<u64, Box<str>>,
     /// How many texts the last sweep left.
@@ -45,7 +45,7 @@ impl SharedWindow {
     #[must_use]
     pub fn new(plan: &Plan, key: SharedKey) -> Self {
         let state = KeyedState::new(&plan.aggregates[key.aggregate]);
-        Self { newest: i64::MIN, state, cold: None }
+        Self { newest: Time::MIN, state, cold: None }
     }
 
     /// Makes the window that these entries make up.
@@ -70,13 +70,13 @@ impl SharedWindow {
     /// Returns the newest entry's time.
     #[must_use]
     pub fn newest(&self) -> Option<Time> {
-        (self.newest != i64::MIN).then(|| Time::from_nanos(self.newest))
+        (self.newest != Time::MIN).then_some(self.newest)
     }
 
     /// Returns the newest time among the entries that count.
     #[must_use]
     pub fn newest_within(&self, reach: Reach) -> Option<Time> {
-        let ahead = self.cold.iter().flat_map(|cold| &cold.ahead).copied().map(Time::from_nanos);
+        let ahead = self.cold.iter().flat_map(|cold| &cold.ahead).copied();
         self.newest().max(ahead.filter(|at| reach.covers(*at)).max())
     }
 
@@ -114,7 +114,8 @@ impl SharedWindow {
 
     /// Puts a window back together.
     #[must_use]
-    pub fn restore(newest: i64, state: KeyedState, (run, texts): ColdParts) -> Self {
+    pub fn restore(newest: Option<Time>, state: KeyedState, (run, texts): ColdParts) -> Self {
+        let newest = newest.unwrap_or(Time::MIN);
         let ahead = state.times_after(newest);
         let (swept_texts, texts) = (texts.len(), texts.into_iter().collect());
         let cold = ColdState { run, run_ahead: None, ahead, texts, swept_texts };
@@ -133,7 +134,7 @@ impl SharedWindow {
                 if let Some(cold) = self.cold.as_mut().filter(|cold| !cold.ahead.is_empty()) {
                     Arc::make_mut(cold).ahead.retain(|at| *at > self.newest);
                 }
-                self.state.evict(aggregate, Time::from_nanos(self.newest), plan.settings.lateness);
+                self.state.evict(aggregate, self.newest, plan.settings.lateness);
             }
             SharedChange::Ahead(change) => self.apply_ahead(plan, change),
             SharedChange::Remove { key, entry } => self.state.remove(&plan.aggregates[key.aggregate], *entry),

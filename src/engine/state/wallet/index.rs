@@ -190,7 +190,7 @@ fn start(aggregate: &PlannedAggregate, chains: &[ChainStart], window: usize, key
     let mut state = KeyedState::new(aggregate);
     if let KeyedState::Chain(chain) = &mut state {
         let known = chains.iter().find(|known| known.aggregate == window && known.key == key);
-        chain.restore_folded(known.map(|known| (known.first.nanos(), known.last.nanos())));
+        chain.restore_folded(known.map(|known| (known.first, known.last)));
     }
     state
 }
@@ -199,7 +199,7 @@ fn start(aggregate: &PlannedAggregate, chains: &[ChainStart], window: usize, key
 #[must_use]
 pub fn entry(aggregate: &PlannedAggregate, row: Row<'_>) -> Entry {
     let value = aggregate.value_word.map_or(1, |word| row.word(word).cast_signed());
-    Entry { at: row.at().nanos(), op: u64::from(row.arrival()), value }
+    Entry { at: row.at(), op: u64::from(row.arrival()), value }
 }
 
 /// Tells whether a row is visible to the aggregate by its mode.

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::super::tree::Summary;
 use super::super::{Entry, Measure, RangeFold};
 use super::CalendarCell;
+use crate::operation::Time;
 
 fn check(cell: &CalendarCell, entries: &[Entry], this: Option<i64>) {
     let values: Vec<i64> = entries.iter().map(|entry| entry.value).chain(this).collect();
@@ -38,7 +39,7 @@ proptest! {
             let mut halfway = None;
             for (op, (add, at, value, which)) in steps.iter().copied().enumerate() {
                 if add || which >= entries.len() {
-                    let entry = Entry { at, op: op as u64, value };
+                    let entry = Entry { at: Time::from_nanos(at), op: op as u64, value };
                     cell.insert(entry);
                     entries.push(entry);
                 } else {

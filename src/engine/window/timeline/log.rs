@@ -9,6 +9,8 @@ use std::mem::size_of;
 
 use super::super::tree::Summary;
 use super::super::{Entry, Measure, RangeFold};
+use crate::operation::Time;
+use crate::operation::time::Nanos;
 
 mod extremes;
 mod latest;
@@ -68,12 +70,12 @@ impl Log {
     }
 
     /// Returns the time of the first entry.
-    pub(super) fn first(&self) -> Option<i64> {
+    pub(super) fn first(&self) -> Option<Time> {
         (self.slots.len() > 0).then(|| self.slots.at(self.slots.begin()))
     }
 
     /// Tells whether an operation is there.
-    pub(super) fn holds(&self, at: i64, op: u64) -> bool {
+    pub(super) fn holds(&self, at: Time, op: u64) -> bool {
         self.find((at, op)).is_ok()
     }
 
@@ -104,7 +106,7 @@ impl Log {
     }
 
     /// Takes an operation out; tells whether it was there.
-    pub(super) fn remove(&mut self, at: i64, op: u64) -> bool {
+    pub(super) fn remove(&mut self, at: Time, op: u64) -> bool {
         let Ok(index) = self.find((at, op)) else { return false };
         match &mut self.aid {
             Aid::None => self.moved += self.slots.take(index),
@@ -134,7 +136,7 @@ impl Log {
     }
 
     /// Drops the entries before `at`.
-    pub(super) fn evict_before(&mut self, at: i64) {
+    pub(super) fn evict_before(&mut self, at: Time) {
         self.drop_while(|slots, index| slots.at(index) < at);
         if let Aid::Extremes(extremes) = &mut self.aid {
             extremes.evict_before(at);
@@ -142,17 +144,17 @@ impl Log {
     }
 
     /// Returns the largest count of the windows that end from `at` to `at+length` and contain it.
-    pub(super) fn fullest_count(&self, at: i64, length: i64) -> i128 {
+    pub(super) fn fullest_count(&self, at: Time, length: Nanos) -> i128 {
         self.fullest(at, length, |from, to| to - from) as i128
     }
 
     /// Returns the largest sum of the same windows, if no value is negative.
-    pub(super) fn fullest_sum(&self, at: i64, length: i64) -> i128 {
+    pub(super) fn fullest_sum(&self, at: Time, length: Nanos) -> i128 {
         self.fullest(at, length, |from, to| self.slots.total_before(to) - self.slots.total_before(from))
     }
 
     /// Returns the largest number of distinct values of the same windows, that of `this` included.
-    pub(super) fn fullest_distinct(&self, at: i64, length: i64, this: Option<i64>) -> i128 {
+    pub(super) fn fullest_distinct(&self, at: Time, length: Nanos, this: Option<i64>) -> i128 {
         match &self.aid {
             Aid::Occurrences(occurrences) => occurrences.fullest(&self.slots, at, length, this) as i128,
             Aid::None | Aid::Extremes(_) => unreachable!("a log of distinct values has their occurrences"),
@@ -160,7 +162,7 @@ impl Log {
     }
 
     /// Folds the values of `[from, to]`; those of a log of distinct values are scanned.
-    pub(super) fn range(&self, from: i64, to: i64) -> RangeFold {
+    pub(super) fn range(&self, from: Time, to: Time) -> RangeFold {
         let (first, until) = (self.slots.from(from), self.slots.after(to));
         if first >= until {
             return RangeFold::EMPTY;
@@ -197,17 +199,17 @@ impl Log {
 
     /// Values that are not negative only add to a window, so the fullest ends at `at` or where a later
     /// entry has just entered.
-    fn fullest<T: Ord>(&self, at: i64, length: i64, weigh: impl Fn(usize, usize) -> T) -> T {
-        let mut first = self.slots.from(at.saturating_sub(length));
+    fn fullest<T: Ord>(&self, at: Time, length: Nanos, weigh: impl Fn(usize, usize) -> T) -> T {
+        let mut first = self.slots.from(at.minus(length));
         let until = self.slots.after(at);
         let mut fullest = weigh(first, until);
-        let last = at.saturating_add(length);
+        let last = at.plus(length);
         for index in until..self.slots.end() {
             let ends = self.slots.at(index);
             if ends > last {
                 break;
             }
-            first = self.slots.advance(first, ends.saturating_sub(length));
+            first = self.slots.advance(first, ends.minus(length));
             fullest = fullest.max(weigh(first, index + 1));
         }
         fullest
@@ -229,7 +231,7 @@ impl Log {
     }
 
     /// Finds the index of an operation, or the one before which it belongs.
-    fn find(&self, key: (i64, u64)) -> Result<usize, usize> {
+    fn find(&self, key: (Time, u64)) -> Result<usize, usize> {
         let mut index = self.slots.index_of(key);
         while index < self.slots.end() && self.slots.key(index) == key {
             match &self.aid {

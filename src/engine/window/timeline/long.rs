@@ -3,13 +3,15 @@
 use super::super::events::Events;
 use super::super::tree::{Plain, Summary, SummaryTree};
 use super::super::{Entry, Measure, RangeFold, Shape, scan};
+use crate::operation::Time;
+use crate::operation::time::Nanos;
 
-type Key = (i64, u64);
+type Key = (Time, u64);
 
 /// A timeline as trees: O(log n) whatever the order of arrival.
 #[derive(Debug, Clone)]
 pub(super) struct Long {
-    length: i64,
+    length: Nanos,
     body: Entries,
     contents: Contents,
 }
@@ -71,7 +73,7 @@ enum Contents {
 #[derive(Debug, Clone, Default)]
 struct Occurrences {
     /// (value, at, op)
-    by_value: SummaryTree<(i64, i64, u64), (), Plain<()>>,
+    by_value: SummaryTree<(i64, Time, u64), (), Plain<()>>,
     events: Events<i32>,
 }
 
@@ -113,7 +115,7 @@ impl Long {
         held.is_none()
     }
 
-    pub(super) fn remove(&mut self, at: i64, op: u64) -> bool {
+    pub(super) fn remove(&mut self, at: Time, op: u64) -> bool {
         let removed = with_tree!(&mut self.body, tree => tree.remove((at, op)));
         if let Some(value) = removed {
             self.contents.leave(Entry { at, op, value }, self.length);
@@ -122,7 +124,7 @@ impl Long {
     }
 
     /// Drops the entries before `at` and tells whether there were any.
-    pub(super) fn evict_before(&mut self, at: i64) -> bool {
+    pub(super) fn evict_before(&mut self, at: Time) -> bool {
         let before = self.len();
         while let Some(entry) =
             with_tree!(&self.body, tree => tree.first()).map(Entry::of).filter(|entry| entry.at < at)
@@ -132,9 +134,9 @@ impl Long {
         self.len() < before
     }
 
-    pub(super) fn fullest(&self, at: i64, this: Option<i64>) -> i128 {
+    pub(super) fn fullest(&self, at: Time, this: Option<i64>) -> i128 {
         let length = self.length;
-        let last = at.saturating_add(length);
+        let last = at.plus(length);
         match &self.contents {
             Contents::Count(events) => events.fullest(at, last).unwrap_or(0) + i128::from(this.is_some()),
             Contents::Sum(events) => events.fullest(at, last).unwrap_or(0) + this.map_or(0, i128::from),
@@ -146,11 +148,11 @@ impl Long {
         }
     }
 
-    pub(super) fn range(&self, at: i64, this: Option<i64>) -> RangeFold {
-        let from = at.saturating_sub(self.length);
+    pub(super) fn range(&self, at: Time, this: Option<i64>) -> RangeFold {
+        let from = at.minus(self.length);
         match &self.body {
             Entries::Folded(tree) => {
-                let held = tree.fold(Some((from, 0)), Some((at.saturating_add(1), 0))).to_fold();
+                let held = tree.fold(Some((from, 0)), Some((at.plus(Nanos::ONE), 0))).to_fold();
                 this.map_or(held, |value| held.with(value))
             }
             Entries::Plain(_) => scan::range(self.pairs(), self.length, at, this),
@@ -179,7 +181,7 @@ impl Long {
         contents + with_tree!(&self.body, tree => tree.heap_bytes())
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (i64, i64)> + Clone + '_ {
+    fn pairs(&self) -> impl Iterator<Item = (Time, i64)> + Clone + '_ {
         self.iter().map(|entry| (entry.at, entry.value))
     }
 }
@@ -200,7 +202,7 @@ impl Contents {
         }
     }
 
-    fn enter(&mut self, entry: Entry, length: i64) {
+    fn enter(&mut self, entry: Entry, length: Nanos) {
         let left = left_at(entry.at, length);
         match self {
             Self::Count(events) => {
@@ -216,7 +218,7 @@ impl Contents {
         }
     }
 
-    fn leave(&mut self, entry: Entry, length: i64) {
+    fn leave(&mut self, entry: Entry, length: Nanos) {
         let left = left_at(entry.at, length);
         match self {
             Self::Count(events) => {
@@ -234,11 +236,11 @@ impl Contents {
 }
 
 impl Occurrences {
-    fn of(entries: impl Iterator<Item = Entry>, length: i64) -> Self {
+    fn of(entries: impl Iterator<Item = Entry>, length: Nanos) -> Self {
         let mut occurrences: Vec<_> = entries.map(|entry| (entry.value, entry.at, entry.op)).collect();
         occurrences.sort_unstable();
         let mut changes = Vec::new();
-        let mut before: Option<(i64, i64)> = None;
+        let mut before: Option<(i64, Time)> = None;
         for (value, at, _) in &occurrences {
             let covered = before.filter(|(held, _)| held == value).map(|(_, before)| left_at(before, length));
             let (first, left) = (covered.map_or(*at, |covered| covered.max(*at)), left_at(*at, length));
@@ -251,12 +253,12 @@ impl Occurrences {
         Self { by_value, events: Events::of(changes) }
     }
 
-    fn enter(&mut self, entry: Entry, length: i64) {
+    fn enter(&mut self, entry: Entry, length: Nanos) {
         self.cover(entry, length, 1);
         self.by_value.insert((entry.value, entry.at, entry.op), ());
     }
 
-    fn leave(&mut self, entry: Entry, length: i64) {
+    fn leave(&mut self, entry: Entry, length: Nanos) {
         self.by_value.remove((entry.value, entry.at, entry.op));
         self.cover(entry, length, -1);
     }
@@ -264,10 +266,10 @@ impl Occurrences {
     /// Adds (`sign` 1) or takes away (−1) what an occurrence covers beyond the others of its value,
     /// which it is not yet or no longer among: from where the one before it is no longer in the window
     /// to where the one after it enters.
-    fn cover(&mut self, entry: Entry, length: i64, sign: i32) {
+    fn cover(&mut self, entry: Entry, length: Nanos, sign: i32) {
         let (before, after) = self.around(entry.value, entry.at, entry.op);
         let first = before.map_or(entry.at, |before| entry.at.max(left_at(before, length)));
-        let left = after.unwrap_or(i64::MAX).min(left_at(entry.at, length));
+        let left = after.unwrap_or(Time::MAX).min(left_at(entry.at, length));
         if first < left {
             self.events.add(first, sign);
             self.events.add(left, -sign);
@@ -275,7 +277,7 @@ impl Occurrences {
     }
 
     /// Returns what the window that ends at `at` holds, and the value of the operation being judged.
-    fn content(&self, at: i64, length: i64, this: Option<i64>) -> i128 {
+    fn content(&self, at: Time, length: Nanos, this: Option<i64>) -> i128 {
         let is_new = this.is_some_and(|value| {
             let (before, after) = self.around(value, at, 0);
             after != Some(at) && before.is_none_or(|before| left_at(before, length) <= at)
@@ -284,8 +286,8 @@ impl Occurrences {
     }
 
     /// Returns the times of the last occurrence of a value below (at, op) and of the first not below.
-    fn around(&self, value: i64, at: i64, op: u64) -> (Option<i64>, Option<i64>) {
-        let time = |found: Option<((i64, i64, u64), ())>| {
+    fn around(&self, value: i64, at: Time, op: u64) -> (Option<Time>, Option<Time>) {
+        let time = |found: Option<((i64, Time, u64), ())>| {
             found.filter(|((held, ..), ())| *held == value).map(|((_, at, _), ())| at)
         };
         let key = (value, at, op);
@@ -294,20 +296,20 @@ impl Occurrences {
 
     /// The value of the operation being judged is in every window that contains it, so it adds one
     /// exactly where it does not occur already: a single stretch, between its occurrences around `at`.
-    fn fullest(&self, at: i64, length: i64, this: Option<i64>) -> i128 {
-        let last = at.saturating_add(length);
+    fn fullest(&self, at: Time, length: Nanos, this: Option<i64>) -> i128 {
+        let last = at.plus(length);
         let held = self.events.fullest(at, last).unwrap_or(0);
         let Some(value) = this else {
             return held;
         };
         let (before, after) = self.around(value, at, 0);
         let first = before.map_or(at, |before| at.max(left_at(before, length)));
-        let until = after.map_or(last, |after| last.min(after.saturating_sub(1)));
+        let until = after.map_or(last, |after| last.min(after.minus(Nanos::ONE)));
         self.events.fullest(first, until).map_or(held, |alone| held.max(alone + 1))
     }
 }
 
 /// The first instant at which a window that ends there no longer holds an entry at `at`.
-const fn left_at(at: i64, length: i64) -> i64 {
-    at.saturating_add(length).saturating_add(1)
+const fn left_at(at: Time, length: Nanos) -> Time {
+    at.plus(length).plus(Nanos::ONE)
 }

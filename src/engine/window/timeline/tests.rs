@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::super::tree::Summary;
 use super::super::{Entry, Measure, RangeFold, Shape, scan};
 use super::Timeline;
+use crate::operation::Time;
+use crate::operation::time::Nanos;
 
 const MEASURES: [Measure; 5] = [Measure::Count, Measure::Sum, Measure::Distinct, Measure::Range, Measure::Last];
 
@@ -20,13 +22,22 @@ enum Step {
 /// Windows are 10 long; times crowd around multiples of that.
 const LENGTH: i64 = 10;
 
+/// What is compared is computed with plain numbers.
+const fn at_time(at: i64) -> Time {
+    Time::from_nanos(at)
+}
+
+const fn entry(at: i64, op: u64, value: i64) -> Entry {
+    Entry { at: at_time(at), op, value }
+}
+
 fn time() -> impl Strategy<Value = i64> {
     prop_oneof![(0..8_i64, -1..=1_i64).prop_map(|(k, near)| k * LENGTH + near), -5..90_i64]
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => (time(), 0..4_u64, -4..5_i64).prop_map(|(at, op, value)| Step::Insert(Entry { at, op, value })),
+        12 => (time(), 0..4_u64, -4..5_i64).prop_map(|(at, op, value)| Step::Insert(entry(at, op, value))),
         1 => (0..64_usize).prop_map(Step::Again),
         3 => (0..64_usize).prop_map(Step::Remove),
         1 => time().prop_map(Step::Evict),
@@ -48,7 +59,7 @@ fn total(measure: Measure, inside: &[i64]) -> i128 {
 
 fn naive_fullest(measure: Measure, entries: &[Entry], at: i64, this: Option<i64>) -> i128 {
     let window = |end: i64| {
-        let inside = entries.iter().filter(|entry| end - LENGTH <= entry.at && entry.at <= end);
+        let inside = entries.iter().filter(|entry| (end - LENGTH..=end).contains(&entry.at.nanos()));
         total(measure, &inside.map(|entry| entry.value).chain(this).collect::<Vec<_>>())
     };
     (at..=at + LENGTH).map(window).max().unwrap()
@@ -60,30 +71,37 @@ fn check(timeline: &Timeline, entries: &[Entry], at: i64, this: Option<i64>) {
     assert_eq!(timeline.len(), entries.len());
     assert_eq!(timeline.is_empty(), entries.is_empty());
     assert_eq!(timeline.newest(), entries.last().map(|entry| entry.at));
-    assert_eq!(timeline.fullest(at, this), naive_fullest(measure, entries, at, this), "{measure:?} at {at}");
-    let inside = entries.iter().filter(|entry| at - LENGTH <= entry.at && entry.at <= at);
+    let (length, time) = (Nanos::new(LENGTH), at_time(at));
+    assert_eq!(timeline.fullest(time, this), naive_fullest(measure, entries, at, this), "{measure:?} at {at}");
+    let inside = entries.iter().filter(|entry| (at - LENGTH..=at).contains(&entry.at.nanos()));
     let fold = inside.map(|entry| entry.value).chain(this).fold(RangeFold::EMPTY, |fold, value| RangeFold {
         count: fold.count + 1,
         sum: fold.sum + i128::from(value),
         min: Some(fold.min.map_or(value, |min| min.min(value))),
         max: Some(fold.max.map_or(value, |max| max.max(value))),
     });
-    assert_eq!(timeline.range(at, this), fold);
-    let last = entries.last().filter(|entry| (entry.at - at).abs() <= LENGTH);
-    assert_eq!(timeline.last(at).as_ref(), last);
+    assert_eq!(timeline.range(time, this), fold);
+    let last = entries.last().filter(|entry| (entry.at.nanos() - at).abs() <= LENGTH);
+    assert_eq!(timeline.last(time).as_ref(), last);
 
     let log = entries.iter().map(|entry| (entry.at, entry.value));
     let count = naive_fullest(Measure::Count, entries, at, this);
-    assert_eq!(scan::fullest_count(log.clone(), LENGTH, at, this.is_some()), count);
-    assert_eq!(scan::fullest_sum(log.clone(), LENGTH, at, this), naive_fullest(Measure::Sum, entries, at, this));
+    assert_eq!(scan::fullest_count(log.clone(), length, time, this.is_some()), count);
+    assert_eq!(scan::fullest_sum(log.clone(), length, time, this), naive_fullest(Measure::Sum, entries, at, this));
     let distinct = naive_fullest(Measure::Distinct, entries, at, this);
-    assert_eq!(scan::fullest_distinct(log.clone(), LENGTH, at, this), distinct);
-    assert_eq!(scan::range(log.clone(), LENGTH, at, this), fold);
-    assert_eq!(scan::last(log, LENGTH, at), last.map(|entry| (entry.at, entry.value)));
+    assert_eq!(scan::fullest_distinct(log.clone(), length, time, this), distinct);
+    assert_eq!(scan::range(log.clone(), length, time, this), fold);
+    assert_eq!(scan::last(log, length, time), last.map(|entry| (entry.at, entry.value)));
+}
+
+/// Drops what is before `at`, here and there.
+fn evict(timeline: &mut Timeline, entries: &mut Vec<Entry>, at: i64) {
+    timeline.evict_before(at_time(at));
+    entries.retain(|entry| entry.at.nanos() >= at);
 }
 
 fn run(measure: Measure, steps: &[Step], queries: &[(i64, Option<i64>)]) {
-    let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+    let mut timeline = Timeline::new(Shape { measure, length: Nanos::new(LENGTH) });
     let mut entries: Vec<Entry> = Vec::new();
     let mut clones = Vec::new();
     for (index, step) in steps.iter().enumerate() {
@@ -110,8 +128,7 @@ fn run(measure: Measure, steps: &[Step], queries: &[(i64, Option<i64>)]) {
                 }
             }
             Step::Evict(at) => {
-                timeline.evict_before(*at);
-                entries.retain(|entry| entry.at >= *at);
+                evict(&mut timeline, &mut entries, *at);
             }
             Step::Clone => clones.push((timeline.clone(), entries.clone())),
         }
@@ -145,15 +162,15 @@ proptest! {
         kept in LENGTH..4 * LENGTH,
     ) {
         for measure in MEASURES {
-            let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+            let mut timeline = Timeline::new(Shape { measure, length: Nanos::new(LENGTH) });
             let mut entries: Vec<Entry> = Vec::new();
             let mut before = None;
             let mut now = 0;
             for (op, (gap, value, late, which)) in steps.iter().copied().enumerate() {
                 now += gap;
-                let entry = Entry { at: now - late, op: op as u64 % 50, value };
+                let entry = entry(now - late, op as u64 % 50, value);
                 let is_new = entries.iter().all(|held| held.key() != entry.key());
-                check(&timeline, &entries, entry.at, Some(value));
+                check(&timeline, &entries, now - late, Some(value));
                 assert_eq!(timeline.insert(entry), is_new);
                 if is_new {
                     entries.push(entry);
@@ -163,9 +180,8 @@ proptest! {
                     let gone = entries.remove(entries.len() - 1 - which);
                     assert!(timeline.remove(gone.at, gone.op));
                 }
-                timeline.evict_before(now - kept);
-                entries.retain(|entry| entry.at >= now - kept);
-                check(&timeline, &entries, entry.at, None);
+                evict(&mut timeline, &mut entries, now - kept);
+                check(&timeline, &entries, now - late, None);
                 if op == steps.len() / 2 {
                     before = Some((timeline.clone(), entries.clone()));
                 }
@@ -183,7 +199,7 @@ proptest! {
         least in -1..=0_i64,
     ) {
         for measure in MEASURES {
-            let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+            let mut timeline = Timeline::new(Shape { measure, length: Nanos::new(LENGTH) });
             let mut entries = Vec::new();
             let mut now = 0;
             for (op, (gap, value, back)) in gaps.iter().copied().enumerate() {
@@ -191,12 +207,11 @@ proptest! {
                 let value = value.max(least);
                 let at = if back < 4 { now - back } else { now };
                 check(&timeline, &entries, at, Some(value));
-                let entry = Entry { at, op: op as u64, value };
+                let entry = entry(at, op as u64, value);
                 timeline.insert(entry);
                 entries.push(entry);
                 entries.sort();
-                timeline.evict_before(now - LENGTH - 3);
-                entries.retain(|entry| entry.at >= now - LENGTH - 3);
+                evict(&mut timeline, &mut entries, now - LENGTH - 3);
                 check(&timeline, &entries, at, None);
             }
         }
@@ -205,40 +220,38 @@ proptest! {
 
 #[test]
 fn a_window_is_closed_to_the_nanosecond() {
-    let mut timeline = Timeline::new(Shape { measure: Measure::Count, length: LENGTH });
+    let mut timeline = Timeline::new(Shape { measure: Measure::Count, length: Nanos::new(LENGTH) });
     for op in 0..20 {
-        timeline.insert(Entry { at: 0, op, value: 0 });
+        timeline.insert(entry(0, op, 0));
     }
-    assert_eq!(timeline.fullest(LENGTH, Some(0)), 21);
-    assert_eq!(timeline.fullest(LENGTH + 1, Some(0)), 1);
-    assert_eq!(timeline.fullest(-LENGTH, Some(0)), 21);
-    assert_eq!(timeline.fullest(-LENGTH - 1, Some(0)), 1);
+    assert_eq!(timeline.fullest(at_time(LENGTH), Some(0)), 21);
+    assert_eq!(timeline.fullest(at_time(LENGTH + 1), Some(0)), 1);
+    assert_eq!(timeline.fullest(at_time(-LENGTH), Some(0)), 21);
+    assert_eq!(timeline.fullest(at_time(-LENGTH - 1), Some(0)), 1);
 }
 
 #[test]
 fn sums_do_not_overflow() {
-    let mut timeline = Timeline::new(Shape { measure: Measure::Sum, length: LENGTH });
+    let mut timeline = Timeline::new(Shape { measure: Measure::Sum, length: Nanos::new(LENGTH) });
     for op in 0..100 {
-        timeline.insert(Entry { at: 0, op, value: i64::MAX });
+        timeline.insert(entry(0, op, i64::MAX));
     }
-    assert_eq!(timeline.fullest(0, Some(i64::MAX)), 101 * i128::from(i64::MAX));
+    assert_eq!(timeline.fullest(at_time(0), Some(i64::MAX)), 101 * i128::from(i64::MAX));
 }
 
 #[test]
 fn an_evicted_entry_can_come_back_before_its_eviction_is_settled() {
     for measure in MEASURES {
-        let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
-        let mut entries: Vec<Entry> =
-            (0..20).map(|op| Entry { at: 50 + op, op: op.unsigned_abs(), value: op }).collect();
+        let mut timeline = Timeline::new(Shape { measure, length: Nanos::new(LENGTH) });
+        let mut entries: Vec<Entry> = (0..20).map(|op| entry(50 + op, op.unsigned_abs(), op)).collect();
         entries.iter().for_each(|entry| assert!(timeline.insert(*entry)));
-        timeline.evict_before(51);
+        timeline.evict_before(at_time(51));
         assert!(timeline.insert(entries[0]));
-        timeline.evict_before(45);
+        timeline.evict_before(at_time(45));
         for at in 40..80 {
             check(&timeline, &entries, at, Some(3));
         }
-        timeline.evict_before(55);
-        entries.retain(|entry| entry.at >= 55);
+        evict(&mut timeline, &mut entries, 55);
         check(&timeline, &entries, 60, Some(3));
     }
 }
@@ -246,14 +259,13 @@ fn an_evicted_entry_can_come_back_before_its_eviction_is_settled() {
 #[test]
 fn entries_before_evicted_ones_are_found() {
     for measure in MEASURES {
-        let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+        let mut timeline = Timeline::new(Shape { measure, length: Nanos::new(LENGTH) });
         let mut entries: Vec<Entry> =
-            [10, 10, 39, 40, 40, 41, 50].into_iter().zip(0..).map(|(at, op)| Entry { at, op, value: at }).collect();
+            [10, 10, 39, 40, 40, 41, 50].into_iter().zip(0..).map(|(at, op)| entry(at, op, at)).collect();
         entries.iter().for_each(|entry| assert!(timeline.insert(*entry)));
-        timeline.evict_before(40);
-        entries.retain(|entry| entry.at >= 40);
+        evict(&mut timeline, &mut entries, 40);
         for op in 10..14 {
-            let entry = Entry { at: 0, op, value: 7 };
+            let entry = entry(0, op, 7);
             assert!(timeline.insert(entry));
             entries.insert(usize::try_from(op - 10).unwrap(), entry);
             (-1..60).for_each(|at| check(&timeline, &entries, at, Some(7)));
@@ -271,9 +283,9 @@ fn form(timeline: &Timeline) -> &'static str {
 
 #[test]
 fn a_timeline_is_a_log_until_late_entries_have_moved_too_many() {
-    let entry = |at: i64| Entry { at, op: at.unsigned_abs(), value: 1 };
+    let entry = |at: i64| entry(at, at.unsigned_abs(), 1);
     for measure in MEASURES {
-        let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+        let mut timeline = Timeline::new(Shape { measure, length: Nanos::new(LENGTH) });
         (0..6).for_each(|at| assert!(timeline.insert(entry(2 * at))));
         assert_eq!(form(&timeline), "short");
         (6..50).for_each(|at| assert!(timeline.insert(entry(2 * at))));
@@ -282,20 +294,20 @@ fn a_timeline_is_a_log_until_late_entries_have_moved_too_many() {
         assert_eq!(form(&timeline), "log", "one straggler, {measure:?}");
         (1..4).for_each(|at| assert!(timeline.insert(entry(2 * at + 1))));
         assert_eq!(form(&timeline), "long");
-        timeline.evict_before(96);
+        timeline.evict_before(at_time(96));
         assert_eq!(form(&timeline), "short");
     }
 }
 
 #[test]
 fn a_negative_summand_makes_a_log_trees() {
-    let mut timeline = Timeline::new(Shape { measure: Measure::Sum, length: LENGTH });
-    (0..30).for_each(|at| assert!(timeline.insert(Entry { at, op: 0, value: 5 })));
+    let mut timeline = Timeline::new(Shape { measure: Measure::Sum, length: Nanos::new(LENGTH) });
+    (0..30).for_each(|at| assert!(timeline.insert(entry(at, 0, 5))));
     assert_eq!(form(&timeline), "log");
-    assert!(timeline.insert(Entry { at: 19, op: 1, value: -100 }));
+    assert!(timeline.insert(entry(19, 1, -100)));
     assert_eq!(form(&timeline), "long");
     // The window that ends at 30 no longer holds it.
-    assert_eq!(timeline.fullest(29, None), 50);
+    assert_eq!(timeline.fullest(at_time(29), None), 50);
 }
 
 /// A stream that is in order, nearly so, or shuffled, by turns, with removals anywhere and evictions in jumps.
@@ -327,14 +339,14 @@ impl Stream {
         self.now += i64::from(self.below(self.crowd) == 0);
         self.op += 1;
         let at = self.now - if self.below(3) == 0 { self.below(self.late + 1) } else { 0 };
-        Entry { at, op: self.op, value: self.below(self.values) }
+        entry(at, self.op, self.below(self.values))
     }
 }
 
 /// Runs one stream; notes which forms the timeline took.
 fn run_stream(measure: Measure, seed: u64, forms: &mut std::collections::BTreeSet<(String, &'static str)>) {
     let mut stream = Stream { random: seed, now: 0, op: 0, values: 5, late: 0, crowd: 1 };
-    let mut timeline = Timeline::new(Shape { measure, length: LENGTH });
+    let mut timeline = Timeline::new(Shape { measure, length: Nanos::new(LENGTH) });
     let (mut entries, mut removed): (Vec<Entry>, Vec<Entry>) = (Vec::new(), Vec::new());
     let kept = LENGTH + stream.below(30);
     let mut copies = Vec::new();
@@ -357,8 +369,7 @@ fn run_stream(measure: Measure, seed: u64, forms: &mut std::collections::BTreeSe
         }
         if stream.below(12) == 0 {
             let limit = stream.now - kept;
-            timeline.evict_before(limit);
-            entries.retain(|entry| entry.at >= limit);
+            evict(&mut timeline, &mut entries, limit);
         }
         forms.insert((format!("{measure:?}"), form(&timeline)));
         let (back, value) = (stream.below(4) * stream.below(LENGTH), stream.below(stream.values + 1));
@@ -388,17 +399,17 @@ fn a_timeline_of_any_stream_answers_like_a_recomputation() {
 
 #[test]
 fn removing_old_entries_keeps_a_log_of_distinct_values() {
-    let mut timeline = Timeline::new(Shape { measure: Measure::Distinct, length: 100 });
-    (0..100).for_each(|at| assert!(timeline.insert(Entry { at, op: 0, value: at % 10 })));
+    let mut timeline = Timeline::new(Shape { measure: Measure::Distinct, length: Nanos::new(100) });
+    (0..100).for_each(|at| assert!(timeline.insert(entry(at, 0, at % 10))));
     // Every value but 3 goes, first its latest occurrence, and the last entry too.
     for at in (0..100).rev().filter(|at| at % 10 != 3) {
-        assert!(timeline.remove(at, 0));
+        assert!(timeline.remove(at_time(at), 0));
         assert_eq!(form(&timeline), "log");
     }
-    assert_eq!(timeline.fullest(99, None), 1);
-    assert_eq!(timeline.last(99), Some(Entry { at: 93, op: 0, value: 3 }));
-    assert!(timeline.iter().eq((0..10).map(|k| Entry { at: 10 * k + 3, op: 0, value: 3 })));
-    assert!(timeline.insert(Entry { at: 50, op: 0, value: 7 }));
-    assert_eq!(timeline.fullest(99, Some(8)), 3);
-    assert_eq!(timeline.fullest(151, Some(3)), 1);
+    assert_eq!(timeline.fullest(at_time(99), None), 1);
+    assert_eq!(timeline.last(at_time(99)), Some(entry(93, 0, 3)));
+    assert!(timeline.iter().eq((0..10).map(|k| entry(10 * k + 3, 0, 3))));
+    assert!(timeline.insert(entry(50, 0, 7)));
+    assert_eq!(timeline.fullest(at_time(99), Some(8)), 3);
+    assert_eq!(timeline.fullest(at_time(151), Some(3)), 1);
 }

@@ -5,6 +5,7 @@ use std::mem::size_of;
 
 use super::super::super::Entry;
 use super::slots::{Extent, Slots};
+use crate::operation::Time;
 
 /// Two stairs: the values as they are, and turned over (`!value` falls as the value rises).
 #[derive(Debug, Clone, Default)]
@@ -20,7 +21,7 @@ struct MonotonicDeque(VecDeque<Step>);
 
 #[derive(Debug, Clone, Copy)]
 struct Step {
-    at: i64,
+    at: Time,
     value: i64,
 }
 
@@ -43,13 +44,13 @@ impl Extremes {
             + self.greatest.remove(slots, Step { at: entry.at, value: !entry.value }, |value| !value)
     }
 
-    pub(super) fn evict_before(&mut self, at: i64) {
+    pub(super) fn evict_before(&mut self, at: Time) {
         self.least.evict_before(at);
         self.greatest.evict_before(at);
     }
 
     /// Returns the least and the greatest value in `[from, to]`, unless an entry after that hides one.
-    pub(super) fn between(&self, from: i64, to: i64) -> Option<Extent> {
+    pub(super) fn between(&self, from: Time, to: Time) -> Option<Extent> {
         let least = self.least.first_from(from).filter(|step| step.at <= to)?;
         let greatest = self.greatest.first_from(from).filter(|step| step.at <= to)?;
         Some((least.value, !greatest.value))
@@ -115,14 +116,14 @@ impl MonotonicDeque {
         until - first
     }
 
-    fn evict_before(&mut self, at: i64) {
+    fn evict_before(&mut self, at: Time) {
         while self.0.front().is_some_and(|first| first.at < at) {
             self.0.pop_front();
         }
     }
 
     /// Returns the first step not before `at`: mostly the first of all, or near it.
-    fn first_from(&self, at: i64) -> Option<Step> {
+    fn first_from(&self, at: Time) -> Option<Step> {
         match self.0.front() {
             Some(first) if first.at < at => self.0.get(self.0.partition_point(|step| step.at < at)),
             first => first,

@@ -13,6 +13,8 @@ use smallvec::SmallVec;
 
 use super::latest::Latest;
 use super::slots::{CHUNK, Slots};
+use crate::operation::Time;
+use crate::operation::time::Nanos;
 
 const WORDS: usize = CHUNK.div_ceil(64);
 
@@ -154,8 +156,8 @@ impl Occurrences {
 
     /// Returns the largest number of values of the windows that end from `at` to `at+length` and contain
     /// it, that of `this` included.
-    pub(super) fn fullest(&self, slots: &Slots, at: i64, length: i64, this: Option<i64>) -> usize {
-        let (first, until) = (slots.from(at.saturating_sub(length)), slots.after(at));
+    pub(super) fn fullest(&self, slots: &Slots, at: Time, length: Nanos, this: Option<i64>) -> usize {
+        let (first, until) = (slots.from(at.minus(length)), slots.after(at));
         if until < self.end {
             return self.fullest_among_newer(slots, (first, until), (at, length), this);
         }
@@ -175,7 +177,7 @@ impl Occurrences {
         &self,
         slots: &Slots,
         (mut first, until): (usize, usize),
-        (at, length): (i64, i64),
+        (at, length): (Time, Nanos),
         this: Option<i64>,
     ) -> usize {
         // Of the entries after `at`: the index after the occurrence before, 0 for none.
@@ -194,13 +196,13 @@ impl Occurrences {
             own.is_some_and(|(before, after)| before.is_none_or(|at| at < first) && after.is_none_or(|at| at >= end))
         };
         let mut fullest = self.since(first) - beyond + usize::from(adds(first, until));
-        let last = at.saturating_add(length);
+        let last = at.plus(length);
         for index in until..self.end {
             let ends = slots.at(index);
             if ends > last {
                 break;
             }
-            first = slots.advance(first, ends.saturating_sub(length));
+            first = slots.advance(first, ends.minus(length));
             while let Some((_, later)) = leaving.next_if(|(before, _)| *before <= first) {
                 beyond += usize::from(later >= index);
             }

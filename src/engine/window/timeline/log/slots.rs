@@ -11,6 +11,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::super::super::Entry;
+use crate::operation::Time;
 
 /// Entries of a chunk. Small in tests, so that few entries make many chunks.
 pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 224 };
@@ -31,7 +32,7 @@ pub(super) struct Slots {
 #[derive(Debug, Clone)]
 struct Place {
     /// The time of the first entry, evicted or not.
-    first: i64,
+    first: Time,
     /// Of all its values.
     extent: Extent,
     chunk: Arc<Chunk>,
@@ -56,7 +57,7 @@ struct Chunk {
 /// An entry; its value is how much the total grew.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    at: i64,
+    at: Time,
     op: u64,
     /// The sum of all values up to this one, those of evicted entries included.
     total: i128,
@@ -77,11 +78,11 @@ impl Slots {
         self.end - self.gone
     }
 
-    pub(super) fn at(&self, index: usize) -> i64 {
+    pub(super) fn at(&self, index: usize) -> Time {
         self.slot(index).at
     }
 
-    pub(super) fn key(&self, index: usize) -> (i64, u64) {
+    pub(super) fn key(&self, index: usize) -> (Time, u64) {
         let slot = self.slot(index);
         (slot.at, slot.op)
     }
@@ -162,7 +163,7 @@ impl Slots {
 
     /// Returns the index of the first entry not before `at`, in O(log) of how many are before it: a window
     /// begins near the oldest that is kept for the late.
-    pub(super) fn from(&self, at: i64) -> usize {
+    pub(super) fn from(&self, at: Time) -> usize {
         // The first chunk may begin with evicted entries that are not in order with the next chunk's.
         let number = gallop(self.chunks.len().saturating_sub(1), |before| self.chunks[before + 1].first < at);
         let Some(place) = self.chunks.get(number) else {
@@ -174,17 +175,17 @@ impl Slots {
     }
 
     /// Returns the index of the first entry after `at`, in O(log) of how many are after it.
-    pub(super) fn after(&self, at: i64) -> usize {
+    pub(super) fn after(&self, at: Time) -> usize {
         self.end - gallop(self.len(), |back| self.at(self.end - 1 - back) > at)
     }
 
     /// Returns the index of the first entry not below (at, op), in O(log) of how many there are.
-    pub(super) fn index_of(&self, key: (i64, u64)) -> usize {
+    pub(super) fn index_of(&self, key: (Time, u64)) -> usize {
         self.end - gallop(self.len(), |back| self.key(self.end - 1 - back) >= key)
     }
 
     /// Returns the index of the first entry from `index` on that is not before `at`; near ones are near.
-    pub(super) fn advance(&self, mut index: usize, at: i64) -> usize {
+    pub(super) fn advance(&self, mut index: usize, at: Time) -> usize {
         while self.chunks.get(index / CHUNK + 1).is_some_and(|next| next.first < at) {
             index = (index / CHUNK + 1) * CHUNK;
         }
