@@ -237,7 +237,8 @@ fn errors_in_documents_are_those_that_check_prints() {
 #[test]
 fn decisions_in_documents_are_those_of_the_shipped_rules() {
     let mut count = 0;
-    for (path, text) in documents() {
+    // What the walkthrough shows is compared by running it.
+    for (path, text) in documents().into_iter().filter(|(path, _)| path != "docs/walkthrough.md") {
         let mut posted = None;
         for block in blocks(&text) {
             let lines = block.lines.join("\n");

@@ -31,6 +31,9 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
+/// A loop of the walkthrough that waits in vain ends so.
+const SECONDS_MAX: &str = "300";
+
 /// The end of what one command prints, with its exit code.
 const MARK: &str = "=== the command ended with ";
 
@@ -83,16 +86,28 @@ fn the_walkthrough_runs_as_it_is_written() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
     let program = Path::new(env!("CARGO_BIN_EXE_kuzet")).parent().expect("a folder");
     let paths = std::env::var("PATH").unwrap_or_default();
-    let output = Command::new("bash")
-        .args(["-c", &format!("exec 2>&1; trap 'kill $(jobs -p) 2>/dev/null' EXIT\n{}", script(&steps, port))])
+    let mut command = Command::new("timeout");
+    crate::command::without_ours(&mut command);
+    let output = command
+        .args([
+            "--signal=KILL",
+            SECONDS_MAX,
+            "bash",
+            "-c",
+            &format!("exec 2>&1; trap 'kill $(jobs -p) 2>/dev/null' EXIT\n{}", script(&steps, port)),
+        ])
         .current_dir(folder.path())
         .env("PATH", format!("{}:{paths}", program.display()))
         .stdin(Stdio::null())
         .output()
-        .expect("bash starts");
+        .expect("timeout starts");
     let printed = String::from_utf8(output.stdout).expect("a text").replace(&port.to_string(), "8480");
     let parts: Vec<&str> = printed.split(MARK).collect();
-    assert_eq!(parts.len(), steps.len() + 1, "a command ended the shell:\n{printed}");
+    assert_eq!(
+        parts.len(),
+        steps.len() + 1,
+        "a command ended the shell, or it took more than {SECONDS_MAX} s:\n{printed}"
+    );
     for (number, (step, part)) in steps.iter().zip(&parts).enumerate() {
         // A part begins with the exit code of the command before it.
         let part = if number == 0 { part } else { part.split_once('\n').map_or("", |(_, rest)| rest) };

@@ -12,9 +12,16 @@ pub const DAY: Nanos = HOUR.times(24);
 
 /// A span of time in nanoseconds; one that leads back is negative. It is not an instant, see
 /// [`Time`](super::Time), nor an amount or another number of an operation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Nanos(i64);
+
+/// As the number of nanoseconds: the text that a rule set's hash is made of is written so.
+impl std::fmt::Debug for Nanos {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.0, f)
+    }
+}
 
 impl Nanos {
     pub const ZERO: Self = Self(0);
