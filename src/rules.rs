@@ -40,8 +40,9 @@ pub use source::{FILE_BYTES_MAX, REDIS_SET, SourceFile};
 
 use check::World;
 use diagnostic::{Code, Findings};
-pub(crate) use fields::field as field_named;
-pub(crate) use fields::words_of;
+pub(crate) use fields::{
+    field as field_named, is_always_present as field_is_always_present, path as path_of_field, words_of,
+};
 pub(crate) use parse::unit_nanos;
 use program::{ListOrigin, MrpTable, RuleSet};
 use rule_file::RuleFile;

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use chrono::NaiveDate;
 use kuzet::cli::check;
 use kuzet::rules::diagnostic::Code;
 use kuzet::rules::{Diagnostic, SourceFile, compile, render_json, render_sarif, render_text};
@@ -27,14 +28,23 @@ struct Fixture {
     bad: BTreeSet<String>,
 }
 
-/// The files among which a bad one stands: lists that it may name.
+/// The day on which the sets are looked at.
+fn today() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 12, 1).expect("a day")
+}
+
+/// The files among which a bad one stands: lists and a table that it may name, and a rule that reads them.
 fn base() -> Vec<SourceFile> {
     let lists =
         b"antifraud_wallets: {type: wallet, file: wallets.csv}\nbad_networks: {type: cidr, file: networks.csv}\n";
+    let mrp = b"mrp: [{from: 2026-01-01, value: 4325 KZT}, {from: 2027-01-01, value: 4500 KZT}]\n";
+    let when = "when: wallet_id in antifraud_wallets and ip in bad_networks and amount > 100 MRP\n";
     vec![
         source("rules/data/lists.yaml", lists),
+        source("rules/data/mrp.yaml", mrp),
         source("rules/data/wallets.csv", b"value,from,until,reason\n"),
         source("rules/data/networks.csv", b"value,from,until,reason\n"),
+        source("rules/base.yaml", whole_rule("base", when).as_bytes()),
     ]
 }
 
@@ -43,6 +53,10 @@ fn fixture(name: &str, bad: Vec<SourceFile>) -> Fixture {
     let paths: BTreeSet<String> = bad.iter().map(|file| file.path.clone()).collect();
     let mut files = base();
     files.retain(|file| !paths.contains(&file.path));
+    // The rule of the base reads data of the base.
+    files.retain(|file| file.path != "rules/base.yaml" || !paths.iter().any(|path| path.contains("/data/")));
+    let is_named = |path: &str| paths.contains("rules/data/lists.yaml") && path.ends_with(".csv");
+    files.retain(|file| !is_named(&file.path));
     files.extend(bad);
     Fixture { name: name.to_owned(), files, bad: paths }
 }
@@ -65,12 +79,13 @@ fn fixture_of_file(name: &str, bytes: &[u8]) -> Fixture {
 }
 
 impl Fixture {
-    /// Finds what `kuzet check` finds, in the bad files; that a rule has no tests only where the fixture is about it.
+    /// Finds what `kuzet check` finds in the bad files. That nothing reads or tests a part of the set counts only where
+    /// the fixture is about that: it is not a whole set.
     fn findings(&self) -> Vec<Diagnostic> {
-        let (_, mut findings) = check::check(&self.files);
-        let is_about_tests = self.name.starts_with("untested-rule");
-        findings.retain(|found| self.bad.contains(&found.path));
-        findings.retain(|found| found.code != Code::UntestedRule.name() || is_about_tests);
+        let of_whole_sets = [Code::UntestedRule, Code::UnusedList, Code::UnusedTable, Code::MrpEnds].map(Code::name);
+        let counts = |code: &str| !of_whole_sets.contains(&code) || self.name.starts_with(code);
+        let (_, mut findings) = check::check(&self.files, today());
+        findings.retain(|found| self.bad.contains(&found.path) && counts(found.code));
         findings
     }
 }
@@ -162,6 +177,17 @@ fn findings_of_large_sets() -> Vec<Diagnostic> {
     compile(&files).expect_err("a set beyond the limits")
 }
 
+/// Windows that together leave more than the budget accepts.
+fn findings_of_heavy_rules() -> Vec<Diagnostic> {
+    let rule = |rule: usize| {
+        let part = |number: usize| format!("count(transfer where amount > {number} KZT by wallet within {rule}d) > 5");
+        let when = (1..=60).map(part).collect::<Vec<_>>().join(" or ");
+        let id = format!("heavy{rule}");
+        source(&format!("rules/{id}.yaml"), whole_rule(&id, &format!("when: {when}\n")).as_bytes())
+    };
+    check::check(&(1..=8).map(rule).collect::<Vec<_>>(), today()).1
+}
+
 fn fixtures() -> Vec<Fixture> {
     let mut out: Vec<Fixture> = fs::read_dir(FOLDER)
         .expect("the folder of fixtures")
@@ -201,6 +227,7 @@ fn every_code_has_a_fixture() {
     assert!(fixtures.len() >= 130, "{}", fixtures.len());
     let mut seen: BTreeSet<&str> = findings_of_large_sets().iter().map(|finding| finding.code).collect();
     seen.extend(fixtures.iter().flat_map(Fixture::findings).map(|finding| finding.code));
+    seen.extend(findings_of_heavy_rules().iter().map(|finding| finding.code));
     // A folder without a rule is no bad file: tests of the commands show it.
     seen.insert(Code::NoRules.name());
     let without: Vec<&&str> = Code::NAMES.iter().filter(|code| !seen.contains(*code)).collect();
@@ -226,7 +253,8 @@ fn each_example_gives_its_code_alone_and_nothing_once_it_is_mended() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(without, ["file-too-large", "no-rules", "not-utf8", "too-many-aggregates", "too-many-rules"]);
+    let too_long = ["file-too-large", "no-rules", "not-utf8", "state-cost", "too-many-aggregates", "too-many-rules"];
+    assert_eq!(without, too_long);
 }
 
 #[test]
@@ -236,8 +264,10 @@ fn explanations_are_found_by_their_codes_and_read_well() {
         assert!(text.starts_with(&format!("{}: {}\n\n", code.name(), code.meaning())), "{text}");
         assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text}");
         assert!(text.lines().skip(1).all(|line| line.chars().count() <= 130), "{text}");
-        let is_warning = code.meaning().ends_with("(a warning)");
-        assert_eq!(is_warning, text.contains("\nIt is a warning: "), "{text}");
+        for kind in ["warning", "note"] {
+            let is_it = code.meaning().ends_with(&format!("(a {kind})"));
+            assert_eq!(is_it, text.contains(&format!("\nIt is a {kind}: ")), "{text}");
+        }
     }
     assert_eq!(Code::nearest_to("unkown-feild"), Some("unknown-field"));
     assert_eq!(Code::nearest_to("E0308"), None);

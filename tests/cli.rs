@@ -178,6 +178,29 @@ fn check_explains_every_code_and_names_the_nearest_of_a_wrong_one() {
 }
 
 #[test]
+fn check_shows_notes_when_asked_and_looks_at_the_table_of_a_day() {
+    let check = |more: &[&str]| {
+        let output = kuzet(&[&["check", "rules", "--geoip", "tests/geo"], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let told = check(&["--today", "2026-11-30"]);
+    assert!(told.contains(", 0 warnings, ") && !told.contains("note["), "{told}");
+    assert!(told.ends_with("4 notes: `kuzet check rules --notes` shows what is good to know\n"), "{told}");
+    let told = check(&["--today", "2026-11-30", "--notes"]);
+    assert!(told.contains("note[shared-window]: wallets share this window"), "{told}");
+    let told = check(&["--today", "2026-12-01"]);
+    assert!(told.contains("warning[mrp-ends]: the MRP of 2027 is missing"), "{told}");
+    let told: serde_json::Value =
+        serde_json::from_str(&check(&["--today", "2026-12-01", "--format", "json"])).expect("JSON");
+    let found: Vec<&str> =
+        told["diagnostics"].as_array().expect("a list").iter().filter_map(|found| found["code"].as_str()).collect();
+    assert_eq!(found.iter().filter(|code| **code == "mrp-ends").count(), 1);
+    assert_eq!(found.iter().filter(|code| **code == "shared-window").count(), 4);
+    assert_eq!(kuzet(&["check", "--today", "2026-12-32"]).status.code(), Some(2));
+}
+
+#[test]
 fn a_folder_without_rules_is_an_error_that_is_explained() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().display().to_string();

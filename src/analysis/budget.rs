@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::engine::plan::{Plan, Settings};
 use crate::operation::OperationType;
+use crate::operation::time::DAY;
 use crate::rules::program::{Mode, RuleSet};
 
 /// Bytes of state that an operation may leave, where the configuration says nothing.
@@ -28,14 +29,18 @@ pub struct Cost {
     pub windows: usize,
     /// About so many bytes of state it leaves, until it is in no window any more.
     pub bytes: usize,
+    /// About so many bytes a wallet keeps that does one such operation a day; shared windows are not the wallet's.
+    pub wallet_bytes: u64,
     /// The rules that ask for most of it, each with how many bytes its windows get.
     pub heaviest: Vec<(Arc<str>, usize)>,
 }
 
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, windows, bytes, .. } = self;
-        write!(f, "an operation leaves about {bytes} bytes of state at most, in {windows} windows ({})", kind.name())
+        let Self { kind, windows, bytes, wallet_bytes, .. } = self;
+        let kind = kind.name();
+        write!(f, "an operation leaves about {bytes} bytes of state at most, in {windows} windows ({kind}); ")?;
+        write!(f, "a wallet with one a day keeps about {wallet_bytes} bytes")
     }
 }
 
@@ -51,6 +56,7 @@ impl Cost {
         };
         let (bytes, windows, kind) =
             OperationType::ALL.iter().map(cost).max().unwrap_or((0, 0, OperationType::Transfer));
+        let wallet_bytes = of_a_day(&plan, kind);
         let is_fed = |id: &usize| plan.of(kind).feeds.iter().any(|feed| feed.aggregate == *id);
         let of_rule = |rule: &crate::rules::program::Rule| {
             let fed = rule.aggregates.iter().filter(|id| is_fed(id));
@@ -59,7 +65,7 @@ impl Cost {
         let mut heaviest: Vec<_> = rules.rules.iter().filter(|rule| rule.mode != Mode::Off).map(of_rule).collect();
         heaviest.sort_by(|(one, of_one), (other, of_other)| of_other.cmp(of_one).then_with(|| one.cmp(other)));
         heaviest.truncate(HEAVIEST);
-        Self { kind, windows, bytes, heaviest }
+        Self { kind, windows, bytes, wallet_bytes, heaviest }
     }
 
     /// Says that it is more than the budget, and which rules to look at; `None` where it is not.
@@ -71,6 +77,17 @@ impl Cost {
         let heaviest: Vec<String> = self.heaviest.iter().map(|(id, bytes)| format!("{id} ({bytes} bytes)")).collect();
         Some(format!("{self}, but `rules.budget` accepts {budget} bytes; most of it is for {}", heaviest.join(", ")))
     }
+}
+
+/// Estimates the bytes that a wallet keeps that does one operation of the type a day: its row as long as any window of
+/// the wallet reaches back, each entry as long as its own window does.
+fn of_a_day(plan: &Plan, kind: OperationType) -> u64 {
+    let of_wallet = || plan.of(kind).feeds.iter().map(|feed| &plan.aggregates[feed.aggregate]).filter(|one| one.owned);
+    let days = |aggregate: &PlannedAggregate| u64::try_from(aggregate.retention / DAY + 1).unwrap_or_default();
+    let row = u64::try_from(plan.stride() * size_of::<u64>()).unwrap_or_default();
+    let rows = row * of_wallet().map(days).max().unwrap_or_default();
+    let entries = of_wallet().map(|aggregate| bytes_of(aggregate) as u64 * days(aggregate));
+    rows + entries.sum::<u64>()
 }
 
 /// Estimates the bytes that an entry in a window takes, beside its row.

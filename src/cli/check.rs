@@ -5,11 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 
+use crate::adapters::clock;
 use crate::adapters::folders::{self, Folder};
-use crate::analysis::budget::{self, Cost};
-use crate::analysis::rule_tests;
+use crate::analysis::budget::Cost;
+use crate::analysis::{lint, rule_tests};
 use crate::app;
 use crate::cli::exit::{self, UsageError};
 use crate::cli::test::rule_of_tests;
@@ -42,8 +44,14 @@ pub struct CheckArguments {
     #[arg(long)]
     pub allow_empty: bool,
     /// Tell what a code of a finding means, with an example and what to write instead; all codes when none is named
-    #[arg(long, value_name = "CODE", num_args = 0..=1, conflicts_with_all = ["rules", "geoip", "allow_empty"])]
+    #[arg(long, value_name = "CODE", num_args = 0..=1, conflicts_with_all = ["rules", "geoip", "allow_empty", "notes", "today"])]
     pub explain: Option<Option<String>>,
+    /// Show the notes too: what is not wrong, and good to know
+    #[arg(long)]
+    pub notes: bool,
+    /// The day that the MRP table is looked at for, in Almaty [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<NaiveDate>,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
@@ -74,11 +82,15 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
         None => folders::rules_folder(arguments.rules.as_deref())?,
     };
     let files = app::rule_sources(&folder)?;
-    let (rule_set, mut diagnostics) = check(&files);
+    let today = arguments.today.unwrap_or_else(|| clock::now().almaty_date());
+    let (rule_set, mut diagnostics) = check(&files, today);
     let elsewhere = one.map_or(0, |file| keep_findings_of(file, &mut diagnostics));
     if rule_set.as_ref().is_some_and(|rule_set| rule_set.rules.is_empty()) && !arguments.allow_empty {
         diagnostics.push(no_rules(&folder.name()));
     }
+    let shows_notes = arguments.notes || arguments.format != CheckFormat::Text;
+    let notes = count(&diagnostics, Severity::Note);
+    diagnostics.retain(|found| shows_notes || found.severity != Severity::Note);
     let text = match arguments.format {
         CheckFormat::Text if color => render::render_colored(&diagnostics, &files),
         CheckFormat::Text => rules::render_text(&diagnostics, &files),
@@ -92,7 +104,7 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
         match &rule_set {
             Some(rule_set) if errors == 0 => {
                 writeln!(out, "{}", summary(rule_set, warnings))?;
-                show_cost(rule_set, out)?;
+                writeln!(out, "{}", Cost::of(&Arc::new(rule_set.clone())))?;
                 if let Some(warning) = geo_warning(rule_set, arguments.geoip.as_deref())? {
                     writeln!(out, "warning: {warning}")?;
                 }
@@ -106,6 +118,10 @@ pub fn run(arguments: &CheckArguments, color: bool, out: &mut impl Write) -> any
         if elsewhere > 0 {
             let (found, folder) = (counted(elsewhere, "finding"), folder.name());
             writeln!(out, "{found} in other files: `kuzet check {folder}` shows all")?;
+        }
+        if notes > 0 && !shows_notes {
+            let (notes, folder) = (counted(notes, "note"), folder.name());
+            writeln!(out, "{notes}: `kuzet check {folder} --notes` shows what is good to know")?;
         }
         if let Some(more) = rules::more_about(&diagnostics) {
             writeln!(out, "{more}")?;
@@ -167,9 +183,10 @@ fn no_rules(folder: &str) -> Diagnostic {
     }
 }
 
-/// Compiles the rules and parses their tests. The rule set is there when the rules load.
+/// Compiles the rules, parses their tests, and looks for what is most likely not meant on the Almaty day `today`. The
+/// rule set is there when the rules load.
 #[must_use]
-pub fn check(files: &[SourceFile]) -> (Option<RuleSet>, Vec<Diagnostic>) {
+pub fn check(files: &[SourceFile], today: NaiveDate) -> (Option<RuleSet>, Vec<Diagnostic>) {
     let (rule_set, mut diagnostics) = match rules::compile(files) {
         Ok(compiled) => (Some(compiled.rule_set), compiled.warnings),
         Err(diagnostics) => (None, diagnostics),
@@ -188,6 +205,8 @@ pub fn check(files: &[SourceFile]) -> (Option<RuleSet>, Vec<Diagnostic>) {
         }
     }
     if let Some(rules) = &rule_set {
+        let found = lint::findings(rules, files, &diagnostics, today);
+        diagnostics.extend(found);
         diagnostics.extend(untested(rules, &tests));
     }
     diagnostics.sort_by(|a, b| (&a.path, a.span.start).cmp(&(&b.path, b.span.start)));
@@ -247,15 +266,6 @@ fn geo_warning(rule_set: &RuleSet, geoip: Option<&Path>) -> anyhow::Result<Optio
         Ok(_) => None,
         Err(error) => Some(format!("{:#}", anyhow::Error::new(error))),
     })
-}
-
-/// Says what an operation costs by these rules; the service refuses what is more than its `rules.budget`.
-fn show_cost(rule_set: &RuleSet, out: &mut impl Write) -> std::io::Result<()> {
-    let cost = Cost::of(&Arc::new(rule_set.clone()));
-    match cost.over(budget::DEFAULT_BYTES) {
-        None => writeln!(out, "{cost}"),
-        Some(over) => writeln!(out, "warning: {over} when it is not set"),
-    }
 }
 
 fn summary(rule_set: &RuleSet, warnings: usize) -> String {

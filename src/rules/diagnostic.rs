@@ -50,6 +50,7 @@ words! {
         FileName = "file-name",
         FileTooLarge = "file-too-large",
         HoldNotDebit = "hold-not-debit",
+        HotKey = "hot-key",
         InvalidYaml = "invalid-yaml",
         ListType = "list-type",
         LookAlike = "look-alike",
@@ -59,9 +60,11 @@ words! {
         MissingKey = "missing-key",
         MixedAndOr = "mixed-and-or",
         MoneyWithoutUnit = "money-without-unit",
+        MrpEnds = "mrp-ends",
         MrpOrder = "mrp-order",
         NeverLifted = "never-lifted",
         NoRules = "no-rules",
+        NoWayOut = "no-way-out",
         NotACondition = "not-a-condition",
         NotUtf8 = "not-utf8",
         NumberTooLarge = "number-too-large",
@@ -70,6 +73,9 @@ words! {
         QuotedCondition = "quoted-condition",
         RuleCycle = "rule-cycle",
         RuleId = "rule-id",
+        SharedWindow = "shared-window",
+        StateCost = "state-cost",
+        SubsumedRule = "subsumed-rule",
         TooDeep = "too-deep",
         TooManyAggregates = "too-many-aggregates",
         TooManyRules = "too-many-rules",
@@ -84,6 +90,9 @@ words! {
         UnknownType = "unknown-type",
         UnknownWord = "unknown-word",
         UntestedRule = "untested-rule",
+        UnusedList = "unused-list",
+        UnusedTable = "unused-table",
+        VoidAction = "void-action",
         WindowTooLong = "window-too-long",
         WrongShape = "wrong-shape",
         YamlFeature = "yaml-feature",
@@ -95,8 +104,10 @@ words! {
 pub enum Severity {
     /// The rule set does not load.
     Error,
-    /// The rule set loads.
+    /// The rule set loads, and something in it is most likely not meant.
     Warning,
+    /// The rule set loads, and nothing is wrong: something is good to know.
+    Note,
 }
 
 impl Severity {
@@ -106,6 +117,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -148,6 +160,11 @@ impl Findings {
     /// Adds a warning; the returned handle adds label and help.
     pub(crate) fn warning(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
         self.add(Severity::Warning, code, span, message.into())
+    }
+
+    /// Adds a note; the returned handle adds label and help.
+    pub(crate) fn note(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
+        self.add(Severity::Note, code, span, message.into())
     }
 
     /// Tells whether any error was found.

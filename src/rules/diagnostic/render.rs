@@ -30,6 +30,7 @@ fn render(diagnostics: &[Diagnostic], files: &[SourceFile], renderer: &Renderer)
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         let annotation = AnnotationKind::Primary.span(span).label(diagnostic.label.as_str());
         let snippet = Snippet::source(text).path(diagnostic.path.as_str()).annotation(annotation);
