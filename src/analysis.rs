@@ -11,5 +11,6 @@ pub mod explain;
 pub mod lint;
 pub mod mutation;
 pub mod rule_diff;
+pub mod rule_graph;
 pub mod rule_tests;
 pub mod templates;

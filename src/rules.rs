@@ -47,6 +47,7 @@ pub(crate) use parse::unit_nanos;
 use program::{ListOrigin, MrpTable, RuleSet};
 use rule_file::RuleFile;
 pub(crate) use rule_file::{IDS, condition_of, conditions_of, is_id};
+pub(crate) use stage::seen_by;
 pub(crate) use token::place_of_word;
 
 /// Lists the paths of the fields of operations and of matches.

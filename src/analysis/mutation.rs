@@ -17,7 +17,6 @@ use crate::rules::program::RuleSet;
 use crate::rules::test_file::{TestCase, TestFile};
 use crate::rules::{self, FileKind, SourceFile};
 use edits::Edit;
-#[cfg(test)]
 pub(in crate::analysis) use edits::edits_of;
 
 /// A change that no test of the rule noticed.
@@ -66,7 +65,7 @@ pub fn mutate(subject: Subject<'_>) -> Report {
     let Some(loader) = Loader::new(subject, &rule.path) else { return report };
     let (tests, equivalent) = subject.tests.map_or((&[][..], &[][..]), |file| (&file.tests, &file.equivalent));
     let mut met = vec![false; equivalent.len()];
-    for edit in edits::edits_of(&rule.source) {
+    for edit in edits_of(&rule.source) {
         let Some(mutant) = loader.load(edit.applied(&rule.source)) else { continue };
         if !mutant.is_accepted(tests) {
             report.refused += 1;

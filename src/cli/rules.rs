@@ -2,16 +2,17 @@
 
 mod diff;
 mod fmt;
+mod graph;
 mod new;
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-/// Begin, lay out and compare rules
+/// Begin, lay out, compare and draw rules
 #[derive(Debug, Args)]
 #[command(
-    about = "Begin, lay out and compare rules",
+    about = "Begin, lay out, compare and draw rules",
     after_help = "Examples:
   kuzet rules new transfer-over-250k
   kuzet rules new many-transfers --from count-in-window rules/behaviour
@@ -29,6 +30,7 @@ enum RulesCommand {
     New(new::NewArguments),
     Fmt(fmt::FmtArguments),
     Diff(diff::DiffArguments),
+    Graph(graph::GraphArguments),
 }
 
 /// Runs the command.
@@ -40,5 +42,6 @@ pub fn run(arguments: &RulesArguments, out: &mut dyn Write) -> anyhow::Result<i3
         RulesCommand::New(arguments) => new::run(arguments, out),
         RulesCommand::Fmt(arguments) => fmt::run(arguments, out),
         RulesCommand::Diff(arguments) => diff::run(arguments, out),
+        RulesCommand::Graph(arguments) => graph::run(arguments, out),
     }
 }

@@ -61,6 +61,12 @@ pub(crate) fn order(files: &mut [RuleFile], aggregates: &[Aggregate], diagnostic
     }
 }
 
+/// Lists the rules whose matches a rule reads, whatever their modes.
+pub(crate) fn seen_by<'r>(reader: &Rule, rules: &'r [Rule], aggregates: &[Aggregate]) -> Vec<&'r Rule> {
+    let sights = sights_of(reader, aggregates);
+    rules.iter().filter(|rule| sights.iter().any(|sight| sight.sees(rule))).collect()
+}
+
 fn report_cycle(file: &RuleFile, diagnostics: &mut Vec<Diagnostic>) {
     let mut findings = Findings::new(&file.rule.path);
     findings
