@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::operation::OperationType;
 use crate::operation::localized::Localized;
+use crate::operation::time::Nanos;
 use crate::rules::program::{Rule, RuleSet, TypeSet};
 use crate::rules::yaml::NodeKind;
 use crate::rules::{meaning_of, yaml_of};
@@ -149,7 +150,7 @@ fn parts((before, before_set): (&Rule, &RuleSet), (after, after_set): (&Rule, &R
     parts.put("mode", [before, after].map(|rule| Some(rule.mode.name().to_owned())));
     parts.put("from", [before, after].map(|rule| rule.from.map(|from| from.almaty_date().to_string())));
     // The rule file names the last day.
-    let until = |rule: &Rule| rule.until.map(|until| until.minus(1).almaty_date().to_string());
+    let until = |rule: &Rule| rule.until.map(|until| until.minus(Nanos::ONE).almaty_date().to_string());
     parts.put("until", [until(before), until(after)]);
     parts.put("on", [before, after].map(|rule| Some(types(rule.on))));
     if before_when != after_when {
