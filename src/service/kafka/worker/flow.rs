@@ -209,6 +209,14 @@ impl FleetWorker {
         self.hand_over()
     }
 
+    /// Tells whether the next transaction may begin before others know of the last one. With a shared store what is
+    /// decided next must find there what was decided last; partitions that go must be let go first; and people wait for
+    /// a moment in which everything decided is committed.
+    fn is_free_to_advance(&self) -> bool {
+        let waits = !self.asked.is_empty() || self.unshown.is_due();
+        self.settings.redis.is_none() && !self.member.has_change() && !waits
+    }
+
     fn is_due(&self) -> bool {
         if self.settings.redis.is_some() && self.flow.is_ahead(self.committer.is_busy()) {
             return false;
@@ -283,9 +291,7 @@ impl FleetWorker {
                 let is_ours = |(shard, gift): &(i32, u64)| self.mine.partitions.get(shard) == Some(gift);
                 self.mine.marked.extend(marked.iter().filter(|mark| is_ours(mark)).map(|(shard, _)| *shard));
                 (self.backoff, self.flow.again) = (Pacing::default(), Pacing::default());
-                // With a shared store what is decided next must find there what was decided last.
-                let is_free = goes_on && self.settings.redis.is_none() && !self.member.has_change();
-                let advanced = if is_free { self.advance() } else { Ok(()) };
+                let advanced = if goes_on && self.is_free_to_advance() { self.advance() } else { Ok(()) };
                 self.publish(batches, took);
                 advanced
             }
