@@ -88,7 +88,7 @@ fn is_within(strong: Lifters, weak: Lifters) -> bool {
     strong.iter().all(|lifter| weak.contains(lifter))
 }
 
-const fn lasts(strong: BlockTerm, weak: BlockTerm) -> bool {
+fn lasts(strong: BlockTerm, weak: BlockTerm) -> bool {
     match (strong, weak) {
         (BlockTerm::UntilLifted, _) => true,
         (BlockTerm::Exact(strong), BlockTerm::Exact(weak)) => strong >= weak,
