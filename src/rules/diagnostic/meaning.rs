@@ -29,7 +29,7 @@ const MEANINGS: &[(Code, &str)] = &[
     (Code::CsvHeader, "a list does not begin with `value,from,until,reason`"),
     (Code::CsvRow, "a row of a list cannot be read, or repeats another"),
     (Code::DuplicateAction, "the rule asks for the same thing twice"),
-    (Code::DuplicateFile, "a second MRP table or a second file of lists"),
+    (Code::DuplicateFile, "a second MRP table, file of lists or default budget"),
     (Code::DuplicateKey, "a key is given twice"),
     (Code::DuplicateRule, "two files hold rules of the same id"),
     (Code::EmptyCondition, "a condition without any text: leave the key out for a rule that always fires"),
