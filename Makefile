@@ -14,7 +14,7 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools quick test features deny soak soak-kafka fuzz demo digest bench bench-counts load lint e2e-kafka bench-kafka bench-peers
+.PHONY: help tools quick test features deny soak soak-kafka fuzz demo digest bench bench-counts bench-backtest load lint e2e-kafka bench-kafka bench-peers
 
 help:
 	@echo "make quick  format, lints and the tests that need no server: what to run after each change"
@@ -25,6 +25,7 @@ help:
 	echo "make demo   the service with a simulated day: console, decisions as they fall; Ctrl-C ends it"
 	echo "make digest simulate a day of 1,000 wallets, decide it, print the most telling decisions"
 	echo "make bench  measure the promised ratios; make bench-counts counts instructions"
+	echo "make bench-backtest   the rate of kuzet backtest beside kuzet replay, and its memory"
 	echo "make load   post operations over HTTP with wrk: rates, latencies, memory"
 	echo "make e2e-kafka   OPERATIONS (1000000) by two processes on Kafka and Redis, compared with kuzet replay"
 	echo "make bench-kafka figures of a fleet on Kafka: rates, latencies, recovery, bytes of state"
@@ -222,6 +223,11 @@ fuzz: tools
 	    --max-examples 200 --exclude-checks positive_data_acceptance,negative_data_rejection --request-timeout 10
 
 # What a client of the service sees, beside the engine's own rate; WALLETS=1000000 adds as many wallets.
+# Wants Python. Two histories of months are simulated, and deleted again.
+bench-backtest: tools
+	@cargo build --release $(LOCKED)
+	benches/backtest/run
+
 load: tools
 	@cargo build --release $(LOCKED)
 	command -v wrk >/dev/null || $$([ "$$(id -u)" -eq 0 ] || echo sudo) apt-get -qq install -y wrk >/dev/null

@@ -51,15 +51,20 @@ fn count_of_errors(count: usize) -> String {
     if count == 1 { String::from("1 error") } else { format!("{count} errors") }
 }
 
+/// Returns what the paths of a folder's files begin with.
+fn root_of(folder: &Folder) -> String {
+    match folder {
+        Folder::Path(path) => format!("{}/", path.display()),
+        Folder::Embedded(_) => String::new(),
+    }
+}
+
 /// Reads the files of a rule folder: rules, tests, data, and whatever else lies there.
 ///
 /// # Errors
 /// The folder cannot be read.
 pub fn rule_sources(folder: &Folder) -> Result<Vec<SourceFile>, FolderError> {
-    let root = match folder {
-        Folder::Path(path) => format!("{}/", path.display()),
-        Folder::Embedded(_) => String::new(),
-    };
+    let root = root_of(folder);
     // All of them: what is no file of a rule set is to be named, not passed over.
     let files = folder.files(|_| true)?;
     let source =

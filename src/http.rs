@@ -4,10 +4,12 @@
 //! document are all made of. Errors are problem details (RFC 9457).
 
 pub mod access;
+pub mod backtests;
 pub mod body;
 pub mod connections;
 mod console_api;
 pub mod decisions;
+pub mod drafts;
 mod dry_run;
 pub mod endpoints;
 pub mod feed;
@@ -23,6 +25,7 @@ mod rules;
 mod search;
 pub mod serve;
 mod statics;
+mod why;
 pub mod withdraw;
 
 use std::sync::Arc;
@@ -43,7 +46,9 @@ use crate::operation::Time;
 use crate::service::Service;
 
 use access::{Caller, Rates};
+use backtests::Backtests;
 use body::Bodies;
+use drafts::RuleFolder;
 use endpoints::{ENDPOINTS, Endpoint, Handler};
 use feed::Feed;
 use guesses::Guesses;
@@ -68,6 +73,12 @@ pub struct Api {
     /// What the geo databases are, for people.
     pub geo: std::sync::RwLock<GeoInfo>,
     pub withdrawals: Withdrawals,
+    /// Lets so many decisions be explained at a time.
+    pub hindsights: tokio::sync::Semaphore,
+    /// Lets so many drafts of rules be checked or tested at a time.
+    pub drafts: tokio::sync::Semaphore,
+    pub rule_folder: RuleFolder,
+    pub backtests: Backtests,
     /// Where operations come from Kafka: its topics.
     pub fleet: Option<Fleet>,
 }
@@ -176,6 +187,7 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::Operation => get(operations::operation),
         Handler::Decisions => get(decisions::list),
         Handler::Decision => get(decisions::one),
+        Handler::Why => get(why::why),
         Handler::Rejected => get(decisions::rejected),
         Handler::Wallet => get(console_api::wallet),
         Handler::Restrictions => get(console_api::restrictions),
@@ -184,6 +196,11 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::Rule => get(rules::one),
         Handler::Reload => post(rules::reload),
         Handler::Rollback => post(rules::rollback),
+        Handler::Check => post(drafts::check),
+        Handler::Test => post(drafts::test),
+        Handler::Backtest => post(backtests::post),
+        Handler::BacktestReport => get(backtests::one),
+        Handler::BacktestStop => post(backtests::stop),
         Handler::Withdraw => post(withdraw::withdraw),
         Handler::Metrics => get(console_api::metrics),
         Handler::Health => get(console_api::health),

@@ -9,6 +9,7 @@
 pub mod active_restrictions;
 pub mod backfill;
 pub mod checkpoint;
+pub mod history;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod recent;
@@ -34,6 +35,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::adapters::kafka::Failure;
 use crate::adapters::store::block::BlockWriter;
 use crate::adapters::store::{Store, StoreError, Stream};
+use crate::analysis::backtest;
 use crate::engine::plan::{Plan, Settings};
 use crate::geo::Geo;
 use crate::operation::Time;
@@ -44,6 +46,8 @@ use crate::rules::Vanishing;
 use crate::rules::program::RuleSet;
 
 use active_restrictions::{ActiveRestrictions, Books};
+use reproduction::why::Hindsight;
+use reproduction::{Means, ReproductionError};
 use rule_stats::RuleStats;
 use search::{Page, Query};
 pub use shown::Figures;
@@ -234,6 +238,8 @@ pub struct Service {
     load_rules: LoadRules,
     /// Held by whoever changes the rules: what it keeps of the set before it must be in use until then.
     changing: Arc<Mutex<()>>,
+    /// What decisions of the store are made again with, without the rules; none where operations come from Kafka.
+    means: Option<Arc<RwLock<Means>>>,
 }
 
 /// Why the service could not start.
@@ -306,6 +312,8 @@ impl Service {
         let of_all = Arc::clone(&shown);
         let outlets = worker::Outlets { seq: seq_sender, trouble: trouble_sender, shown: of_all, part, observer };
         let outlets = (outlets, jobs.downgrade());
+        let geo = Arc::new(geo);
+        let means = Arc::new(RwLock::new(Means { settings, geo: Arc::clone(&geo), present: None }));
         let worker = worker::Worker::new(Arc::clone(&store), (recovered, indexer), geo, settings, outlets);
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
         let worker = Handle { jobs, trouble, thread: Mutex::new(Some(thread)), waiting: None };
@@ -317,6 +325,7 @@ impl Service {
             last_seq,
             load_rules,
             changing: Arc::default(),
+            means: Some(means),
         })
     }
 
@@ -382,7 +391,11 @@ impl Service {
     /// The service stops or is overloaded.
     pub fn switch_geo(&self, geo: Geo) -> Result<(), Unavailable> {
         let geo = Arc::new(geo);
-        self.workers.tell(|reply| Job::Geo { geo: Arc::clone(&geo), reply }).map(drop)
+        self.workers.tell(|reply| Job::Geo { geo: Arc::clone(&geo), reply })?;
+        if let Some(means) = &self.means {
+            write(means).geo = geo;
+        }
+        Ok(())
     }
 
     /// Returns the rules in use.
@@ -463,6 +476,26 @@ impl Service {
                 Ok(recent.page(query))
             }
         }
+    }
+
+    /// Tells why a stored decision was made, from the state before it, which is made again; `None` where there is no
+    /// such decision, or operations come from Kafka. Reads the disk, and decides up to some ten thousand operations.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn why(&self, seq: u64) -> Result<Option<Hindsight>, ReproductionError> {
+        let (Some(store), Some(means)) = (&self.store, &self.means) else { return Ok(None) };
+        let present = Some(RuleSet::clone(&self.rules().plan.rules));
+        let means = Means { present, ..read(means).clone() };
+        reproduction::why::why(store, seq, &means)
+    }
+
+    /// Returns what decides as this service does, for a backtest; none where operations come from Kafka.
+    #[must_use]
+    pub fn backtest_means(&self) -> Option<backtest::Means> {
+        let means = read(self.means.as_ref()?);
+        let ServiceSettings { engine: settings, limits, .. } = means.settings;
+        Some(backtest::Means { geo: Arc::clone(&means.geo), settings, limits })
     }
 
     /// Waits until all workers have ended: when they were told to, or by faults.

@@ -14,10 +14,13 @@ use kuzet::config;
 use kuzet::http::endpoints::{ENDPOINTS, SUPPORT_EVENTS};
 use serde_json::Value;
 
+mod backtests;
 mod certificate;
+mod drafts;
 mod history;
 mod reproduce;
 mod search;
+mod why;
 mod withdraw;
 
 /// A service in a folder of its own.
@@ -36,6 +39,17 @@ impl Server {
     fn start_with(settings: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         prepare(&folder.path().join("store"));
+        Self::start_in(folder, settings)
+    }
+
+    /// Ends, and starts again with other settings.
+    fn again(mut self, settings: &str) -> Self {
+        self.running.take().into_iter().for_each(Running::stop);
+        let folder = std::mem::replace(&mut self._folder, tempfile::tempdir().expect("a folder"));
+        Self::start_in(folder, settings)
+    }
+
+    fn start_in(folder: tempfile::TempDir, settings: &str) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
         let text = format!(
             "[store]\npath = {:?}\n[rules]\nfolder = \"{root}/rules\"\nwatch = false\n[geoip]\nfolder = \"{root}/geoip\"\nwatch = false\n{settings}",

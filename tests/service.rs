@@ -72,7 +72,7 @@ fn now() -> Time {
     Time::parse_rfc3339("2026-06-01T00:00:00Z").expect("a time")
 }
 
-fn simulated(operations: u64, seed: u64) -> Vec<Vec<u8>> {
+pub(crate) fn simulated(operations: u64, seed: u64) -> Vec<Vec<u8>> {
     let start = Time::parse_rfc3339("2026-03-02T00:00:00+05:00").expect("a time");
     let parameters = Parameters { wallets: 50, operations, seed, start, days: Some(5), fraud_per_mille: 200 };
     let mut simulation = Simulation::new(parameters).expect("sound parameters");

@@ -4,6 +4,7 @@ pub mod examination;
 mod parts;
 pub mod report;
 mod sentence;
+pub mod stored;
 mod vocabulary;
 
 use serde_json::{Map, Value, json};

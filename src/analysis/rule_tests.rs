@@ -94,7 +94,7 @@ pub fn explain_hit(rules: &RuleSet, rule: &str, test: &TestCase) -> Result<Optio
             Answer::Decided(decision) => decision.matches.iter().any(|found| &*found.rule == rule),
             Answer::Duplicate { .. } | Answer::Rejected(_) => false,
         };
-        if is_hit && let Explained::Decided(examination) = Examination::of(&mut pipeline, &operation.bytes)? {
+        if is_hit && let Explained::Decided(examination) = Examination::of(&mut pipeline, record())? {
             return Ok(Some(*examination));
         }
         pipeline.process(&[record()])?;

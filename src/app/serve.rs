@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::{error, info, warn};
 
 use crate::adapters::clock;
@@ -18,6 +18,8 @@ use crate::analysis::budget::Cost;
 use crate::config::{Config, Source};
 use crate::geo::{Geo, GeoDatabase};
 use crate::http::access::Rates;
+use crate::http::backtests::Backtests;
+use crate::http::drafts::RuleFolder;
 use crate::http::feed::Feed;
 use crate::http::guesses::Guesses;
 use crate::http::withdraw::Withdrawals;
@@ -38,13 +40,16 @@ use super::settings::{bodies, server_limits, service_settings};
 use super::signals::Hangups;
 use super::signals::Signals;
 use super::watching::{Watches, on_change};
-use super::{LoadError, load_geo, load_rules_with, rule_sources};
+use super::{LoadError, load_geo, load_rules_with, root_of, rule_sources};
 
 /// How often the service looks whether a backup is asked for.
 const BACKUP_LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often the service looks whether windows of removed rules were kept long enough.
 const FORGET_LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// So many decisions are explained at a time: each takes a thread, and memory for some thousand operations.
+const HINDSIGHTS_MAX: usize = 2;
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +148,10 @@ impl Running {
             guesses: Guesses::default(),
             feed: Feed::default(),
             withdrawals: Withdrawals::default(),
+            hindsights: Semaphore::new(HINDSIGHTS_MAX),
+            drafts: Semaphore::new(1),
+            rule_folder: folder_for_drafts(rules_folder.clone()),
+            backtests: Backtests::default(),
             stopping: stopping.clone(),
             clock: clock::now,
             geo: RwLock::new(geo_info),
@@ -384,6 +393,13 @@ fn loader(folder: Folder, config: &Config, lists: Option<Arc<RedisLists>>) -> Lo
             }
         }
     })
+}
+
+/// Makes what reads the files of a folder for those who change them.
+fn folder_for_drafts(folder: Folder) -> RuleFolder {
+    let root = root_of(&folder);
+    let read = move || rule_sources(&folder).map_err(|error| Chain(&error).to_string());
+    RuleFolder { root, read: Box::new(read) }
 }
 
 /// Lists the errors with their places for programs.

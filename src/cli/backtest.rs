@@ -1,7 +1,5 @@
 //! `kuzet backtest`: what a rule set, or the change from one to another, would have done to operations of the past.
 
-mod run;
-
 use std::fs::File;
 use std::io::{BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -10,23 +8,29 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
+use super::config::environment;
 use super::exit::{self, UsageError};
+use super::store::open_unused;
 use crate::adapters::files::{self, RecordReader};
 use crate::adapters::{folders, git};
-use crate::analysis::backtest::{self, Judge, Labels, Limits, Report, Sweep, Tally};
+use crate::analysis::backtest::{self, Backtest, Labels, Limits, Means, Named, Progress, Report, Span, Sweep};
 use crate::app;
-use crate::geo::Geo;
+use crate::config;
+use crate::operation::Time;
 use crate::rules::program::RuleSet;
 use crate::rules::{SourceFile, Vanishing};
+use crate::service::history::StoreHistory;
 
 const AFTER_HELP: &str = "\
 Rules are a folder, or git:REVISION: the folder `rules` as it was in that revision; git:REVISION:PATH names another.
-With --against the report tells what changes: which operations are newly held, challenged or refused, or no longer.
+The store of a service must not be in use: take a copy with `kuzet store backup`, or ask the service itself by
+`POST /v1/backtests`. With --against the report tells what changes: which operations are newly held, challenged or refused, or no longer.
 Exit code 1 when a limit (--max-…) is exceeded.
 
 Examples:
   kuzet backtest operations.jsonl.gz --rules rules
   kuzet backtest operations.jsonl.gz --rules rules --against git:HEAD --format html --out impact.html
+  kuzet backtest --store backups/2026-11-23 --from 2026-11-16T00:00:00+05:00 --rules rules --against git:HEAD
   kuzet backtest operations.jsonl --labels labels.jsonl --sweep transfer-over-100k:100000..300000:10000";
 
 /// Tell what rules would have done to operations of the past
@@ -34,8 +38,20 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct BacktestArguments {
     /// Operations as JSON lines, plain, gzip or zstd; `-` reads standard input
-    #[arg(value_name = "OPS")]
-    operations: PathBuf,
+    #[arg(value_name = "OPS", required_unless_present = "store", conflicts_with = "store")]
+    operations: Option<PathBuf>,
+    /// The folder of a service's store, or of a copy of it, instead of a file: its operations, as long as they are kept
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// The configuration of the service whose store it is [default: ./kuzet.toml, where it is there]
+    #[arg(long, value_name = "FILE", requires = "store")]
+    config: Option<PathBuf>,
+    /// Count only operations that occurred at this time or later; those before it are decided too
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Count only operations that occurred before this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
     /// The rules to try [default: ./rules, else the embedded ones]
     #[arg(long, value_name = "DIR|git:REV")]
     rules: Option<String>,
@@ -110,53 +126,60 @@ pub fn run(arguments: &BacktestArguments, out: &mut dyn Write) -> anyhow::Result
     let usage = |error: &dyn std::fmt::Display| UsageError(error.to_string());
     let sweep = arguments.sweep.as_deref().map(Sweep::parse).transpose().map_err(|error| usage(&error))?;
     let swept = sweep.as_ref().map(|sweep| sweep.sets(&rules.sources, &rules.rules)).transpose();
-    let swept = swept.map_err(|error| usage(&error))?.unwrap_or_default();
-    let labels = arguments.labels.as_deref().map(read_labels).transpose()?;
-    let geo = Arc::new(app::load_geo(&folders::geoip_folder(arguments.geoip.as_deref())?)?);
-    let reader = RecordReader::open(&arguments.operations)?;
-
-    let mut counted: Vec<String> = rules.rules.rules.iter().map(|rule| rule.id.to_string()).collect();
-    counted.extend(against.iter().flat_map(|set| &set.rules.rules).map(|rule| rule.id.to_string()));
-    counted.sort();
-    counted.dedup();
-    let mut runs = vec![rules.judge(&geo, &counted, labels.as_ref())];
-    runs.extend(against.iter().map(|set| set.judge(&geo, &counted, labels.as_ref())));
-    let of_sweep: Vec<String> = sweep.iter().map(|sweep| sweep.rule.clone()).collect();
-    for (_, rules) in &swept {
-        runs.push(Judge::new(Arc::new(rules.clone()), Arc::clone(&geo), &of_sweep, labels.clone()));
-    }
-    let mut tally = Tally::new(counted, against.is_some(), labels.clone());
-    let mut sweeps: Vec<(String, Tally)> =
-        swept.iter().map(|(value, _)| (value.clone(), Tally::new(of_sweep.clone(), false, labels.clone()))).collect();
-    let compared = usize::from(against.is_some());
-    run::all(reader, runs, &mut |answers| {
-        tally.add(answers[0], answers.get(1).copied().filter(|_| compared == 1));
-        for ((_, tally), answer) in sweeps.iter_mut().zip(&answers[1 + compared..]) {
-            tally.add(answer, None);
-        }
-    })?;
-
-    let limits = Limits {
-        new_holds: arguments.max_new_holds,
-        new_wallets: arguments.max_new_wallets,
-        daily_alerts: arguments.max_daily_alerts,
+    let swept: Option<Vec<Named>> = swept
+        .map_err(|error| usage(&error))?
+        .map(|sets| sets.into_iter().map(|(value, rules)| (value, Arc::new(rules))).collect());
+    let backtest = Backtest {
+        rules: (rules.name, rules.rules),
+        against: against.map(|set| (set.name, set.rules)),
+        labels: arguments.labels.as_deref().map(read_labels).transpose()?,
+        sweep: sweep.map(|sweep| sweep.rule).zip(swept),
+        span: span(arguments)?,
+        limits: Limits {
+            new_holds: arguments.max_new_holds,
+            new_wallets: arguments.max_new_wallets,
+            daily_alerts: arguments.max_daily_alerts,
+        },
     };
-    let of_set = |set: &'_ Set| -> (String, Arc<RuleSet>) { (set.name.clone(), Arc::clone(&set.rules)) };
-    let (with, other) = (of_set(&rules), against.as_ref().map(of_set));
-    let report = Report::of(
-        &tally,
-        (&with.0, &with.1),
-        other.as_ref().map(|(name, rules)| (name.as_str(), &**rules)),
-        sweep.as_ref().map(|sweep| (sweep.rule.as_str(), sweeps.as_slice())),
-        limits,
-    );
+    let progress = Progress::default();
+    let report = match (&arguments.operations, &arguments.store) {
+        (Some(operations), _) => {
+            let means = Means::with_defaults(app::load_geo(&folders::geoip_folder(arguments.geoip.as_deref())?)?);
+            backtest.run(&mut RecordReader::open(operations)?, &means, &progress)?
+        }
+        (None, Some(folder)) => {
+            let config = config::load(arguments.config.as_deref(), environment())?;
+            let store = open_unused(folder)?;
+            let geo_folder = arguments.geoip.as_deref().or(config.geoip.folder.as_deref());
+            let geo = app::load_geo(&folders::geoip_folder(geo_folder)?)?;
+            let settings = app::service_settings(&config);
+            let means = Means { geo: Arc::new(geo), settings: settings.engine, limits: settings.limits };
+            backtest.run(&mut StoreHistory::new(&store)?, &means, &progress)?
+        }
+        (None, None) => {
+            anyhow::bail!(UsageError("found neither OPS nor --store, but one of them is accepted".to_owned()));
+        }
+    };
     show(&report, arguments, out)?;
     Ok(if report.breaches.is_empty() { exit::OK } else { exit::NO })
 }
 
-impl Set {
-    fn judge(&self, geo: &Arc<Geo>, counted: &[String], labels: Option<&Arc<Labels>>) -> Judge {
-        Judge::new(Arc::clone(&self.rules), Arc::clone(geo), counted, labels.cloned())
+/// Reads which operations are counted.
+fn span(arguments: &BacktestArguments) -> Result<Span, UsageError> {
+    let time = |name: &str, text: &Option<String>| match text.as_deref().map(Time::parse_rfc3339) {
+        None => Ok(None),
+        Some(Ok(time)) => Ok(Some(time)),
+        Some(Err(_)) => Err(UsageError(format!(
+            "found \"{}\" as --{name}, but an RFC 3339 time with an offset, such as 2026-11-22T00:00:00+05:00, is accepted",
+            text.as_deref().unwrap_or_default(),
+        ))),
+    };
+    let span = Span { from: time("from", &arguments.from)?, to: time("to", &arguments.to)? };
+    match (span.from, span.to) {
+        (Some(from), Some(to)) if to < from => {
+            Err(UsageError(format!("found {to} as --to, but what is not before --from, {from}, is accepted")))
+        }
+        _ => Ok(span),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::Value;
@@ -9,15 +10,12 @@ use uuid::Uuid;
 
 use super::config::environment;
 use super::exit::{self, UsageError};
+use super::store::open_unused;
 use crate::adapters::folders;
-use crate::adapters::store::{FILE, Store, StoreError};
 use crate::app;
 use crate::config;
 use crate::operation::decision::read::DecisionRecord;
 use crate::service::reproduction::{Means, Reproduced, reproduce};
-
-/// Memory for pages.
-const CACHE_BYTES: usize = 64 << 20;
 
 const AFTER_HELP: &str = "\
 Decides again everything up to the decision that the store keeps, each operation by the rules that decided it then, and
@@ -59,12 +57,12 @@ pub fn run(arguments: &ReproduceArguments, out: &mut dyn Write) -> anyhow::Resul
     })?;
     let config = config::load(arguments.config.as_deref(), environment())?;
     let folder = arguments.store.clone().unwrap_or_else(|| config.store.path.clone());
-    let store = open(&folder)?;
+    let store = open_unused(&folder)?;
     let rules_folder = arguments.rules.as_deref().or(config.rules.folder.as_deref());
     let geo_folder = arguments.geoip.as_deref().or(config.geoip.folder.as_deref());
     let means = Means {
         settings: app::service_settings(&config),
-        geo: app::load_geo(&folders::geoip_folder(geo_folder)?)?,
+        geo: Arc::new(app::load_geo(&folders::geoip_folder(geo_folder)?)?),
         // Without them what the store notes must do.
         present: folders::rules_folder(rules_folder).ok().and_then(|folder| app::load_rules(&folder).ok()),
     };
@@ -74,22 +72,6 @@ pub fn run(arguments: &ReproduceArguments, out: &mut dyn Write) -> anyhow::Resul
             writeln!(out, "cannot be made again: {missing}")?;
             Ok(exit::NO)
         }
-    }
-}
-
-/// Opens a store that is there and not in use.
-fn open(folder: &std::path::Path) -> anyhow::Result<Store> {
-    if !folder.join(FILE).is_file() {
-        return Err(UsageError(format!("failed to find a store in {}: there is no {FILE}", folder.display())).into());
-    }
-    match Store::open(folder, CACHE_BYTES) {
-        Err(StoreError::InUse { path }) => Err(UsageError(format!(
-            "the store {} is in use: copy it by `kuzet store backup --store {} --to DIR`, and give --store DIR",
-            path.display(),
-            folder.display(),
-        ))
-        .into()),
-        opened => Ok(opened?),
     }
 }
 

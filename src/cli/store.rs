@@ -105,6 +105,22 @@ fn open(folder: &Path) -> anyhow::Result<Store> {
     Ok(Store::open(folder, CACHE_BYTES)?)
 }
 
+/// Opens a store that is there and that nobody else has open, to read the history in it.
+///
+/// # Errors
+/// There is none, it is in use, or it cannot be read.
+pub(super) fn open_unused(folder: &Path) -> anyhow::Result<Store> {
+    open(folder).map_err(|error| match error.downcast_ref() {
+        Some(StoreError::InUse { path }) => UsageError(format!(
+            "the store {} is in use: copy it by `kuzet store backup --store {} --to DIR`, and give --store DIR",
+            path.display(),
+            folder.display(),
+        ))
+        .into(),
+        _ => error,
+    })
+}
+
 fn verify(folder: &Path, out: &mut dyn Write) -> anyhow::Result<i32> {
     let store = open(folder)?;
     let are_pages_sound = store.check_pages()?;

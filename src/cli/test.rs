@@ -14,6 +14,7 @@ use crate::analysis::rule_tests::{self, Outcome};
 use crate::app;
 use crate::rules::diagnostic::render;
 use crate::rules::program::RuleSet;
+pub use crate::rules::test_file::rule_of_tests;
 use crate::rules::test_file::{self, TestFile};
 use crate::rules::{self, Diagnostic, SourceFile};
 
@@ -114,13 +115,6 @@ pub fn run(arguments: &TestArguments, color: bool, out: &mut dyn Write) -> anyho
         return mutate::run((&rules, &sources), &files, arguments.only.as_deref(), (paint, out));
     }
     Ok(exit::OK)
-}
-
-/// Returns the rule whose tests a file holds, by its name.
-#[must_use]
-pub fn rule_of_tests(path: &str) -> Option<&str> {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.strip_suffix(".test.yaml").or_else(|| name.strip_suffix(".test.yml"))
 }
 
 fn parse(source: &SourceFile, rules: &RuleSet) -> Result<TestFile, Vec<Diagnostic>> {

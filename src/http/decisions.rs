@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use crate::adapters::store::Stream;
 use crate::analysis::explain;
-use crate::service::rule_history;
 use crate::service::search::{Item, Order, Page, Query};
 
 use super::endpoints::DECISIONS_QUERY;
@@ -18,7 +17,7 @@ use super::operations::{missing, stored};
 use super::problem::Problem;
 use super::query::{Parameters, duration, number};
 use super::{Shared, blocking, json};
-use super::{feed, later, search};
+use super::{feed, later, search, why};
 
 /// The longest that a long poll waits.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -143,14 +142,8 @@ pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> R
     let operation = stored(&api, seq).await?;
     let rules = api.service.rules();
     // A decision of rules that are in use no more is explained by their texts, which the store keeps.
-    let then = match explain::ruleset_of(&decision).filter(|hash| *hash != rules.plan.rules.hash) {
-        Some(hash) => {
-            let store = api.store()?;
-            blocking(move || rule_history::read(&store, &hash)).await??
-        }
-        None => None,
-    };
-    let why = explain::explain(&rules.plan.rules, then.as_ref(), &decision);
+    let then = why::rules_of(&api, &decision).await?;
+    let explained = explain::explain(&rules.plan.rules, then.as_ref(), &decision);
     let mut out = Vec::with_capacity(decision.len() + 1_024);
     push_with_seq(&mut out, seq, decision.strip_suffix(b"}").unwrap_or(&decision));
     out.extend_from_slice(b",\"operation\":");
@@ -159,7 +152,7 @@ pub(super) async fn one(State(api): State<Shared>, Path(seq): Path<String>) -> R
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"why\":");
-    out.extend_from_slice(&serde_json::to_vec(&why).unwrap_or_default());
+    out.extend_from_slice(&serde_json::to_vec(&explained).unwrap_or_default());
     let (later, waits) = later::fate(&api, seq, &decision).await?;
     out.extend_from_slice(format!(",\"waits\":{waits},\"later\":").as_bytes());
     out.extend_from_slice(&serde_json::to_vec(&later).unwrap_or_default());

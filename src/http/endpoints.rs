@@ -11,6 +11,7 @@ pub enum Handler {
     Operation,
     Decisions,
     Decision,
+    Why,
     Rejected,
     Wallet,
     Restrictions,
@@ -19,6 +20,11 @@ pub enum Handler {
     Rule,
     Reload,
     Rollback,
+    Check,
+    Test,
+    Backtest,
+    BacktestReport,
+    BacktestStop,
     Withdraw,
     Metrics,
     Health,
@@ -116,6 +122,19 @@ pub static ENDPOINTS: &[Endpoint] = &[
     },
     get("get_decision", "/v1/decisions/{seq}", Handler::Decision, READERS, "One decision, and why it was made"),
     Endpoint {
+        query: &[
+            ("lang", "kk, ru or en: sentences in this language; without it in all three"),
+            ("for", "analyst, support or client; without it what the role of the token may see"),
+        ],
+        ..get(
+            "get_why",
+            "/v1/decisions/{id}/why",
+            Handler::Why,
+            READERS,
+            "Why a decision was made: each condition of the rules that fired, or lacked one condition only",
+        )
+    },
+    Endpoint {
         query: &[("from", "the offset to begin with"), ("limit", "how many records at most, 1 to 1000"), EPOCH],
         ..get("get_rejected", "/v1/rejected", Handler::Rejected, READERS, "The stream of refused records")
     },
@@ -162,6 +181,40 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[Role::Analyst],
         "Goes back to the rule set before the present one",
     ),
+    post(
+        "post_check",
+        "/v1/rules/check",
+        Handler::Check,
+        &[Role::Analyst],
+        "Checks rules that are not in use: those in use, with changed files laid over them; every finding with its place",
+    ),
+    Endpoint {
+        waits: true,
+        query: &[
+            ("rule", "the tests of this rule only"),
+            ("mutate", "true: tells too which changes of the rule no test notices; with rule only"),
+        ],
+        ..post(
+            "post_test",
+            "/v1/rules/test",
+            Handler::Test,
+            &[Role::Analyst],
+            "Runs the tests of rules that are not in use: those in use, with changed files laid over them",
+        )
+    },
+    Endpoint {
+        waits: true,
+        query: &[("wait", "how long to wait for the report, such as 30s, at most 60s; 5s without it")],
+        ..post(
+            "post_backtest",
+            "/v1/backtests",
+            Handler::Backtest,
+            &[Role::Analyst],
+            "Tells what rules would have done to the operations that are kept; one backtest runs at a time",
+        )
+    },
+    get("get_backtest", "/v1/backtests/{id}", Handler::BacktestReport, PEOPLE, "How a backtest is, or its report"),
+    post("stop_backtest", "/v1/backtests/{id}/stop", Handler::BacktestStop, &[Role::Analyst], "Ends a backtest early"),
     Endpoint {
         waits: true,
         query: &[

@@ -17,6 +17,11 @@ use super::operations::{ANSWER_TOO_LARGE, OPERATIONS_MAX};
 use super::problem::Details;
 use super::{Shared, json_of};
 
+/// What a body may be refused for.
+const OF_BODIES: &[(&str, &str)] = &[("413", "Too large"), ("415", "The body is compressed")];
+/// What a draft of rules may be refused for.
+const IN_DRAFTS: &[(&str, &str)] = &[("422", "The rules have errors, or would take too much memory")];
+
 /// An amount of money, in tenge.
 const AMOUNT: &str = "^[0-9]{1,15}(\\.[0-9]{1,2})?$";
 
@@ -107,6 +112,10 @@ fn operation(endpoint: &Endpoint, has_tokens: bool) -> Value {
         right["headers"] = json!({EPOCH_HEADER: {"description": meaning, "schema": {"type": "string"}}});
     }
     responses.insert("200".into(), right);
+    if matches!(endpoint.handler, Handler::Backtest | Handler::BacktestReport | Handler::BacktestStop) {
+        let (_, content) = answer(endpoint.handler);
+        responses.insert("202".into(), json!({"description": "It is running", "content": content}));
+    }
     for (status, description) in problems(endpoint, has_tokens) {
         let content = json!({"application/problem+json": {"schema": reference("Problem")}});
         responses.insert(status.to_owned(), json!({"description": description, "content": content}));
@@ -159,6 +168,26 @@ fn description(handler: Handler) -> String {
                               above 0. Where operations come from Kafka, the events go to their topic, and what they \
                               do shows once they are decided.\n\n"
             .to_owned(),
+        Handler::Why => "`id` is the decision's number or its id. Each condition is told as a sentence: what it came to \
+                         (`holds`), when the oldest of what it counts happened (`since`) and is not counted any more \
+                         (`leaves`), from when it does not hold without further operations (`clears`), and what would \
+                         have to be different (`opposite`). `in_force`: the restrictions after the operation, and who \
+                         lifts them.\n\nThe state before the operation is made again of the operations that bear on it; \
+                         `basis` says of how many. Where that cannot be done (`basis.kind` is `stored`, with the \
+                         reason), only what fired is told, from the decision's evidence, and `in_force` is what the \
+                         decision placed. A client is told of no rule, no list, no report.\n\n"
+            .to_owned(),
+        Handler::Check | Handler::Test => {
+            "`files` are laid over the rules in use, their lists and tables, and the tests in the folder of rules; \
+             without a body they are looked at as they are. Nothing that decides changes.\n\n"
+                .to_owned()
+        }
+        Handler::Backtest => "All operations that the store keeps are decided again by each rule set, with the present \
+                              geo databases, on threads of their own; those of the time asked for are counted. \
+                              `state`: `done` with the `report`, `running` (202, with `done` of `operations`; ask for \
+                              it under its `id`), `stopped`, or `failed` with the `error`. The last 16 are kept until \
+                              the service ends.\n\n"
+            .to_owned(),
         Handler::Wallet => {
             "`restrictions`: what is in force, `until` as it was last extended; what is proved before `fired_last` lifts \
              none of it. `waiting`: the operations that wait, \
@@ -188,7 +217,7 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
             problems
                 .push(("409", "`other-history`: the position belongs to another history, or lies beyond the newest"));
         }
-        Handler::Operation | Handler::Decision => problems.push(("410", "Older than what is kept")),
+        Handler::Operation | Handler::Decision | Handler::Why => problems.push(("410", "Older than what is kept")),
         Handler::PostOperations | Handler::SupportEvent => {
             problems.push((
                 "409",
@@ -204,6 +233,11 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
              `withdrawal-changed`: what can be lifted is not what `state` says",
         )),
         Handler::Reload => problems.push(("422", "The rules have errors; the ones in use stay")),
+        Handler::Check | Handler::Test => problems.extend(OF_BODIES.iter().chain(IN_DRAFTS).copied()),
+        Handler::Backtest => {
+            problems.extend(OF_BODIES.iter().chain(IN_DRAFTS).copied());
+            problems.push(("409", "`backtest-running`: another backtest is running"));
+        }
         Handler::Rollback => problems.push(("409", "There is no set before the present one")),
         _ => {}
     }
@@ -244,6 +278,8 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             "wait" => json!({"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h|d)?$"}),
             "older_than" => json!({"type": "string", "pattern": "^([0-9]{1,6}(ms|s|m|h|d)?)?$"}),
             "kind" => json!({"enum": ["", "monitor", "block", "hold"]}),
+            "lang" => json!({"enum": ["kk", "ru", "en"]}),
+            "for" => json!({"enum": ["analyst", "support", "client"]}),
             _ => json!({"type": "string"}),
         };
         let mut parameter = json!({"name": name, "in": "query", "description": description, "schema": schema});
@@ -268,14 +304,59 @@ fn request_body(handler: Handler) -> Option<Value> {
                 EVENT_FIELDS.iter().map(|name| ((*name).to_owned(), of(name))).collect();
             json!({"type": "object", "properties": properties, "additionalProperties": false})
         }
+        Handler::Check | Handler::Test => json!({
+            "type": "object", "properties": {"files": changed_files()}, "additionalProperties": false,
+        }),
+        Handler::Backtest => backtest_body(),
         _ => return None,
     };
-    let required = handler == Handler::PostOperations;
+    let required = matches!(handler, Handler::PostOperations | Handler::Backtest);
     let mut media = json!({"schema": schema});
     if handler == Handler::SupportEvent {
         media["examples"] = event_examples();
     }
     Some(json!({"required": required, "content": {"application/json": media}}))
+}
+
+/// Files of rules by their paths.
+fn changed_files() -> Value {
+    json!({
+        "type": "object",
+        "description": "Files by their paths inside the folder of rules: a text takes the place of the file in use or \
+                        is added, null takes the file away",
+        "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,40}(\\.[A-Za-z0-9_-]{1,40}){0,3}(/[A-Za-z0-9_-]{1,40}(\\.[A-Za-z0-9_-]{1,40}){0,3}){0,2}$"},
+        "additionalProperties": {"type": ["string", "null"]},
+    })
+}
+
+fn backtest_body() -> Value {
+    let rules = |meaning: &str| json!({"description": meaning, "oneOf": [{"const": "current"}, changed_files()]});
+    let count = |meaning: &str| json!({"description": meaning, "type": ["integer", "null"], "minimum": 0});
+    let time = |meaning: &str| json!({"description": meaning, "type": ["string", "null"], "format": "date-time"});
+    json!({
+        "type": "object",
+        "required": ["rules"],
+        "properties": {
+            "rules": rules("The rules to try: those in use, or files laid over them"),
+            "against": {"description": "The rules to compare them with", "oneOf": [{"const": "current"}, changed_files(), {"type": "null"}]},
+            "from": time("Only operations that occurred then or later are counted; those before are decided too"),
+            "to": time("Only operations that occurred before are counted"),
+            "days": {
+                "description": "Instead of from: so many days before to, or before the newest operation",
+                "type": ["integer", "null"], "minimum": 1, "maximum": 3650,
+            },
+            "limits": {
+                "type": "object",
+                "properties": {
+                    "new_holds": count("Most operations newly held; without against, held"),
+                    "new_wallets": count("Most wallets of which an operation is newly held, challenged or refused; with against only"),
+                    "daily_alerts": count("Most operations that a rule matches on the worst day"),
+                },
+                "additionalProperties": false,
+            },
+        },
+        "additionalProperties": false,
+    })
 }
 
 /// Bodies of support events; the event is in the path.
@@ -342,22 +423,45 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         Handler::Decision => {
             ("The decision", json_content(object(&["seq", "decision_id", "operation", "why", "waits", "later"])))
         }
+        Handler::Why => (
+            "The reasons",
+            json_content(object(&["seq", "op_id", "type", "occurred_at", "verdict", "in_force", "basis"])),
+        ),
         Handler::SupportEvent => (
             "The decision on the event; of a dry run, what it would be",
             json_content(json!({"anyOf": [object(&["seq", "decision_id"]), object(&["dry_run"])]})),
         ),
         Handler::Wallet | Handler::Withdraw => answer_of_many_fields(handler),
         Handler::Restrictions => ("The restrictions", json_content(object(&["restrictions", "total"]))),
-        Handler::Rules => ("The rules", json_content(object(&["ruleset", "rules"]))),
-        Handler::Rule => ("The rule", json_content(object(&["id", "mode", "text"]))),
-        Handler::Reload | Handler::Rollback => {
-            ("The rule set in use now", json_content(object(&["ruleset", "changed"])))
-        }
+        Handler::Rules
+        | Handler::Rule
+        | Handler::Reload
+        | Handler::Rollback
+        | Handler::Check
+        | Handler::Test
+        | Handler::Backtest
+        | Handler::BacktestReport
+        | Handler::BacktestStop => answer_of_rules(handler),
         Handler::Session => ("The session", json_content(object(&["name", "roles", "version", "ruleset"]))),
         Handler::Metrics => ("The metrics", json!({"text/plain": {"schema": {"type": "string"}}})),
         Handler::Health => ("Alive", json_content(object(&["alive"]))),
         Handler::Ready => ("Ready", json_content(object(&["ready", "warnings"]))),
         Handler::OpenApi => ("The document", json_content(object(&["openapi", "paths"]))),
+    }
+}
+
+/// Describes what is told of rules in use, and of drafts.
+fn answer_of_rules(handler: Handler) -> (&'static str, Value) {
+    let object = |required: &[&str]| json!({"application/json": {"schema": {"type": "object", "required": required}}});
+    match handler {
+        Handler::Rules => ("The rules", object(&["ruleset", "rules"])),
+        Handler::Rule => ("The rule", object(&["id", "mode", "text"])),
+        Handler::Check => ("What was found", object(&["ok", "ruleset", "diagnostics", "text"])),
+        Handler::Test => ("How the tests ended", object(&["ruleset", "passed", "failed", "rules"])),
+        Handler::Backtest | Handler::BacktestReport | Handler::BacktestStop => {
+            ("How it ended", object(&["id", "state"]))
+        }
+        _ => ("The rule set in use now", object(&["ruleset", "changed"])),
     }
 }
 

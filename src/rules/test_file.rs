@@ -254,6 +254,13 @@ pub fn unknown_rules(file: &SourceFile, tests: &TestFile, is_known: impl Fn(&str
     findings.list
 }
 
+/// Returns the rule whose tests a file holds, by its name.
+#[must_use]
+pub fn rule_of_tests(path: &str) -> Option<&str> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.strip_suffix(".test.yaml").or_else(|| name.strip_suffix(".test.yml"))
+}
+
 /// Reads a step, or the `steps` of a group that is repeated `times` as a whole.
 fn read_steps(node: &Node, given: &Map<String, Value>, start: Option<Time>, findings: &mut Findings) -> Vec<Step> {
     let is_group = matches!(&node.kind, NodeKind::Mapping(entries) if entries.iter().any(|entry| entry.key == "steps"));

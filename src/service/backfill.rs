@@ -45,10 +45,10 @@ pub(super) struct Filler {
 }
 
 /// One operation of the log.
-struct Logged<'a> {
-    seq: u64,
-    bytes: &'a [u8],
-    was_refused: bool,
+pub(super) struct Past<'a> {
+    pub(super) seq: u64,
+    pub(super) bytes: &'a [u8],
+    pub(super) was_refused: bool,
 }
 
 impl Filler {
@@ -104,6 +104,26 @@ impl Filler {
         }
     }
 
+    /// Takes these operations for all of the log up to the operation `last`, where somebody is interested in a part of
+    /// it only; tells whether the windows would have been filled from the whole log, as [`Self::read`] does.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn take<'a>(
+        &mut self,
+        store: &Store,
+        part: impl Iterator<Item = Past<'a>>,
+        last: u64,
+    ) -> Result<bool, StoreError> {
+        let Some(first) = first_needed(store, self.from)? else { return Ok(false) };
+        if (last + 1).saturating_sub(first) > OPERATIONS_MAX {
+            return Ok(false);
+        }
+        part.filter(|past| past.seq >= first).for_each(|past| self.add(&past));
+        self.next = Some(last + 1);
+        Ok(true)
+    }
+
     /// Reads the rest of the log, up to the operation `last`, and fills the windows of an engine that has the new
     /// rules; returns the states of those that were filled. A log that cannot be read fills nothing: the windows warm
     /// up instead.
@@ -125,19 +145,21 @@ impl Filler {
     /// Reads these operations; returns the number of the next one, or none where a part of the log has gone
     /// meanwhile.
     fn read_slice(&mut self, store: &Store, seqs: RangeInclusive<u64>) -> Result<Option<u64>, StoreError> {
-        let asks = Inputs::GEOIP_COUNTRY.union(Inputs::GEOIP_ANONYMIZER);
-        let Self { geo, engine, backfill, .. } = self;
         let (mut expected, after) = (*seqs.start(), seqs.end() + 1);
-        each(store, seqs, |logged| {
-            if logged.seq != expected {
-                return;
+        each(store, seqs, |past| {
+            if past.seq == expected {
+                expected += 1;
+                self.add(past);
             }
-            expected += 1;
-            let Ok(operation) = decode::decode(logged.bytes) else { return };
-            let facts = AddressFacts::of(geo, operation.ip, asks);
-            backfill.add(engine, &Enriched::new(operation, facts), logged.seq, logged.was_refused);
         })?;
         Ok((expected == after).then_some(after))
+    }
+
+    fn add(&mut self, past: &Past<'_>) {
+        let asks = Inputs::GEOIP_COUNTRY.union(Inputs::GEOIP_ANONYMIZER);
+        let Ok(operation) = decode::decode(past.bytes) else { return };
+        let facts = AddressFacts::of(&self.geo, operation.ip, asks);
+        self.backfill.add(&self.engine, &Enriched::new(operation, facts), past.seq, past.was_refused);
     }
 }
 
@@ -158,7 +180,7 @@ fn first_needed(store: &Store, from: Time) -> Result<Option<u64>, StoreError> {
 }
 
 /// Walks the operations of these numbers and the verdicts on them side by side.
-fn each(store: &Store, seqs: RangeInclusive<u64>, mut visit: impl FnMut(&Logged<'_>)) -> Result<(), StoreError> {
+fn each(store: &Store, seqs: RangeInclusive<u64>, mut visit: impl FnMut(&Past<'_>)) -> Result<(), StoreError> {
     let mut decisions: Option<(u64, Block)> = None;
     store.each_block(Stream::Operations, *seqs.start(), |number, operations| {
         for (index, seq) in (0..operations.len()).zip(number..) {
@@ -178,7 +200,7 @@ fn each(store: &Store, seqs: RangeInclusive<u64>, mut visit: impl FnMut(&Logged<
                 .and_then(|(start, block)| block.get(usize::try_from(seq - start).ok()?));
             let (Some(item), Some(decision)) = (operations.get(index), decision) else { continue };
             let bytes = item.get(8..).unwrap_or_default();
-            visit(&Logged { seq, bytes, was_refused: is_refusal(decision) });
+            visit(&Past { seq, bytes, was_refused: is_refusal(decision) });
         }
         Ok(true)
     })

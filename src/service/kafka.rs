@@ -148,6 +148,7 @@ impl Service {
             last_seq,
             load_rules,
             changing: Arc::default(),
+            means: None,
         })
     }
 }

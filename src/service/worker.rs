@@ -130,7 +130,7 @@ impl Worker {
     pub(crate) fn new(
         store: Arc<Store>,
         (recovered, indexer): (Recovered, Indexer),
-        geo: Geo,
+        geo: Arc<Geo>,
         settings: ServiceSettings,
         (outlets, jobs): (Outlets, mpsc::WeakSender<Job>),
     ) -> Self {
@@ -140,7 +140,7 @@ impl Worker {
         Self {
             noted_turned_away: shared.turned_away(),
             store,
-            pipeline: Pipeline { engine, geo: Arc::new(geo), store: shared, limits: settings.limits },
+            pipeline: Pipeline { engine, geo, store: shared, limits: settings.limits },
             settings,
             outlets,
             position,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 
 pub(super) fn again(store: &Store, id: Uuid, present: Option<RuleSet>) -> Result<Reproduced, Missing> {
-    let means = Means { settings: settings(), geo: Geo::new(None, None), present };
+    let means = Means { settings: settings(), geo: Arc::new(Geo::new(None, None)), present };
     reproduce(store, id, means).expect("a store that can be read")
 }
 

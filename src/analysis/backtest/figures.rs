@@ -65,11 +65,25 @@ pub(super) struct Side {
     pub(super) overlap: HashMap<(usize, usize), u64>,
 }
 
+/// Operations that are counted by when they occurred: from the first time on, and before the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    pub from: Option<Time>,
+    pub to: Option<Time>,
+}
+
+impl Span {
+    fn holds(self, at: Time) -> bool {
+        self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at < to)
+    }
+}
+
 /// Counts the answers of one set, or of two to the same records.
 #[derive(Debug)]
 pub struct Tally {
     pub(super) rules: Vec<String>,
     pub(super) labels: Option<Arc<Labels>>,
+    span: Span,
     pub(super) operations: u64,
     pub(super) rejected: u64,
     pub(super) duplicates: u64,
@@ -100,6 +114,7 @@ impl Tally {
         let counts = vec![Count::default(); rules.len()];
         Self {
             labels,
+            span: Span::default(),
             operations: 0,
             rejected: 0,
             duplicates: 0,
@@ -118,6 +133,13 @@ impl Tally {
         }
     }
 
+    /// Counts operations of this span only. What was refused, and what came twice, is counted wherever it stands.
+    #[must_use]
+    pub const fn within(mut self, span: Span) -> Self {
+        self.span = span;
+        self
+    }
+
     /// Counts the answers to one record.
     pub fn add(&mut self, with: &Judged, against: Option<&Judged>) {
         let Judged::Decided { at, verdict, flagged } = with else {
@@ -125,6 +147,9 @@ impl Tally {
             *counter += 1;
             return;
         };
+        if !self.span.holds(*at) {
+            return;
+        }
         self.operations += 1;
         self.first = Some(self.first.map_or(*at, |first| first.min(*at)));
         self.last = Some(self.last.map_or(*at, |last| last.max(*at)));

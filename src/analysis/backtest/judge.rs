@@ -38,6 +38,23 @@ pub struct Flagged {
     pub(super) matches: Vec<usize>,
 }
 
+/// What rule sets decide with.
+#[derive(Debug, Clone)]
+pub struct Means {
+    pub geo: Arc<Geo>,
+    pub settings: Settings,
+    /// What is accepted.
+    pub limits: Limits,
+}
+
+impl Means {
+    /// Decides with the settings that are not configured otherwise.
+    #[must_use]
+    pub fn with_defaults(geo: Geo) -> Self {
+        Self { geo: Arc::new(geo), settings: Settings::default(), limits: Limits::default() }
+    }
+}
+
 /// Decides records by one rule set.
 pub struct Judge {
     pipeline: Pipeline<MemoryStore, Arc<Geo>>,
@@ -49,11 +66,11 @@ pub struct Judge {
 impl Judge {
     /// Makes a judge. `rules_counted` are the ids of the rules in the order in which they are counted.
     #[must_use]
-    pub fn new(rules: Arc<RuleSet>, geo: Arc<Geo>, rules_counted: &[String], labels: Option<Arc<Labels>>) -> Self {
+    pub fn new(rules: Arc<RuleSet>, means: &Means, rules_counted: &[String], labels: Option<Arc<Labels>>) -> Self {
         let positions = rules_counted.iter().enumerate().map(|(at, id)| (Arc::from(id.as_str()), at)).collect();
-        let plan = Arc::new(Plan::new(rules, Settings::default()));
-        let pipeline =
-            Pipeline { engine: Engine::new(plan), geo, store: MemoryStore::default(), limits: Limits::default() };
+        let plan = Arc::new(Plan::new(rules, means.settings));
+        let (geo, store) = (Arc::clone(&means.geo), MemoryStore::default());
+        let pipeline = Pipeline { engine: Engine::new(plan), geo, store, limits: means.limits };
         Self { pipeline, positions, labels }
     }
 
@@ -61,10 +78,9 @@ impl Judge {
     ///
     /// # Errors
     /// A fault of the engine that must end the run; a record that cannot be understood is none.
-    pub fn judge(&mut self, records: &[&[u8]]) -> anyhow::Result<Vec<Judged>> {
-        let batch: Vec<_> = records.iter().map(|bytes| Record { bytes, arrived_at: None }).collect();
-        let committed = self.pipeline.process(&batch)?;
-        Ok(records.iter().zip(&committed.answers).map(|(bytes, answer)| self.judged(bytes, answer)).collect())
+    pub fn judge(&mut self, records: &[Record<'_>]) -> anyhow::Result<Vec<Judged>> {
+        let committed = self.pipeline.process(records)?;
+        Ok(records.iter().zip(&committed.answers).map(|(record, answer)| self.judged(record.bytes, answer)).collect())
     }
 
     fn judged(&self, record: &[u8], answer: &Answer) -> Judged {

@@ -89,11 +89,10 @@ impl Examination {
     /// The shared store did not take the changes.
     pub fn of<S: SharedStore, G: AddressBook>(
         pipeline: &mut Pipeline<S, G>,
-        record: &[u8],
+        record: Record<'_>,
     ) -> Result<Explained, SharedStoreError> {
-        let record = || Record { bytes: record, arrived_at: None };
         let rules = Arc::clone(&pipeline.engine.plan().rules);
-        let found = pipeline.look_at(record(), |engine, enriched, view| {
+        let found = pipeline.look_at(record, |engine, enriched, view| {
             let told = engine.examine(enriched, view).into_iter().filter(is_told);
             let mut findings: Vec<RuleFinding> = told.map(|examined| finding(&rules, enriched, examined)).collect();
             look_ahead(engine, (enriched, view), &mut findings, Counted::Without);
@@ -103,13 +102,13 @@ impl Examination {
             Ok(findings) => findings,
             Err(rejection) => return Ok(Explained::Rejected(rejection)),
         };
-        let committed = pipeline.process(&[record()])?;
+        let committed = pipeline.process(&[record])?;
         let decision = match committed.answers.into_iter().next() {
             Some(Answer::Decided(decision)) => decision,
             Some(Answer::Rejected(rejection)) => return Ok(Explained::Rejected(rejection)),
             Some(Answer::Duplicate { .. }) | None => return Ok(Explained::Duplicate),
         };
-        let after = pipeline.look_at(record(), |engine, enriched, view| {
+        let after = pipeline.look_at(record, |engine, enriched, view| {
             look_ahead(engine, (enriched, view), &mut findings, Counted::With);
             (in_force(engine, enriched, view), enriched.operation.amount)
         });

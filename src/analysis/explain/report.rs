@@ -1,4 +1,4 @@
-//! Shows why an operation was decided so, to one of three readers, as a text in one language or as JSON in all three.
+//! Shows why an operation was decided so, to one of three readers, as a text in one language or as JSON in one or all.
 //!
 //! The analyst sees everything. Support sees what rules found, in sentences, and not how they are written. The client
 //! is told the verdict, the rules' messages and what lifts the restrictions: no rule, no list, no report, no threshold.
@@ -36,13 +36,32 @@ pub fn text(examination: &Examination, language: Language, reader: Reader) -> St
     out
 }
 
-/// Explains a decision in all languages.
+/// In which languages JSON tells its sentences: all of them as `{"kk":…,"ru":…,"en":…}`, or one as a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Languages {
+    All,
+    One(Language),
+}
+
+impl Languages {
+    pub(super) fn tell(self, say: &dyn Fn(Language) -> String) -> Json {
+        match self {
+            Self::One(language) => say(language).into(),
+            Self::All => {
+                let [kk, ru, en] = Language::ALL.map(say);
+                localized(&Localized { kk, ru, en })
+            }
+        }
+    }
+}
+
+/// Explains a decision as JSON.
 #[must_use]
-pub fn json(examination: &Examination, reader: Reader) -> Json {
+pub fn json(examination: &Examination, reader: Reader, languages: Languages) -> Json {
     let decision = &examination.decision;
-    let rules: Vec<Json> = examination.findings.iter().map(|found| finding_json(examination, found, reader)).collect();
+    let rule = |found| finding_json(examination, found, (reader, languages));
+    let rules: Vec<Json> = examination.findings.iter().map(rule).collect();
     let in_force: Vec<Json> = examination.in_force.iter().map(|found| restraint_json(found, reader)).collect();
-    let in_all = |say: &dyn Fn(Language) -> String| localized(&in_all(say));
     let mut told = json!({
         "op_id": &*decision.op_id,
         "type": decision.kind.name(),
@@ -52,7 +71,7 @@ pub fn json(examination: &Examination, reader: Reader) -> Json {
     });
     if reader == Reader::Client {
         let of = |language| Report { examination, language, reader }.client_sentences().join("\n");
-        told["text"] = in_all(&of);
+        told["text"] = languages.tell(&of);
         return told;
     }
     told["decision_id"] = decision.decision_id.to_string().into();
@@ -63,28 +82,23 @@ pub fn json(examination: &Examination, reader: Reader) -> Json {
     told
 }
 
-fn in_all(say: &dyn Fn(Language) -> String) -> Localized {
-    let [kk, ru, en] = Language::ALL.map(say);
-    Localized { kk, ru, en }
-}
-
-fn finding_json(examination: &Examination, found: &RuleFinding, reader: Reader) -> Json {
+fn finding_json(examination: &Examination, found: &RuleFinding, (reader, languages): (Reader, Languages)) -> Json {
     let rule = examination.rule_of(found);
     let parts = found.parts.iter().map(|part| {
         let teller = |language| Teller::new(&rule.source, &found.values, language);
         let time = |time: Option<Time>| time.map(|time| time.to_string());
         let mut told = json!({
             "holds": part.holds,
-            "sentence": localized(&in_all(&|language| {
+            "sentence": languages.tell(&|language| {
                 teller(language).sentence(&part.part.expression, &part.sides)
-            })),
+            }),
             "since": time(part.since),
             "leaves": time(part.leaves),
             "clears": time(part.clears),
         });
         if part.holds == Some(true) {
             let opposite = |language| teller(language).opposite(&part.part.expression, &part.sides);
-            told["opposite"] = localized(&in_all(&opposite));
+            told["opposite"] = languages.tell(&opposite);
         }
         if reader == Reader::Analyst {
             told["text"] = (&*part.part.text).into();
@@ -95,7 +109,7 @@ fn finding_json(examination: &Examination, found: &RuleFinding, reader: Reader) 
     json!({
         "rule": &*rule.id,
         "clauses": rule.clauses.iter().map(|clause| &**clause).collect::<Vec<_>>(),
-        "title": localized(&rule.title),
+        "title": languages.tell(&|language| rule.title.of(language).to_owned()),
         "mode": if found.enforced { "enforce" } else { "shadow" },
         "fired": found.fired,
         "conditions": parts.collect::<Vec<_>>(),
@@ -319,18 +333,9 @@ impl Report<'_> {
 
     fn client_sentences(self) -> Vec<String> {
         let decision = &self.examination.decision;
-        let verdict = match decision.verdict {
-            Verdict::Allow => ["Операцияға рұқсат берілді.", "Операция разрешена.", "The operation is allowed."],
-            Verdict::Challenge => [
-                "Операцияны жалғастыру үшін қосымша тексеріс қажет.",
-                "Чтобы продолжить, нужна дополнительная проверка.",
-                "One more check is needed to go on.",
-            ],
-            Verdict::Hold => ["Операция күтуде.", "Операция ожидает.", "The operation is waiting."],
-            Verdict::Refuse => ["Операция қабылданбады.", "В операции отказано.", "The operation was refused."],
-        };
         let is_asked = decision.kind.is_money() || decision.kind.is_session();
-        let mut told: Vec<String> = is_asked.then(|| self.choose(verdict).to_owned()).into_iter().collect();
+        let mut told: Vec<String> =
+            is_asked.then(|| self.choose(verdict_for_client(decision.verdict)).to_owned()).into_iter().collect();
         // Only enforced matches bear messages.
         let messages = decision.matches.iter().filter_map(|found| found.message.as_ref());
         told.extend(messages.map(|message| message.of(self.language).to_owned()));
@@ -353,5 +358,19 @@ impl Report<'_> {
         }
         told.extend(seen.iter().map(|sentence| super::sentence::capitalized(sentence)));
         told
+    }
+}
+
+/// Tells the client what became of the operation.
+pub(super) const fn verdict_for_client(verdict: Verdict) -> [&'static str; 3] {
+    match verdict {
+        Verdict::Allow => ["Операцияға рұқсат берілді.", "Операция разрешена.", "The operation is allowed."],
+        Verdict::Challenge => [
+            "Операцияны жалғастыру үшін қосымша тексеріс қажет.",
+            "Чтобы продолжить, нужна дополнительная проверка.",
+            "One more check is needed to go on.",
+        ],
+        Verdict::Hold => ["Операция күтуде.", "Операция ожидает.", "The operation is waiting."],
+        Verdict::Refuse => ["Операция қабылданбады.", "В операции отказано.", "The operation was refused."],
     }
 }

@@ -1,11 +1,12 @@
 //! Lets several rule sets decide the same records, each on a thread of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::adapters::files::{Batch, RecordReader};
-use crate::analysis::backtest::{Judge, Judged};
+use super::history::{History, Records};
+use super::{Judge, Judged};
 
 /// How many records are decided at a time.
 const BATCH_RECORDS_MAX: usize = 512;
@@ -14,38 +15,55 @@ const BATCHES_MAX: usize = 4;
 
 type Answers = anyhow::Result<Vec<Judged>>;
 
-/// Reads every record once and gives the answers to it, one of each judge in their order, to `take`.
+/// How far a backtest has come, and whether it is to go on.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Records that were counted.
+    pub records: AtomicU64,
+    /// Set to end it early.
+    pub stops: AtomicBool,
+}
+
+/// Reads every record once and gives the answers to it, one of each judge in their order, to `take`; ends early where
+/// it is told to.
 ///
 /// # Errors
 /// The input ends early, or a judge cannot go on.
-pub(super) fn all(reader: RecordReader, judges: Vec<Judge>, take: &mut dyn FnMut(&[&Judged])) -> anyhow::Result<()> {
+pub(super) fn all(
+    history: &mut dyn History,
+    judges: Vec<Judge>,
+    progress: &Progress,
+    take: &mut dyn FnMut(&[&Judged]),
+) -> anyhow::Result<()> {
     thread::scope(|scope| {
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
         for judge in judges {
             let (input, batches) = sync_channel(BATCHES_MAX);
             let (answers, output) = sync_channel(BATCHES_MAX);
-            scope.spawn(move || decide(judge, &batches, &answers));
+            thread::Builder::new()
+                .name("backtest".into())
+                .spawn_scoped(scope, move || decide(judge, &batches, &answers))?;
             inputs.push(input);
             outputs.push(output);
         }
-        read_and_count(reader, inputs, &outputs, take)
+        read_and_count(history, inputs, &outputs, (progress, take))
     })
 }
 
 /// Reads ahead of what is counted, so that every thread has work.
 fn read_and_count(
-    mut reader: RecordReader,
-    mut inputs: Vec<SyncSender<Arc<Batch>>>,
+    history: &mut dyn History,
+    mut inputs: Vec<SyncSender<Arc<Records>>>,
     outputs: &[Receiver<Answers>],
-    take: &mut dyn FnMut(&[&Judged]),
+    (progress, take): (&Progress, &mut dyn FnMut(&[&Judged])),
 ) -> anyhow::Result<()> {
     let mut ahead = 0;
     let mut end = Ok(());
     loop {
         while ahead < BATCHES_MAX && !inputs.is_empty() {
-            let mut batch = Batch::default();
-            let filled = reader.fill(&mut batch, BATCH_RECORDS_MAX);
-            let is_last = filled.is_err() || batch.is_empty();
+            let mut batch = Records::default();
+            let filled = history.fill(&mut batch, BATCH_RECORDS_MAX);
+            let is_last = filled.is_err() || batch.is_empty() || progress.stops.load(Ordering::Relaxed);
             if !batch.is_empty() {
                 let batch = Arc::new(batch);
                 // A thread that has stopped says why in its answers.
@@ -54,22 +72,21 @@ fn read_and_count(
             }
             if is_last {
                 inputs.clear();
-                end = filled.map_err(Into::into);
+                end = filled;
             }
         }
         if ahead == 0 {
             return end;
         }
-        count(outputs, take)?;
+        let records = count(outputs, take)?;
+        progress.records.fetch_add(records, Ordering::Relaxed);
         ahead -= 1;
     }
 }
 
-fn decide(mut judge: Judge, batches: &Receiver<Arc<Batch>>, answers: &SyncSender<Answers>) {
+fn decide(mut judge: Judge, batches: &Receiver<Arc<Records>>, answers: &SyncSender<Answers>) {
     for batch in batches {
-        let records = batch.records();
-        let bytes: Vec<&[u8]> = records.iter().map(|record| record.bytes).collect();
-        let judged = judge.judge(&bytes);
+        let judged = judge.judge(&batch.iter().collect::<Vec<_>>());
         let is_last = judged.is_err();
         if answers.send(judged).is_err() || is_last {
             return;
@@ -77,8 +94,8 @@ fn decide(mut judge: Judge, batches: &Receiver<Arc<Batch>>, answers: &SyncSender
     }
 }
 
-/// Counts the answers to one batch.
-fn count(outputs: &[Receiver<Answers>], take: &mut dyn FnMut(&[&Judged])) -> anyhow::Result<()> {
+/// Counts the answers to one batch; returns how many records it had.
+fn count(outputs: &[Receiver<Answers>], take: &mut dyn FnMut(&[&Judged])) -> anyhow::Result<u64> {
     let mut batch = Vec::with_capacity(outputs.len());
     for output in outputs {
         batch.push(output.recv().map_err(|_| anyhow::anyhow!("a deciding thread has stopped"))??);
@@ -88,5 +105,5 @@ fn count(outputs: &[Receiver<Answers>], take: &mut dyn FnMut(&[&Judged])) -> any
         let answers: Vec<&Judged> = batch.iter().map(|answers| &answers[record]).collect();
         take(&answers);
     }
-    Ok(())
+    Ok(u64::try_from(records).unwrap_or(u64::MAX))
 }

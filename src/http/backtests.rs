@@ -1,0 +1,316 @@
+//! Backtests over the operations that the store keeps: what rules would have done, beside the ones in use.
+//!
+//! One at a time, on threads of their own; the thread that decides takes no part. The last ones are kept in memory.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::adapters::store::Store;
+use crate::analysis::backtest::{Backtest, Limits, Means, Named, Progress, Report, Span};
+use crate::operation::Time;
+use crate::operation::time::DAY;
+use crate::service::history::StoreHistory;
+
+use super::drafts::{self, Changes};
+use super::problem::Problem;
+use super::query::{Parameters, duration, number, refused};
+use super::{Shared, blocking, body, json_of};
+
+/// So many that have ended are kept.
+const ENDED_MAX: usize = 16;
+/// How long a request waits for the report where it does not say.
+const WAIT: Duration = Duration::from_secs(5);
+/// The longest that it waits.
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(60);
+/// The state of all rule sets of a backtest may take so much memory, by that of the rules in use.
+const STATE_BYTES_MAX: usize = 2 << 30;
+/// The most days back from the newest operation.
+const DAYS_MAX: u32 = 3_650;
+
+/// The backtests of this process.
+#[derive(Debug, Default)]
+pub struct Backtests {
+    jobs: Mutex<Jobs>,
+}
+
+#[derive(Debug, Default)]
+struct Jobs {
+    /// The number of the newest.
+    last: u64,
+    running: Option<Running>,
+    /// How those ended: numbers and answers, oldest first.
+    ended: VecDeque<(u64, Arc<Value>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Running {
+    id: u64,
+    progress: Arc<Progress>,
+    operations: u64,
+}
+
+impl Running {
+    fn told(&self) -> Value {
+        let done = self.progress.records.load(Ordering::Relaxed);
+        json!({"id": self.id, "state": "running", "done": done, "operations": self.operations})
+    }
+}
+
+impl Backtests {
+    /// Begins one, unless another is running.
+    fn begin(&self, operations: u64) -> Result<Running, u64> {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = &jobs.running {
+            return Err(running.id);
+        }
+        jobs.last += 1;
+        let running = Running { id: jobs.last, progress: Arc::default(), operations };
+        jobs.running = Some(running.clone());
+        Ok(running)
+    }
+
+    fn end(&self, id: u64, told: Value) {
+        let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.running = None;
+        jobs.ended.push_back((id, Arc::new(told)));
+        while jobs.ended.len() > ENDED_MAX {
+            jobs.ended.pop_front();
+        }
+    }
+
+    /// Tells how one is or how it ended.
+    fn find(&self, id: u64) -> Option<Arc<Value>> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = jobs.running.as_ref().filter(|running| running.id == id);
+        match running {
+            Some(running) => Some(Arc::new(running.told())),
+            None => jobs.ended.iter().find(|(ended, _)| *ended == id).map(|(_, told)| Arc::clone(told)),
+        }
+    }
+
+    /// Tells one to end; whether it is running.
+    fn stop(&self, id: u64) -> bool {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = jobs.running.as_ref().filter(|running| running.id == id);
+        running.iter().for_each(|running| running.progress.stops.store(true, Ordering::Relaxed));
+        running.is_some()
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    rules: Rules,
+    #[serde(default)]
+    against: Option<Rules>,
+    #[serde(default)]
+    from: Option<String>,
+    #[serde(default)]
+    to: Option<String>,
+    #[serde(default)]
+    days: Option<u32>,
+    #[serde(default)]
+    limits: AskedLimits,
+}
+
+/// `"current"`, or files laid over the rules in use.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Rules {
+    Named(Word),
+    Changed(Changes),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Current,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedLimits {
+    new_holds: Option<u64>,
+    new_wallets: Option<u64>,
+    daily_alerts: Option<u64>,
+}
+
+/// `POST /v1/backtests`
+pub(super) async fn post(
+    State(api): State<Shared>,
+    parameters: Parameters,
+    request: Request,
+) -> Result<Response, Problem> {
+    parameters.known(["wait"])?;
+    let wait = parameters.get("wait").map(|wait| duration(wait, "wait")).transpose()?.unwrap_or(WAIT).min(WAIT_MAX);
+    let store = api.store()?;
+    let body = body::read(&api, request).await?;
+    let asked: Asked = serde_json::from_slice(&body.bytes).map_err(|error| drafts::unreadable(&error))?;
+    drop(body);
+    let span = span(&asked, api.service.figures().newest)?;
+    let limits = limits(&asked)?;
+    check_memory(&api, &asked)?;
+    let of = Arc::clone(&api);
+    let (rules, against) = blocking(move || {
+        let against = asked.against.map(|against| named(&of, against)).transpose()?;
+        Ok::<_, Problem>((named(&of, asked.rules)?, against))
+    })
+    .await??;
+    let backtest = Backtest { rules, against, labels: None, sweep: None, span, limits };
+    let Some(means) = api.service.backtest_means() else {
+        return Err(Problem::new(404, "this service keeps no operations and decisions"));
+    };
+    let position = blocking({
+        let store = Arc::clone(&store);
+        move || store.position()
+    });
+    let running = api.backtests.begin(position.await??.seq).map_err(busy)?;
+    let id = running.id;
+    let mut work = tokio::spawn(run(Arc::clone(&api), running, store, (backtest, means)));
+    // However it ends, the list tells.
+    drop(tokio::time::timeout(wait, &mut work).await);
+    answer(&api, id)
+}
+
+/// `GET /v1/backtests/{id}`
+pub(super) async fn one(State(api): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    answer(&api, number(&id, "id")?)
+}
+
+/// `POST /v1/backtests/{id}/stop`
+pub(super) async fn stop(State(api): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let id = number(&id, "id")?;
+    api.backtests.stop(id);
+    answer(&api, id)
+}
+
+fn answer(api: &Shared, id: u64) -> Result<Response, Problem> {
+    let Some(told) = api.backtests.find(id) else {
+        return Err(Problem::new(
+            404,
+            format!("no backtest has the id {id}; the last {ENDED_MAX} since the start are kept"),
+        ));
+    };
+    let is_running = told["state"] == "running";
+    let mut response = json_of(&*told);
+    if is_running {
+        *response.status_mut() = StatusCode::ACCEPTED;
+        if let Ok(place) = format!("/v1/backtests/{id}").parse() {
+            response.headers_mut().insert("location", place);
+        }
+    }
+    Ok(response.into_response())
+}
+
+fn busy(id: u64) -> Problem {
+    let mut problem = Problem::new(409, format!("the backtest {id} is running, and one runs at a time"));
+    problem.code = Some("backtest-running");
+    problem
+}
+
+/// Runs one to its end, or until the service stops.
+async fn run(api: Shared, running: Running, store: Arc<Store>, (backtest, means): (Backtest, Means)) {
+    let progress = Arc::clone(&running.progress);
+    let work = move || {
+        let mut history = StoreHistory::new(&store)?;
+        backtest.run(&mut history, &means, &progress)
+    };
+    let mut work = tokio::task::spawn_blocking(work);
+    let mut stopping = api.stopping.clone();
+    let early = tokio::select! {
+        ended = &mut work => Some(ended),
+        // What it returns locks the sender.
+        () = async { drop(stopping.wait_for(|stopping| *stopping).await) } => None,
+    };
+    let ended = match early {
+        Some(ended) => ended,
+        None => {
+            running.progress.stops.store(true, Ordering::Relaxed);
+            work.await
+        }
+    };
+    let is_stopped = running.progress.stops.load(Ordering::Relaxed);
+    let told = match ended {
+        Ok(Ok(report)) => ended_with(running.id, &report, is_stopped),
+        Ok(Err(error)) => json!({"id": running.id, "state": "failed", "error": format!("{error:#}")}),
+        Err(_) => json!({"id": running.id, "state": "failed", "error": "a fault of kuzet itself"}),
+    };
+    api.backtests.end(running.id, told);
+}
+
+fn ended_with(id: u64, report: &Report, is_stopped: bool) -> Value {
+    // What was counted until then would be taken for the whole.
+    if is_stopped {
+        return json!({"id": id, "state": "stopped"});
+    }
+    json!({"id": id, "state": "done", "report": report})
+}
+
+/// Compiles what is asked for.
+fn named(api: &Shared, rules: Rules) -> Result<Named, Problem> {
+    match rules {
+        Rules::Named(Word::Current) => Ok(("current".to_owned(), Arc::clone(&api.service.rules().plan.rules))),
+        Rules::Changed(changes) => {
+            let files = drafts::files_with(api, &drafts::checked_paths(changes)?)?;
+            Ok(("changed".to_owned(), Arc::new(drafts::rules_of(&files)?)))
+        }
+    }
+}
+
+fn span(asked: &Asked, newest: Option<Time>) -> Result<Span, Problem> {
+    let time = |name: &str, text: &Option<String>| match text.as_deref().map(|text| (text, Time::parse_rfc3339(text))) {
+        None => Ok(None),
+        Some((_, Ok(time))) => Ok(Some(time)),
+        Some((text, Err(_))) => {
+            Err(refused(text, name, "an RFC 3339 time with an offset, such as 2026-11-22T00:00:00+05:00,"))
+        }
+    };
+    let mut span = Span { from: time("from", &asked.from)?, to: time("to", &asked.to)? };
+    if let Some(days) = asked.days {
+        if span.from.is_some() || !(1..=DAYS_MAX).contains(&days) {
+            let detail = format!("found {days} as days, but 1 to {DAYS_MAX} is accepted, and without from");
+            return Err(Problem::new(400, detail));
+        }
+        span.from = span.to.or(newest).map(|end| end.minus(DAY.saturating_mul(i64::from(days))));
+    }
+    match (span.from, span.to) {
+        (Some(from), Some(to)) if to < from => {
+            Err(Problem::new(400, format!("found {to} as to, but what is not before from, {from}, is accepted")))
+        }
+        _ => Ok(span),
+    }
+}
+
+fn limits(asked: &Asked) -> Result<Limits, Problem> {
+    let AskedLimits { new_holds, new_wallets, daily_alerts } = asked.limits;
+    if new_wallets.is_some() && asked.against.is_none() {
+        return Err(Problem::new(400, "found new_wallets without against: without it no wallet is new"));
+    }
+    Ok(Limits { new_holds, new_wallets, daily_alerts })
+}
+
+/// Refuses what would take much more memory than the service itself.
+fn check_memory(api: &Shared, asked: &Asked) -> Result<(), Problem> {
+    let sets = 1 + usize::from(asked.against.is_some());
+    let bytes = api.service.figures().state_bytes.saturating_mul(sets);
+    if bytes > STATE_BYTES_MAX {
+        let (needed, most) = (bytes >> 20, STATE_BYTES_MAX >> 20);
+        return Err(Problem::new(
+            422,
+            format!(
+                "the state of {sets} rule sets would take about {needed} MiB, and {most} MiB are accepted beside the \
+                 service: use `kuzet backtest --store` on a backup"
+            ),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! Rules that are not in use, checked and tested over the wire.
+
+use serde_json::json;
+
+use super::*;
+
+fn rule() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/section7/transfer-over-100k.yaml"))
+        .expect("a rule")
+}
+
+const PATH: &str = "section7/transfer-over-100k.yaml";
+
+#[test]
+fn a_draft_is_checked_and_nothing_changes() {
+    let server = Server::start("");
+    let address = server.address;
+    let in_use = get(address, "/v1/rules").json()["ruleset"].clone();
+    let check = |body: &Value| post(address, "/v1/rules/check", &body.to_string()).json();
+    for body in [String::new(), "{}".to_owned(), r#"{"files":{}}"#.to_owned()] {
+        let as_it_is = post(address, "/v1/rules/check", &body).json();
+        assert_eq!((&as_it_is["ok"], &as_it_is["ruleset"]), (&true.into(), &in_use), "{as_it_is}");
+        assert_eq!(as_it_is["diagnostics"], json!([]), "{as_it_is}");
+    }
+    let other = rule().replace("> 100_000 KZT", "> 150_000 KZT");
+    let changed = check(&json!({"files": {PATH: other}}));
+    assert_eq!(changed["ok"], true, "{changed}");
+    assert_ne!(changed["ruleset"], in_use);
+    let wrong = rule().replace("amount > 100_000 KZT", "amuont > 100_000");
+    let found = check(&json!({"files": {PATH: wrong, "section7/new-rule.yaml": "id: new-rule\n"}}));
+    assert_eq!((&found["ok"], &found["ruleset"]), (&false.into(), &Value::Null));
+    let findings = found["diagnostics"].as_array().expect("findings");
+    let field = findings.iter().find(|found| found["code"] == "unknown-field").unwrap_or_else(|| panic!("{found}"));
+    let line = 1 + rule().lines().position(|line| line.contains("> 100_000 KZT")).expect("a line");
+    assert_eq!((&field["file"], &field["line"]), (&PATH.into(), &line.into()), "{field}");
+    assert!(field["column"].as_u64() < field["end_column"].as_u64(), "{field}");
+    assert!(findings.iter().any(|found| found["file"] == "section7/new-rule.yaml"), "{found}");
+    assert!(found["text"].as_str().is_some_and(|text| text.contains("did you mean")), "{found}");
+    let gone = check(&json!({"files": {PATH: null}}));
+    assert!(
+        gone["diagnostics"].as_array().is_some_and(|found| found.iter().any(|one| one["code"] == "unknown-rule")),
+        "{gone}"
+    );
+    assert_eq!(get(address, "/v1/rules").json()["ruleset"], in_use);
+}
+
+#[test]
+fn the_tests_of_a_draft_are_run() {
+    let server = Server::start("");
+    let address = server.address;
+    let test = |query: &str, body: &Value| post(address, &format!("/v1/rules/test{query}"), &body.to_string());
+    let as_it_is = post(address, "/v1/rules/test?rule=transfer-over-100k", "").json();
+    assert_eq!(as_it_is["failed"], 0, "{as_it_is}");
+    assert!(as_it_is["passed"].as_u64().is_some_and(|passed| passed > 1), "{as_it_is}");
+    let of_rule = &as_it_is["rules"][0];
+    assert_eq!((&of_rule["rule"], &of_rule["gap"]), (&"transfer-over-100k".into(), &Value::Null));
+    assert_eq!(of_rule["file"], "section7/transfer-over-100k.test.yaml");
+
+    let other = json!({"files": {PATH: rule().replace("> 100_000 KZT", "> 150_000 KZT")}});
+    let changed = test("?rule=transfer-over-100k", &other).json();
+    assert!(changed["failed"].as_u64().is_some_and(|failed| failed > 0), "{changed}");
+    let tests = changed["rules"][0]["tests"].as_array().expect("tests");
+    let failed = tests.iter().find(|test| test["passed"] == false).expect("one failed");
+    assert!(failed["mismatches"][0]["line"].as_u64().is_some_and(|line| line > 1), "{failed}");
+    assert!(failed["mismatches"][0]["differences"][0]["expected"].is_string(), "{failed}");
+
+    let few = json!({"files": {"section7/transfer-over-100k.test.yaml": null}});
+    let survived = test("?rule=transfer-over-100k&mutate=true", &few).json();
+    let mutation = &survived["rules"][0]["mutation"];
+    let survivor = &mutation["survivors"][0];
+    assert_eq!((&survivor["file"], &survivor["code"]), (&PATH.into(), &"untested".into()), "{survived}");
+    let whole = test("?rule=transfer-over-100k&mutate=true", &json!({})).json();
+    assert_eq!(whole["rules"][0]["mutation"]["survivors"], json!([]), "{whole}");
+
+    let wrong = json!({"files": {PATH: "id: ["}});
+    let problem = test("", &wrong).problem(422);
+    assert!(problem["errors"].as_array().is_some_and(|errors| !errors.is_empty()), "{problem}");
+}
+
+#[test]
+fn what_is_no_draft_is_a_problem() {
+    let server = Server::start("");
+    let address = server.address;
+    for body in [
+        "[]",
+        "7",
+        "{\"files\":[]}",
+        "{\"files\":{\"a.yaml\":7}}",
+        "{\"more\":1}",
+        "{\"files\":{\"../a.yaml\":\"\"}}",
+        "\u{0}",
+    ] {
+        for path in ["/v1/rules/check", "/v1/rules/test"] {
+            post(address, path, body).problem(400);
+        }
+    }
+    post(address, "/v1/rules/check?dry=1", "").problem(400);
+    post(address, "/v1/rules/test?mutate=true", "").problem(400);
+    post(address, "/v1/rules/test?rule=x&mutate=perhaps", "").problem(400);
+    post(address, "/v1/rules/test?rule=nobody", "").problem(404);
+}
