@@ -213,3 +213,20 @@ fn action_text(action: &Action, names: Names<'_>) -> String {
     }
     format!("{action:?}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::program::{Block, BlockTerm, Lifters};
+    use super::*;
+    use crate::operation::time::HOUR;
+
+    /// The hash of every rule set with a block is made of this text.
+    #[test]
+    fn the_text_of_a_block_is_a_format() {
+        let block = |term| Action::Block { what: Block::WalletDebit, term, lifted_by: Lifters(3) };
+        let text = |term| action_text(&block(term), Names { lists: &[], aggregates: &[] });
+        let exact = "Block { what: WalletDebit, term: Exact(7200000000000), lifted_by: Lifters(3) }";
+        assert_eq!(text(BlockTerm::Exact(2 * HOUR)), exact);
+        assert_eq!(text(BlockTerm::Days(3)), exact.replace("Exact(7200000000000)", "Days(3)"));
+    }
+}
