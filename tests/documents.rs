@@ -17,7 +17,7 @@ fn root(path: &str) -> PathBuf {
 /// Every Markdown document with its text.
 fn documents() -> Vec<(String, String)> {
     let mut paths: Vec<PathBuf> = Vec::new();
-    for folder in ["", "docs", "rules", "deploy", "geoip"] {
+    for folder in ["", "docs", "rules", "deploy", "geoip", "benches/peers"] {
         let entries = fs::read_dir(root(folder)).expect("a folder").flatten().map(|entry| entry.path());
         paths.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     }

@@ -17,6 +17,7 @@ mod geo;
 mod language;
 mod layout;
 mod model;
+mod peers;
 mod schema;
 mod shipped_rules;
 mod simulate;

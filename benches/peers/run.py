@@ -15,6 +15,7 @@ import platform
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -183,6 +184,8 @@ def main() -> int:
     prepare(asked.kuzet, sizes)
     if asked.only_equality:
         return 0
+    # Ended from outside, the processes of the run end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     results = OUT / time.strftime("results-%Y%m%d-%H%M%S.jsonl")
     note(results, {"machine": machine()})
     broker = Broker()

@@ -17,6 +17,7 @@ RULES = [
     "login-country-change",
     "daily-total-over-100-mrp",
 ]
+MAVEN = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f"]
 JDK_PACKAGES = ["lang", "util", "nio", "net", "io", "util.concurrent", "time", "lang.reflect", "text"]
 OPENS = [word for name in JDK_PACKAGES for word in ("--add-opens", f"java.base/java.{name}=ALL-UNNAMED")]
 
@@ -91,10 +92,10 @@ def broker_jars() -> Path:
 
 def build() -> None:
     """Compiles the peers, and brings the broker unless the tests did."""
-    run("mvn", "-q", "-B", "-f", HERE / "pom.xml", f"-Dpeers.out={OUT}", "package")
+    run(*MAVEN, HERE / "pom.xml", f"-Dpeers.out={OUT}", "package")
     jars = broker_jars()
     if not jars.is_dir():
         partial = jars.with_name(jars.name + ".bench")
         goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={partial}"]
-        run("mvn", "-q", "-B", "-f", ROOT / "tests/kafka/pom.xml", *goal)
+        run(*MAVEN, ROOT / "tests/kafka/pom.xml", *goal)
         partial.rename(jars)
