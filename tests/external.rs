@@ -44,4 +44,5 @@ mod kafka_e2e;
 mod kafka_faults;
 mod kafka_state;
 mod ledger;
+mod peers_compared;
 mod redis;

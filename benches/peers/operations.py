@@ -29,11 +29,19 @@ def dense(count: int, wallets: int, seed: int) -> Iterator[Operation]:
     at = START
     past: dict[str, list[str]] = {f"W{number}": [] for number in range(wallets)}
     names = list(past)
+    wallet, equal = "", 0
     for number in range(count):
-        at += timedelta(milliseconds=chance.choice(PAUSES_MS) / (wallets / 4))
+        if equal == 0 and chance.random() < 0.004:
+            wallet, equal = chance.choice(names), 14
+        if equal == 0:
+            at += timedelta(milliseconds=chance.choice(PAUSES_MS) / (wallets / 4))
+            wallet = chance.choice(names)
+        else:
+            # Eleven of these are an hour apart to the millisecond, or nearly.
+            equal -= 1
+            at += timedelta(minutes=6, milliseconds=chance.choice([0, 0, 0, 0, 0, 0, 0, -1, 1]))
         if chance.random() < 0.0005:
             at += timedelta(hours=chance.choice([1, 2, 9, 26]))
-        wallet = chance.choice(names)
         occurred = at - timedelta(minutes=chance.choice(DELAYS_MINUTES))
         operation: Operation = {
             "op_id": f"op-{number}",
@@ -41,7 +49,7 @@ def dense(count: int, wallets: int, seed: int) -> Iterator[Operation]:
             "occurred_at": occurred.isoformat(timespec="milliseconds"),
             "wallet_id": wallet,
         }
-        operation |= by_type(chance, wallet, past)
+        operation |= transfer(chance, wallet, past, AMOUNTS[:3]) if equal else by_type(chance, wallet, past)
         past[wallet] = [*past[wallet][-40:], f"op-{number}"]
         yield operation
         if chance.random() < 0.02:
@@ -57,14 +65,12 @@ def by_type(chance: random.Random, wallet: str, past: dict[str, list[str]]) -> O
     named = chance.choice(past[wallet] or ["op-unknown"])
     if chance.random() < 0.05:
         named = chance.choice(past[chance.choice(list(past))] or ["op-unknown"])
-    if kind in ("transfer", "payment", "cash_out", "redemption"):
+    if kind == "transfer":
+        return transfer(chance, wallet, past, AMOUNTS)
+    if kind in ("payment", "cash_out", "redemption"):
         fields["client_status"] = chance.choice(STATUSES)
         fields["counterparty"] = {"kind": "merchant"}
-        # Most transfers are of few amounts: eleven equal ones within an hour come about.
-        fields["amount"] = chance.choice(AMOUNTS[:5] if kind == "transfer" else AMOUNTS)
-    if kind == "transfer":
-        recipient = wallet if chance.random() < 0.15 else chance.choice(list(past))
-        fields["counterparty"] = {"kind": "client", "wallet_id": recipient}
+        fields["amount"] = chance.choice(AMOUNTS)
     if kind == "top_up":
         fields["amount"] = "1000"
     if kind == "login":
@@ -84,6 +90,17 @@ def by_type(chance: random.Random, wallet: str, past: dict[str, list[str]]) -> O
     if kind == "cancelled":
         fields["ref_op_id"] = named
     return fields
+
+
+def transfer(chance: random.Random, wallet: str, past: dict[str, list[str]], amounts: list[str]) -> Operation:
+    """A transfer to a client, now and then to the wallet itself."""
+    recipient = wallet if chance.random() < 0.15 else chance.choice(list(past))
+    return {
+        "type": "transfer",
+        "client_status": chance.choice(STATUSES),
+        "amount": chance.choice(amounts),
+        "counterparty": {"kind": "client", "wallet_id": recipient},
+    }
 
 
 def write(operations: Iterator[Operation], path: Path) -> None:

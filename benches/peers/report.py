@@ -60,6 +60,11 @@ class Spread:
         return f"{short(self.median)} ({short(self.least)}–{short(self.greatest)})"
 
 
+def counted(partitions: int) -> str:
+    """`1 partition`, `4 partitions`."""
+    return f"{partitions} partition{'s' if partitions > 1 else ''}"
+
+
 def short(value: float) -> str:
     """Three digits, or whole thousands."""
     return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
@@ -94,7 +99,7 @@ def spreads_of(runs: list[Run]) -> Spreads:
 def table(partitions: int, spreads: Spreads) -> Iterator[str]:
     """One table: a column for each system."""
     names = list(dict.fromkeys(system for of, system, _ in spreads if of == partitions))
-    yield f"\n{partitions} partition{'s' if partitions > 1 else ''}, median (least–greatest):\n"
+    yield f"\n{counted(partitions)}, median (least–greatest):\n"
     yield f"| | {' | '.join(names)} |"
     yield "|---" * (len(names) + 1) + "|"
     for figure in figures():
@@ -131,11 +136,11 @@ def gates() -> Iterator[Gate]:
     yield Gate("the same, Kafka Streams, 70-byte decisions", cpu, 1, has("streams", full=False), 1.8, 3)
     yield Gate("the same, Flink, 70-byte decisions", cpu, 1, has("flink", full=False), 2.2, 4)
     for partitions in (1, 4):
-        yield Gate(f"backlog, best peer, {partitions} partition(s)", waiting, partitions, is_peer, 1.3, 2)
+        yield Gate(f"backlog, best peer, {counted(partitions)}", waiting, partitions, is_peer, 1.3, 2)
     for partitions in (1, 4):
         for figure in figures():
             if "/s, p" in figure.label:
-                what = f"{figure.label}, best peer, {partitions} partition(s)"
+                what = f"{figure.label}, best peer, {counted(partitions)}"
                 yield Gate(what, figure.label, partitions, is_peer, 0.8, 0.5)
     yield Gate("peak memory, best peer", "peak memory, MB", 1, is_peer, 0.25, 0.15)
     recovery = "kill -9 to the next decision, s"
@@ -157,10 +162,11 @@ def judged(spreads: Spreads) -> Iterator[str]:
         if not peers[best]:
             continue
         yield line_of(f"{gate.what} ({best})", of["kuzet"] / peers[best], (gate.gate, gate.goal), is_more)
-    of_12 = [spreads.get((partitions, "kuzet", "1,000/s, p99, ms")) for partitions in (12, 1)]
-    if of_12[0] and of_12[1]:
-        what = "1,000/s, p99 with 12 partitions, of that with 1 (kuzet)"
-        yield line_of(what, of_12[0].median / of_12[1].median, (1.3, 1.1), False)
+    for rate in ("1,000/s", "5,000/s"):
+        of_12, of_1 = (spreads.get((partitions, "kuzet", f"{rate}, p99, ms")) for partitions in (12, 1))
+        if of_12 and of_1:
+            what = f"{rate}, p99 of kuzet with 12 partitions, of that with 1"
+            yield line_of(what, of_12.median / of_1.median, (1.3, 1.1), False)
 
 
 def line_of(what: str, ratio: float, promised: tuple[float, float], is_more: bool) -> str:
@@ -180,7 +186,8 @@ def print_report(results: Path) -> None:
     runs = [line for line in lines if "system" in line]
     for run in runs:
         if "error" in run:
-            print(f"failed: {run['system']}, {run['partitions']} partition(s), round {run['round']}: {run['error']}")
+            where = f"{run['system']}, {counted(run['partitions'])}, round {run['round']}"
+            print(f"failed: {where}: {run['error']}")
     runs = [run for run in runs if "error" not in run]
     if not runs:
         return

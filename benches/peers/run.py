@@ -26,7 +26,7 @@ from typing import Any
 import equality
 import report
 from processes import Broker, SystemUnderTest, busiest_threads, load, load_line
-from settings import HERE, OUT, ROOT, RULES, SYSTEMS, build, version_of
+from settings import HERE, OUT, ROOT, RULES, SYSTEMS, build, run, version_of
 
 START_S = 6
 RECOVERY_RATE = 500
@@ -59,9 +59,9 @@ def measure(bootstrap: str, name: str, partitions: int, round_: int, sizes: Size
     prefix = f"{name}-p{partitions}-r{round_}-{random.randrange(1 << 24):06x}"
     result: dict[str, Any] = {"system": name, "partitions": partitions, "round": round_}
     result["load_before"] = os.getloadavg()[0]
-    load("topics", bootstrap, prefix, partitions)
     system = SystemUnderTest(name, bootstrap, prefix, partitions)
     try:
+        load("topics", bootstrap, prefix, partitions)
         system.start()
         time.sleep(START_S)
         arguments = [system.pid, sizes.warm, sizes.backlog, sizes.rates]
@@ -136,6 +136,7 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "memory": f"{int(memory) / 1024 / 1024:.1f} GiB",
         "processor": cpu[1] if cpu else platform.processor(),
+        "program": run(OUT / "kuzet", "--version", stdout=subprocess.PIPE).strip(),
         "commit": git.stdout.strip() or "unknown",
         "Kafka": version_of("kafka", pom),
         "Flink": version_of("flink", pom),
@@ -205,6 +206,7 @@ def main() -> int:
         broker.close()
     shutil.copy2(results, OUT / "results.jsonl")
     report.print_report(results)
+    print(f"\nload average at the end {os.getloadavg()[0]:.2f}; every measurement: {results}")
     runs = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     return int(any("error" in run or run.get("differences") for run in runs))
 
