@@ -75,7 +75,14 @@ impl Cost {
             return None;
         }
         let heaviest: Vec<String> = self.heaviest.iter().map(|(id, bytes)| format!("{id} ({bytes} bytes)")).collect();
-        Some(format!("{self}, but `rules.budget` accepts {budget} bytes; most of it is for {}", heaviest.join(", ")))
+        Some(format!(
+            "an operation leaves about {} bytes of state at most, in {} windows ({}), but `rules.budget` accepts {budget} \
+             bytes; most of it is for {}",
+            self.bytes,
+            self.windows,
+            self.kind.name(),
+            heaviest.join(", ")
+        ))
     }
 }
 

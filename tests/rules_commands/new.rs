@@ -31,7 +31,8 @@ fn what_templates_make_passes_every_check_as_it_is_written() {
         assert!(text.contains("mode: shadow\n"), "{text}");
     }
     let checked = told(folder.path(), &["check", "rules"], 0);
-    assert!(checked.contains("0 enforce, 4 shadow, 0 off; 2 lists, 0 warnings"), "{checked}");
+    assert!(checked.contains("0 enforce, 4 shadow, 0 off; 2 lists, 1 warning"), "{checked}");
+    assert!(checked.contains("warning[unused-list]: no rule reads the list `phones`"), "of another type: {checked}");
     let mutated = told(folder.path(), &["test", "rules", "--mutate"], 0);
     let last = mutated.lines().last().unwrap_or_default();
     assert!(last.starts_with("4 rules, ") && last.contains(" noticed, 0 survived"), "{mutated}");

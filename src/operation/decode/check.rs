@@ -99,11 +99,13 @@ fn missing_always(field: Field, accepted: &str) -> Rejection {
 
 fn operation_type(wire: &mut Wire<'_>) -> Result<OperationType, Rejection> {
     let name = Field::Type.name();
+    // What a sender may mean: `rule_rearmed` is made by kuzet itself, so nobody is led to it.
+    let (sent, _) = OperationType::NAMES.split_at(OperationType::RuleRearmed as usize);
     match wire.take(Field::Type) {
-        None => Err(missing(name, None, &words(OperationType::NAMES))),
+        None => Err(missing(name, None, &words(sent))),
         Some(Value::Text(text)) => OperationType::from_name(&text)
-            .ok_or_else(|| refused(RejectionCode::UnknownType, name, &found_text(&text), &words(OperationType::NAMES))),
-        Some(other) => Err(invalid(name, &found(&other), &words(OperationType::NAMES))),
+            .ok_or_else(|| refused(RejectionCode::UnknownType, name, &found_text(&text), &words(sent))),
+        Some(other) => Err(invalid(name, &found(&other), &words(sent))),
     }
 }
 
