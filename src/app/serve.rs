@@ -150,17 +150,16 @@ impl Running {
             withdrawals: Withdrawals::default(),
             hindsights: Semaphore::new(HINDSIGHTS_MAX),
             drafts: Semaphore::new(1),
-            rule_folder: folder_for_drafts(rules_folder.clone()),
+            rule_folder: folder_for_drafts(rules_folder),
             backtests: Backtests::default(),
             stopping: stopping.clone(),
             clock: clock::now,
             geo: RwLock::new(geo_info),
             fleet,
         });
-        let limits = server_limits(&config.http);
         let signals = (hearing == Hearing::BeforeReady).then(|| Signals::hear(&runtime)).transpose()?;
         let served = (http::router(Arc::clone(&api)), Arc::clone(&api.metrics));
-        let server = runtime.spawn(http::serve::serve(listener, served, tls, limits, stopping));
+        let server = runtime.spawn(http::serve::serve(listener, served, tls, server_limits(&config.http), stopping));
         let running = Self { service, address, api, runtime, stop, server, signals };
         running.reload_on_change(watches, &geo_folder, certificate);
         running.watch_lists(config, lists);

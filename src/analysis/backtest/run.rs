@@ -50,12 +50,15 @@ pub(super) fn all(
     })
 }
 
+/// Takes what the sets say to one operation.
+type Take<'t> = &'t mut dyn FnMut(&[&Judged]);
+
 /// Reads ahead of what is counted, so that every thread has work.
 fn read_and_count(
     history: &mut dyn History,
     mut inputs: Vec<SyncSender<Arc<Records>>>,
     outputs: &[Receiver<Answers>],
-    (progress, take): (&Progress, &mut dyn FnMut(&[&Judged])),
+    (progress, take): (&Progress, Take<'_>),
 ) -> anyhow::Result<()> {
     let mut ahead = 0;
     let mut end = Ok(());
