@@ -11,8 +11,6 @@ use std::thread;
 
 const KUZET: &str = env!("CARGO_BIN_EXE_kuzet");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-const FILES: &[&str] = &["package.json", "package-lock.json", "console.test.mjs", "vendor.mjs"];
-
 /// One browser at a time, and one installation of what drives it.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -65,10 +63,7 @@ fn install() -> PathBuf {
     let lock = |folder: &Path| fs::read(folder.join("package-lock.json")).ok();
     let source = Path::new(ROOT).join("tests/console");
     let is_there = folder.join("node_modules/playwright-core/package.json").is_file() && lock(&folder) == lock(&source);
-    fs::create_dir_all(&folder).expect("a folder under target");
-    for file in FILES {
-        fs::copy(source.join(file), folder.join(file)).expect("a copied file");
-    }
+    copy(&source, &folder);
     if !is_there {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);

@@ -8,6 +8,8 @@ import { html, useEffect, useMemo, useRef, useState } from "./html.js";
 import { t } from "./i18n.js";
 import { Causes, decisionHref, Empty, PROOFS, receiverOf, verdictBadge } from "./parts.js";
 
+/** @typedef {import("./openapi").components["schemas"]["Operation"]} Operation */
+
 /** The operation that was named in the form, if any. */
 const named = (values, target) => {
   const value = target.operation?.op_id ?? values.operation ?? "";
@@ -17,7 +19,12 @@ const withOperation = (more) => (values, target) => (named(values, target) ? { .
 const nothing = () => ({});
 const always = () => true;
 
-/** Each action: where its event goes, its texts, its form, what it says, and when that is whole. */
+/**
+ * Each action: where its event goes, its form, what it says, and when that is whole.
+ * @type {Record<string, {path: import("./openapi").operations["post_support_event"]["parameters"]["path"]["event"],
+ *   form: any, body?: Function, isWhole?: Function, wallet?: Function, perOperation?: boolean, isAlone?: boolean,
+ *   required?: boolean, only?: Operation["type"], button?: string}>}
+ */
 const ACTIONS = {
   confirm: { path: "identity-confirmed", form: ConfirmForm, perOperation: true, body: ({ proof, order }) => ({ proof, order }), isWhole: ({ proof }) => proof },
   settle: { path: "identity-confirmed", form: SettleForm, body: ({ proof, order }) => ({ proof, order }), isWhole: ({ proof }) => proof, isAlone: true, button: "action_one_settle" },

@@ -5,27 +5,25 @@ import { effect, html, render, signal, useEffect, useLayoutEffect, useRef } from
 import { chooseLanguage, dateText, lang, LANGUAGE_NAMES, LANGUAGES, loadLanguage, t } from "./i18n.js";
 import { showKeys, startKeys } from "./keys.js";
 import { startLive } from "./live.js";
-import { DecisionPage } from "./pages/decision.js";
-import { DecisionsPage } from "./pages/decisions.js";
-import { RestrictionsPage } from "./pages/restrictions.js";
-import { RulePage } from "./pages/rule.js";
-import { RulesPage } from "./pages/rules.js";
-import { WalletPage } from "./pages/wallet.js";
 import { Failure, Heading, idText, Loading, ReloadBanner } from "./parts.js";
 import { followAddress, go, route } from "./router.js";
-import { searchHref, SearchPage } from "./search.js";
 import { chooseTheme, theme, THEMES } from "./theming.js";
 
+/**
+ * Each page: its addresses, what loads it, and its name in the frame.
+ * @type {[RegExp, () => Promise<{Page: (given: {parts: string[], query: URLSearchParams}) => any}>, string][]}
+ */
 const PAGES = [
-  [/^\/(?:decisions)?$/, DecisionsPage, "decisions"],
-  [/^\/decisions\/[^/]+$/, DecisionPage, "decisions"],
-  [/^\/wallets\/[^/]+$/, WalletPage, ""],
-  [/^\/restrictions$/, RestrictionsPage, "restrictions"],
-  [/^\/rules$/, RulesPage, "rules"],
-  [/^\/rules\/[^/]+$/, RulePage, "rules"],
-  [/^\/search$/, SearchPage, "search"],
+  [/^\/(?:decisions)?$/, () => import("./pages/decisions.js"), "decisions"],
+  [/^\/decisions\/[^/]+$/, () => import("./pages/decision.js"), "decisions"],
+  [/^\/wallets\/[^/]+$/, () => import("./pages/wallet.js"), ""],
+  [/^\/restrictions$/, () => import("./pages/restrictions.js"), "restrictions"],
+  [/^\/rules$/, () => import("./pages/rules.js"), "rules"],
+  [/^\/rules\/[^/]+$/, () => import("./pages/rule.js"), "rules"],
+  [/^\/health$/, () => import("./pages/health.js"), "health"],
+  [/^\/search$/, () => import("./pages/search.js"), "search"],
 ];
-const LINKS = ["decisions", "restrictions", "rules"];
+const LINKS = ["decisions", "restrictions", "rules", "health"];
 
 /** Nobody is logged in, and a token is wanted. */
 const wantsToken = signal(false);
@@ -54,7 +52,7 @@ function SearchBox() {
     if (!text) return;
     field.current.value = "";
     field.current.blur();
-    go(searchHref(text));
+    go(`#/search?${new URLSearchParams({ q: text })}`);
   };
   return html`<form class="search" role="search" onSubmit=${submit}><input type="search" id="search" ref=${field}
     aria-label=${t("search_label")} placeholder=${t("search_placeholder")} autocomplete="off" spellcheck=${false}/></form>`;
@@ -123,15 +121,41 @@ async function start() {
   }
 }
 
+/** The page of an address that no page has. */
+const Nowhere = () => html`<${Heading} title=${t("not_found_page")}/>`;
+
+/** Pages whose code is there, by what loads it. */
+const loaded = new Map();
+/** Counts the pages whose code came: what waits for one looks again. */
+const arrivals = signal(0);
+
 function pageOf({ path }) {
-  const [, Page, name] = PAGES.find(([pattern]) => pattern.test(path)) ?? [];
-  return { Page, name };
+  const [, load, name] = PAGES.find(([pattern]) => pattern.test(path)) ?? [];
+  return { load, name };
 }
 
-function Content({ Page, place }) {
+/** The page that `load` gives, once its code is there. */
+function fetched(load) {
+  void arrivals.value;
+  if (!load) return Nowhere;
+  if (!loaded.has(load)) {
+    loaded.set(load, null);
+    load().then(({ Page }) => {
+      loaded.set(load, Page);
+      arrivals.value += 1;
+    }, (error) => {
+      loaded.delete(load);
+      failed.value = error;
+    });
+  }
+  return loaded.get(load);
+}
+
+function Content({ load, place }) {
   if (failed.value) return html`<${Failure} error=${failed.value} retry=${start}/>`;
   if (!session.value) return wantsToken.value || refused.value ? html`<${Login}/>` : html`<${Loading}/>`;
-  if (!Page) return html`<${Heading} title=${t("not_found_page")}/>`;
+  const Page = fetched(load);
+  if (!Page) return html`<${Loading}/>`;
   const { parts, query } = route.value;
   return html`<${ReloadBanner} error=${session.value.reload_error}/>
     <${Page} key=${place.key} parts=${parts} query=${query}/>`;
@@ -139,28 +163,30 @@ function Content({ Page, place }) {
 
 function App() {
   const main = useRef(null);
-  const { Page, name } = pageOf(route.value);
+  const { load, name } = pageOf(route.value);
   const { parts, place } = route.value;
   useLayoutEffect(() => {
     if (!session.value) return;
     const ids = parts.slice(1).map(idText);
-    document.title = Page ? `${[...ids, name ? t(`nav_${name}`) : t("wallet_title")].join(" · ")} · kuzet` : "kuzet";
+    document.title = load ? `${[...ids, name ? t(`nav_${name}`) : t("wallet_title")].join(" · ")} · kuzet` : "kuzet";
   });
   const skip = (event) => {
     event.preventDefault();
     main.current.focus();
   };
   return html`<a href="#main" class="skip" onClick=${skip}>${t("skip")}</a><${Header} current=${name}/>
-    <main id="main" tabindex="-1" ref=${main}><${Content} Page=${Page} place=${place}/></main><${Footer}/><${Dialogs}/>`;
+    <main id="main" tabindex="-1" ref=${main}><${Content} load=${load} place=${place}/></main><${Footer}/><${Dialogs}/>`;
 }
 
+followAddress(() => {
+  closeDialog();
+  document.getElementById("main")?.focus({ preventScroll: true });
+});
+// The page of the address, its language and the session come side by side.
+fetched(pageOf(route.peek()).load);
 await Promise.all([loadLanguage(), start()]);
 document.querySelector("noscript")?.remove();
 render(html`<${App}/>`, document.body);
-followAddress(() => {
-  closeDialog();
-  document.getElementById("main").focus({ preventScroll: true });
-});
 // A dialog of somebody who is no longer logged in says nothing any more.
 effect(() => session.value === null && closeDialog());
 startKeys();

@@ -32,7 +32,7 @@ function Dialog({ id, title, Content, props }) {
   const element = useRef(null);
   useLayoutEffect(() => {
     const dialog = element.current;
-    const opener = document.activeElement;
+    const opener = /** @type {HTMLElement} */ (document.activeElement);
     dialog.showModal();
     // Not the button that acts: a key held too long must not agree.
     (dialog.querySelector("input, textarea") ?? dialog.querySelector('[data-action="close"]'))?.focus();

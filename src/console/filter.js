@@ -1,8 +1,14 @@
 // Which decisions are meant. The service filters what is stored; what comes with the stream is filtered here.
 
-/** The filters of `GET /v1/decisions`, as they stand in the address of the page and in its requests. */
+/** @typedef {import("./openapi").paths["/v1/decisions"]["get"]["parameters"]["query"]} Parameters */
+
+/**
+ * The filters of `GET /v1/decisions`, as they stand in the address of the page and in its requests.
+ * @type {(keyof Parameters)[]}
+ */
 export const FILTERS = [
   "wallet", "rule", "verdict", "type", "from", "to", "amount_min", "amount_max", "op_id", "decision_id", "ip", "device",
+  "counterparty", "restriction_id",
 ];
 /** The stream does not tell what these ask for: only the service knows. */
 const ONLY_SERVICE = ["ip", "device"];
@@ -27,6 +33,9 @@ function hasAmount(item, filters) {
   return amount !== null && (least === null || amount >= least) && (most === null || amount <= most);
 }
 
+/** The other side's wallet, account and phone. */
+const ids = (to) => [to?.wallet_id, to?.account, to?.phone];
+
 /** Tells whether a decision of the stream is meant, as far as it tells. */
 export function accepts(filters, item) {
   const is = (name, value) => !filters[name] || filters[name] === value;
@@ -35,5 +44,7 @@ export function accepts(filters, item) {
   return is("wallet", item.wallet_id) && is("verdict", item.verdict) && is("type", item.type) && is("op_id", item.op_id)
     && is("decision_id", item.decision_id) && (!filters.rule || rules().includes(filters.rule))
     && (!filters.from || at >= Date.parse(filters.from)) && (!filters.to || at < Date.parse(filters.to))
+    && (!filters.counterparty || ids(item.counterparty).includes(filters.counterparty))
+    && (!filters.restriction_id || item.commands.some((command) => command.restriction_id === filters.restriction_id))
     && hasAmount(item, filters);
 }

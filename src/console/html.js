@@ -12,7 +12,7 @@ const SAFE_LINK = /^(#|blob:|https:\/\/db-ip\.com$)/;
 const before = options.vnode;
 options.vnode = (vnode) => {
   if (typeof vnode.type === "string") {
-    const { href, dangerouslySetInnerHTML: raw } = vnode.props;
+    const { href, dangerouslySetInnerHTML: raw } = /** @type {any} */ (vnode.props);
     if (href !== undefined && href !== null && !SAFE_LINK.test(href)) throw new Error("a link that leads elsewhere");
     if (raw !== undefined) throw new Error("text must not be read as HTML");
   }

@@ -28,7 +28,7 @@ function move(step) {
   const now = rows.findIndex((row) => row.contains(document.activeElement));
   const end = step > 0 ? 0 : rows.length - 1;
   const next = now < 0 ? end : Math.min(rows.length - 1, Math.max(0, now + step));
-  rows[next].querySelector("a.primary, a")?.focus({ preventScroll: true });
+  /** @type {HTMLElement | null} */ (rows[next].querySelector("a.primary, a"))?.focus({ preventScroll: true });
   rows[next].scrollIntoView({ block: "nearest" });
 }
 
@@ -40,7 +40,7 @@ function letter(event) {
   return event.key;
 }
 
-const press = (name) => document.querySelector(`[data-key="${name}"]`)?.click();
+const press = (name) => /** @type {HTMLElement | null} */ (document.querySelector(`[data-key="${name}"]`))?.click();
 const ACTS = {
   j: () => move(1), k: () => move(-1), "/": () => document.getElementById("search")?.focus(), "?": showKeys,
   n: () => press("fresh"), p: () => press("follow"),

@@ -2,8 +2,15 @@
 import { Problem, dropSession, session, token } from "./api.js";
 import { effect, signal } from "./html.js";
 
-/** How the stream is: `connecting`, `live`, `retry` with `seconds`, or `stopped` with the `error`. */
-export const live = signal({ name: "connecting" });
+/**
+ * @typedef {object} State
+ * @property {"connecting" | "live" | "retry" | "stopped"} name
+ * @property {number} [seconds] until it connects again
+ * @property {Problem} [error] why it stopped
+ */
+
+/** How the stream is. */
+export const live = signal(/** @type {State} */ ({ name: "connecting" }));
 
 let [post, listener, filters] = [null, null, null];
 

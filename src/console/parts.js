@@ -1,9 +1,14 @@
 // Pieces that several pages show.
 import { each, explain, get } from "./api.js";
 import { html, useState } from "./html.js";
-import { evidenceValue, isCountry, isMoney, local, money, normalMoney, t, time, timeText, tn, word, zonedText } from "./i18n.js";
+import { evidenceValue, isCountry, isMoney, local, normalMoney, t, time, timeText, tn, word, zonedText } from "./i18n.js";
 
+/** @typedef {import("./openapi").components["schemas"]["Operation"]} Operation */
+/** @typedef {import("./filter.js").Parameters} Parameters */
+
+/** @type {Parameters["verdict"][]} */
 export const VERDICTS = ["allow", "challenge", "hold", "refuse"];
+/** @type {Parameters["type"][]} */
 export const TYPES = [
   "transfer", "payment", "cash_out", "redemption", "top_up", "refund", "login", "secret_answer", "pin", "cancelled",
   "wallet_block_requested", "wallet_unblock_requested", "ownership_disputed", "identity_confirmed", "ip_unblock_requested",
@@ -13,10 +18,11 @@ export const TYPES = [
 ];
 export const DEBITS = ["transfer", "payment", "cash_out", "redemption"];
 export const CREDITS = ["top_up", "refund"];
-/** The proofs of identity: what lifts a restriction that names nobody. */
+/** The proofs of identity: what lifts a restriction that names nobody. @type {Operation["proof"][]} */
 export const IDENTITY_PROOFS = ["pin", "secret_answer", "identity_document", "mobile_contract", "agreed"];
-/** Whatever support may say was proved. */
+/** Whatever support may say was proved. @type {Operation["proof"][]} */
 export const PROOFS = [...IDENTITY_PROOFS, "explanations", "facts_established"];
+/** @type {Operation["source"][]} */
 export const SOURCES = ["client", "support", "issuer", "payment_system", "antifraud_centre", "law_enforcement", "court"];
 
 export const walletHref = (id) => `#/wallets/${encodeURIComponent(id)}`;

@@ -92,6 +92,7 @@ export class Hub {
   async call(path, headers) {
     const { signal } = this.ending;
     const bearer = this.token ? { Authorization: `Bearer ${this.token}` } : {};
+    /** @type {RequestInit} */
     const options = { cache: "no-store", credentials: "omit", redirect: "error", signal };
     const response = await fetch(path, { ...options, headers: { ...headers, ...bearer } });
     if (response.ok) return response;

@@ -5,7 +5,7 @@ import { amountOf, decisionHref, Empty, VERDICTS } from "./parts.js";
 import { go } from "./router.js";
 import { theme } from "./theming.js";
 import { model } from "./timeline-model.js";
-import uPlot from "./vendor/uPlot.esm.js";
+import uPlot from "./vendor/uPlot.js";
 
 const HEIGHT = 300;
 /** Of a chart of logins and events alone. */
@@ -156,6 +156,7 @@ function plotOf(element, shown, tell) {
   const margin = last > first ? Math.max(60, (last - first) * 0.04) : 900;
   const highest = Math.max(1, ...shown.points.map((point) => point.y || 0), ...shown.lines.map((line) => line.value)) * 1.12;
   const hasMoney = shown.points.some((point) => point.y !== null) || shown.lines.length > 0;
+  /** @type {uPlot.Range.Function} */
   const span = (_, from, to) => {
     const isWhole = first === last || (from === first && to === last);
     const [start, end] = isWhole ? [first - margin, last + margin] : [from, to];

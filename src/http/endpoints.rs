@@ -74,6 +74,11 @@ pub(super) const DECISIONS_QUERY: &[(&str, &str)] = &[
     ("amount_max", "only operations of this amount or less, for as long as operations are kept"),
     ("ip", "only operations from this address, for as long as operations are kept"),
     ("device", "only operations from this device, for as long as operations are kept"),
+    (
+        "counterparty",
+        "only operations with this wallet, account or phone on the other side, for as long as operations are kept",
+    ),
+    ("restriction_id", "only decisions that place, extend or lift this restriction"),
 ];
 const READERS: &[Role] = &[Role::Ledger, Role::Support, Role::Analyst];
 const PEOPLE: &[Role] = &[Role::Support, Role::Analyst];

@@ -262,11 +262,11 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             "from" | "to" if endpoint.handler == Handler::Decisions => json!({"type": "string", "format": "date-time"}),
             "since" => json!({"type": "string", "format": "date-time"}),
             "order" => json!({"enum": ["asc", "desc"]}),
-            "decision_id" => json!({"type": "string", "format": "uuid"}),
+            "decision_id" | "restriction_id" => json!({"type": "string", "format": "uuid"}),
             "verdict" => json!({"enum": Verdict::NAMES}),
             "type" => json!({"enum": OperationType::NAMES}),
             "amount_min" | "amount_max" => json!({"type": "string", "pattern": AMOUNT}),
-            "wallet" | "op_id" => json!({"type": "string", "minLength": 1, "maxLength": 64}),
+            "wallet" | "op_id" | "counterparty" => json!({"type": "string", "minLength": 1, "maxLength": 64}),
             "rule" if endpoint.handler == Handler::Decisions => {
                 json!({"type": "string", "minLength": 1, "maxLength": 64})
             }

@@ -41,6 +41,8 @@ pub(super) fn filter(parameters: &Parameters) -> Result<Filter, Problem> {
             text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
         })?,
         device: text("device", DEVICE_MAX)?,
+        counterparty: text("counterparty", ID_MAX)?,
+        restriction: read(parameters, "restriction_id", "a UUID", |text| text.parse::<Uuid>().ok())?,
     };
     if let (Some(from), Some(to)) = (filter.from, filter.to)
         && to < from

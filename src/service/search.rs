@@ -46,6 +46,10 @@ pub struct Filter {
     pub amount_max: Option<Money>,
     pub ip: Option<IpAddr>,
     pub device: Option<String>,
+    /// The wallet, account or phone of the other side.
+    pub counterparty: Option<String>,
+    /// A restriction that a command places, extends or lifts.
+    pub restriction: Option<Uuid>,
 }
 
 /// Which way the decisions are read.
@@ -103,10 +107,13 @@ pub struct Searchable<'a> {
     pub occurred_at: Option<Time>,
     /// Of matches and commands; a rule may be named more than once.
     pub rules: SmallVec<[&'a str; 4]>,
-    /// These three are unknown where the operation is no longer kept.
+    /// Of commands; a restriction may be named more than once.
+    pub restrictions: SmallVec<[Uuid; 2]>,
+    /// These four are unknown where the operation is no longer kept.
     pub amount: Option<Money>,
     pub ip: Option<IpAddr>,
     pub device: Option<&'a str>,
+    pub counterparty: Option<&'a Counterparty<'a>>,
 }
 
 impl<'a> Searchable<'a> {
@@ -115,6 +122,7 @@ impl<'a> Searchable<'a> {
     pub fn of(decision: &'a Decision, operation: Option<&'a Operation<'_>>) -> Self {
         let matched = decision.matches.iter().map(|found| &*found.rule);
         let commanded = decision.commands.iter().map(|command| &*command.rule);
+        let placed = decision.commands.iter().filter_map(|command| command.restriction.as_ref());
         Self {
             decision_id: decision.decision_id,
             op_id: &decision.op_id,
@@ -123,9 +131,11 @@ impl<'a> Searchable<'a> {
             verdict: Some(decision.verdict),
             occurred_at: Some(decision.occurred_at),
             rules: matched.chain(commanded).collect(),
+            restrictions: placed.map(|terms| terms.id).collect(),
             amount: operation.and_then(|operation| operation.amount),
             ip: operation.and_then(|operation| operation.ip),
             device: operation.and_then(|operation| operation.device_id.as_deref()),
+            counterparty: operation.map(|operation| &operation.counterparty),
         }
     }
 
@@ -142,11 +152,19 @@ impl<'a> Searchable<'a> {
             verdict: Verdict::from_name(&decision.verdict),
             occurred_at: Time::parse_rfc3339(&decision.occurred_at).ok(),
             rules: matched.chain(commanded).collect(),
+            restrictions: decision.commands.iter().filter_map(|command| command.restriction_id).collect(),
             amount: operation.and_then(|operation| operation.amount),
             ip: operation.and_then(|operation| operation.ip),
             device: operation.and_then(|operation| operation.device_id.as_deref()),
+            counterparty: operation.map(|operation| &operation.counterparty),
         }
     }
+}
+
+/// Names the other side of an operation: its wallet, account and phone.
+fn ids_of<'a>(counterparty: &'a Counterparty<'_>) -> impl Iterator<Item = &'a str> {
+    let Counterparty { wallet_id, account, phone, .. } = counterparty;
+    [wallet_id, account, phone].into_iter().filter_map(|id| id.as_deref())
 }
 
 fn is_met<T>(asked: Option<T>, holds: impl FnOnce(T) -> bool) -> bool {
@@ -171,6 +189,7 @@ impl Filter {
             && is_met(self.kind, |kind| found.kind == Some(kind))
             && is_met(self.from, |from| found.occurred_at.is_some_and(|at| at >= from))
             && is_met(self.to, |to| found.occurred_at.is_some_and(|at| at < to))
+            && is_met(self.restriction, |id| found.restrictions.contains(&id))
     }
 
     /// Tells whether an operation is one of those that are meant; one that is no longer kept is not where something is
@@ -183,6 +202,9 @@ impl Filter {
             && is_met(self.ip, |ip| operation.is_some_and(|operation| operation.ip == Some(ip)))
             && is_met(self.device.as_deref(), |device| {
                 operation.is_some_and(|operation| operation.device_id.as_deref() == Some(device))
+            })
+            && is_met(self.counterparty.as_deref(), |wanted| {
+                operation.is_some_and(|operation| ids_of(&operation.counterparty).any(|id| id == wanted))
             })
     }
 
@@ -212,7 +234,7 @@ pub fn page(store: &Store, query: &Query) -> Result<Page, StoreError> {
 struct Search<'a> {
     streams: &'a IndexedStreams,
     query: &'a Query,
-    terms: Vec<u64>,
+    terms: indexing::FilterTerms,
     page: Page,
     bytes: usize,
     bytes_read: usize,
@@ -285,8 +307,8 @@ impl<'a> Search<'a> {
             return Ok(Candidates::Named(Vec::new()));
         }
         let mut named: Option<Vec<u64>> = None;
-        for term in &self.terms {
-            let Some(bearing) = self.streams.bearing(segment, *term)? else { return Ok(Candidates::AllOfBlock) };
+        for term in self.terms.known_to(self.streams, segment)? {
+            let Some(bearing) = self.streams.bearing(segment, term)? else { return Ok(Candidates::AllOfBlock) };
             named = Some(match named {
                 None => bearing,
                 Some(named) => named.into_iter().filter(|number| bearing.binary_search(number).is_ok()).collect(),

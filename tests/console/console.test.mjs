@@ -18,11 +18,14 @@ import { createServer, request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
+import { checkTypes } from "./types.mjs";
 import { vendored } from "./vendor.mjs";
 
 const WAIT = 20000;
 const ID_MOST = 64;
+const AXE = readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 const HOSTILE = `"><img src=x onerror=alert(1)>/../%2e%00{a}'&#`;
 
 const url = process.env.KUZET_URL?.replace(/\/$/, "");
@@ -377,6 +380,7 @@ test("one box finds whatever a person has in hand", async () => {
   const ip = `198.51.100.${1 + (process.pid % 250)}`;
   const held = await transfer(wallet);
   const seen = await decide({ type: "login", wallet_id: wallet, outcome: "success", ip, device_id: device });
+  const restriction = held.commands.find((command) => command.restriction_id).restriction_id;
   const { page, close } = await open({ expected: ["404", "400"] });
   let left = "#/decisions";
   const find = async (text) => {
@@ -399,6 +403,10 @@ test("one box finds whatever a person has in hand", async () => {
   assert.equal(await find(device), `#/decisions/${seen.seq}`);
   assert.match(await find(ip), /ip=|#\/decisions\/\d+$/);
   assert.equal(await find("transfer-over-100k"), "#/rules/transfer-over-100k");
+  assert.equal(await find(restriction), `#/decisions/${held.seq}`);
+  const digits = `7701${String(process.pid).padStart(7, "0")}`;
+  const called = await decide({ ...transferOf(wallet, "10.00"), type: "payment", counterparty: { kind: "merchant", phone: `+${digits}` } });
+  assert.equal(await find(`+7 (701) ${digits.slice(4, 7)}-${digits.slice(7, 9)}-${digits.slice(9)}`), `#/decisions/${called.seq}`, "a phone, grouped");
   await page.locator("#search").fill(unique("nothing"));
   await page.keyboard.press("Enter");
   await page.getByText("was found").waitFor();
@@ -410,6 +418,32 @@ test("the vendored libraries are those of the packages", { skip: !process.env.KU
   const files = vendored();
   assert.deepEqual(readdirSync(folder).sort(), [...files.keys()].sort());
   for (const [name, text] of files) assert.equal(readFileSync(join(folder, name), "utf8"), text, name);
+});
+
+test("the types of the console fit each other, its libraries and the interface of the service", { skip: !process.env.KUZET_CONSOLE }, async () => {
+  const complaints = await checkTypes(process.env.KUZET_CONSOLE, await call("/openapi.json"));
+  assert.equal(complaints, "");
+});
+
+/** What a page loads of script, compressed as a proxy would, and how soon its first view stands. */
+test("pages are small and soon there", async (context) => {
+  const decision = await transfer(unique("small"));
+  for (const hash of ["#/decisions", walletHash(decision.wallet_id), "#/rules", "#/health"]) {
+    const sizes = [];
+    const size = async (response) => {
+      if (/\.js$/.test(response.url())) sizes.push(gzipSync(await response.body()).length);
+    };
+    const began = Date.now();
+    const { page, close } = await open({ hash, expected: ["403"], before: (fresh) => fresh.on("response", size) });
+    await page.locator("main .page").waitFor();
+    const shown = Date.now() - began;
+    if (hash.startsWith("#/wallets")) await page.locator(".chart canvas").waitFor();
+    await page.waitForTimeout(300);
+    const all = sizes.reduce((sum, bytes) => sum + bytes, 0);
+    context.diagnostic(`${hash}: ${Math.round(all / 1024)} KiB of script, first view of a fresh profile after ${shown} ms`);
+    assert.ok(all > 10000 && all < 100 * 1024, `${hash}: ${all} bytes`);
+    await close();
+  }
 });
 
 test("the three languages have the same texts", { skip: !process.env.KUZET_CONSOLE }, async () => {
@@ -929,7 +963,9 @@ test("the keyboard alone is enough", async () => {
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the skip link leads to the content");
   for (let steps = 0; steps < 20 && (await page.evaluate(() => document.activeElement.dataset.action)) !== "confirm"; steps += 1) await page.keyboard.press("Tab");
-  for (const key of ["Enter", "Space"]) await page.keyboard.press(key);
+  await page.keyboard.press("Enter");
+  await page.locator("dialog[open]").waitFor();
+  await page.keyboard.press("Space");
   await page.locator("dialog[open] [data-foreseen]").waitFor();
   await page.keyboard.press("Enter");
   await page.locator("dialog[open] .outcome").getByText("Carry out operation").waitFor();
@@ -967,15 +1003,65 @@ test("what is not there is said so", async () => {
   await close();
 });
 
+/** Fails where axe finds that a page cannot be read or used by everybody. */
+async function accessible(page, name) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  assert.deepEqual(violations.map(({ id, nodes }) => [name, id, nodes.slice(0, 3).map(({ html }) => html)]), []);
+}
+
+test("every page and dialog passes axe, light and dark", async () => {
+  const wallet = unique("axe");
+  const held = await transfer(wallet);
+  await transfer(wallet, "160000.00");
+  await call(`/v1/wallets/${wallet}/wallet-block-requested`, { body: {}, role: "support" });
+  for (const [scheme, language] of [["light", "kk"], ["dark", "en"]]) {
+    const { page, close } = await open({ scheme, language, hash: "#/search?q=nothing-like-this", expected: ["404", "400", "403"] });
+    await page.locator(".state.muted").waitFor();
+    await accessible(page, "search");
+    for (const hash of ["#/decisions", `#/decisions/${held.seq}`, "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/health", walletHash(wallet)]) {
+      await goTo(page, hash);
+      await page.locator("main .page").waitFor();
+      await page.locator("main .state[role=status]").first().waitFor({ state: "detached" });
+      await accessible(page, `${scheme} ${hash}`);
+    }
+    await page.locator(".chart canvas").waitFor();
+    const actions = await page.locator(".toolbar button[data-action]").evaluateAll((all) => all.map((button) => button.dataset.action));
+    assert.ok(actions.length >= 10, String(actions));
+    for (const button of [...actions.map((name) => `.toolbar button[data-action="${name}"]`), 'tr[data-waiting] button[data-action="settle"]']) {
+      await page.locator(button).first().click();
+      await page.locator("dialog[open]").waitFor();
+      await page.locator("dialog[open] p.muted.small", { hasText: /…$/ }).waitFor({ state: "detached" });
+      await accessible(page, `${scheme} ${button}`);
+      await page.keyboard.press("Escape");
+      await page.locator("dialog[open]").waitFor({ state: "detached" });
+    }
+    await close();
+  }
+});
+
+test("the operator sees whether the service decides, and what needs attention", async () => {
+  const { page, close } = await open({ hash: "#/health", expected: ["403"] });
+  await page.locator('[data-ready="true"]').waitFor();
+  if (auth) await page.getByText("Only a token with the role metrics").waitFor();
+  else {
+    await page.locator('[data-alert="KuzetSampleGeoDatabase"][data-bad="true"]').waitFor();
+    await page.locator('[data-alert="KuzetStoreNearlyFull"]').waitFor();
+    await page.locator("td", { hasText: "end to end" }).waitFor();
+  }
+  await close();
+});
+
 test("pages fit a narrow screen in every language", async () => {
   const wallet = unique("narrow");
   const decision = await transfer(wallet);
   for (const language of ["kk", "ru", "en"]) {
     const { page, close } = await open({ width: 400, language });
-    for (const hash of ["#/decisions", `#/decisions/${decision.seq}`, walletHash(wallet), "#/restrictions", "#/rules", "#/rules/transfer-over-100k"]) {
+    for (const hash of ["#/decisions", `#/decisions/${decision.seq}`, walletHash(wallet), "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/health"]) {
       await goTo(page, hash);
       await page.locator("main .page").waitFor();
-      if (hash.startsWith("#/wallets")) await page.locator(".chart canvas").waitFor();
+      if (hash === "#/health") await page.locator("[data-ready]").waitFor();
+      else if (hash.startsWith("#/wallets")) await page.locator(".chart canvas").waitFor();
       else if (!hash.includes("/", 2)) await rows(page).first().waitFor();
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${language} ${hash} is ${wide} px too wide`);

@@ -17,7 +17,7 @@ const FILES = [
   ["@preact/signals", "dist/signals.mjs", "signals.js"],
   ["htm", "dist/htm.mjs", "htm.js"],
   ["eventsource-parser", "dist/index.js", "eventsource-parser.js"],
-  ["uplot", "dist/uPlot.esm.js", "uPlot.esm.js"],
+  ["uplot", "dist/uPlot.iife.min.js", "uPlot.js"],
   ["uplot", "dist/uPlot.min.css", "uPlot.min.css"],
 ];
 const LICENCES = {
@@ -37,6 +37,9 @@ function localized(text) {
   return imports.replace(/\n?\/\/# sourceMappingURL=\S+\s*$/, "\n");
 }
 
+/** The small build of uPlot is a script that makes a name: as a module it gives that. */
+const exported = (text) => `${text.trimEnd()}\nexport default uPlot;\n`;
+
 /** The names of countries in Kazakh, which few browsers know, as CLDR has them. */
 function countries() {
   const file = join(PACKAGES, "cldr-localenames-full/main/kk/territories.json");
@@ -51,7 +54,7 @@ export function vendored() {
   const files = new Map();
   for (const [name, from, to] of FILES) {
     const text = readFileSync(join(PACKAGES, name, from), "utf8");
-    files.set(to, name === "uplot" ? text : localized(text));
+    files.set(to, to === "uPlot.js" ? exported(text) : to.endsWith(".js") ? localized(text) : text);
   }
   for (const [name, short] of Object.entries(LICENCES)) {
     files.set(`${short}.LICENSE.txt`, readFileSync(join(PACKAGES, name, "LICENSE"), "utf8"));

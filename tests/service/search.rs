@@ -53,6 +53,13 @@ fn is_meant(filter: &Filter, Known { decision, operation, .. }: &Known) -> bool 
         && most.is_none_or(|most| amount.is_some_and(|amount| amount <= most))
         && filter.ip.is_none_or(|ip| operation["ip"] == ip.to_string())
         && filter.device.as_ref().is_none_or(|device| operation["device_id"] == **device)
+        && filter.counterparty.as_ref().is_none_or(|wanted| {
+            ["wallet_id", "account", "phone"].iter().any(|name| operation["counterparty"][name] == **wanted)
+        })
+        && filter.restriction.is_none_or(|id| {
+            let commands = decision["commands"].as_array().expect("commands");
+            commands.iter().any(|command| command["restriction_id"] == id.to_string())
+        })
 }
 
 /// Makes a filter of some fields of one of the decisions, or of none of them.
@@ -63,7 +70,7 @@ fn filter_of(random: &mut Random, all: &[Known]) -> Filter {
     let time = |known: &Known| Time::parse_rfc3339(known.decision["occurred_at"].as_str().expect("a time")).ok();
     let mut filter = Filter::default();
     for _ in 0..=random.below(2) {
-        match random.below(12) {
+        match random.below(14) {
             0 => filter.wallet = text(&one.decision["wallet_id"]),
             1 => filter.op_id = text(&one.decision["op_id"]),
             2 => filter.decision_id = text(&one.decision["decision_id"]).and_then(|id| id.parse().ok()),
@@ -74,6 +81,12 @@ fn filter_of(random: &mut Random, all: &[Known]) -> Filter {
             7 => filter.from = time(one),
             8 => filter.to = time(one),
             9 => filter.amount_min = text(&one.operation["amount"]).and_then(|amount| Money::parse(&amount)),
+            11 => filter.counterparty = text(&one.operation["counterparty"]["wallet_id"]),
+            12 => {
+                let commands = all.iter().flat_map(|known| known.decision["commands"].as_array().expect("commands"));
+                let ids: Vec<_> = commands.filter_map(|command| text(&command["restriction_id"])).collect();
+                filter.restriction = ids[random.below(ids.len())].parse().ok();
+            }
             10 => filter.amount_max = text(&one.operation["amount"]).and_then(|amount| Money::parse(&amount)),
             _ => {
                 filter.ip = one.operation["ip"].as_str().and_then(|ip| ip.parse().ok());

@@ -147,7 +147,8 @@ function Decision({ decision, title }) {
     <${v.Json} value=${decision}/><${v.Credit} shows=${v.hasCountry(decision)}/></div>`;
 }
 
-export function DecisionPage({ parts: [, seq] }) {
+/** @param {{parts: string[]}} given */
+export function Page({ parts: [, seq] }) {
   const title = t("decision_title", { seq });
   const load = useLoad((signal) => get(`/v1/decisions/${segment(seq)}`, signal), [seq]);
   return html`<${v.Loaded} title=${title} load=${load}>

@@ -5,7 +5,7 @@ import { chosen, COLUMN_NAMES, columnsOf, columnText, DecisionRow, titles, toggl
 import { ExportMenu } from "../export.js";
 import { filtersOf } from "../filter.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
-import { fieldOfTime, local, numberText, t, time, timeOfField, tn, word } from "../i18n.js";
+import { fieldOfTime, local, numberText, t, timeOfField, word } from "../i18n.js";
 import { live } from "../live.js";
 import { decisionsHref, Empty, Failure, Field, Heading, Loading, Select, Table, TYPES, VERDICTS } from "../parts.js";
 import { replaceAddress, route } from "../router.js";
@@ -55,7 +55,7 @@ function Period({ filters, set }) {
 
 /** What is looked for by an exact value that has no field of its own. */
 function Exact({ filters, set }) {
-  const names = ["op_id", "decision_id", "ip", "device"].filter((name) => filters[name]);
+  const names = ["op_id", "decision_id", "ip", "device", "counterparty", "restriction_id"].filter((name) => filters[name]);
   return names.map((name) => html`<span class="chip">${word("exact_", name)} <code>${filters[name]}</code>
     <button type="button" class="quiet" aria-label=${t("filter_without", { name: word("exact_", name) })}
       onClick=${() => set({ [name]: "" })}>×</button></span>`);
@@ -96,7 +96,7 @@ function StreamState({ list }) {
 function End({ list }) {
   const element = useRef(null);
   useEffect(() => {
-    const seen = ([entry]) => entry.isIntersecting && list.older.peek() === "idle" && list.loadOlder();
+    const seen = (entries) => entries[0].isIntersecting && list.older.peek() === "idle" && list.loadOlder();
     const observer = new IntersectionObserver(seen, { rootMargin: "600px" });
     observer.observe(element.current);
     return () => observer.disconnect();
@@ -140,7 +140,7 @@ function useList(filters) {
   return list;
 }
 
-export function DecisionsPage({ query }) {
+export function Page({ query }) {
   const [filters, setFilters] = useState(() => filtersOf(query));
   const list = useList(filters);
   useTitles();

@@ -78,7 +78,7 @@ function useRefresh(again) {
   return place;
 }
 
-export function RestrictionsPage({ query: given }) {
+export function Page({ query: given }) {
   const [filters, setFilters] = useState(() => Object.fromEntries(NAMES.map((name) => [name, given.get(name) || ""])));
   const [offset, setOffset] = useState(0);
   const rules = useLoad(async (signal) => {

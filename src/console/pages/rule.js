@@ -34,7 +34,8 @@ function Rule({ rule }) {
     <${v.Section} title=${t("yaml_title")}><pre class="yaml" tabindex="0">${rule.text || ""}</pre><//></div>`;
 }
 
-export function RulePage({ parts: [, id] }) {
+/** @param {{parts: string[]}} given */
+export function Page({ parts: [, id] }) {
   const load = useLoad((signal) => get(`/v1/rules/${segment(id)}`, signal), [id, session.value?.ruleset]);
   return html`<${v.Loaded} title=${id} load=${load}>${(rule) => html`<${Rule} rule=${rule}/>`}<//>`;
 }

@@ -103,7 +103,7 @@ function Rules({ found, again }) {
   </div>`;
 }
 
-export function RulesPage() {
+export function Page() {
   const load = useLoad((signal) => get("/v1/rules", signal), []);
   // Whoever loads other rules, this page shows them.
   useEffect(() => {

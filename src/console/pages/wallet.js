@@ -75,7 +75,7 @@ function Waiting({ wallet, done }) {
         <div class="small">${open}</div>`,
       v.receiverOf(operation) ?? "—", time(waiting.since, true), html`<${v.Causes} waiting=${waiting}/>`, endsBy(waiting),
       mayAct && html`<${WaitingButtons} wallet=${wallet} waiting=${waiting} done=${done}/>`,
-    ].filter((cell, index) => mayAct || ![0, 6].includes(index));
+    ].filter((_, index) => mayAct || ![0, 6].includes(index));
     return html`<${v.Row} key=${id} columns=${columns} cells=${cells} data-waiting=${id}/>`;
   });
   const target = { wallet: wallet.wallet_id, operations: picked };
@@ -178,7 +178,8 @@ function Wallet({ wallet, title, again }) {
     <${v.Credit} shows=${v.hasCountry(wallet.windows.map(({ aggregate, value }) => ({ [aggregate]: value })))}/></div>`;
 }
 
-export function WalletPage({ parts: [, id] }) {
+/** @param {{parts: string[]}} given */
+export function Page({ parts: [, id] }) {
   const title = html`${t("wallet_title")} ${v.idSpan(id)}`;
   const load = useLoad(async (signal) => {
     const wallet = await get(`/v1/wallets/${segment(id)}`, signal);

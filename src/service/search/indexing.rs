@@ -7,13 +7,13 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::adapters::store::index::{Segment, SegmentWriter};
+use crate::adapters::store::index::{IndexedStreams, Segment, SegmentSummary, SegmentWriter};
 use crate::adapters::store::{Position, Store, StoreError, Stream};
 use crate::operation::decision::Decision;
 use crate::operation::decision::read::DecisionRecord;
 use crate::operation::decode;
 
-use super::{Filter, Searchable};
+use super::{Filter, Searchable, ids_of};
 
 /// So many decisions become a segment at least; the rest of their batch goes with them.
 const SEGMENT_MIN: u32 = 4_096;
@@ -32,7 +32,15 @@ enum Name {
     Type = 6,
     Address = 7,
     Device = 8,
+    Restriction = 9,
+    Counterparty = 10,
+    /// Of a segment as a whole: its first decision bears what its terms name.
+    Names = 11,
 }
+
+/// The newest names, [`Name::Restriction`] and [`Name::Counterparty`], are those of segments that say so: segments of
+/// earlier programs have no such terms.
+const WITH_NEWEST_NAMES: &[u8] = b"restriction, counterparty";
 
 fn term(name: Name, value: &[u8]) -> u64 {
     xxh3_64_with_seed(value, name as u64)
@@ -54,12 +62,42 @@ fn terms(found: &Searchable<'_>) -> impl Iterator<Item = u64> {
     .into_iter()
     .flatten()
     .chain(found.rules.iter().map(|rule| term(Name::Rule, rule.as_bytes())))
+    .chain(found.restrictions.iter().map(|id| term(Name::Restriction, id.as_bytes())))
+    .chain(found.counterparty.into_iter().flat_map(ids_of).map(of_text(Name::Counterparty)))
 }
 
-/// Returns the terms that every decision bears which a filter means; the rarest kinds first.
-pub(super) fn terms_of_filter(filter: &Filter) -> Vec<u64> {
+/// The terms that every decision bears which a filter means.
+#[derive(Debug)]
+pub(super) struct FilterTerms {
+    /// The rarest kinds first.
+    all: Vec<u64>,
+    /// So many of them, in front, are of the newest names.
+    newest: usize,
+}
+
+impl FilterTerms {
+    /// Returns the terms that a segment names the bearers of.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn known_to(&self, streams: &IndexedStreams, segment: &SegmentSummary) -> Result<Vec<u64>, StoreError> {
+        if self.newest == 0 {
+            return Ok(self.all.clone());
+        }
+        let bearing = streams.bearing(segment, term(Name::Names, WITH_NEWEST_NAMES))?;
+        let has_newest = bearing.is_some_and(|bearing| !bearing.is_empty());
+        Ok(self.all[if has_newest { 0 } else { self.newest }..].to_vec())
+    }
+}
+
+/// Returns the terms that every decision bears which a filter means.
+pub(super) fn terms_of_filter(filter: &Filter) -> FilterTerms {
     let of_text = |name: Name, text: &Option<String>| text.as_ref().map(|text| term(name, text.as_bytes()));
-    [
+    let newest = [
+        filter.restriction.map(|id| term(Name::Restriction, id.as_bytes())),
+        of_text(Name::Counterparty, &filter.counterparty),
+    ];
+    let others = [
         filter.decision_id.map(|id| term(Name::Decision, id.as_bytes())),
         of_text(Name::Operation, &filter.op_id),
         of_text(Name::Wallet, &filter.wallet),
@@ -68,10 +106,8 @@ pub(super) fn terms_of_filter(filter: &Filter) -> Vec<u64> {
         of_text(Name::Rule, &filter.rule),
         filter.verdict.map(|verdict| term(Name::Verdict, verdict.name().as_bytes())),
         filter.kind.map(|kind| term(Name::Type, kind.name().as_bytes())),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    FilterTerms { newest: newest.iter().flatten().count(), all: newest.into_iter().chain(others).flatten().collect() }
 }
 
 /// Gathers what becomes the next segment.
@@ -138,7 +174,8 @@ impl Indexer {
             self.pending = SegmentWriter::new(seq);
         }
         let at = found.occurred_at.map_or(0, crate::operation::Time::nanos);
-        self.pending.add(at, found.amount.map(crate::operation::Money::tiyn), terms(found));
+        let names = self.pending.is_empty().then(|| term(Name::Names, WITH_NEWEST_NAMES));
+        self.pending.add(at, found.amount.map(crate::operation::Money::tiyn), names.into_iter().chain(terms(found)));
     }
 
     /// Returns the next segment, once it is long enough. A commit that stores its decisions, or comes after them, takes

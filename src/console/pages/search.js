@@ -1,9 +1,9 @@
 // One box for whatever a person has in hand: it is looked up as everything that it may be.
-import { get, Problem, segment, useLoad } from "./api.js";
-import { html, useEffect } from "./html.js";
-import { local, t, word } from "./i18n.js";
-import { decisionHref, decisionsHref, Empty, Failure, Heading, idText, Loading, ruleHref, walletHref } from "./parts.js";
-import { goInstead } from "./router.js";
+import { get, Problem, segment, useLoad } from "../api.js";
+import { html, useEffect } from "../html.js";
+import { local, t, word } from "../i18n.js";
+import { decisionHref, decisionsHref, Empty, Failure, Heading, idText, Loading, ruleHref, walletHref } from "../parts.js";
+import { goInstead } from "../router.js";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){2,7}(\d{1,3}(\.\d{1,3}){3})?)$/i;
@@ -49,8 +49,10 @@ const kinds = {
     (await orNothing(Promise.resolve().then(() => get(`/v1/wallets/${segment(id)}`, signal)))) && walletHref(id)),
   operation: (text, signal) => first(spellings(text), (id) => decisions({ op_id: id }, signal)),
   decision: (text, signal) => (UUID.test(text) ? decisions({ decision_id: text.toLowerCase() }, signal) : null),
+  restriction: (text, signal) => (UUID.test(text) ? decisions({ restriction_id: text.toLowerCase() }, signal) : null),
   address: (text, signal) => (ADDRESS.test(text) ? decisions({ ip: text }, signal) : null),
   device: (text, signal) => first([text], (device) => decisions({ device }, signal)),
+  counterparty: (text, signal) => first(spellings(text), (counterparty) => decisions({ counterparty }, signal)),
   rule: async (text, signal) => {
     const found = await orNothing(get("/v1/rules", signal));
     const wanted = text.toLowerCase();
@@ -70,10 +72,7 @@ async function lookUp(text, signal) {
   return found.filter(([, address]) => address && !seen.has(address) && seen.add(address));
 }
 
-/** The address of the search for a text. */
-export const searchHref = (text) => `#/search?${new URLSearchParams({ q: text })}`;
-
-export function SearchPage({ query }) {
+export function Page({ query }) {
   const text = (query.get("q") || "").trim();
   const load = useLoad((signal) => lookUp(text, signal), [text]);
   const found = load.value;

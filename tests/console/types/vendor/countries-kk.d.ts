@@ -1,0 +1,2 @@
+declare const names: Record<string, string>;
+export default names;
