@@ -6,6 +6,7 @@
 
 pub mod backtest;
 pub mod budget;
+pub mod check;
 pub mod digest;
 pub mod explain;
 pub mod lint;

@@ -1,6 +1,5 @@
 //! `kuzet check`: validates every rule, test and data file of a folder and shows all errors at once.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,15 +10,13 @@ use clap::{Args, ValueEnum};
 use crate::adapters::clock;
 use crate::adapters::folders::{self, Folder};
 use crate::analysis::budget::Cost;
-use crate::analysis::{lint, rule_tests};
+pub use crate::analysis::check::check;
 use crate::app;
 use crate::cli::exit::{self, UsageError};
-use crate::cli::test::rule_of_tests;
 use crate::geo::{DatabaseKind, SAMPLE_WARNING};
 use crate::rules::diagnostic::{Code, render};
 use crate::rules::program::{Inputs, Mode, Rule, RuleSet};
-use crate::rules::test_file::{self, TestFile};
-use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
+use crate::rules::{self, Diagnostic, Severity};
 
 /// Check all rule and data files and show every error with its place
 #[derive(Debug, Args)]
@@ -181,59 +178,6 @@ fn no_rules(folder: &str) -> Diagnostic {
         label: String::from("no file named ID.yaml"),
         help: Vec::new(),
     }
-}
-
-/// Compiles the rules, parses their tests, and looks for what is most likely not meant on the Almaty day `today`. The
-/// rule set is there when the rules load.
-#[must_use]
-pub fn check(files: &[SourceFile], today: NaiveDate) -> (Option<RuleSet>, Vec<Diagnostic>) {
-    let (rule_set, mut diagnostics) = match rules::compile(files) {
-        Ok(compiled) => (Some(compiled.rule_set), compiled.warnings),
-        Err(diagnostics) => (None, diagnostics),
-    };
-    let is_known =
-        |id: &str| rule_set.as_ref().is_none_or(|rule_set| rule_set.rules.iter().any(|rule| *rule.id == *id));
-    let mut tests = BTreeMap::new();
-    for file in files.iter().filter(|file| FileKind::of(file) == FileKind::Test) {
-        match test_file::read(file) {
-            Ok(parsed) => {
-                diagnostics.extend(test_file::unknown_rules(file, &parsed, is_known));
-                diagnostics.extend(rule_set.iter().flat_map(|rules| parsed.check_lists(&file.path, &rules.lists)));
-                tests.extend(rule_of_tests(&file.path).map(|rule| (rule.to_owned(), parsed)));
-            }
-            Err(broken) => diagnostics.extend(broken),
-        }
-    }
-    if let Some(rules) = &rule_set {
-        let found = lint::findings(rules, files, &diagnostics, today);
-        diagnostics.extend(found);
-        diagnostics.extend(untested(rules, &tests));
-    }
-    diagnostics.sort_by(|a, b| (&a.path, a.span.start).cmp(&(&b.path, b.span.start)));
-    (rule_set, diagnostics)
-}
-
-/// Warns about enforced rules without one firing and one silent test.
-fn untested(rules: &RuleSet, tests: &BTreeMap<String, TestFile>) -> Vec<Diagnostic> {
-    let gap = |rule: &Rule| {
-        let cases = tests.get(&*rule.id).map_or(&[][..], |file| &file.tests);
-        let outcomes: Vec<_> = cases.iter().map(|case| rule_tests::run(rules, &rule.id, case)).collect();
-        let gap = rule_tests::coverage_gap(rules, &rule.id, &outcomes)?;
-        let start = rule.source.find(&*rule.id).unwrap_or(0);
-        Some(Diagnostic {
-            code: Code::UntestedRule.name(),
-            severity: Severity::Warning,
-            message: format!("enforced rule `{}` {gap}", rule.id),
-            path: rule.path.clone(),
-            span: start..start + rule.id.len(),
-            label: String::from("enforced"),
-            help: vec![format!(
-                "write {}.test.yaml with a step in which it fires and one in which it does not",
-                rule.id
-            )],
-        })
-    };
-    rules.rules.iter().filter_map(gap).collect()
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -9,10 +9,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::analysis::check::{self, Read};
 use crate::analysis::mutation::{self, Survivor};
 use crate::analysis::rule_tests::{self, Mismatch, Outcome};
 use crate::rules::program::RuleSet;
-use crate::rules::test_file::{self, TestCase, TestFile, rule_of_tests};
+use crate::rules::test_file::{TestCase, TestFile, rule_of_tests};
 use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
 
 use super::problem::Problem;
@@ -43,7 +44,7 @@ struct Draft {
 }
 
 /// `POST /v1/rules/check`
-pub(super) async fn check(
+pub(super) async fn post_check(
     State(api): State<Shared>,
     parameters: Parameters,
     request: Request,
@@ -54,7 +55,7 @@ pub(super) async fn check(
     let of = Arc::clone(&api);
     let checked = blocking(move || {
         let files = files_with(&of, &changes)?;
-        let (rules, found) = compiled(&files);
+        let (rules, found) = check::check(&files, (of.clock)().almaty_date());
         Ok::<_, Problem>(json!({
             "ok": rules.is_some() && !found.iter().any(|found| found.severity == Severity::Error),
             "ruleset": rules.map(|rules| rules.hash),
@@ -66,7 +67,7 @@ pub(super) async fn check(
 }
 
 /// `POST /v1/rules/test`
-pub(super) async fn test(
+pub(super) async fn post_test(
     State(api): State<Shared>,
     parameters: Parameters,
     request: Request,
@@ -82,15 +83,15 @@ pub(super) async fn test(
     let of = Arc::clone(&api);
     let tested = blocking(move || {
         let files = files_with(&of, &changes)?;
-        let (rules, found) = compiled(&files);
-        let errors: Vec<Diagnostic> = found.into_iter().filter(|found| found.severity == Severity::Error).collect();
+        let Read { rules, findings, tests } = check::read(&files);
+        let errors: Vec<Diagnostic> = findings.into_iter().filter(|found| found.severity == Severity::Error).collect();
         let Some(rules) = rules.filter(|_| errors.is_empty()) else { return Err(refused(&errors, &files)) };
         if let Some(only) = &only
             && !rules.rules.iter().any(|rule| *rule.id == **only)
         {
             return Err(Problem::new(404, format!("no rule has the id \"{}\"", shown(only))));
         }
-        Ok(tested(&rules, &files, (only.as_deref(), mutates)))
+        Ok(tested(&rules, (&files, &tests), (only.as_deref(), mutates)))
     });
     Ok(json_of(&tested.await??))
 }
@@ -163,26 +164,6 @@ pub(super) fn rules_of(files: &[SourceFile]) -> Result<RuleSet, Problem> {
     rules::compile(files).map(|compiled| compiled.rule_set).map_err(|found| refused(&found, files))
 }
 
-/// Compiles the rules and reads their tests.
-fn compiled(files: &[SourceFile]) -> (Option<RuleSet>, Vec<Diagnostic>) {
-    let (rules, mut found) = match rules::compile(files) {
-        Ok(compiled) => (Some(compiled.rule_set), compiled.warnings),
-        Err(found) => (None, found),
-    };
-    let is_known = |id: &str| rules.as_ref().is_none_or(|rules| rules.rules.iter().any(|rule| *rule.id == *id));
-    for file in files.iter().filter(|file| FileKind::of(file) == FileKind::Test) {
-        match test_file::read(file) {
-            Ok(read) => {
-                found.extend(test_file::unknown_rules(file, &read, is_known));
-                found.extend(rules.iter().flat_map(|rules| read.check_lists(&file.path, &rules.lists)));
-            }
-            Err(broken) => found.extend(broken),
-        }
-    }
-    found.sort_by(|one, other| (&one.path, one.span.start).cmp(&(&other.path, other.span.start)));
-    (rules, found)
-}
-
 fn refused(found: &[Diagnostic], files: &[SourceFile]) -> Problem {
     let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
     let mut problem = Problem::new(422, format!("the rules have {errors} errors"));
@@ -210,17 +191,21 @@ fn listed(found: &[Diagnostic], files: &[SourceFile]) -> Vec<Value> {
 }
 
 /// Runs the tests of one rule or of all.
-fn tested(rules: &RuleSet, files: &[SourceFile], (only, mutates): (Option<&str>, bool)) -> Value {
+fn tested(
+    rules: &RuleSet,
+    (files, tests): (&[SourceFile], &BTreeMap<String, TestFile>),
+    (only, mutates): (Option<&str>, bool),
+) -> Value {
     let (mut passed, mut failed, mut listed) = (0, 0, Vec::new());
     for rule in rules.rules.iter().map(|rule| &*rule.id).filter(|id| only.is_none_or(|only| only == *id)) {
         let source = files.iter().find(|file| rule_of_tests(&file.path) == Some(rule));
-        let read = source.and_then(|source| Some((source, test_file::read(source).ok()?)));
-        let cases = read.as_ref().map_or(&[][..], |(_, read)| &read.tests);
+        let read = tests.get(rule);
+        let cases = read.map_or(&[][..], |read| &read.tests);
         let outcomes: Vec<Outcome> = cases.iter().map(|case| rule_tests::run(rules, rule, case)).collect();
         let failures = outcomes.iter().filter(|outcome| !outcome.mismatches.is_empty()).count();
         passed += outcomes.len() - failures;
         failed += failures;
-        let told = read.iter().flat_map(|(source, _)| {
+        let told = source.into_iter().flat_map(|source| {
             cases.iter().zip(&outcomes).map(move |(case, outcome)| outcome_of(source, case, outcome))
         });
         let mut of_rule = json!({
@@ -230,8 +215,7 @@ fn tested(rules: &RuleSet, files: &[SourceFile], (only, mutates): (Option<&str>,
             "gap": rule_tests::coverage_gap(rules, rule, &outcomes),
         });
         if mutates && failures == 0 {
-            let tests = read.as_ref().map(|(_, read)| read);
-            of_rule["mutation"] = mutated(rules, files, (rule, tests));
+            of_rule["mutation"] = mutated(rules, files, (rule, read));
         }
         listed.push(of_rule);
     }
