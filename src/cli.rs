@@ -2,6 +2,7 @@
 //!
 //! Knows how people ask and how answers are shown; must not know how an operation is decided.
 
+mod asking;
 pub mod backtest;
 pub mod check;
 pub mod completions;

@@ -20,6 +20,7 @@ mod openapi;
 mod operations;
 pub mod problem;
 mod query;
+mod rearm;
 mod restrictions;
 mod rules;
 mod search;
@@ -88,10 +89,15 @@ pub struct Fleet {
     pub topics: Topics,
     /// Sends an operation of a wallet; returns when Kafka has it. May block.
     pub send: SendOperation,
+    /// Makes a wallet's id that lies in each shard, of a prefix. May block.
+    pub keys_of_shards: KeysOfShards,
 }
 
 /// Sends an operation: wallet, record. Returns why Kafka did not take it.
 pub type SendOperation = Box<dyn Fn(&str, &[u8]) -> Result<(), String> + Send + Sync>;
+
+/// Makes an id for each shard, in their order. Returns why Kafka did not tell how many there are.
+pub type KeysOfShards = Box<dyn Fn(&str) -> Result<Vec<String>, String> + Send + Sync>;
 
 impl Api {
     /// Returns the store.
@@ -202,6 +208,7 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::BacktestReport => get(backtests::one),
         Handler::BacktestStop => post(backtests::stop),
         Handler::Withdraw => post(withdraw::withdraw),
+        Handler::Rearm => post(rearm::rearm),
         Handler::Metrics => get(console_api::metrics),
         Handler::Health => get(console_api::health),
         Handler::Ready => get(console_api::ready),

@@ -66,6 +66,7 @@ pub struct Metrics {
     decisions: Vec<IntCounter>,
     commands: Vec<IntCounter>,
     matches: IntCounterVec,
+    budgets: BudgetMetrics,
     /// By kind: `monitor`, `block`.
     pub restrictions_active: IntGaugeVec,
     /// 0 when nothing waits.
@@ -97,6 +98,15 @@ pub struct Metrics {
     ready: IntGauge,
     tls_expiry: GaugeByName,
     fleet: FleetMetrics,
+}
+
+/// Of rules with a budget.
+#[derive(Debug)]
+struct BudgetMetrics {
+    breaches: IntCounterVec,
+    /// By rule and shard.
+    stopped: IntGaugeVec,
+    exceeded: IntGaugeVec,
 }
 
 /// Of the keys of shared windows, which the embedded service keeps itself.
@@ -154,6 +164,9 @@ impl Metrics {
         }
         for command in &decision.commands {
             count(&self.commands, command.kind.code());
+            if command.is_for_operators() {
+                self.budgets.breaches.with_label_values(&[&*command.rule]).inc();
+            }
         }
         self.late.inc_by(u64::from(decision.late));
         for input in &decision.degraded {
@@ -203,7 +216,22 @@ impl Metrics {
             // Making a counter is enough for it to be shown.
             self.matches.with_label_values(&[&*rule.id, mode_name(rule.mode)]).inc_by(0);
         }
+        for rule in rules.rules.iter().filter(|rule| rule.budget.is_some()) {
+            self.budgets.breaches.with_label_values(&[&*rule.id]).inc_by(0);
+        }
         self.set_ruleset_hash(&rules.hash);
+    }
+
+    /// Shows what rules have spent of their budgets: rule, shard, operations that it stopped within the hour, whether it
+    /// has exceeded its budget.
+    pub fn set_budgets<'b>(&self, budgets: impl Iterator<Item = (&'b str, i32, u64, bool)>) {
+        self.budgets.stopped.reset();
+        self.budgets.exceeded.reset();
+        for (rule, shard, stopped, is_exceeded) in budgets {
+            let shard = shard.to_string();
+            set(&self.budgets.stopped.with_label_values(&[rule, &shard]), stopped);
+            self.budgets.exceeded.with_label_values(&[rule, &shard]).set(i64::from(is_exceeded));
+        }
     }
 
     /// The new label appears before the old one goes, so that there is always one.

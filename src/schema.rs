@@ -6,7 +6,7 @@ mod config;
 
 use serde_json::{Value, json};
 
-use crate::operation::decision::{CommandKind, Verdict};
+use crate::operation::decision::{CommandKind, OPERATORS, Verdict};
 use crate::operation::decode::{RECORD_BYTES_MAX, RejectionCode};
 use crate::operation::{AttemptOutcome, ClientStatus, CounterpartyKind, OperationType, Order, Proof, ReportSource};
 use crate::rules::program::{Lifter, Recipient};
@@ -250,7 +250,7 @@ fn command(clauses: &Value) -> Value {
 
 /// Who may be told by a decision: those that rules report to, and those who run the service.
 fn told() -> Vec<&'static str> {
-    recipients().into_iter().chain(["operators"]).collect()
+    recipients().into_iter().chain([OPERATORS]).collect()
 }
 
 /// Whom a report of a rule may go to.

@@ -50,7 +50,7 @@ use reproduction::why::Hindsight;
 use reproduction::{Means, ReproductionError};
 use rule_stats::RuleStats;
 use search::{Page, Query};
-pub use shown::Figures;
+pub use shown::{BudgetShown, Figures};
 pub(crate) use shown::{Part, Shown};
 use views::{Foreseen, WalletView};
 use workers::{Handle, Says, Workers};
@@ -306,6 +306,7 @@ impl Service {
         let part = Arc::new(Part {
             book: RwLock::new(ActiveRestrictions::of(&recovered.engine, &recovered.shared)),
             rule_stats: RwLock::new(recovered.rule_stats.clone()),
+            budgets: RwLock::new(BudgetShown::of(&recovered.engine, 0).collect()),
             ..Part::default()
         });
         let shown = Arc::new(Shown::new(rules_in_use, vec![Arc::clone(&part)]));
@@ -412,6 +413,12 @@ impl Service {
     /// Looks at what the rules matched.
     pub fn with_rule_stats<T>(&self, look: impl FnOnce(&RuleStats) -> T) -> T {
         self.shown.with_rule_stats(look)
+    }
+
+    /// Lists what every shard has spent of rules' budgets, by rule and shard.
+    #[must_use]
+    pub fn budgets(&self) -> Vec<BudgetShown> {
+        self.shown.budgets()
     }
 
     /// Returns the sizes of the state.

@@ -18,6 +18,7 @@ mod backtests;
 mod certificate;
 mod drafts;
 mod history;
+mod rearm;
 mod reproduce;
 mod search;
 mod why;

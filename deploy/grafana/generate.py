@@ -31,6 +31,7 @@ ONLY_IN = {
     "http": ["kuzet_store_bytes", "kuzet_store_free_bytes"],
     "geoip.update_every": ["kuzet_geo_update_last_successful", "kuzet_geo_source_last_success_timestamp_seconds",
                            "kuzet_geo_source_failures_total"],
+    "a rule's budget": ["kuzet_rule_budget_breaches_total", "kuzet_rule_budget_exceeded", "kuzet_rule_budget_stopped"],
     "http.tls": ["kuzet_tls_certificate_expiry_timestamp_seconds"],
 }
 
@@ -241,6 +242,15 @@ RULES = [
           "matched then.", "none",
           [(f"{rate('kuzet_matches_total', RULE, by='rule', looking_back='[30m]')}"
             f" / ({rate('kuzet_matches_total', RULE, by='rule', looking_back='[30m] offset $before')} > 0)", "{{rule}}")],
+          height=10),
+    lines("Stopped within the hour",
+          "Operations that rules with a budget stopped within the hour of their stream, of all shards together.", "none",
+          [(f"sum by (rule) (max by (rule, shard) ({of('kuzet_rule_budget_stopped', RULE)}))", "{{rule}}")], height=10),
+    lines("Budgets exceeded",
+          "In how many shards a rule is in shadow because it exceeded its budget, and how often that happened in ten "
+          "minutes.", "none",
+          [(f"sum by (rule) (max by (rule, shard) ({of('kuzet_rule_budget_exceeded', RULE)}))", "{{rule}}: shards"),
+           (f"sum by (rule) (increase({of('kuzet_rule_budget_breaches_total', RULE)}[10m]))", "{{rule}}: breaches")],
           height=10),
     table("Matches by rule", "Matches in the range that is looked at. 0: the rule is loaded and silent.", "none",
           total("kuzet_matches_total", RULE, by="rule, mode"), [], sort="Matches", height=12),

@@ -16,6 +16,7 @@ use crate::config::{Config, KafkaConfig};
 use crate::geo::Geo;
 use crate::http::Fleet;
 use crate::metrics::Metrics;
+use crate::operation::partition::keys_of_partitions;
 use crate::rules::program::RuleSet;
 use crate::service::kafka::{Ended, FleetObserver, FleetSettings, Observers};
 use crate::service::worker::CommittedBatch;
@@ -93,7 +94,7 @@ pub(super) fn start(
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<(Service, Option<Fleet>)> {
     let kafka = kafka_settings(&config.kafka)?;
-    let sender = Sender::new(&kafka).context("failed to make a producer of operations")?;
+    let sender = Arc::new(Sender::new(&kafka).context("failed to make a producer of operations")?);
     let topics = kafka.topics.clone();
     let redis = redis_settings(config);
     let settings = FleetSettings {
@@ -117,10 +118,15 @@ pub(super) fn start(
     });
     let service = Service::start_fleet(settings, loaded, geo, (clock::now(), observers), on_hang)?;
     let timeout = config.http.request_timeout.min(Duration::from_secs(30));
+    let asked = Arc::clone(&sender);
+    let keys_of_shards = Box::new(move |prefix: &str| match asked.partitions(timeout) {
+        Ok(partitions) => Ok(keys_of_partitions(partitioner, prefix, partitions)),
+        Err(failure) => Err(failure.to_string()),
+    });
     let send = Box::new(move |wallet_id: &str, record: &[u8]| {
         sender.send(partitioner, wallet_id, record, timeout).map_err(|failure| failure.to_string())
     });
-    Ok((service, Some(Fleet { topics, send })))
+    Ok((service, Some(Fleet { topics, send, keys_of_shards })))
 }
 
 /// What a worker shows that is shown of all of them together.

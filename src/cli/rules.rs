@@ -4,20 +4,22 @@ mod diff;
 mod fmt;
 mod graph;
 mod new;
+mod rearm;
 
 use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-/// Begin, lay out, compare and draw rules
+/// Begin, lay out, compare, draw and re-arm rules
 #[derive(Debug, Args)]
 #[command(
-    about = "Begin, lay out, compare and draw rules",
+    about = "Begin, lay out, compare, draw and re-arm rules",
     after_help = "Examples:
   kuzet rules new transfer-over-250k
   kuzet rules new many-transfers --from count-in-window rules/behaviour
   kuzet rules fmt --check
-  kuzet rules diff git:HEAD"
+  kuzet rules diff git:HEAD
+  kuzet rules rearm structuring-below-100k"
 )]
 pub struct RulesArguments {
     #[command(subcommand)]
@@ -31,6 +33,7 @@ enum RulesCommand {
     Fmt(fmt::FmtArguments),
     Diff(diff::DiffArguments),
     Graph(graph::GraphArguments),
+    Rearm(rearm::RearmArguments),
 }
 
 /// Runs the command.
@@ -43,5 +46,6 @@ pub fn run(arguments: &RulesArguments, out: &mut dyn Write) -> anyhow::Result<i3
         RulesCommand::Fmt(arguments) => fmt::run(arguments, out),
         RulesCommand::Diff(arguments) => diff::run(arguments, out),
         RulesCommand::Graph(arguments) => graph::run(arguments, out),
+        RulesCommand::Rearm(arguments) => rearm::run(arguments, out),
     }
 }

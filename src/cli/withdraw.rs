@@ -3,18 +3,14 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::Args;
 use serde_json::Value;
 
-use super::config::environment;
-use super::exit::{self, ConfigurationError, UsageError};
+use super::asking::{self, AskingArguments, Refusal};
+use super::exit::{self, UsageError};
 use crate::adapters::service_client::{ServiceClient, path_segment};
-use crate::config;
 use crate::operation::Time;
 
-/// The variable with the token, where none is given.
-const TOKEN_VARIABLE: &str = "KUZET_TOKEN";
 /// So many events are asked for in one request.
 const EVENTS: &str = "200";
 /// How long what was sent to a topic may take until it shows.
@@ -46,15 +42,8 @@ pub struct WithdrawArguments {
     /// Only count and list what would be lifted, and what would be kept and why
     #[arg(long)]
     dry_run: bool,
-    /// The running service [default: `listen` in [http] of ./kuzet.toml]
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-    /// A token with the role support or analyst [default: the variable KUZET_TOKEN]
-    #[arg(long, value_name = "TOKEN")]
-    token: Option<String>,
-    /// Who does it, where the service has no tokens; otherwise it is the token's name
-    #[arg(long, value_name = "NAME")]
-    actor: Option<String>,
+    #[command(flatten)]
+    asking: AskingArguments,
 }
 
 /// Runs the command and returns its exit code.
@@ -66,7 +55,7 @@ pub fn run(arguments: &WithdrawArguments, out: &mut dyn Write) -> anyhow::Result
         let (found, example) = (&arguments.since, "2026-11-22T10:00:00+05:00");
         UsageError(format!("found \"{found}\" as --since, but a time such as {example} is accepted"))
     })?;
-    let asking = Asking { client: client(arguments)?, arguments, since: since.to_string() };
+    let asking = Asking { client: arguments.asking.client()?, arguments, since: since.to_string() };
     let would = match asking.ask(true, None)? {
         Ok(would) => would,
         Err(problem) => return refused(out, &problem),
@@ -86,27 +75,14 @@ struct Asking<'a> {
     since: String,
 }
 
-/// What the service refused, in its words.
-type Refusal = String;
-
 impl Asking<'_> {
     fn ask(&self, dry_run: bool, state: Option<&str>) -> anyhow::Result<Result<Value, Refusal>> {
         let path = format!("/v1/rules/{}/withdraw", path_segment(&self.arguments.rule));
         let flag = if dry_run { "true" } else { "false" };
         let mut query = vec![("since", &*self.since), ("dry_run", flag), ("limit", EVENTS)];
         query.extend(state.map(|state| ("state", state)));
-        query.extend(self.arguments.actor.as_deref().map(|actor| ("actor", actor)));
-        let (status, body) = self.client.post(&path, &query).map_err(|error| ConfigurationError(error.to_string()))?;
-        let body: Value = serde_json::from_slice(&body)
-            .with_context(|| format!("the service answered with status {status}, and not with JSON"))?;
-        match status {
-            200 => Ok(Ok(body)),
-            400..500 => Ok(Err(text(&body["detail"]).to_owned())),
-            _ => {
-                Err(ConfigurationError(format!("the service answered with status {status}: {}", text(&body["detail"])))
-                    .into())
-            }
-        }
+        query.extend(self.arguments.asking.actor.as_deref().map(|actor| ("actor", actor)));
+        asking::post(&self.client, &path, &query)
     }
 
     /// Asks again and again until nothing is left that can be lifted.
@@ -166,24 +142,6 @@ impl Totals {
 /// Tells whether events went to a topic: they have no numbers then.
 fn is_sent(did: &Value) -> bool {
     did["events"].as_array().is_some_and(|events| events.iter().any(|event| event["seq"].is_null()))
-}
-
-fn client(arguments: &WithdrawArguments) -> anyhow::Result<ServiceClient> {
-    let url = match &arguments.url {
-        Some(url) => url.clone(),
-        None => {
-            let http = config::load(None, environment().filter(|(name, _)| name != TOKEN_VARIABLE))?.http;
-            let scheme = if http.tls.is_some() { "https" } else { "http" };
-            format!("{scheme}://{}", http.listen)
-        }
-    };
-    let token = arguments.token.clone().or_else(from_environment).filter(|token| !token.is_empty());
-    ServiceClient::new(&url, token).map_err(|error| UsageError(error.to_string()).into())
-}
-
-/// Reads the token from the environment.
-fn from_environment() -> Option<String> {
-    environment().find(|(name, _)| name == TOKEN_VARIABLE).map(|(_, token)| token)
 }
 
 fn refused(out: &mut dyn Write, problem: &str) -> anyhow::Result<i32> {

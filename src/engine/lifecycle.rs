@@ -15,8 +15,8 @@ use crate::engine::matching::evaluation::Evaluation;
 use crate::engine::state::changes::{Changes, SharedChanges};
 use crate::engine::state::restriction::{Cause, PinChallenge, Restriction, RestrictionKind, Waiting, terms};
 use crate::operation::decision::{
-    Clauses, Command, CommandKind, Detail, EvidenceValue, Match, RestrictionTerms, Subject, Verdict, restriction_id,
-    sort_commands,
+    Clauses, Command, CommandKind, Detail, EvidenceValue, Match, OPERATORS, RestrictionTerms, Subject, Verdict,
+    restriction_id, sort_commands,
 };
 use crate::operation::{OperationType, Time};
 use crate::rules::program::{Action, Block, Lifter, Lifters, Rule};
@@ -25,8 +25,6 @@ use uuid::Uuid;
 
 /// The built-in rule that refuses what would wait beyond the limit.
 pub(super) const WAITING_LIMIT: &str = "waiting-limit";
-/// Who is told that a rule has exceeded its budget: no rule reports to them.
-const OPERATORS: &str = "operators";
 
 /// The bearer of a command: a rule and its clauses.
 type Bearer = (Arc<str>, Clauses);

@@ -255,6 +255,10 @@ fn refresh(api: &Shared) {
             set(&metrics.store_free_bytes, bytes);
         }
     }
+    let budgets = api.service.budgets();
+    metrics.set_budgets(
+        budgets.iter().map(|shown| (&*shown.rule, shown.shard, shown.used.stopped, shown.used.breach.is_some())),
+    );
     metrics.set_ready(api.service.trouble().is_none());
     let now = (api.clock)();
     api.service.with_book(|book| {

@@ -26,6 +26,7 @@ pub enum Handler {
     BacktestReport,
     BacktestStop,
     Withdraw,
+    Rearm,
     Metrics,
     Health,
     Ready,
@@ -235,6 +236,17 @@ pub static ENDPOINTS: &[Endpoint] = &[
             Handler::Withdraw,
             PEOPLE,
             "Lifts what a rule placed since a time, by support events, at most 200 a second",
+        )
+    },
+    Endpoint {
+        waits: true,
+        query: &[("actor", "who does it, where no tokens are configured; otherwise it is the token's name")],
+        ..post(
+            "post_rearm",
+            "/v1/rules/{id}/rearm",
+            Handler::Rearm,
+            &[Role::Analyst],
+            "Lets a rule act again that has exceeded its budget, by a recorded operation",
         )
     },
     get("get_session", "/v1/session", Handler::Session, Role::ALL, "Who asks, and what is running"),

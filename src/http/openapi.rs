@@ -188,6 +188,10 @@ fn description(handler: Handler) -> String {
                               it under its `id`), `stopped`, or `failed` with the `error`. The last 16 are kept until \
                               the service ends.\n\n"
             .to_owned(),
+        Handler::Rearm => "The operation `rule_rearmed` with the actor's name is decided: the rule acts again, and what it \
+                           stopped before is not counted any more. Where operations come from Kafka, one goes to each \
+                           shard, and does nothing where the rule has not exceeded its budget.\n\n"
+            .to_owned(),
         Handler::Wallet => {
             "`restrictions`: what is in force, `until` as it was last extended; what is proved before `fired_last` lifts \
              none of it. `waiting`: the operations that wait, \
@@ -232,6 +236,8 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
             "`not-by-support`: only the client, a court or an established fact may lift what the rule placed; \
              `withdrawal-changed`: what can be lifted is not what `state` says",
         )),
+        Handler::Rearm => problems
+            .push(("409", "`no-budget`: the rule has none; `within-budget`: it has not exceeded its budget, and acts")),
         Handler::Reload => problems.push(("422", "The rules have errors; the ones in use stay")),
         Handler::Check | Handler::Test => problems.extend(OF_BODIES.iter().chain(IN_DRAFTS).copied()),
         Handler::Backtest => {
@@ -430,6 +436,10 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         Handler::SupportEvent => (
             "The decision on the event; of a dry run, what it would be",
             json_content(json!({"anyOf": [object(&["seq", "decision_id"]), object(&["dry_run"])]})),
+        ),
+        Handler::Rearm => (
+            "The decision on the operation",
+            json_content(json!({"anyOf": [object(&["seq", "decision_id"]), object(&["op_ids"])]})),
         ),
         Handler::Wallet | Handler::Withdraw => answer_of_many_fields(handler),
         Handler::Restrictions => ("The restrictions", json_content(object(&["restrictions", "total"]))),

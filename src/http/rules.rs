@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::analysis::explain::localized;
 use crate::engine::plan::Plan;
 use crate::rules::Vanishing;
-use crate::rules::program::Rule;
+use crate::rules::program::{Rule, Share};
 use crate::service::rule_stats::RuleStats;
-use crate::service::{RulesInUse, RulesRefused};
+use crate::service::{BudgetShown, RulesInUse, RulesRefused};
 
 use super::problem::Problem;
 use super::query::Parameters;
@@ -20,9 +20,13 @@ pub(super) async fn list(State(api): State<Shared>) -> Response {
     let in_use = api.service.rules();
     let RulesInUse { plan, loaded_at, previous, refused } = &in_use;
     let newest = api.service.figures().newest;
-    let rules: Vec<Value> = api.service.with_rule_stats(|stats| {
+    let budgets = api.service.budgets();
+    let mut rules: Vec<Value> = api.service.with_rule_stats(|stats| {
         plan.rules.rules.iter().enumerate().map(|(index, rule)| shown(plan, (index, rule), stats, newest)).collect()
     });
+    for (shown, rule) in rules.iter_mut().zip(&plan.rules.rules) {
+        shown["budget"] = budget(rule, &budgets);
+    }
     json_of(&json!({
         "ruleset": &*plan.ruleset,
         "loaded_at": loaded_at.to_string(),
@@ -39,6 +43,7 @@ pub(super) async fn one(State(api): State<Shared>, Path(id): Path<String>) -> Re
     let found = plan.rules.rules.iter().enumerate().find(|(_, rule)| *rule.id == *id);
     let (index, rule) = found.ok_or_else(|| Problem::new(404, "no rule has this id"))?;
     let mut value = api.service.with_rule_stats(|stats| shown(&plan, (index, rule), stats, newest));
+    value["budget"] = budget(rule, &api.service.budgets());
     value["text"] = rule.source.clone().into();
     value["message"] = rule.message.as_ref().map_or(Value::Null, |message| localized(&message.text));
     value["notes"] = rule.notes.clone().into();
@@ -76,6 +81,31 @@ fn shown(
         "share": share,
         "last_match": hits.and_then(|hits| hits.last).map(|(seq, at)| json!({"seq": seq, "at": at.to_string()})),
         "file": rule.path,
+    })
+}
+
+/// What a rule may stop within an hour, and what it has stopped: in all shards of this instance together, and where it
+/// has exceeded its budget.
+fn budget(rule: &Rule, budgets: &[BudgetShown]) -> Value {
+    let Some(budget) = rule.budget else { return Value::Null };
+    let of_rule = || budgets.iter().filter(|shown| shown.rule == rule.id);
+    let exceeded = of_rule().filter_map(|shown| {
+        let breach = shown.used.breach?;
+        Some(json!({
+            "shard": shown.shard,
+            "at": breach.at.to_string(),
+            "seq": breach.seq,
+            "stopped": breach.stopped,
+            "decided": breach.decided,
+        }))
+    });
+    json!({
+        "holds_per_hour": budget.holds_per_hour,
+        "share": budget.share.map(Share::text),
+        "at_least": budget.share.map(|share| share.at_least),
+        "stopped": of_rule().map(|shown| shown.used.stopped).sum::<u64>(),
+        "decided": of_rule().map(|shown| shown.used.decided).sum::<u64>(),
+        "exceeded": exceeded.collect::<Vec<_>>(),
     })
 }
 

@@ -10,7 +10,7 @@ use prometheus::{
 };
 
 use super::{
-    FleetMetrics, GeoMetrics, HTTP_REFUSALS, INPUTS, KeyMetrics, LOADED, Metrics, OPERATIONS, REFUSED,
+    BudgetMetrics, FleetMetrics, GeoMetrics, HTTP_REFUSALS, INPUTS, KeyMetrics, LOADED, Metrics, OPERATIONS, REFUSED,
     RESTRICTION_KINDS, SECONDS, STAGES, TRANSACTION_RESULTS,
 };
 use crate::adapters::clock;
@@ -75,6 +75,25 @@ fn keys(to: &Register) -> KeyMetrics {
 }
 
 /// Makes the metrics of the geo databases.
+fn budgets(to: &Register) -> BudgetMetrics {
+    let of_rule = |name: &str, help: &str| to.add(IntGaugeVec::new(Opts::new(name, help), &["rule", "shard"]));
+    BudgetMetrics {
+        breaches: to.counters(
+            "kuzet_rule_budget_breaches_total",
+            "Times that a rule exceeded its budget and went into shadow, by rule",
+            &["rule"],
+        ),
+        stopped: of_rule(
+            "kuzet_rule_budget_stopped",
+            "Operations that a rule with a budget stopped within the hour of the shard's stream, by rule and shard",
+        ),
+        exceeded: of_rule(
+            "kuzet_rule_budget_exceeded",
+            "Whether a rule is in shadow because it exceeded its budget: 0 or 1, by rule and shard",
+        ),
+    }
+}
+
 fn geo(to: &Register) -> GeoMetrics {
     GeoMetrics {
         database_build: to.add(GaugeVec::new(
@@ -155,6 +174,7 @@ impl Metrics {
                 CommandKind::NAMES,
             ),
             matches: to.counters("kuzet_matches_total", "Rules that fired, by rule and mode", &["rule", "mode"]),
+            budgets: budgets(to),
             restrictions_active: to.gauges("kuzet_restrictions_active", "Restrictions in force, by kind", "kind"),
             oldest_waiting_operation_seconds: to.add(Gauge::new(
                 "kuzet_oldest_waiting_operation_seconds",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::*;
-use crate::operation::decision::{Command, CommandKind, Detail, EvidenceValue, Match, Subject, Verdict};
+use crate::operation::decision::{Command, CommandKind, Detail, EvidenceValue, Match, OPERATORS, Subject, Verdict};
 use crate::operation::{OperationType, Time};
 
 const WALLET: &str = "77010000001";
@@ -37,6 +37,9 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_recovery_seconds", "histogram", &[]),
     ("kuzet_rejected_total", "counter", &["code"]),
     ("kuzet_restrictions_active", "gauge", &["kind"]),
+    ("kuzet_rule_budget_breaches_total", "counter", &["rule"]),
+    ("kuzet_rule_budget_exceeded", "gauge", &["rule", "shard"]),
+    ("kuzet_rule_budget_stopped", "gauge", &["rule", "shard"]),
     ("kuzet_rule_reloads_total", "counter", &["result"]),
     ("kuzet_rules_last_load_successful", "gauge", &[]),
     ("kuzet_ruleset_info", "gauge", &["ruleset"]),
@@ -78,7 +81,9 @@ fn decision() -> Decision {
     };
     let subject = Subject::Operation(OPERATION.into(), 1);
     let command =
-        Command::new((WALLET, OPERATION), CommandKind::Hold, (&rule, &clauses), subject, None, Detail::Nothing);
+        |kind, detail| Command::new((WALLET, OPERATION), kind, (&rule, &clauses), subject.clone(), None, detail);
+    let commands =
+        vec![command(CommandKind::Hold, Detail::Nothing), command(CommandKind::Report, Detail::To(OPERATORS))];
     Decision {
         decision_id: Uuid::nil(),
         op_id: OPERATION.into(),
@@ -87,7 +92,7 @@ fn decision() -> Decision {
         occurred_at: Time::parse_rfc3339("2026-11-22T05:15:00Z").unwrap(),
         verdict: Verdict::Hold,
         matches: vec![fired(true), fired(false)],
-        commands: vec![command],
+        commands,
         late: true,
         degraded: vec!["mrp".into()],
         ruleset: Arc::from("b1946ac92492"),
@@ -110,6 +115,8 @@ fn used() -> Metrics {
     metrics.observe_geo_source("a-list", None);
     metrics.observe_geo_update("anonymizer", false);
     metrics.set_certificate_expiry(1_764_547_200);
+    metrics.set_budgets([("no-longer-there", 0, 1, true)].into_iter());
+    metrics.set_budgets([("equal-transfers-in-hour", 7, 501, true)].into_iter());
     metrics.set_ready(true);
     set(&metrics.state_wallets, u64::MAX);
     metrics

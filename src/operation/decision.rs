@@ -234,7 +234,16 @@ pub fn restriction_id(wallet_id: &str, op_id: &str, rule: &str, kind: &str, subj
     deterministic_id(&["restriction", wallet_id, op_id, rule, kind, subject, direction])
 }
 
+/// Who is told that a rule has exceeded its budget: those who run the service, and no rule reports to them.
+pub const OPERATORS: &str = "operators";
+
 impl Command {
+    /// Tells whether it says that its rule has exceeded its budget.
+    #[must_use]
+    pub fn is_for_operators(&self) -> bool {
+        self.detail == Detail::To(OPERATORS)
+    }
+
     /// Makes a command of the operation (`wallet_id`, `op_id`); its id follows from what it says.
     #[must_use]
     pub fn new(
@@ -266,6 +275,12 @@ pub fn sort_commands(commands: &mut [Command]) {
 }
 
 impl Decision {
+    /// Tells whether a rule has exceeded its budget with this operation.
+    #[must_use]
+    pub fn tells_operators(&self) -> bool {
+        self.commands.iter().any(Command::is_for_operators)
+    }
+
     /// Appends the decision as one JSON object, without a line end.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"decision_id\":\"");

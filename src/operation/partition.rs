@@ -46,6 +46,18 @@ impl Partitioner {
     }
 }
 
+/// Makes a key that lies in each partition, in the order of the partitions: the prefix with the least number after it
+/// that leads there. Where records are taken wherever they lie, Java's way is as good as any.
+#[must_use]
+pub fn keys_of_partitions(partitioner: Partitioner, prefix: &str, partitions: i32) -> Vec<String> {
+    let partitioner = if partitioner == Partitioner::Unchecked { Partitioner::Murmur2 } else { partitioner };
+    let key_in = |partition: i32| {
+        let keys = (0_u32..).map(|number| format!("{prefix}{number}"));
+        keys.into_iter().find(|key| partitioner.partition(key.as_bytes(), partitions) == Some(partition))
+    };
+    (0..partitions).filter_map(key_in).collect()
+}
+
 /// The hash of `org.apache.kafka.common.utils.Utils.murmur2`.
 fn murmur2(key: &[u8]) -> u32 {
     const SEED: u32 = 0x9747_b28c;
@@ -110,5 +122,15 @@ mod tests {
         }
         let home = Home { partition: 3, partitions: 12, partitioner: Partitioner::Unchecked };
         assert_eq!(home.elsewhere("77010000001"), None);
+    }
+
+    #[test]
+    fn a_key_is_found_for_each_partition() {
+        for (partitioner, partitions) in [(Partitioner::Murmur2, 12), (Partitioner::Crc32, 5)] {
+            let keys = keys_of_partitions(partitioner, "kuzet:rules:", partitions);
+            let found: Vec<_> = keys.iter().map(|key| partitioner.partition(key.as_bytes(), partitions)).collect();
+            assert_eq!(found, (0..partitions).map(Some).collect::<Vec<_>>(), "{keys:?}");
+        }
+        assert_eq!(keys_of_partitions(Partitioner::Unchecked, "k", 1), ["k0"]);
     }
 }

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
+use crate::engine::Engine;
 use crate::engine::plan::{Plan, Settings};
+use crate::engine::state::budgets::BudgetUse;
 use crate::operation::Time;
 use crate::rules::program::RuleSet;
 
@@ -31,8 +33,31 @@ pub(crate) struct Part {
     pub(crate) book: RwLock<ActiveRestrictions>,
     pub(crate) rule_stats: RwLock<RuleStats>,
     pub(crate) figures: RwLock<Figures>,
+    /// What its shards have spent of rules' budgets.
+    pub(crate) budgets: RwLock<Vec<BudgetShown>>,
     /// Windows that are not full yet in one of its shards, by state, with the instant from which they are. Of a fleet.
     pub(crate) young: RwLock<BTreeMap<u64, Time>>,
+}
+
+/// What one shard has spent of a rule's budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetShown {
+    pub rule: Arc<str>,
+    /// 0 where there are no shards.
+    pub shard: i32,
+    pub used: BudgetUse,
+}
+
+impl BudgetShown {
+    /// Lists what a shard has spent.
+    pub(crate) fn of(engine: &Engine, shard: i32) -> impl Iterator<Item = Self> {
+        let plan = engine.plan();
+        let rules = plan.rules.rules.iter().enumerate().filter(|_| plan.has_budgets());
+        rules.filter_map(move |(index, rule)| {
+            let used = engine.budgets().used(plan, index)?;
+            Some(Self { rule: Arc::clone(&rule.id), shard, used })
+        })
+    }
 }
 
 /// Sizes that change slowly.
@@ -86,6 +111,13 @@ impl Shown {
         look(&all)
     }
 
+    /// Lists what every shard has spent of rules' budgets, by rule and shard.
+    pub(crate) fn budgets(&self) -> Vec<BudgetShown> {
+        let mut all: Vec<BudgetShown> = self.parts.iter().flat_map(|part| read(&part.budgets).clone()).collect();
+        all.sort_by(|a, b| (&a.rule, a.shard).cmp(&(&b.rule, b.shard)));
+        all
+    }
+
     /// Returns the sizes of the state.
     pub(crate) fn figures(&self) -> Figures {
         self.parts.iter().map(|part| *read(&part.figures)).fold(Figures::default(), Figures::and)
@@ -133,6 +165,7 @@ impl Part {
         *write(&self.book) = ActiveRestrictions::default();
         *write(&self.rule_stats) = RuleStats::default();
         *write(&self.young) = BTreeMap::new();
+        *write(&self.budgets) = Vec::new();
         let mut figures = write(&self.figures);
         let shared_keys_refused = figures.shared_keys_refused;
         *figures = Figures { shared_keys_refused, ..Figures::default() };

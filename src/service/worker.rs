@@ -17,9 +17,9 @@ use crate::adapters::store::block::{BlockWriter, fold};
 use crate::adapters::store::{Commit, Position, Store, StoreError, Stream};
 use crate::engine::stored::StateLayout;
 use crate::geo::Geo;
-use crate::operation::Time;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{Rejection, encode_rejection};
+use crate::operation::{OperationType, Time};
 use crate::pipeline::{self, Answer, CommitLog, Committed, Decided, Pipeline, Record, Stages};
 use crate::rules::program::symbol_of_text;
 
@@ -31,7 +31,8 @@ use super::search::indexing::Indexer;
 use super::switching::Present;
 use super::views::{Foreseen, WalletView, state_of};
 use super::{
-    Answers, ItemAnswer, Job, Observer, Part, Phase, ServiceSettings, Shown, Submission, Unavailable, read, write,
+    Answers, BudgetShown, ItemAnswer, Job, Observer, Part, Phase, ServiceSettings, Shown, Submission, Unavailable,
+    read, write,
 };
 
 mod reload;
@@ -46,6 +47,8 @@ const BATCH_BYTES_MAX: usize = 64 << 20;
 const BLOCK_BYTES_MAX: usize = 128 << 20;
 /// Between two looks at the whole state's size.
 const FIGURES_EVERY: Duration = Duration::from_secs(15);
+/// Between two looks at what rules have spent of their budgets.
+const BUDGETS_EVERY: Duration = Duration::from_secs(1);
 /// What the rules matched is noted after so many decisions.
 const STATS_EVERY: u64 = 50_000;
 
@@ -97,6 +100,8 @@ pub(crate) struct Worker {
     /// The present layout and rules still have to be written.
     notes_rules: bool,
     figures_at: Option<Instant>,
+    /// When it was last shown what rules have spent of their budgets.
+    budgets_at: Option<Instant>,
     wallets_measured: usize,
 }
 
@@ -156,6 +161,7 @@ impl Worker {
             present: Present { young, layout },
             notes_rules: true,
             figures_at: None,
+            budgets_at: None,
             wallets_measured: 0,
         }
     }
@@ -273,6 +279,7 @@ impl Worker {
         let requests: Vec<Duration> = callers.iter().map(|caller| caller.since.elapsed()).collect();
         self.outlets.observer.enters(Phase::Answering, self.position.batch);
         self.show(&committed);
+        self.show_budgets(&committed);
         let written = &committed.with;
         for caller in callers {
             let items = written.items[caller.range].to_vec();
@@ -400,6 +407,18 @@ impl Worker {
         }
         self.outlets.trouble.send_replace(None);
         ControlFlow::Continue(())
+    }
+
+    /// Shows what rules have spent of their budgets, once a second, and whenever a rule exceeded its budget or acts again.
+    fn show_budgets(&mut self, committed: &Committed<Written>) {
+        let engine = &self.pipeline.engine;
+        let turns = |decision: &Decision| decision.kind == OperationType::RuleRearmed || decision.tells_operators();
+        let is_due = || self.budgets_at.is_none_or(|at| at.elapsed() >= BUDGETS_EVERY);
+        let is_wanted = || is_due() || committed.answers.iter().filter_map(decision_of).any(turns);
+        if engine.plan().has_budgets() && is_wanted() {
+            *write(&self.outlets.part.budgets) = BudgetShown::of(engine, 0).collect();
+            self.budgets_at = Some(Instant::now());
+        }
     }
 
     /// Lets readers see a batch that is durable.

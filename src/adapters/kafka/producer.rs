@@ -96,6 +96,23 @@ impl Sender {
         Ok(Self { producer, topic: settings.topics.operations.clone(), turn: Mutex::default() })
     }
 
+    /// Returns how many partitions the operations have.
+    ///
+    /// # Errors
+    /// Kafka did not answer in time.
+    pub fn partitions(&self, timeout: Duration) -> Result<i32, Failure> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.partitions_now("count the partitions", timeout)
+    }
+
+    fn partitions_now(&self, what: &str, timeout: Duration) -> Result<i32, Failure> {
+        let metadata = self.producer.client().fetch_metadata(Some(&self.topic), timeout);
+        let metadata =
+            metadata.map_err(|error| Failure::of(what, &error).explained_by(&self.producer.context().said))?;
+        let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+        Ok(i32::try_from(partitions).unwrap_or(0))
+    }
+
     /// Sends an operation of a wallet and waits until Kafka has it.
     ///
     /// # Errors
@@ -110,11 +127,7 @@ impl Sender {
         let what = "send the operation";
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         *self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let metadata = self.producer.client().fetch_metadata(Some(&self.topic), timeout);
-        let metadata =
-            metadata.map_err(|error| Failure::of(what, &error).explained_by(&self.producer.context().said))?;
-        let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-        let partitions = i32::try_from(partitions).unwrap_or(0);
+        let partitions = self.partitions_now(what, timeout)?;
         // Where it is not checked, the wallet's other operations lie where its producers put them: Java's way.
         let known = partitioner.partition(wallet_id.as_bytes(), partitions);
         let partition = known.or_else(|| Partitioner::Murmur2.partition(wallet_id.as_bytes(), partitions));

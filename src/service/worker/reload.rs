@@ -17,7 +17,7 @@ use crate::adapters::store::{Commit, Store};
 use crate::operation::Time;
 use crate::rules::program::RuleSet;
 use crate::service::backfill::Filler;
-use crate::service::{Job, RulesInUse, Unavailable, switching, write};
+use crate::service::{BudgetShown, Job, RulesInUse, Unavailable, switching, write};
 
 /// So many bytes of state are written between two batches: a few milliseconds on an ordinary disk.
 const SLICE_BYTES: u64 = 256 << 10;
@@ -133,6 +133,7 @@ impl Worker {
         let previous = if previous.hash == plan.rules.hash { shown.previous.take() } else { Some(previous) };
         *shown = RulesInUse { plan, loaded_at: wanted.at, previous, refused: None };
         drop(shown);
+        *write(&self.outlets.part.budgets) = BudgetShown::of(&self.pipeline.engine, 0).collect();
         self.notes_rules = true;
         // Without anything filled in, the notes are all that is to be written.
         self.unwritten = filled;

@@ -15,7 +15,7 @@ use crate::service::active_restrictions::{ActiveRestrictions, may_change};
 use crate::service::rule_stats::RuleStats;
 use crate::service::views::{Foreseen, WalletView};
 use crate::service::worker::CommittedBatch;
-use crate::service::{Unavailable, read, write};
+use crate::service::{BudgetShown, Unavailable, read, write};
 
 /// The book tells what is committed after so long at the latest, however much comes.
 const SHOWN_WITHIN: Duration = Duration::from_secs(1);
@@ -194,6 +194,8 @@ impl FleetWorker {
             self.shards.values().map(|shard| (shard.number, false, lag(shard))).collect();
         shards.extend(self.mine.halted.keys().map(|shard| (*shard, true, None)));
         self.outlets.observer.shards(&shards);
+        let budgets = self.shards.values().flat_map(|shard| BudgetShown::of(&shard.pipeline.engine, shard.number));
+        *write(&self.outlets.part.budgets) = budgets.collect();
         let mut figures = *read(&self.outlets.part.figures);
         figures.wallets = self.shards.values().map(|shard| shard.pipeline.engine.wallets().len()).sum();
         let (sizes, turned_away) = self.ledger.window_figures();
