@@ -74,6 +74,10 @@ fn keys(to: &Register) -> KeyMetrics {
     }
 }
 
+fn commands(to: &Register) -> Vec<IntCounter> {
+    to.words("kuzet_commands_total", "Commands to the ledger, by kind", "command", CommandKind::NAMES)
+}
+
 /// Makes the metrics of the geo databases.
 fn budgets(to: &Register) -> BudgetMetrics {
     let of_rule = |name: &str, help: &str| to.add(IntGaugeVec::new(Opts::new(name, help), &["rule", "shard"]));
@@ -167,12 +171,7 @@ impl Metrics {
             operations: to.words("kuzet_operations_total", "Operations decided, by type", "type", OperationType::NAMES),
             rejected: to.words("kuzet_rejected_total", "Records refused, by reason", "code", RejectionCode::NAMES),
             decisions: to.words("kuzet_decisions_total", "Decisions, by verdict", "verdict", Verdict::NAMES),
-            commands: to.words(
-                "kuzet_commands_total",
-                "Commands to the ledger, by kind",
-                "command",
-                CommandKind::NAMES,
-            ),
+            commands: commands(to),
             matches: to.counters("kuzet_matches_total", "Rules that fired, by rule and mode", &["rule", "mode"]),
             budgets: budgets(to),
             restrictions_active: to.gauges("kuzet_restrictions_active", "Restrictions in force, by kind", "kind"),
