@@ -222,12 +222,12 @@ fuzz: tools
 	$$venv/bin/schemathesis --config-file "$$folder/schemathesis.toml" run http://127.0.0.1:8497/openapi.json \
 	    --max-examples 200 --exclude-checks positive_data_acceptance,negative_data_rejection --request-timeout 10
 
-# What a client of the service sees, beside the engine's own rate; WALLETS=1000000 adds as many wallets.
 # Wants Python. Two histories of months are simulated, and deleted again.
 bench-backtest: tools
 	@cargo build --release $(LOCKED)
 	benches/backtest/run
 
+# What a client of the service sees, beside the engine's own rate; WALLETS=1000000 adds as many wallets.
 load: tools
 	@cargo build --release $(LOCKED)
 	command -v wrk >/dev/null || $$([ "$$(id -u)" -eq 0 ] || echo sudo) apt-get -qq install -y wrk >/dev/null

@@ -256,16 +256,40 @@ fn tokens() {
 }
 
 #[test]
+fn backtests() {
+    let (_server, address) = Server::start("");
+    run("backtests", |rng| {
+        let sound = rng.pick(&[
+            r#"{"rules":"current"}"#,
+            r#"{"rules":"current","against":"current","days":7,"limits":{"new_holds":1,"daily_alerts":null}}"#,
+            r#"{"rules":"current","from":"2026-03-02T00:00:00+05:00","to":"2026-03-03T00:00:00Z"}"#,
+            r#"{"rules":{"a/b.yaml":"id: b","law/x.yaml":null},"against":"current"}"#,
+        ]);
+        let body = damage(rng, sound);
+        let sent = request("POST", "/v1/backtests", &[], &body);
+        no_fault(&raw(address, &sent), &sent)
+    });
+}
+
+#[test]
 fn queries() {
     let (_server, address) = Server::start("");
     run("queries", |rng| {
-        let path = rng.pick(&["/v1/decisions", "/v1/restrictions", "/v1/rejected", "/v1/rules", "/v1/session"]);
+        let path = rng.pick(&[
+            "/v1/decisions",
+            "/v1/decisions/1/why",
+            "/v1/restrictions",
+            "/v1/rejected",
+            "/v1/rules",
+            "/v1/session",
+        ]);
         let sound = rng.pick(&[
             "after=1&limit=5",
             "after=-5",
             "wait=0s&limit=1000",
             "kind=hold&rule=x&older_than=2h&limit=3&offset=1",
             "from=0",
+            "lang=kk&for=client",
         ]);
         let query: String = damage(rng, sound)
             .iter()

@@ -154,7 +154,7 @@ pub(super) async fn post(
     let wait = parameters.get("wait").map(|wait| duration(wait, "wait")).transpose()?.unwrap_or(WAIT).min(WAIT_MAX);
     let store = api.store()?;
     let body = body::read(&api, request).await?;
-    let asked: Asked = serde_json::from_slice(&body.bytes).map_err(|error| drafts::unreadable(&error))?;
+    let asked: Asked = drafts::object(&body.bytes)?;
     drop(body);
     let span = span(&asked, api.service.figures().newest)?;
     let limits = limits(&asked)?;

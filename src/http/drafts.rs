@@ -7,7 +7,8 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
 use crate::analysis::check::{self, Read};
 use crate::analysis::mutation::{self, Survivor};
@@ -102,13 +103,18 @@ async fn read(api: &Shared, request: Request) -> Result<Changes, Problem> {
     if body.bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Changes::new());
     }
-    let draft: Draft = serde_json::from_slice(&body.bytes).map_err(|error| unreadable(&error))?;
+    let draft: Draft = object(&body.bytes)?;
     checked_paths(draft.files)
 }
 
-/// Says what is wrong with a body.
-pub(super) fn unreadable(error: &serde_json::Error) -> Problem {
-    Problem::new(400, format!("the body is not what is accepted: {error}"))
+/// Reads a body that is a JSON object; an array would be taken for one by its order.
+///
+/// # Errors
+/// 400: it is something else.
+pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let read = serde_json::from_slice::<Map<String, Value>>(body);
+    let read = read.and_then(|fields| serde_json::from_value(Value::Object(fields)));
+    read.map_err(|error| Problem::new(400, format!("the body is not what is accepted: {error}")))
 }
 
 /// Refuses paths that lie outside a folder of rules.

@@ -187,13 +187,16 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[Role::Analyst],
         "Goes back to the rule set before the present one",
     ),
-    post(
-        "post_check",
-        "/v1/rules/check",
-        Handler::Check,
-        &[Role::Analyst],
-        "Checks rules that are not in use: those in use, with changed files laid over them; every finding with its place",
-    ),
+    Endpoint {
+        waits: true,
+        ..post(
+            "post_check",
+            "/v1/rules/check",
+            Handler::Check,
+            &[Role::Analyst],
+            "Checks rules that are not in use: those in use, with changed files laid over them",
+        )
+    },
     Endpoint {
         waits: true,
         query: &[

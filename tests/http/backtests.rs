@@ -130,6 +130,7 @@ fn what_is_no_backtest_is_a_problem() {
         "",
         "{}",
         "[]",
+        r#"["current"]"#,
         r#"{"rules":"others"}"#,
         r#"{"rules":7}"#,
         r#"{"rules":"current","more":1}"#,

@@ -21,7 +21,7 @@ fn a_draft_is_checked_and_nothing_changes() {
         let as_it_is = post(address, "/v1/rules/check", &body).json();
         assert_eq!((&as_it_is["ok"], &as_it_is["ruleset"]), (&true.into(), &in_use), "{as_it_is}");
         let findings = as_it_is["diagnostics"].as_array().expect("findings");
-        assert!(findings.iter().all(|found| found["severity"] == "note"), "{as_it_is}");
+        assert!(findings.iter().all(|found| found["severity"] != "error"), "{as_it_is}");
     }
     let other = rule().replace("> 100_000 KZT", "> 150_000 KZT");
     let changed = check(&json!({"files": {PATH: other}}));

@@ -54,7 +54,7 @@ pub struct Basis {
     pub operations: u64,
     /// All that the store keeps, or those that bear on the decision.
     pub is_whole: bool,
-    /// How many more bore on it, or may have, that are no longer kept.
+    /// How many more, of its wallet or of all, are no longer kept.
     pub missing: u64,
     /// Whether every value is the one that was read then; otherwise what rules read that did not fire may have been
     /// more.
@@ -120,30 +120,36 @@ fn first_kept(store: &Store) -> Result<u64, StoreError> {
 /// Operations that bear on a decision, by their numbers.
 struct Part {
     numbers: BTreeSet<u64>,
-    /// Everything that bears the address, the device or the recipient of the operation itself is among them.
-    has_all_of_target: bool,
+    /// Those of its wallet: all of them.
+    of_wallet: BTreeSet<u64>,
+    /// Of those that bear the address, the device or the recipient of the operation itself, some before this one are
+    /// left out; `None`: all are there.
+    cut_before: Option<u64>,
 }
 
 /// Finds what bears on a decision; `None` where it is too much.
 fn part_before(store: &Store, target: &Kept) -> Result<Option<Part>, StoreError> {
     let wallet = Filter { wallet: Some(target.wallet_id.clone()), ..Filter::default() };
-    let (mut numbers, is_all) = numbers_before(store, wallet, target.seq, PART_MAX)?;
-    let of_wallet: Vec<u64> = numbers.iter().rev().take(PAGE).rev().copied().collect();
+    let (of_wallet, is_all) = numbers_before(store, wallet, target.seq, PART_MAX)?;
     if !is_all {
         return Ok(None);
     }
+    let mut numbers = of_wallet.clone();
     let of_target = decode::decode(&target.record).map(|operation| keys_of(&operation)).unwrap_or_default();
     let mut looked_for = Vec::new();
-    let mut has_all_of_target = true;
+    let mut cut_before = None;
     for key in of_target {
         let (found, is_all) = numbers_before(store, key.clone(), target.seq, PART_MAX.saturating_sub(numbers.len()))?;
-        has_all_of_target &= is_all;
+        if !is_all {
+            cut_before = cut_before.max(Some(found.first().copied().unwrap_or(target.seq)));
+        }
         numbers.extend(found);
         looked_for.push(key);
     }
     let (mut log, mut keys) = (Log::default(), Vec::new());
-    for seq in of_wallet {
-        if let Some(kept) = log.item(store, seq)?
+    let first = of_wallet.iter().rev().nth(PAGE).copied().unwrap_or(0);
+    for seq in of_wallet.range(first..) {
+        if let Some(kept) = log.item(store, *seq)?
             && let Ok(operation) = decode::decode(&kept.record)
         {
             keys.extend(keys_of(&operation));
@@ -159,7 +165,7 @@ fn part_before(store: &Store, target: &Kept) -> Result<Option<Part>, StoreError>
             looked_for.push(key);
         }
     }
-    Ok(Some(Part { numbers, has_all_of_target }))
+    Ok(Some(Part { numbers, of_wallet, cut_before }))
 }
 
 /// Lists what finds the operations that feed the shared state which deciding this one reads.
@@ -208,11 +214,11 @@ fn examine_part(
 ) -> Result<Result<Hindsight, Unknown>, ReproductionError> {
     let mut again = Again::new(store, means.clone(), true);
     let (mut log, mut operations, mut missing) = (Log::default(), 0, 0);
-    let has_all_of_target = part.has_all_of_target;
+    let Part { numbers, of_wallet, cut_before } = part;
     let (mut is_same, mut entered) = (true, Entered::default());
-    for seq in part.numbers {
+    for seq in numbers {
         let Some(kept) = log.item(store, seq)? else {
-            missing += 1;
+            missing += u64::from(of_wallet.contains(&seq));
             continue;
         };
         operations += 1;
@@ -228,9 +234,9 @@ fn examine_part(
     if let Some(stopped) = again.use_rules_of(target)? {
         return Ok(Err(stopped.into()));
     }
-    let has_fed = feed_windows(store, (&mut again, target), (means, entered))?;
+    let has_fed = feed_windows(store, (&mut again, target), means, (entered, cut_before))?;
     Ok(examine(&mut again, target, missing)?.map(|examination| {
-        let is_exact = missing == 0 && is_same && has_fed && has_all_of_target;
+        let is_exact = missing == 0 && is_same && has_fed;
         Hindsight::Known { examination, basis: Basis { operations, is_whole: false, missing, is_exact } }
     }))
 }
@@ -285,7 +291,8 @@ fn examine(
 fn feed_windows(
     store: &Store,
     (again, target): (&mut Again<'_>, &Kept),
-    (means, entered): (&Means, Entered),
+    means: &Means,
+    (entered, cut_before): (Entered, Option<u64>),
 ) -> Result<bool, StoreError> {
     let Ok(operation) = decode::decode(&target.record) else { return Ok(false) };
     let Some(deciding) = &mut again.deciding else { return Ok(false) };
@@ -295,11 +302,19 @@ fn feed_windows(
     if entered.some_cancel || (entered.operations > 0 && !found.iter().all(|aggregate| can_be_filled(aggregate))) {
         return Ok(false);
     }
-    let Some(reach) = others.iter().map(|aggregate| aggregate.retention).max() else { return Ok(true) };
+    let reaches_to = |windows: &[&PlannedAggregate]| {
+        let reach = windows.iter().map(|aggregate| aggregate.retention).max()?;
+        Some(operation.occurred_at.minus(reach).minus(means.settings.limits.future_skew_max))
+    };
+    if let (Some(cut), Some(from)) = (cut_before, reaches_to(&found))
+        && !Log::default().item(store, cut)?.is_some_and(|kept| kept.arrived_at < from)
+    {
+        return Ok(false);
+    }
+    let Some(from) = reaches_to(&others) else { return Ok(true) };
     if !others.iter().all(|aggregate| can_be_filled(aggregate)) {
         return Ok(false);
     }
-    let from = operation.occurred_at.minus(reach).minus(means.settings.limits.future_skew_max);
     let mut feeds = Vec::new();
     let texts = texts_of_keys(&operation, &others);
     let is_feed = |record: &[u8]| {
