@@ -6,6 +6,7 @@ use kuzet::adapters::memory::MemoryStore;
 use kuzet::app;
 use kuzet::geo::Geo;
 use kuzet::operation::Time;
+use kuzet::operation::time::SECOND;
 use kuzet::pipeline::{Answer, Pipeline, Record};
 use kuzet::rules::{self, SourceFile};
 use serde_json::{Value, json};
@@ -57,14 +58,13 @@ fn decide(pipeline: &mut Pipeline<MemoryStore>, operations: &[Value]) -> Vec<Val
 }
 
 /// Start of the virtual day: noon in Almaty on 2 March 2026.
-const NOON: i64 = 1_772_434_800_000_000_000;
-const SECOND: i64 = 1_000_000_000;
+const NOON: Time = Time::from_nanos(1_772_434_800_000_000_000);
 
 /// A payment of W1 at so many seconds after noon, with other fields on top.
 fn payment(number: usize, seconds: i64, amount: &str, more: &Value) -> Value {
     let mut operation = json!({
         "op_id": format!("op-{number}"), "type": "payment",
-        "occurred_at": Time::from_nanos(NOON + seconds * SECOND).to_string(),
+        "occurred_at": NOON.plus(seconds * SECOND).to_string(),
         "wallet_id": "W1", "client_status": "identified", "amount": amount, "counterparty": {"kind": "merchant"},
     });
     for (key, value) in more.as_object().expect("an object") {
@@ -363,7 +363,7 @@ fn the_client_lifts_what_names_the_client() {
     let lines = "on: payment\nwhen: amount = 7 KZT\nthen:\n  - monitor: {lifted_by: [client]}";
     let mut operations = vec![payment(0, 0, "7", &json!({}))];
     operations.push(json!({"op_id": "u", "type": "wallet_unblock_requested", "wallet_id": "W1",
-        "occurred_at": Time::from_nanos(NOON + SECOND).to_string()}));
+        "occurred_at": NOON.plus(SECOND).to_string()}));
     let decisions = decide(&mut pipeline(vec![rule("r", "enforce", lines)]), &operations);
     let kinds = |n: usize| -> Vec<&str> {
         decisions[n]["commands"].as_array().expect("a list").iter().filter_map(|c| c["command"].as_str()).collect()

@@ -18,6 +18,7 @@ use crate::adapters::store::{Store, StoreError, Stream};
 use crate::operation::decision::read::DecisionRecord;
 use crate::operation::decision::{Decision, Verdict, push_string};
 use crate::operation::encode::encode_counterparty;
+use crate::operation::time::Nanos;
 use crate::operation::{Counterparty, Money, Operation, OperationType, Time, decode};
 
 /// A page reads no further block once its blocks hold so many decisions,
@@ -210,14 +211,16 @@ impl Filter {
 
     /// Tells whether a segment may hold one of those that are meant.
     fn may_be_in(&self, segment: &SegmentSummary) -> bool {
-        let (from, to) = (self.from.map_or(i64::MIN, Time::nanos), self.to.map_or(i64::MAX, Time::nanos));
-        let until = if self.to.is_some() { to.saturating_sub(1) } else { to };
+        let times = Bounds {
+            least: self.from.unwrap_or(Time::MIN),
+            greatest: self.to.map_or(Time::MAX, |to| to.minus(Nanos::ONE)),
+        };
         let amounts = Bounds {
-            least: self.amount_min.map_or(i64::MIN, Money::tiyn),
-            greatest: self.amount_max.map_or(i64::MAX, Money::tiyn),
+            least: self.amount_min.unwrap_or(Bounds::<Money>::ALL.least),
+            greatest: self.amount_max.unwrap_or(Bounds::<Money>::ALL.greatest),
         };
         let asks_amount = self.amount_min.is_some() || self.amount_max.is_some();
-        segment.times.meet(Bounds { least: from, greatest: until }) && (!asks_amount || segment.amounts.meet(amounts))
+        segment.times.meet(times) && (!asks_amount || segment.amounts.meet(amounts))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Lists: how values are compared, and on which days a row is in force.
 
 use kuzet::operation::Time;
+use kuzet::operation::time::{DAY, HOUR, Nanos};
 use kuzet::rules::SourceFile;
 use serde_json::{Value, json};
 
-use super::{SECOND, payment, rule};
+use super::{payment, rule};
 
 const LINES: &str = "on: payment\nwhen: counterparty.phone in phones or counterparty.account in accounts\n  \
                      or wallet_id in wallets\nthen:\n  - report: afm";
@@ -84,20 +85,20 @@ fn a_row_is_in_force_from_the_start_of_its_first_day_to_the_end_of_its_last() {
         ("rules/data/accounts.csv", "value,from,until,reason\n"),
         ("rules/data/wallets.csv", "value,from,until,reason\nW1,2026-03-05,2026-03-05,one day\n"),
     ];
-    let midnight = |day: i64| super::NOON - 12 * 3_600 * SECOND + (day - 2) * 86_400 * SECOND;
-    let at = |number: usize, instant: i64| {
+    let midnight = |day: i64| super::NOON.minus(12 * HOUR).plus((day - 2) * DAY);
+    let at = |number: usize, instant: Time| {
         let mut operation = to(number, "phone", "7700");
-        operation["occurred_at"] = Time::from_nanos(instant).to_string().into();
+        operation["occurred_at"] = instant.to_string().into();
         operation
     };
     let instants = [
-        (midnight(1) - 1, false),
+        (midnight(1).minus(Nanos::ONE), false),
         (midnight(1), true),
-        (midnight(3) - 1, true),
+        (midnight(3).minus(Nanos::ONE), true),
         (midnight(3), false),
-        (midnight(5) - 1, false),
+        (midnight(5).minus(Nanos::ONE), false),
         (midnight(5), true),
-        (midnight(6) - 1, true),
+        (midnight(6).minus(Nanos::ONE), true),
         (midnight(6), false),
     ];
     let operations: Vec<Value> = instants.iter().enumerate().map(|(n, (instant, _))| at(n, *instant)).collect();

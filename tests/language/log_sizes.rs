@@ -6,14 +6,13 @@ use kuzet::adapters::memory::MemoryStore;
 use kuzet::engine::Engine;
 use kuzet::engine::plan::{Plan, Settings};
 use kuzet::geo::Geo;
-use kuzet::operation::Time;
-use kuzet::operation::time::MINUTE;
+use kuzet::operation::time::{MINUTE, SECOND};
 use kuzet::pipeline::{Limits, Pipeline};
 use kuzet::rules::program::RuleSet;
 use kuzet::rules::{self, SourceFile};
 use serde_json::{Value, json};
 
-use super::{MRP, NOON, SECOND, decide, payment, rule};
+use super::{MRP, NOON, decide, payment, rule};
 use crate::random::Random;
 
 const AGGREGATES: [(&str, &str); 12] = [
@@ -53,7 +52,7 @@ fn operations(seed: u64, count: usize) -> Vec<Value> {
     let one = |number: usize| {
         if !ids.is_empty() && random.below(15_u32) == 0 {
             let (id, seconds): (String, i64) = ids.swap_remove(random.below(ids.len()));
-            let at = Time::from_nanos(NOON + seconds * SECOND).to_string();
+            let at = NOON.plus(seconds * SECOND).to_string();
             let mut cancelled = json!({"type": "cancelled", "wallet_id": "W1", "ref_op_id": id, "occurred_at": at});
             cancelled["op_id"] = format!("c-{number}").into();
             return cancelled;

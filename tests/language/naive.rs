@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{NOON, SECOND, decide, payment, pipeline, rule};
+use super::{NOON, decide, payment, pipeline, rule};
 use crate::random::Random;
-use kuzet::operation::Time;
+use kuzet::operation::time::SECOND;
 
 const LATENESS: i64 = 600;
 
@@ -138,7 +138,7 @@ fn stream(seed: u64, count: usize, wallets: u64) {
         if cancels {
             let victim = seen.remove(usize::try_from(random.below(seen.len() as u64)).expect("small"));
             let cancelled = json!({"op_id": format!("c-{number}"), "type": "cancelled", "wallet_id": victim.wallet,
-                "ref_op_id": victim.id, "occurred_at": Time::from_nanos(NOON + victim.seconds * SECOND).to_string()});
+                "ref_op_id": victim.id, "occurred_at": NOON.plus(victim.seconds * SECOND).to_string()});
             decide(&mut pipeline, &[cancelled]);
             let own = seen.iter().filter(|entry| entry.wallet == victim.wallet).map(|entry| entry.seconds);
             let newest = own.chain([victim.seconds]).max().expect("one");

@@ -1,10 +1,10 @@
 //! A PIN on which a rule cancels what waits answers nothing: it confirms no day and asks for no further PIN.
 
-use kuzet::operation::Time;
+use kuzet::operation::time::SECOND;
 use kuzet::rules::SourceFile;
 use serde_json::{Value, json};
 
-use super::{NOON, SECOND, decide, payment, pipeline, rule};
+use super::{NOON, decide, payment, pipeline, rule};
 
 /// Payments of 1,000 KZT need a PIN unless the day is confirmed; `more` are the rules of PINs.
 fn decided(more: SourceFile, outcome: &str) -> Vec<String> {
@@ -13,7 +13,7 @@ fn decided(more: SourceFile, outcome: &str) -> Vec<String> {
         "enforce",
         "on: payment\nwhen: amount >= 1_000 KZT and not wallet.is_confirmed\nthen:\n  - challenge: pin",
     );
-    let at = |seconds: i64| Time::from_nanos(NOON + seconds * SECOND).to_string();
+    let at = |seconds: i64| NOON.plus(seconds * SECOND).to_string();
     let pin = json!({"op_id": "pin", "type": "pin", "wallet_id": "W1", "outcome": outcome, "ref_op_id": "op-0",
         "occurred_at": at(1)});
     let operations = [payment(0, 0, "1000", &json!({})), pin, payment(2, 2, "1000", &json!({}))];

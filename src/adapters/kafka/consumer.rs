@@ -16,6 +16,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::adapters::clock;
 use crate::adapters::fleet_mutant::FleetMutant;
 use crate::operation::Time;
+use crate::operation::time::MILLISECOND;
 
 use super::client::{Said, is_passing};
 use super::{Failure, KafkaSettings};
@@ -46,8 +47,8 @@ pub enum Change {
 pub struct Incoming {
     pub partition: i32,
     pub offset: i64,
-    /// When it arrived, in milliseconds since 1970.
-    pub timestamp: Option<i64>,
+    /// When it arrived, to the millisecond.
+    pub arrived_at: Time,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
 }
@@ -62,13 +63,15 @@ struct Arrivals {
 }
 
 impl Arrivals {
-    fn of(&self, timestamp: Option<i64>, now: impl FnOnce() -> Time) -> Option<i64> {
+    /// Takes a record's own time in milliseconds since 1970.
+    fn of(&self, timestamp: Option<i64>, now: impl FnOnce() -> Time) -> Time {
+        let time = |millis: i64| Time::EPOCH.plus(MILLISECOND.saturating_mul(millis));
         if let Some(past) = timestamp.filter(|timestamp| (0..=self.over.load(Ordering::Relaxed)).contains(timestamp)) {
-            return Some(past);
+            return time(past);
         }
-        let now = now().nanos() / 1_000_000;
+        let now = now().number_of(MILLISECOND);
         self.over.fetch_max(now, Ordering::Relaxed);
-        Some(timestamp.filter(|timestamp| (0..=now).contains(timestamp)).unwrap_or(now))
+        time(timestamp.filter(|timestamp| (0..=now).contains(timestamp)).unwrap_or(now))
     }
 }
 
@@ -213,7 +216,7 @@ impl Member {
             Some(Ok(message)) => Polled::Record(Incoming {
                 partition: message.partition(),
                 offset: message.offset(),
-                timestamp: self.arrivals.of(message.timestamp().to_millis(), clock::now),
+                arrived_at: self.arrivals.of(message.timestamp().to_millis(), clock::now),
                 key: message.key().map(<[u8]>::to_vec),
                 value: message.payload().map(<[u8]>::to_vec),
             }),
@@ -353,10 +356,11 @@ mod tests {
     #[test]
     fn a_record_arrived_at_its_own_time_only_where_that_can_be() {
         let now = Time::from_nanos(1_764_547_200_000_999_999);
-        let read_at = Some(1_764_547_200_000);
+        let time = |millis: i64| Time::EPOCH.plus(millis * MILLISECOND);
+        let read_at = time(1_764_547_200_000);
         let arrival = |timestamp, now| Arrivals::default().of(timestamp, || now);
-        assert_eq!(arrival(Some(1_764_547_199_999), now), Some(1_764_547_199_999));
-        assert_eq!(arrival(Some(0), now), Some(0));
+        assert_eq!(arrival(Some(1_764_547_199_999), now), time(1_764_547_199_999));
+        assert_eq!(arrival(Some(0), now), Time::EPOCH);
         for impossible in
             [None, Some(-1), Some(i64::MIN), Some(1_764_547_200_001), Some(4_070_908_800_000), Some(i64::MAX)]
         {
@@ -364,8 +368,8 @@ mod tests {
         }
         // What is known to be over is not held against a clock again, also one that was put back.
         let arrivals = Arrivals::default();
-        assert_eq!(arrivals.of(Some(1_764_547_200_000), || now), Some(1_764_547_200_000));
-        assert_eq!(arrivals.of(Some(1_764_547_200_000), || Time::from_nanos(0)), Some(1_764_547_200_000));
-        assert_eq!(arrivals.of(None, || Time::from_nanos(2_000_000)), Some(2));
+        assert_eq!(arrivals.of(Some(1_764_547_200_000), || now), read_at);
+        assert_eq!(arrivals.of(Some(1_764_547_200_000), || Time::EPOCH), read_at);
+        assert_eq!(arrivals.of(None, || time(2)), time(2));
     }
 }

@@ -8,32 +8,40 @@ use redb::{ReadOnlyTable, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::block::{Block, fold, unfold};
 use super::{DECISIONS, META, OPERATIONS, SEGMENTS, Store, StoreError, Stream, TERMS, access};
-use crate::operation::Time;
+use crate::operation::{Money, Time};
 
 /// The terms of a segment are kept in so many parts, so that looking one up reads little.
 const PARTS: u64 = 64;
 /// Bytes of a summary: count, bounds of the times, bounds of the amounts.
 const SUMMARY: usize = 4 + 4 * 8;
 
-/// The numbers that lie between two others, both included; none where the first is the greater.
+/// The times or amounts that lie between two others, both included; none where the first is the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
-    pub least: i64,
-    pub greatest: i64,
+pub struct Bounds<T> {
+    pub least: T,
+    pub greatest: T,
 }
 
-impl Bounds {
-    /// Holds nothing.
-    pub const NONE: Self = Self { least: i64::MAX, greatest: i64::MIN };
+impl Bounds<Time> {
+    /// Holds no time.
+    pub const NONE: Self = Self { least: Time::MAX, greatest: Time::MIN };
+}
 
-    fn add(&mut self, number: i64) {
-        self.least = self.least.min(number);
-        self.greatest = self.greatest.max(number);
+impl Bounds<Money> {
+    /// Holds every amount, and none.
+    pub const ALL: Self = Self { least: Money::from_tiyn(i64::MIN), greatest: Money::from_tiyn(i64::MAX) };
+    pub const NONE: Self = Self { least: Self::ALL.greatest, greatest: Self::ALL.least };
+}
+
+impl<T: Ord + Copy> Bounds<T> {
+    fn add(&mut self, one: T) {
+        self.least = self.least.min(one);
+        self.greatest = self.greatest.max(one);
     }
 
-    /// Tells whether some number may lie in both.
+    /// Tells whether something may lie in both.
     #[must_use]
-    pub const fn meet(self, other: Self) -> bool {
+    pub fn meet(self, other: Self) -> bool {
         self.least <= other.greatest && other.least <= self.greatest && self.least <= self.greatest
     }
 }
@@ -43,8 +51,8 @@ impl Bounds {
 pub struct SegmentWriter {
     first: u64,
     count: u32,
-    times: Bounds,
-    amounts: Bounds,
+    times: Bounds<Time>,
+    amounts: Bounds<Money>,
     /// Terms, each with the place of a decision that bears it.
     postings: Vec<(u64, u32)>,
 }
@@ -53,11 +61,11 @@ impl SegmentWriter {
     /// Begins a segment with the decision of this number.
     #[must_use]
     pub const fn new(first: u64) -> Self {
-        Self { first, count: 0, times: Bounds::NONE, amounts: Bounds::NONE, postings: Vec::new() }
+        Self { first, count: 0, times: Bounds::<Time>::NONE, amounts: Bounds::<Money>::NONE, postings: Vec::new() }
     }
 
     /// Adds the next decision: its operation's time, its amount if it has one, its terms.
-    pub fn add(&mut self, time: i64, amount: Option<i64>, terms: impl IntoIterator<Item = u64>) {
+    pub fn add(&mut self, time: Time, amount: Option<Money>, terms: impl IntoIterator<Item = u64>) {
         self.times.add(time);
         if let Some(amount) = amount {
             self.amounts.add(amount);
@@ -90,16 +98,17 @@ impl SegmentWriter {
     pub fn finish(mut self) -> Segment {
         self.postings.sort_unstable_by_key(|(term, place)| (part_of(*term), kept_of(*term), *place));
         self.postings.dedup();
-        let at = Time::from_nanos(self.times.least);
+        let Self { times, amounts, .. } = self;
+        let at = times.least;
         let mut parts = Vec::new();
         for run in self.postings.chunk_by(|a, b| part_of(a.0) == part_of(b.0)) {
             parts.push((part_of(run[0].0), fold(&encode_part(run), at)));
         }
         let mut summary = Vec::with_capacity(SUMMARY);
         summary.extend_from_slice(&self.count.to_le_bytes());
-        for Bounds { least, greatest } in [self.times, self.amounts] {
-            summary.extend_from_slice(&least.to_le_bytes());
-            summary.extend_from_slice(&greatest.to_le_bytes());
+        let times = [times.least, times.greatest].map(Time::nanos);
+        for number in times.into_iter().chain([amounts.least, amounts.greatest].map(Money::tiyn)) {
+            summary.extend_from_slice(&number.to_le_bytes());
         }
         Segment { first: self.first, summary: fold(&summary, at), parts }
     }
@@ -120,10 +129,10 @@ pub struct SegmentSummary {
     pub first: u64,
     /// The number after its last.
     pub end: u64,
-    /// Of the operations' times, in nanoseconds.
-    pub times: Bounds,
-    /// Of the amounts in tiyn, of the operations that have one.
-    pub amounts: Bounds,
+    /// Of the operations' times.
+    pub times: Bounds<Time>,
+    /// Of the amounts of the operations that have one.
+    pub amounts: Bounds<Money>,
 }
 
 fn part_of(term: u64) -> u8 {
@@ -306,9 +315,12 @@ fn read_summary(first: u64, bytes: &[u8]) -> Option<SegmentSummary> {
     let summary = unfold(bytes).ok()?;
     let (count, bounds) = summary.split_first_chunk::<4>()?;
     let mut numbers = bounds.chunks_exact(8).map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap_or_default()));
-    let mut bounds = || Some(Bounds { least: numbers.next()?, greatest: numbers.next()? });
+    let [least, greatest] = [numbers.next()?, numbers.next()?].map(Time::from_nanos);
+    let times = Bounds { least, greatest };
+    let [least, greatest] = [numbers.next()?, numbers.next()?].map(Money::from_tiyn);
+    let amounts = Bounds { least, greatest };
     let end = first + u64::from(u32::from_le_bytes(*count));
-    Some(SegmentSummary { first, end, times: bounds()?, amounts: bounds()? })
+    Some(SegmentSummary { first, end, times, amounts })
 }
 
 /// Writes segments, and drops the first ones whose decisions are all gone.
@@ -365,17 +377,17 @@ mod tests {
     fn a_summary_tells_where_the_numbers_lie() {
         let mut writer = SegmentWriter::new(11);
         assert!(writer.is_empty());
-        writer.add(5, None, [1, 2]);
-        writer.add(3, Some(700), [2]);
+        writer.add(Time::from_nanos(5), None, [1, 2]);
+        writer.add(Time::from_nanos(3), Some(Money::from_tiyn(700)), [2]);
         assert_eq!((writer.len(), writer.next()), (2, 13));
         let segment = writer.finish();
         let read = read_summary(11, &segment.summary).expect("a summary");
         assert_eq!((read.first, read.end), (11, 13));
-        assert!(
-            read.times.meet(Bounds { least: 5, greatest: 9 }) && !read.times.meet(Bounds { least: 6, greatest: 9 })
-        );
-        assert_eq!(read.amounts, Bounds { least: 700, greatest: 700 });
-        assert!(!Bounds::NONE.meet(Bounds { least: i64::MIN, greatest: i64::MAX }));
+        let until_9 = |least| Bounds { least: Time::from_nanos(least), greatest: Time::from_nanos(9) };
+        assert!(read.times.meet(until_9(5)) && !read.times.meet(until_9(6)));
+        assert_eq!(read.amounts, Bounds { least: Money::from_tiyn(700), greatest: Money::from_tiyn(700) });
+        assert!(!Bounds::<Money>::NONE.meet(Bounds::<Money>::ALL));
+        assert!(!Bounds::<Time>::NONE.meet(Bounds { least: Time::MIN, greatest: Time::MAX }));
         for at in 0..segment.summary.len() {
             let mut wrong = segment.summary.clone();
             wrong[at] ^= 0x41;

@@ -19,7 +19,7 @@ use crate::engine::value::{AggregateValue, decimal_of_word, word_of_decimal};
 use crate::engine::window_mask;
 use crate::geo::Lookup;
 use crate::operation::content::id_hash;
-use crate::operation::time::Span;
+use crate::operation::time::{Nanos, Span};
 use crate::operation::{AttributeValue, Decimal, Money, Time};
 use crate::rules::program::{
     AggregateId, AttributeType, Field, Rule, Scope, Stream, symbol_of_country, symbol_of_text,
@@ -204,7 +204,7 @@ impl Evaluation<'_, '_> {
     /// Returns the time since the operation of this wallet that `ref_op_id` names; none when it is not
     /// remembered or lies later.
     #[inline(never)]
-    fn reference_age(&self) -> Option<i64> {
+    fn reference_age(&self) -> Option<Nanos> {
         let operation = &self.enriched.operation;
         let id = id_hash(operation.ref_op_id.as_deref()?);
         let row = self.wallet.find(self.plan, id)?;
@@ -213,8 +213,8 @@ impl Evaluation<'_, '_> {
         }
         let newest = self.wallet.newest().unwrap_or(operation.occurred_at);
         let is_remembered = row.at() >= newest.minus(self.plan.settings.ids_kept());
-        let age = operation.occurred_at.nanos() - row.at().nanos();
-        (is_remembered && age >= 0).then_some(age)
+        let age = operation.occurred_at.since(row.at());
+        (is_remembered && age >= Nanos::ZERO).then_some(age)
     }
 
     /// Tells whether the operation bears the attribute, but not as the type that is asked for.
@@ -288,7 +288,7 @@ impl Facts for Evaluation<'_, '_> {
             Field::WalletIsBlocked => Some(u64::from(self.is_blocked)),
             Field::WalletIsMonitored => Some(u64::from(self.is_monitored)),
             Field::WalletIsConfirmed => Some(u64::from(self.wallet.is_confirmed(self.day.start))),
-            Field::RefAge => self.reference_age().map(i64::cast_unsigned),
+            Field::RefAge => self.reference_age().map(|age| age.get().cast_unsigned()),
             Field::OpId
             | Field::Currency
             | Field::CounterpartyAccount

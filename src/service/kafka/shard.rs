@@ -305,12 +305,13 @@ impl Shard {
 
     /// Decides records. The shard moves on with them: it must be dropped when they cannot be committed.
     pub(super) fn decide(&mut self, records: Vec<Incoming>) -> ShardBatch {
-        let arrived =
-            |record: &Incoming| record.timestamp.map(|millis| Time::from_nanos(millis.saturating_mul(1_000_000)));
         let of_batch: Vec<Record<'_>> = records
             .iter()
             // Without a value there is no JSON either.
-            .map(|record| Record { bytes: record.value.as_deref().unwrap_or_default(), arrived_at: arrived(record) })
+            .map(|record| Record {
+                bytes: record.value.as_deref().unwrap_or_default(),
+                arrived_at: Some(record.arrived_at),
+            })
             .collect();
         let before = FleetMutant::StaleMeta.is_made().then(|| self.meta());
         let decided = self.pipeline.decide(&of_batch);
@@ -344,7 +345,7 @@ impl Shard {
         self.position.batch += 1;
         self.note_lifts(lifts);
         self.next_offset = records.last().map_or(self.next_offset, |last| last.offset + 1);
-        let at = records.first().and_then(arrived).unwrap_or(Time::ACCEPTED_FROM);
+        let at = records.first().map_or(Time::ACCEPTED_FROM, |first| first.arrived_at);
         let journal = fold(&decided.journal(self.layout_id), at);
         let mut state = self.state_records(journal);
         let meta = before.unwrap_or_else(|| self.meta());

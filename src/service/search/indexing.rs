@@ -11,7 +11,7 @@ use crate::adapters::store::index::{IndexedStreams, Segment, SegmentSummary, Seg
 use crate::adapters::store::{Position, Store, StoreError, Stream};
 use crate::operation::decision::Decision;
 use crate::operation::decision::read::DecisionRecord;
-use crate::operation::decode;
+use crate::operation::{Time, decode};
 
 use super::{Filter, Searchable, ids_of};
 
@@ -173,9 +173,9 @@ impl Indexer {
         if self.pending.next() != seq {
             self.pending = SegmentWriter::new(seq);
         }
-        let at = found.occurred_at.map_or(0, crate::operation::Time::nanos);
         let names = self.pending.is_empty().then(|| term(Name::Names, WITH_NEWEST_NAMES));
-        self.pending.add(at, found.amount.map(crate::operation::Money::tiyn), names.into_iter().chain(terms(found)));
+        let at = found.occurred_at.unwrap_or(Time::EPOCH);
+        self.pending.add(at, found.amount, names.into_iter().chain(terms(found)));
     }
 
     /// Returns the next segment, once it is long enough. A commit that stores its decisions, or comes after them, takes

@@ -164,10 +164,11 @@ impl FleetWorker {
             stages.enrich += of_batch.enrich;
             stages.fetch += of_batch.fetch;
             stages.decide += of_batch.decide;
-            requests.extend(batch.with.records.iter().filter_map(|record| {
-                let arrived = Time::from_nanos(record.timestamp?.saturating_mul(1_000_000));
-                u64::try_from(now.since(arrived).get()).ok().map(Duration::from_nanos)
-            }));
+            requests.extend(
+                batch.with.records.iter().filter_map(|record| {
+                    u64::try_from(now.since(record.arrived_at).get()).ok().map(Duration::from_nanos)
+                }),
+            );
         }
         self.outlets.observer.committed(&CommittedBatch {
             decisions: &decisions,
