@@ -246,14 +246,16 @@ bench-kafka:
 	cargo bench $(LOCKED) --bench kafka
 
 # The same five rules, decided the same, which is shown first; then figures, in alternating rounds. It takes hours with
-# all systems, on a machine that does nothing else. KUZET is the program to measure, if not that of this checkout.
+# all systems, on a machine that does nothing else. KUZET is the program to measure, if not that of this checkout;
+# QUICK=1 takes small sizes, to see that everything runs.
 ROUNDS := 3
 PARTITIONS := 1,4,12
 SYSTEMS :=
 KUZET :=
+QUICK :=
 bench-peers:
 	@$(MAKE) --no-print-directory tools FOR_TESTS=1
 	command -v javac >/dev/null || $$([ "$$(id -u)" -eq 0 ] || echo sudo) apt-get -qq install -y openjdk-17-jdk-headless >/dev/null
 	[ -n "$(KUZET)" ] || cargo build --release $(LOCKED)
 	python3 -B benches/peers/run.py --rounds $(ROUNDS) --partitions $(PARTITIONS) \
-	    $(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(KUZET),--kuzet $(KUZET))
+	    $(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(KUZET),--kuzet $(KUZET)) $(if $(QUICK),--quick)

@@ -170,6 +170,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--backlog", type=int, default=1_000_000, help="operations that wait")
     parser.add_argument("--rates", default="1000:6,5000:6", help="operations a second : seconds, by comma")
     parser.add_argument("--no-recovery", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs; no figures")
     parser.add_argument("--only-equality", action="store_true", help="compare the decisions and measure nothing")
     return parser.parse_args()
 
@@ -182,6 +183,8 @@ def main() -> int:
     if unknown:
         raise SystemExit(f"found {', '.join(unknown)}, but these systems are accepted: {', '.join(SYSTEMS)}")
     sizes = Sizes(asked.warm, asked.backlog, asked.rates, not asked.no_recovery, True)
+    if asked.quick:
+        sizes = replace(sizes, warm=5_000, backlog=10_000, rates="200:2")
     prepare(asked.kuzet, sizes)
     if asked.only_equality:
         return 0
@@ -192,12 +195,13 @@ def main() -> int:
     broker = Broker()
     try:
         # A run that is not counted warms the broker.
-        measure(broker.bootstrap, "kuzet", 1, 0, Sizes(asked.warm // 3, asked.backlog // 3, "1000:3", False, False))
+        first = replace(sizes, warm=sizes.warm // 3, backlog=sizes.backlog // 3, with_recovery=False, is_compared=False)
+        measure(broker.bootstrap, "kuzet", 1, 0, first)
         for round_ in range(1, asked.rounds + 1):
             for partitions in map(int, asked.partitions.split(",")):
                 # Each round begins with another system.
-                first = round_ % len(systems)
-                for name in systems[first:] + systems[:first]:
+                begin = round_ % len(systems)
+                for name in systems[begin:] + systems[:begin]:
                     of_round = replace(sizes, is_compared=round_ == 1)
                     result = measure(broker.bootstrap, name, partitions, round_, of_round)
                     print(json.dumps(result), flush=True)
@@ -206,6 +210,8 @@ def main() -> int:
         broker.close()
     shutil.copy2(results, OUT / "results.jsonl")
     report.print_report(results)
+    if asked.quick:
+        print("\nquick: the sizes are so small that no figure means anything")
     print(f"\nload average at the end {os.getloadavg()[0]:.2f}; every measurement: {results}")
     runs = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     return int(any("error" in run or run.get("differences") for run in runs))
