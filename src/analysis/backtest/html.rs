@@ -20,7 +20,7 @@ h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:32px 0 8px}p{margin:4p
 .bad{color:var(--bad);font-weight:600}.wide{overflow-x:auto}\
 table{border-collapse:collapse;width:100%}th,td{padding:5px 8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}\
 th{font-weight:600;color:var(--dim)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
-th.n{white-space:normal}td:first-child{min-width:200px}code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}svg{width:100%;height:auto;display:block}\
+th.n{white-space:normal}td:first-child{min-width:160px}code{font:12px ui-monospace,monospace;overflow-wrap:anywhere}svg{width:100%;height:auto;display:block}\
 svg text{fill:var(--dim);font:11px system-ui,sans-serif}.one{fill:var(--one)}.two{fill:var(--two)}\
 .line-one{stroke:var(--one);fill:none;stroke-width:2}.line-two{stroke:var(--two);fill:none;stroke-width:2;stroke-dasharray:5 3}\
 .axis{stroke:var(--line)}.key{display:inline-block;width:12px;height:12px;margin:0 4px 0 12px;vertical-align:-1px}\
