@@ -83,6 +83,12 @@ fn account(value: &str) -> Cow<'_, str> {
     if value.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) {
         return Cow::Borrowed(value);
     }
+    if value.is_ascii() {
+        let written = value.bytes().filter(|byte| !char::from(*byte).is_whitespace());
+        let mut kept = String::with_capacity(value.len());
+        written.for_each(|byte| kept.push(char::from(byte.to_ascii_uppercase())));
+        return Cow::Owned(kept);
+    }
     Cow::Owned(value.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_uppercase).collect())
 }
 
