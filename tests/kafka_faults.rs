@@ -61,6 +61,16 @@ fn kills_at_every_step_lose_nothing() {
     conclude("kill -9 of kuzet", begun, &mut stand, &cluster, done);
 }
 
+/// The same of processes with three workers each, whose transactions are on their way at the same time.
+#[test]
+fn kills_of_several_workers_lose_nothing() {
+    let (cluster, begun) = (cluster(), Instant::now());
+    let mut stand = Stand::new(&cluster, "kills-workers", seed() + 10, Settings { workers: 3, ..Settings::default() });
+    stand.begin_load(&cluster);
+    let done = runs::kills(&stand, &cluster, seed() + 10, times("KUZET_SOAK_KAFKA_KILLS", 8));
+    conclude("kill -9 of kuzet with three workers", begun, &mut stand, &cluster, done);
+}
+
 #[test]
 fn zombies_are_refused() {
     let (cluster, begun) = (cluster(), Instant::now());

@@ -138,6 +138,8 @@ fn send(producer: &BaseProducer, topic: &str, partitions: i32, record: &[u8]) {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) partitions: i32,
+    /// Workers of each process.
+    pub(crate) workers: usize,
     pub(crate) batch_max: u32,
     pub(crate) session_timeout: Duration,
     pub(crate) transaction_timeout: Duration,
@@ -149,6 +151,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             partitions: 4,
+            workers: super::times("KUZET_SOAK_KAFKA_WORKERS", 1),
             batch_max: 40,
             session_timeout: Duration::from_millis(1_500),
             transaction_timeout: Duration::from_secs(10),
@@ -186,6 +189,7 @@ impl Stand {
         let timeout = format!("transaction_timeout = \"{}ms\"", self.settings.transaction_timeout.as_millis());
         let limits = (self.settings.batch_max, self.settings.session_timeout.as_millis());
         self.topics.configure_with((cluster, self.folder.path()), instance, limits, |text| {
+            let text = text.replace("workers = 1\n", &format!("workers = {}\n", self.settings.workers));
             text.replace("transaction_timeout = \"10s\"", &(timeout + JOURNALS)) + &self.more
         })
     }
@@ -273,10 +277,10 @@ impl Stand {
         })
     }
 
-    /// Waits until the group has one member left, which has all partitions.
+    /// Waits until the group has the members of one process left, which have all partitions.
     pub(crate) fn wait_until_alone(&self, cluster: &Cluster) -> Result<(), Finding> {
         let progress = Progress::new(cluster, &self.topics);
-        self.wait("one process alone has all partitions", || progress.members() == Some(1))
+        self.wait("one process alone has all partitions", || progress.members() == Some(self.settings.workers))
     }
 
     /// Waits until a process has read the state of every shard since it said so much.
