@@ -101,6 +101,10 @@ fn rules_and_tests_in_documents_load_and_are_those_that_ship() {
             check_tests(&path, &text);
             continue;
         }
+        if block.lines.first().is_some_and(|line| line.starts_with("budget:")) {
+            check_budget(&path, &text);
+            continue;
+        }
         if block.lines.first().is_some_and(|line| line.trim() == "equivalent:") {
             check_equivalent(&path, &text);
             continue;
@@ -117,6 +121,17 @@ fn rules_and_tests_in_documents_load_and_are_those_that_ship() {
             let shipped = compiled(&id, &file).expect("the shipped rule loads");
             assert_eq!(meaning(&set), meaning(&shipped), "{path}: {id} is another rule than the one that ships");
         }
+    }
+}
+
+/// A budget stands in a rule, or in the file of the set's default.
+fn check_budget(path: &str, text: &str) {
+    let rule = format!(
+        "rule: example\nclauses: [\"1\"]\ntitle: {{kk: a, ru: a, en: a}}\nowner: risk\nmode: enforce\non: transfer\n\
+         when: amount > 1 KZT\nthen: [hold]\n{text}"
+    );
+    if let Err(error) = compiled("example", &rule) {
+        panic!("{path}:\n{error}");
     }
 }
 
