@@ -284,7 +284,8 @@ fn machine_formats_are_json_with_places() {
     assert_eq!(sarif["version"], "2.1.0");
     let result = &sarif["runs"][0]["results"][0];
     assert_eq!(result["ruleId"], "money-without-unit");
-    let rule = &sarif["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"].as_u64().expect("a number") as usize];
+    let index = usize::try_from(result["ruleIndex"].as_u64().expect("a number")).expect("a position");
+    let rule = &sarif["runs"][0]["tool"]["driver"]["rules"][index];
     assert_eq!(rule["id"], "money-without-unit");
     assert!(rule["help"]["text"].as_str().is_some_and(|text| text.contains("when: amount > 100_000 KZT")), "{rule}");
 }

@@ -307,7 +307,7 @@ fn feed_windows(
         Some(operation.occurred_at.minus(reach).minus(means.settings.limits.future_skew_max))
     };
     if let (Some(cut), Some(from)) = (cut_before, reaches_to(&found))
-        && !Log::default().item(store, cut)?.is_some_and(|kept| kept.arrived_at < from)
+        && Log::default().item(store, cut)?.is_none_or(|kept| kept.arrived_at >= from)
     {
         return Ok(false);
     }
