@@ -6,6 +6,7 @@ pub mod fleet;
 mod geo_updates;
 mod observers;
 pub mod redis_lists;
+mod rule_files;
 pub mod serve;
 mod settings;
 mod signals;

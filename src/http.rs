@@ -22,6 +22,7 @@ pub mod problem;
 mod query;
 mod rearm;
 mod restrictions;
+mod rule_life;
 mod rules;
 mod search;
 pub mod serve;
@@ -45,6 +46,7 @@ use crate::geo::SAMPLE_WARNING;
 use crate::metrics::Metrics;
 use crate::operation::Time;
 use crate::service::Service;
+use crate::service::rule_change::WriteRule;
 
 use access::{Caller, Rates};
 use backtests::Backtests;
@@ -80,6 +82,8 @@ pub struct Api {
     pub drafts: tokio::sync::Semaphore,
     pub rule_folder: RuleFolder,
     pub backtests: Backtests,
+    /// Replaces a rule's file; `None` where the rules are the copy that the program carries.
+    pub write_rule: Option<Box<WriteRule>>,
     /// Where operations come from Kafka: its topics.
     pub fleet: Option<Fleet>,
 }
@@ -207,6 +211,8 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::Backtest => post(backtests::post),
         Handler::BacktestReport => get(backtests::one),
         Handler::BacktestStop => post(backtests::stop),
+        Handler::RuleHistory => get(rule_life::history),
+        Handler::RuleMode => post(rule_life::set_mode),
         Handler::Withdraw => post(withdraw::withdraw),
         Handler::Rearm => post(rearm::rearm),
         Handler::Metrics => get(console_api::metrics),

@@ -200,6 +200,19 @@ pub(crate) fn meaning_of(rule: &program::Rule, set: &RuleSet) -> (String, Vec<St
     canonical::meaning(rule, canonical::Names { lists: &lists, aggregates: &set.aggregates })
 }
 
+/// Returns a rule's text with another mode, and everything else as it is; `None` where the mode does not stand as one
+/// word that can be replaced.
+#[must_use]
+pub fn with_mode(text: &str, mode: program::Mode) -> Option<String> {
+    let root = yaml_of(text)?;
+    let node = root.at(&["mode"])?;
+    let is_word = matches!(node.kind, yaml::NodeKind::Scalar { style: yaml::Style::Plain | yaml::Style::Quoted, .. });
+    let changed = format!("{}{}{}", &text[..node.span.start], mode.name(), &text[node.span.end..]);
+    let read = yaml_of(&changed)?;
+    let has_mode = matches!(&read.at(&["mode"])?.kind, yaml::NodeKind::Scalar { text, .. } if text == mode.name());
+    (is_word && has_mode).then_some(changed)
+}
+
 /// Returns the tree of a file's text, if it is the YAML that rules are written in.
 pub(crate) fn yaml_of(text: &str) -> Option<yaml::Node> {
     yaml::parse(text, &mut Findings::new(""))

@@ -15,8 +15,9 @@ pub mod kafka;
 pub mod recent;
 pub mod recovery;
 pub mod reproduction;
-mod rule_change;
+pub mod rule_change;
 pub mod rule_history;
+pub mod rule_log;
 pub mod rule_stats;
 pub mod search;
 mod shown;
@@ -200,6 +201,7 @@ pub(crate) enum Job {
     Rules {
         rules: Arc<RuleSet>,
         at: Time,
+        asked: rule_log::Asked,
         reply: oneshot::Sender<Result<(), Unavailable>>,
     },
     Geo {
@@ -298,6 +300,7 @@ impl Service {
         let epoch = store.epoch()?.into();
         let recovered = recovery::recover(&store, Arc::new(rules), settings.engine)?;
         let indexer = search::indexing::Indexer::recover(&store, recovered.position)?;
+        let rule_log = rule_log::RuleLog::open(&store, now)?;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (seq_sender, last_seq) = watch::channel(recovered.position.seq);
         let (trouble_sender, trouble) = watch::channel(None);
@@ -315,7 +318,7 @@ impl Service {
         let outlets = (outlets, jobs.downgrade());
         let geo = Arc::new(geo);
         let means = Arc::new(RwLock::new(Means { settings, geo: Arc::clone(&geo), present: None }));
-        let worker = worker::Worker::new(Arc::clone(&store), (recovered, indexer), geo, settings, outlets);
+        let worker = worker::Worker::new(Arc::clone(&store), (recovered, indexer, rule_log), geo, settings, outlets);
         let thread = std::thread::Builder::new().name("decide".into()).spawn(move || worker.run(queue))?;
         let worker = Handle { jobs, trouble, thread: Mutex::new(Some(thread)), waiting: None };
         Ok(Self {

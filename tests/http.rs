@@ -20,6 +20,7 @@ mod drafts;
 mod history;
 mod rearm;
 mod reproduce;
+mod rule_life;
 mod search;
 mod why;
 mod withdraw;
@@ -52,8 +53,11 @@ impl Server {
 
     fn start_in(folder: tempfile::TempDir, settings: &str) -> Self {
         let root = env!("CARGO_MANIFEST_DIR");
+        // The shipped rules, or those that a test put there.
+        let own = folder.path().join("rules");
+        let rules = if own.is_dir() { own.display().to_string() } else { format!("{root}/rules") };
         let text = format!(
-            "[store]\npath = {:?}\n[rules]\nfolder = \"{root}/rules\"\nwatch = false\n[geoip]\nfolder = \"{root}/geoip\"\nwatch = false\n{settings}",
+            "[store]\npath = {:?}\n[rules]\nfolder = {rules:?}\nwatch = false\n[geoip]\nfolder = \"{root}/geoip\"\nwatch = false\n{settings}",
             folder.path().join("store").display().to_string(),
         );
         let text = if text.contains("[http]") {
@@ -68,13 +72,18 @@ impl Server {
     }
 
     pub(crate) fn with_tokens() -> Self {
+        Self::start(&Self::token_settings())
+    }
+
+    /// The configuration of a token for each role.
+    fn token_settings() -> String {
         let mut settings = String::from("[http]\n");
         for role in ["ledger", "support", "analyst", "metrics"] {
             let hash = config::TokenHash::of(&token(role));
             settings
                 .push_str(&format!("[[token]]\nname = \"{role}-token\"\nhash = \"{hash}\"\nroles = [\"{role}\"]\n"));
         }
-        Self::start(&settings)
+        settings
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod diff;
 mod fmt;
+mod mode;
 mod new;
 
 use std::fs;

@@ -12,6 +12,7 @@ use kuzet::operation::Time;
 use kuzet::pipeline::{Answer, Record};
 use kuzet::rules::program::RuleSet;
 use kuzet::rules::{SourceFile, Vanishing, compile, render_text};
+use kuzet::service::rule_log::{Asked, Cause};
 use kuzet::service::{ItemAnswer, LoadRules, RulesRefused, Service, ServiceSettings, Unobserved, rule_history};
 use kuzet::simulate::{Parameters, Simulation};
 
@@ -66,6 +67,11 @@ fn start_shipped(folder: &Path) -> Service {
     let rules = shipped();
     let load = fixed(&rules);
     start(folder, rules, load)
+}
+
+/// Somebody goes back.
+fn rolling_back() -> Asked {
+    Asked::by(Cause::Rollback, "somebody")
 }
 
 fn now() -> Time {
@@ -286,13 +292,16 @@ fn rules_that_are_wrong_leave_the_old_ones_in_use_and_a_rollback_goes_back() {
     assert!(refused.text.contains("broken.yaml"), "{}", refused.text);
     assert_eq!(service.rules().plan.ruleset, before);
     assert!(service.rules().refused.is_some());
-    assert!(service.rollback(now()).expect("a service that runs").is_none(), "there is nothing to go back to");
+    assert!(
+        service.rollback(now(), rolling_back()).expect("a service that runs").is_none(),
+        "there is nothing to go back to"
+    );
 
     *next.lock().expect("no panic") = vec![BURST];
     let loaded = service.reload(Vanishing::Refused, now()).expect("a service that runs").expect("rules that are right");
     assert!(service.rules().refused.is_none());
     assert_eq!(*service.rules().plan.ruleset, *loaded.hash);
-    let back = service.rollback(now()).expect("a service that runs").expect("the set before");
+    let back = service.rollback(now(), rolling_back()).expect("a service that runs").expect("the set before");
     assert_eq!(back.hash, *before);
 }
 

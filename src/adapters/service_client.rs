@@ -4,7 +4,8 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use thiserror::Error;
-use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Agent, Body, RequestBuilder};
 
 /// The longest that one answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -64,11 +65,40 @@ impl ServiceClient {
         for (name, value) in query {
             request = request.query(*name, *value);
         }
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        self.answer(self.with_token(request).send_empty())
+    }
+
+    /// Sends a POST request with a body of JSON; returns the status and the answer.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub fn post_json(&self, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), ClientError> {
+        let request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/json");
+        self.answer(self.with_token(request).send(body))
+    }
+
+    /// Sends a GET request with these values in its query; returns the status and the answer.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<(u16, Vec<u8>), ClientError> {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        for (name, value) in query {
+            request = request.query(*name, *value);
         }
+        self.answer(self.with_token(request).call())
+    }
+
+    fn with_token<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
+    fn answer(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<(u16, Vec<u8>), ClientError> {
         let failed = |reason: String| ClientError::Request { url: self.url.clone(), reason };
-        let mut answer = request.send_empty().map_err(|error| failed(error.to_string()))?;
+        let mut answer = answer.map_err(|error| failed(error.to_string()))?;
         let mut bytes = Vec::new();
         let reader = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).reader();
         reader.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;

@@ -8,6 +8,7 @@
 pub mod block;
 mod copy;
 pub mod index;
+mod notes;
 mod opening;
 mod place;
 pub mod request;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::operation::OperationType;
 use crate::operation::localized::Localized;
 use crate::operation::time::Nanos;
-use crate::rules::program::{Rule, RuleSet, TypeSet};
+use crate::rules::program::{Budget, Rule, RuleSet, TypeSet};
 use crate::rules::yaml::NodeKind;
 use crate::rules::{meaning_of, yaml_of};
 
@@ -127,6 +127,15 @@ impl RuleNote {
     }
 }
 
+fn budget(budget: Budget) -> String {
+    let holds = budget.holds_per_hour.map(|holds| format!("{holds} an hour"));
+    let share = budget.share.map(|share| {
+        let (whole, hundredths) = (share.basis_points / 100, share.basis_points % 100);
+        format!("{whole}.{hundredths:02} % of {} or more an hour", share.at_least)
+    });
+    holds.into_iter().chain(share).collect::<Vec<_>>().join(", ")
+}
+
 fn find<'r>(set: &'r RuleSet, id: &str) -> Option<&'r Rule> {
     set.rules.iter().find(|rule| &*rule.id == id)
 }
@@ -164,6 +173,7 @@ fn parts((before, before_set): (&Rule, &RuleSet), (after, after_set): (&Rule, &R
         let [before, after] = shown.map(Some);
         parts.0.push(PartChange { part: "then", before, after, details: Vec::new() });
     }
+    parts.put("budget", [before, after].map(|rule| rule.budget.map(budget)));
     let messages = [before, after].map(|rule| rule.message.as_ref().map(|message| &*message.text));
     parts.texts(["message.kk", "message.ru", "message.en"], messages);
     parts.put("notes", [before, after].map(|rule| rule.notes.clone()));

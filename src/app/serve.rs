@@ -35,6 +35,7 @@ use super::certificate;
 use super::geo_updates::GeoUpdates;
 use super::observers::{Chain, Counting};
 use super::redis_lists::{RedisLists, redis_settings};
+use super::rule_files;
 use super::settings::{bodies, server_limits, service_settings};
 #[cfg(unix)]
 use super::signals::Hangups;
@@ -150,6 +151,7 @@ impl Running {
             withdrawals: Withdrawals::default(),
             hindsights: Semaphore::new(HINDSIGHTS_MAX),
             drafts: Semaphore::new(1),
+            write_rule: rule_files::writer(&rules_folder),
             rule_folder: folder_for_drafts(rules_folder),
             backtests: Backtests::default(),
             stopping: stopping.clone(),

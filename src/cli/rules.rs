@@ -3,6 +3,8 @@
 mod diff;
 mod fmt;
 mod graph;
+mod history;
+mod mode;
 mod new;
 mod rearm;
 
@@ -10,16 +12,19 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-/// Begin, lay out, compare, draw and re-arm rules
+use crate::rules::program::Mode;
+
+/// Begin, lay out, compare, draw, promote and re-arm rules; show how they changed
 #[derive(Debug, Args)]
 #[command(
-    about = "Begin, lay out, compare, draw and re-arm rules",
+    about = "Begin, lay out, compare, draw, promote and re-arm rules; show how they changed",
     after_help = "Examples:
   kuzet rules new transfer-over-250k
   kuzet rules new many-transfers --from count-in-window rules/behaviour
   kuzet rules fmt --check
   kuzet rules diff git:HEAD
-  kuzet rules rearm structuring-below-100k"
+  kuzet rules rearm structuring-below-100k
+  kuzet rules history --store kuzet-data"
 )]
 pub struct RulesArguments {
     #[command(subcommand)]
@@ -34,6 +39,13 @@ enum RulesCommand {
     Diff(diff::DiffArguments),
     Graph(graph::GraphArguments),
     Rearm(rearm::RearmArguments),
+    History(history::HistoryArguments),
+    /// Let a rule act that was only watched: mode enforce
+    #[command(after_help = mode::PROMOTE_HELP)]
+    Promote(mode::ModeArguments),
+    /// Let a rule only be watched: mode shadow
+    #[command(after_help = mode::DEMOTE_HELP)]
+    Demote(mode::ModeArguments),
 }
 
 /// Runs the command.
@@ -47,5 +59,8 @@ pub fn run(arguments: &RulesArguments, out: &mut dyn Write) -> anyhow::Result<i3
         RulesCommand::Diff(arguments) => diff::run(arguments, out),
         RulesCommand::Graph(arguments) => graph::run(arguments, out),
         RulesCommand::Rearm(arguments) => rearm::run(arguments, out),
+        RulesCommand::History(arguments) => history::run(arguments, out),
+        RulesCommand::Promote(arguments) => mode::run(arguments, Mode::Enforce, out),
+        RulesCommand::Demote(arguments) => mode::run(arguments, Mode::Shadow, out),
     }
 }

@@ -98,7 +98,7 @@ impl Place {
 }
 
 /// Opens a store that is there: looking at one does not make one.
-fn open(folder: &Path) -> anyhow::Result<Store> {
+pub(super) fn open(folder: &Path) -> anyhow::Result<Store> {
     if !folder.join(FILE).is_file() {
         return Err(UsageError(format!("failed to find a store in {}: there is no {FILE}", folder.display())).into());
     }

@@ -25,6 +25,8 @@ pub enum Handler {
     Backtest,
     BacktestReport,
     BacktestStop,
+    RuleHistory,
+    RuleMode,
     Withdraw,
     Rearm,
     Metrics,
@@ -224,6 +226,23 @@ pub static ENDPOINTS: &[Endpoint] = &[
     },
     get("get_backtest", "/v1/backtests/{id}", Handler::BacktestReport, PEOPLE, "How a backtest is, or its report"),
     post("stop_backtest", "/v1/backtests/{id}/stop", Handler::BacktestStop, &[Role::Analyst], "Ends a backtest early"),
+    Endpoint {
+        query: &[("limit", "how many changes at most, 1 to 1000")],
+        ..get(
+            "get_rules_history",
+            "/v1/rules/history",
+            Handler::RuleHistory,
+            PEOPLE,
+            "When the rules changed, who changed them and what it changed, newest first",
+        )
+    },
+    post(
+        "post_rule_mode",
+        "/v1/rules/{id}/mode",
+        Handler::RuleMode,
+        &[Role::Analyst],
+        "Gives a rule another mode: in its file, and from the next operation on; recorded with who did it and why",
+    ),
     Endpoint {
         waits: true,
         query: &[

@@ -245,6 +245,14 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
             problems.push(("409", "`backtest-running`: another backtest is running"));
         }
         Handler::Rollback => problems.push(("409", "There is no set before the present one")),
+        Handler::RuleMode => {
+            problems.push((
+                "409",
+                "`other-changes`: the files hold more than this change; `not-writable`: the rule's file cannot be \
+                 written; `fleet`: each instance reads files of its own",
+            ));
+            problems.push(("422", "With this mode the rules have errors; the ones in use stay"));
+        }
         _ => {}
     }
     problems.push(("421", "Asked by another name than this machine's"));
@@ -314,9 +322,20 @@ fn request_body(handler: Handler) -> Option<Value> {
             "type": "object", "properties": {"files": changed_files()}, "additionalProperties": false,
         }),
         Handler::Backtest => backtest_body(),
+        Handler::RuleMode => json!({
+            "type": "object",
+            "required": ["mode"],
+            "properties": {
+                "mode": {"enum": ["enforce", "shadow", "off"]},
+                "comment": {"type": "string", "maxLength": 500, "description": "Why; recorded"},
+                "actor": {"type": "string", "maxLength": 128, "description":
+                    "Who does it, where no tokens are configured; otherwise it is the token's name"},
+            },
+            "additionalProperties": false,
+        }),
         _ => return None,
     };
-    let required = matches!(handler, Handler::PostOperations | Handler::Backtest);
+    let required = matches!(handler, Handler::PostOperations | Handler::Backtest | Handler::RuleMode);
     let mut media = json!({"schema": schema});
     if handler == Handler::SupportEvent {
         media["examples"] = event_examples();
@@ -447,6 +466,8 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         | Handler::Rule
         | Handler::Reload
         | Handler::Rollback
+        | Handler::RuleHistory
+        | Handler::RuleMode
         | Handler::Check
         | Handler::Test
         | Handler::Backtest
@@ -471,6 +492,8 @@ fn answer_of_rules(handler: Handler) -> (&'static str, Value) {
         Handler::Backtest | Handler::BacktestReport | Handler::BacktestStop => {
             ("How it ended", object(&["id", "state"]))
         }
+        Handler::RuleHistory => ("The changes", object(&["history"])),
+        Handler::RuleMode => ("The rule's mode now", object(&["rule", "before", "mode", "ruleset", "changed"])),
         _ => ("The rule set in use now", object(&["ruleset", "changed"])),
     }
 }

@@ -1,6 +1,6 @@
 //! The rules in use: what they say, what they matched, and changing them.
 
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
@@ -8,9 +8,11 @@ use crate::analysis::explain::localized;
 use crate::engine::plan::Plan;
 use crate::rules::Vanishing;
 use crate::rules::program::{Rule, Share};
+use crate::service::rule_log::{Asked, Cause};
 use crate::service::rule_stats::RuleStats;
 use crate::service::{BudgetShown, RulesInUse, RulesRefused};
 
+use super::access::Caller;
 use super::problem::Problem;
 use super::query::Parameters;
 use super::{Shared, blocking, json_of};
@@ -110,12 +112,16 @@ fn budget(rule: &Rule, budgets: &[BudgetShown]) -> Value {
 }
 
 /// `POST /v1/rules/reload`
-pub(super) async fn reload(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
+pub(super) async fn reload(
+    State(api): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
     parameters.known(["allow_empty"])?;
     let vanishing = if parameters.flag("allow_empty")? { Vanishing::Allowed } else { Vanishing::Refused };
     let (service, now) = (api.service.clone(), (api.clock)());
     let before = service.rules().plan.ruleset.clone();
-    let result = blocking(move || service.reload(vanishing, now)).await??;
+    let result = blocking(move || service.reload_as(vanishing, now, Asked::by(Cause::Reload, &caller.name))).await??;
     api.metrics.observe_reload(result.is_ok());
     let rules = result.map_err(|refused| refusal(&refused))?;
     api.metrics.set_ruleset(&rules);
@@ -123,7 +129,7 @@ pub(super) async fn reload(State(api): State<Shared>, parameters: Parameters) ->
 }
 
 /// The rules were refused: every error, as people and as programs read it.
-fn refusal(refused: &RulesRefused) -> Problem {
+pub(super) fn refusal(refused: &RulesRefused) -> Problem {
     let count = refused.errors.len();
     let what = if count == 0 { refused.text.clone() } else { format!("the rules have {count} errors") };
     let mut problem = Problem::new(422, format!("{what}; the ones in use stay in use"));
@@ -133,10 +139,13 @@ fn refusal(refused: &RulesRefused) -> Problem {
 }
 
 /// `POST /v1/rules/rollback`
-pub(super) async fn rollback(State(api): State<Shared>) -> Result<Response, Problem> {
+pub(super) async fn rollback(
+    State(api): State<Shared>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, Problem> {
     let (service, now) = (api.service.clone(), (api.clock)());
     let before = service.rules().plan.ruleset.clone();
-    let rules = blocking(move || service.rollback(now)).await??;
+    let rules = blocking(move || service.rollback(now, Asked::by(Cause::Rollback, &caller.name))).await??;
     let rules = rules.ok_or_else(|| Problem::new(409, "there is no rule set before the present one"))?;
     api.metrics.set_ruleset(&rules);
     Ok(json_of(&json!({"ruleset": rules.hash, "changed": *rules.hash != *before})))

@@ -93,6 +93,16 @@ pub fn read(store: &Store, hash: &str) -> Result<Option<PastRules>, StoreError> 
     Ok(Some(PastRules { rules, mrp: MrpTable { rows } }))
 }
 
+/// Lists the hashes of the sets whose texts the store keeps, in the order of their digits.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn kept(store: &Store) -> Result<Vec<String>, StoreError> {
+    let beginning = name_of_set("");
+    let names = store.names_of_notes(&beginning)?;
+    Ok(names.iter().filter_map(|name| name.strip_prefix(&beginning)).map(str::to_owned).collect())
+}
+
 fn value_of(store: &Store, name: &str) -> Result<Option<Value>, StoreError> {
     Ok(store.note(name)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }

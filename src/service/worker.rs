@@ -26,6 +26,7 @@ use crate::rules::program::symbol_of_text;
 use super::checkpoint::Checkpoint;
 use super::recovery::{NOTE_RULES, NOTE_TURNED_AWAY, Recovered, rules_note};
 use super::rule_history;
+use super::rule_log::RuleLog;
 use super::rule_stats::NOTE_RULE_STATS;
 use super::search::indexing::Indexer;
 use super::switching::Present;
@@ -99,6 +100,7 @@ pub(crate) struct Worker {
     layout_id: u64,
     /// The present layout and rules still have to be written.
     notes_rules: bool,
+    rule_log: RuleLog,
     figures_at: Option<Instant>,
     /// When it was last shown what rules have spent of their budgets.
     budgets_at: Option<Instant>,
@@ -134,7 +136,7 @@ impl Batch {
 impl Worker {
     pub(crate) fn new(
         store: Arc<Store>,
-        (recovered, indexer): (Recovered, Indexer),
+        (recovered, indexer, rule_log): (Recovered, Indexer, RuleLog),
         geo: Arc<Geo>,
         settings: ServiceSettings,
         (outlets, jobs): (Outlets, mpsc::WeakSender<Job>),
@@ -160,6 +162,7 @@ impl Worker {
             layout_id: layout.id(),
             present: Present { young, layout },
             notes_rules: true,
+            rule_log,
             figures_at: None,
             budgets_at: None,
             wallets_measured: 0,
@@ -254,8 +257,8 @@ impl Worker {
                 self.pipeline.geo = geo;
                 reply.send(()).unwrap_or(());
             }
-            Job::Rules { rules, at, reply } => {
-                return self.begin_reload(Wanted { rules, at, reply });
+            Job::Rules { rules, at, asked, reply } => {
+                return self.begin_reload(Wanted { rules, at, asked, reply });
             }
             Job::Stop => return ControlFlow::Break(()),
         }
@@ -354,7 +357,9 @@ impl Worker {
             let mut young = [&self.present.young[..], &self.unwritten].concat();
             young.sort_unstable();
             commit.notes.push((NOTE_RULES.to_owned(), rules_note(self.pipeline.engine.plan(), &young)));
-            commit.notes.extend(rule_history::notes(&self.pipeline.engine.plan().rules));
+            let rules = &self.pipeline.engine.plan().rules;
+            commit.notes.extend(rule_history::notes(rules));
+            commit.notes.extend(self.rule_log.note(&rules.hash));
             self.notes_rules = false;
         }
         let budgets = self.pipeline.engine.take_budget_notes().into_iter();

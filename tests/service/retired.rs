@@ -69,7 +69,7 @@ fn a_rule_that_comes_back_soon_finds_its_windows_whole() {
 
     // The same by a rollback.
     reload(&service, &next, &[], now());
-    service.rollback(now()).expect("a service that runs").expect("the set before");
+    service.rollback(now(), rolling_back()).expect("a service that runs").expect("the set before");
     assert_eq!(warming(&service), [""; 0]);
     submit(&service, &[transfer(6, "11:31:00")]);
     assert_eq!(fired(&service, 6), BOTH);

@@ -175,7 +175,7 @@ impl Supervisor {
         match job {
             Job::Wallet { reply, .. } => drop(reply.send(Ok(None))),
             Job::Foresee { reply, .. } => drop(reply.send(Err(Unavailable::Elsewhere))),
-            Job::Rules { rules, at, reply } => {
+            Job::Rules { rules, at, asked: _, reply } => {
                 self.common.shown.switched(&rules, at, self.common.settings.engine);
                 drop(reply.send(Ok(())));
             }

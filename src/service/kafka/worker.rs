@@ -340,7 +340,7 @@ impl FleetWorker {
                     self.shards.values_mut().for_each(|shard| shard.pipeline.geo = Arc::clone(&self.geo));
                     reply.send(()).unwrap_or(());
                 }
-                Ok(Job::Rules { rules, at, reply }) => {
+                Ok(Job::Rules { rules, at, asked: _, reply }) => {
                     self.switch(&rules, at);
                     drop(reply.send(Ok(())));
                 }

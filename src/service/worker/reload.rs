@@ -17,6 +17,7 @@ use crate::adapters::store::{Commit, Store};
 use crate::operation::Time;
 use crate::rules::program::RuleSet;
 use crate::service::backfill::Filler;
+use crate::service::rule_log::Asked;
 use crate::service::{BudgetShown, Job, RulesInUse, Unavailable, switching, write};
 
 /// So many bytes of state are written between two batches: a few milliseconds on an ordinary disk.
@@ -26,6 +27,7 @@ const SLICE_BYTES: u64 = 256 << 10;
 pub(super) struct Wanted {
     pub(super) rules: Arc<RuleSet>,
     pub(super) at: Time,
+    pub(super) asked: Asked,
     pub(super) reply: oneshot::Sender<Result<(), Unavailable>>,
 }
 
@@ -135,6 +137,7 @@ impl Worker {
         drop(shown);
         *write(&self.outlets.part.budgets) = BudgetShown::of(&self.pipeline.engine, 0).collect();
         self.notes_rules = true;
+        self.rule_log.ask(wanted.asked.clone(), wanted.at);
         // Without anything filled in, the notes are all that is to be written.
         self.unwritten = filled;
         if !self.unwritten.is_empty() {
