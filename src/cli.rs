@@ -16,6 +16,7 @@ pub mod geoip;
 pub mod kafka;
 pub mod ledger_check;
 mod line_diff;
+pub mod rejected;
 pub mod replay;
 pub mod reproduce;
 pub mod rules;
@@ -70,6 +71,7 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Replay(replay::ReplayArguments),
+    Rejected(rejected::RejectedArguments),
     Geoip(geoip::GeoipArgs),
     #[cfg(feature = "kafka")]
     Kafka(kafka::KafkaArguments),
@@ -112,6 +114,7 @@ fn run(command: &Command, log_format: LogFormat) -> anyhow::Result<i32> {
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Digest(arguments) => digest::run(arguments),
         Command::Reproduce(arguments) => reproduce::run(arguments, &mut io::stdout().lock()),
+        Command::Rejected(arguments) => rejected::run(arguments, &mut io::stdout().lock()),
         Command::Rules(arguments) => rules::run(arguments, &mut io::stdout().lock()),
         Command::Explain(arguments) => explain::run(arguments, &mut io::stdout().lock()),
         Command::Withdraw(arguments) => withdraw::run(arguments, &mut io::stdout().lock()),

@@ -19,6 +19,7 @@ mod certificate;
 mod drafts;
 mod history;
 mod rearm;
+mod redrive;
 mod reproduce;
 mod rule_life;
 mod search;
