@@ -85,7 +85,7 @@ fn the_walkthrough_runs_as_it_is_written() {
     }
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address").port();
     let program = Path::new(env!("CARGO_BIN_EXE_kuzet")).parent().expect("a folder");
-    let paths = std::env::var("PATH").unwrap_or_default();
+    let paths = crate::environment::text("PATH").unwrap_or_default();
     let mut command = Command::new("timeout");
     crate::command::without_ours(&mut command);
     let output = command

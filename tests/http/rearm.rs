@@ -128,7 +128,7 @@ fn a_rule_that_exceeds_its_budget_watches_until_an_analyst_arms_it_again() {
 #[test]
 fn the_command_arms_a_rule_again() {
     let server = Budgeted::start();
-    ["a1", "a2", "a3"].map(|op| server.decide(op));
+    ["a1", "a2", "a3"].into_iter().for_each(|op| drop(server.decide(op)));
     let url = format!("http://{}", server.running.as_ref().expect("it runs").address);
     let token = token("analyst");
     let run = |rule: &str| {
