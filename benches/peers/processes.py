@@ -11,7 +11,7 @@ from pathlib import Path
 
 from settings import GEO, OPENS, OUT, SYSTEMS, java, ruleset, run
 
-BROKER_START_S = 60
+BROKER_START_S = 180
 END_S = 30
 SERIAL_GC = ["-XX:+UseSerialGC"]
 
