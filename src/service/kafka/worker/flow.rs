@@ -171,7 +171,7 @@ impl FleetWorker {
         if record.offset > expected {
             flow.gaps.entry(number).or_insert(expected);
         }
-        flow.collected.entry(number).or_default().push(record);
+        flow.collected.entry(number).or_insert_with(|| Vec::with_capacity(CHUNK_OF_SHARD)).push(record);
         flow.count += 1;
         flow.since = flow.since.or_else(|| (!self.settings.batch_linger.is_zero()).then(Instant::now));
     }

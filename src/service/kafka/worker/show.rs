@@ -70,14 +70,14 @@ impl FleetWorker {
 
     /// Keeps the newest decisions, for people to look at.
     pub(super) fn keep(&self, batches: Vec<CommittedShardBatch>) {
-        let of_batch = |batch: CommittedShardBatch| {
+        // Room for all of them at once: a list that grows to thousands is moved again and again to fresh pages.
+        let mut kept = Vec::with_capacity(batches.iter().map(|batch| batch.with.decisions.len()).sum());
+        for batch in batches {
             let writes = batch.with;
             let decided = batch.answers.iter().zip(writes.records);
             let records = decided.filter(|(answer, _)| decision_of(answer).is_some());
-            let records = records.map(|(_, record)| record.value.unwrap_or_default());
-            records.zip(writes.decisions).collect::<Vec<_>>()
-        };
-        let kept = batches.into_iter().flat_map(of_batch).collect();
+            kept.extend(records.map(|(_, record)| record.value.unwrap_or_default()).zip(writes.decisions));
+        }
         // Told before another worker keeps more: the numbers go up.
         let mut recent = write(&self.outlets.shown.recent);
         self.outlets.seq.send_replace(recent.add(kept));
@@ -148,8 +148,10 @@ impl FleetWorker {
 
     pub(super) fn observe(&mut self, batches: &[CommittedShardBatch], committed_in: Duration) {
         let now = crate::adapters::clock::now();
-        let (mut decisions, mut rejections, mut duplicates, mut unknown_fields) = (Vec::new(), Vec::new(), 0, 0);
-        let (mut stages, mut requests) = (Stages::default(), Vec::new());
+        let count = batches.iter().map(|batch| batch.answers.len()).sum();
+        let (mut decisions, mut rejections) = (Vec::with_capacity(count), Vec::new());
+        let (mut duplicates, mut unknown_fields) = (0, 0);
+        let (mut stages, mut requests) = (Stages::default(), Vec::with_capacity(count));
         for batch in batches {
             for answer in &batch.answers {
                 match answer {
