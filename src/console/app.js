@@ -20,6 +20,7 @@ const PAGES = [
   [/^\/restrictions$/, () => import("./pages/restrictions.js"), "restrictions"],
   [/^\/rules$/, () => import("./pages/rules.js"), "rules"],
   [/^\/rules\/[^/]+$/, () => import("./pages/rule.js"), "rules"],
+  [/^\/rules\/[^/]+\/edit$/, () => import("./pages/editor.js"), "rules"],
   [/^\/health$/, () => import("./pages/health.js"), "health"],
   [/^\/search$/, () => import("./pages/search.js"), "search"],
 ];

@@ -55,7 +55,8 @@ async function collect(filters, { head, line, type }, told, signal) {
   return { blob: new Blob(parts, { type }), count, isWhole };
 }
 
-function save(blob, name) {
+/** Gives a person a file. */
+export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

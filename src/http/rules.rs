@@ -1,13 +1,16 @@
 //! The rules in use: what they say, what they matched, and changing them.
 
+use std::sync::Arc;
+
 use axum::extract::{Extension, Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::analysis::explain::localized;
 use crate::engine::plan::Plan;
-use crate::rules::Vanishing;
 use crate::rules::program::{Rule, Share};
+use crate::rules::test_file::rule_of_tests;
+use crate::rules::{SourceFile, Vanishing};
 use crate::service::rule_log::{Asked, Cause};
 use crate::service::rule_stats::RuleStats;
 use crate::service::{BudgetShown, RulesInUse, RulesRefused};
@@ -49,8 +52,22 @@ pub(super) async fn one(State(api): State<Shared>, Path(id): Path<String>) -> Re
     value["text"] = rule.source.clone().into();
     value["message"] = rule.message.as_ref().map_or(Value::Null, |message| localized(&message.text));
     value["notes"] = rule.notes.clone().into();
-    value["owner"] = rule.owner.clone().into();
+    value["files"] = files_of(&api, &id, &rule.path).await?;
     Ok(json_of(&value))
+}
+
+/// Names the file of a rule and that of its tests, by their paths inside the folder, with the text of the tests as it is
+/// on the disk: what an editor changes.
+async fn files_of(api: &Shared, id: &str, path: &str) -> Result<Value, Problem> {
+    let inside = path.strip_prefix(api.rule_folder.root.as_str()).unwrap_or(path).trim_start_matches('/').to_owned();
+    let (of, id) = (Arc::clone(api), id.to_owned());
+    let on_disk = blocking(move || (of.rule_folder.read)().map_err(|error| Problem::new(503, error))).await??;
+    let tests = on_disk.iter().find(|file| rule_of_tests(&file.path) == Some(&*id));
+    Ok(json!({
+        "rule": inside,
+        "tests": tests.map(SourceFile::inside),
+        "tests_text": tests.map(|tests| String::from_utf8_lossy(&tests.bytes).into_owned()),
+    }))
 }
 
 fn shown(
@@ -78,6 +95,7 @@ fn shown(
         "clauses": rule.clauses.iter().map(|clause| &**clause).collect::<Vec<_>>(),
         "on": rule.on.iter().map(|kind| kind.name()).collect::<Vec<_>>(),
         "severity": rule.severity,
+        "owner": rule.owner,
         "hits": count,
         "hits_per_hour": per_hour,
         "share": share,

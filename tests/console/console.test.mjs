@@ -450,6 +450,10 @@ test("the three languages have the same texts", { skip: !process.env.KUZET_CONSO
   const texts = async (code) => (await import(join(process.env.KUZET_CONSOLE, `texts/${code}.js`))).default;
   const names = (text) => [...text.matchAll(/\{\w+\}/g)].map(([name]) => name).sort();
   const english = await texts("en");
+  const folder = process.env.KUZET_CONSOLE;
+  for (const name of [...readdirSync(folder), ...readdirSync(join(folder, "pages")).map((page) => `pages/${page}`)].filter((file) => file.endsWith(".js"))) {
+    for (const [, key] of readFileSync(join(folder, name), "utf8").matchAll(/\bt[n]?\("(\w+)"/g)) assert.ok(key in english, `${name}: ${key}`);
+  }
   for (const code of ["kk", "ru"]) {
     const other = await texts(code);
     assert.deepEqual(Object.keys(other).sort(), Object.keys(english).sort());
@@ -739,6 +743,48 @@ test("the page of a client has the message ready to copy, and tells what was don
   await close();
 });
 
+test("why is told in sentences, of rules that lacked one condition too", async () => {
+  const wallet = unique("why");
+  const decision = await transfer(wallet);
+  const text = { kk: /теңге|₸|KZT|100/, ru: /100/, en: /100/ };
+  for (const language of ["kk", "ru", "en"]) {
+    const { page, close } = await open({ role: "analyst", hash: `#/decisions/${decision.seq}`, language });
+    const sentences = page.locator('[data-sentences="transfer-over-100k"] li[data-holds="true"]');
+    await sentences.first().waitFor();
+    assert.match(await sentences.first().innerText(), text[language]);
+    await page.locator("[data-nearly] li[data-holds=\"false\"]").first().waitFor();
+    await close();
+  }
+});
+
+test("an analyst changes a rule: errors as they are typed, tests, and what the change would have done", async () => {
+  const wallet = unique("edit");
+  for (const amount of ["50000.00", "60000.00"]) await transfer(wallet, amount);
+  const { page, close } = await open({ role: "analyst", hash: "#/rules/transfer-over-100k" });
+  await page.locator('[data-action="edit"]').click();
+  await page.locator('[data-checked="ok"]').waitFor();
+  const area = page.getByLabel("Rule file");
+  const text = await area.inputValue();
+  await area.fill(text.replace("amount > 100_000 KZT", "amuont > 100_000 KZT"));
+  await page.locator(".findings li").first().waitFor();
+  assert.match(await page.locator(".card pre").first().evaluate((element) => element.textContent), /amuont > 100_000 KZT.*\n.*\| +\^{6}/);
+  await page.locator(".gutter .line-error").first().waitFor();
+  assert.ok(await page.locator('button[data-action="test"]').isDisabled());
+
+  await area.fill(text.replace("amount > 100_000 KZT", "amount > 40_000 KZT"));
+  await page.locator('[data-checked="ok"]').waitFor();
+  await page.locator('button[data-action="test"]').click();
+  await page.locator("[data-tests]").waitFor();
+  await page.locator('button[data-action="backtest"]').click();
+  await page.locator('[data-report="done"] [data-impact="hold"]').waitFor();
+  await page.reload();
+  await page.locator('[data-checked="ok"]').waitFor();
+  assert.match(await page.getByLabel("Rule file").inputValue(), /40_000 KZT/, "the draft stays");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator('[data-action="download"]').click()]);
+  assert.match(download.suggestedFilename(), /\.yaml$/);
+  await close();
+});
+
 test("a block of an address is lifted on behalf of a client", async () => {
   const wallet = unique("guess");
   const ip = `198.51.100.${process.pid % 250}`;
@@ -959,6 +1005,7 @@ test("the keyboard alone is enough", async () => {
   await page.getByRole("heading", { level: 1, name: wallet }).waitFor();
   await page.reload();
   await page.getByRole("heading", { level: 1, name: wallet }).waitFor();
+  await page.locator('.toolbar button[data-action="confirm"]').waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the skip link leads to the content");
@@ -1019,7 +1066,7 @@ test("every page and dialog passes axe, light and dark", async () => {
     const { page, close } = await open({ scheme, language, hash: "#/search?q=nothing-like-this", expected: ["404", "400", "403"] });
     await page.locator(".state.muted").waitFor();
     await accessible(page, "search");
-    for (const hash of ["#/decisions", `#/decisions/${held.seq}`, "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/health", walletHash(wallet)]) {
+    for (const hash of ["#/decisions", `#/decisions/${held.seq}`, "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/rules/transfer-over-100k/edit", "#/health", walletHash(wallet)]) {
       await goTo(page, hash);
       await page.locator("main .page").waitFor();
       await page.locator("main .state[role=status]").first().waitFor({ state: "detached" });
@@ -1057,7 +1104,7 @@ test("pages fit a narrow screen in every language", async () => {
   const decision = await transfer(wallet);
   for (const language of ["kk", "ru", "en"]) {
     const { page, close } = await open({ width: 400, language });
-    for (const hash of ["#/decisions", `#/decisions/${decision.seq}`, walletHash(wallet), "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/health"]) {
+    for (const hash of ["#/decisions", `#/decisions/${decision.seq}`, walletHash(wallet), "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/rules/transfer-over-100k/edit", "#/health"]) {
       await goTo(page, hash);
       await page.locator("main .page").waitFor();
       if (hash === "#/health") await page.locator("[data-ready]").waitFor();

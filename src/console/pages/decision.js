@@ -4,6 +4,7 @@ import { CommandList } from "../commands.js";
 import { html } from "../html.js";
 import { evidenceValue, hasText, isMoney, lang, local, money, normalMoney, t, time, word } from "../i18n.js";
 import * as v from "../parts.js";
+import { Basis, NearlyFired, Sentences, useWhy } from "../why.js";
 
 const FIELDS = [
   "type", "client_status", "amount", "currency", "counterparty.kind", "counterparty.wallet_id", "counterparty.account",
@@ -80,7 +81,7 @@ export function ClientMessage({ message }) {
 }
 
 /** What a match was made of: by the conditions of then, where the service still has them, or by those in use. */
-function Why({ rule }) {
+function Why({ rule, told }) {
   const isGone = rule.is_in_use === false;
   const name = isGone ? rule.rule : v.ruleLink(rule.rule, local(rule.title, rule.rule));
   const source = rule.when?.trim();
@@ -91,7 +92,8 @@ function Why({ rule }) {
       <span>${v.clausesText(rule.clauses)}</span>${v.modeBadge(rule.mode)}</span></div>
     ${rule.is_current === false && html`<p class="muted small" data-note="changed">${t(changed)}</p>`}
     <${ClientMessage} message=${rule.message}/>
-    ${hasConditions ? html`<${Conditions} rule=${rule}/>` : html`<p class="muted">${source || isGone ? "" : t("no_condition")}</p>`}
+    ${told && html`<${Sentences} rule=${told}/>`}
+    ${hasConditions ? html`<details open=${!told}><summary>${t("why_values")}</summary><${Conditions} rule=${rule}/></details>` : html`<p class="muted">${source || isGone ? "" : t("no_condition")}</p>`}
     ${!hasConditions && html`<${v.EvidenceList} evidence=${rule.evidence}/>`}
     ${source && html`<details><summary>${t("rule_text")}</summary><pre tabindex="0">${source}</pre></details>`}</article>`;
 }
@@ -130,6 +132,9 @@ function Decision({ decision, title }) {
     [t("decision_id"), html`<span class="id">${decision.decision_id}</span>`],
     [t("ruleset"), html`<span class="id">${decision.ruleset}</span>`],
   ];
+  const sentences = useWhy(decision.seq);
+  const told = (rule, fired) => sentences?.rules?.find((known) => known.rule === rule && known.fired === fired);
+  const nearly = (sentences?.rules ?? []).filter(({ fired }) => !fired);
   const none = t(decision.verdict === "allow" ? "why_none" : "why_restricted");
   return html`<div class="page"><${v.Heading} title=${title}>${v.verdictBadge(decision.verdict)}<//>
     <section class="card"><p class="summary">${word("type_", decision.type)}${amount !== null && html` · ${money(amount)}`}
@@ -137,7 +142,9 @@ function Decision({ decision, title }) {
       ${decision.degraded?.length > 0 && html`<p class="warning">${t("degraded", { inputs: decision.degraded.join(", ") })}</p>`}
     </section>
     <${v.Section} title=${t("why_title")}>
-      ${why.length ? why.map((rule) => html`<${Why} rule=${rule}/>`) : html`<${v.Empty}>${none}<//>`}<//>
+      ${why.length ? why.map((rule) => html`<${Why} rule=${rule} told=${told(rule.rule, true)}/>`) : html`<${v.Empty}>${none}<//>`}
+      ${sentences?.basis && html`<${Basis} basis=${sentences.basis}/>`}<//>
+    ${nearly.length > 0 && html`<${v.Section} title=${t("why_nearly")}>${nearly.map((rule) => html`<${NearlyFired} rule=${rule}/>`)}<//>`}
     <${v.Section} title=${t("commands_title")}>
       ${commands.length ? html`<${CommandList} commands=${commands}/>` : html`<${v.Empty}>${t("commands_none")}<//>`}<//>
     ${later.length > 0 && html`<${v.Section} title=${t("later_title")}><${Later} steps=${later}/><//>`}

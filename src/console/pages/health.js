@@ -64,7 +64,7 @@ function watched(found) {
   const expiry = one("tls_certificate_expiry_timestamp_seconds");
   add(t("health_tls"), expiry, expiry !== null && dateText(new Date(expiry * 1000).toISOString()), "KuzetCertificateExpires", expiry - now < 10 * DAY);
   for (const { labels, value } of all("decisions_degraded_total").filter(({ value: count }) => count > 0)) {
-    add(`${t("health_degraded")}: ${labels.input}`, value, numberText(value), "KuzetDegraded", false);
+    add(`${t("health_degraded")}: ${labels.input}`, value, numberText(value));
   }
   const readers = one("sse_subscribers");
   add(t("health_readers"), readers, numberText(readers ?? 0));

@@ -1,5 +1,5 @@
 // The page of one rule.
-import { get, segment, session, useLoad } from "../api.js";
+import { can, get, segment, session, useLoad } from "../api.js";
 import { html } from "../html.js";
 import { local, numberText, percent, t, word } from "../i18n.js";
 import * as v from "../parts.js";
@@ -24,7 +24,8 @@ function Rule({ rule }) {
     [t("col_hits"), numberText(rule.hits)], [t("share_of_traffic"), percent(rule.share)],
     [t("last_match"), lastMatch(rule)], [t("file"), html`<code>${rule.file}</code>`],
   ];
-  return html`<div class="page"><${v.Heading} title=${local(rule.title, rule.id)}>${v.modeBadge(rule.mode)}<//>
+  return html`<div class="page"><${v.Heading} title=${local(rule.title, rule.id)}>${v.modeBadge(rule.mode)}
+      ${can("analyst") && rule.files && html`<a href=${`${v.ruleHref(rule.id)}/edit`} data-action="edit">${t("edit")}</a>`}<//>
     <section class="card"><${v.Facts} pairs=${facts}/><h2>${t("col_hours")}</h2>
       <${v.Sparkline} hours=${rule.hits_per_hour} wide/>
       <p class="dots"><a href=${`#/decisions?${query}`}>${t("rule_decisions")}</a>

@@ -25,7 +25,7 @@ const sum = (hours) => (hours || []).reduce((total, hits) => total + hits, 0);
 const COLUMNS = [
   { text: "col_rule", by: (rule) => local(rule.title, rule.id), cell: (rule) => html`<div>
     <a href=${v.ruleHref(rule.id)} class="primary">${local(rule.title, rule.id)}</a><div class="muted small dots">
-    <code>${rule.id}</code><span>${v.clausesText(rule.clauses)}</span></div></div>` },
+    <code>${rule.id}</code><span>${v.clausesText(rule.clauses)}</span>${rule.owner && html`<span>${rule.owner}</span>`}</div></div>` },
   { text: "col_mode", by: (rule) => rule.mode, cell: (rule) => v.modeBadge(rule.mode) },
   { text: "col_state", by: (rule) => rule.state, cell: v.stateText },
   { text: "col_severity", class: "right", isDown: true, by: (rule) => rule.severity ?? 0, cell: (rule) => rule.severity ?? "—" },
