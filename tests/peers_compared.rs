@@ -65,7 +65,7 @@ fn the_dense_stream_meets_every_rule_and_nothing_of_it_is_refused() {
     let (rejected, rules) = (folder.path().join("rejected"), folder.path().join("rules"));
     python(
         "import sys, operations; from pathlib import Path\n\
-         operations.write(operations.dense(20_000, 12, 4711), Path(sys.argv[1]))",
+         operations.write(operations.dense(10_000, 12, 4711), Path(sys.argv[1]))",
         &[&operations],
     );
     let names = python("import settings; print(*settings.RULES)", &[]);
