@@ -113,8 +113,8 @@ impl Running {
         let lists = redis_lists(config)?;
         let watches = Watches::start(config, &rules_folder, &geo_folder);
         let vanishing = vanishing_of(config);
-        let of_redis = |lists: &RedisLists, files: &[SourceFile]| lists.sources(files, vanishing);
-        let more = |files: &[SourceFile]| lists.as_deref().map(|lists| of_redis(lists, files)).unwrap_or_default();
+        let more =
+            |files: &[SourceFile]| lists.as_deref().map(|lists| lists.sources(files, vanishing)).unwrap_or_default();
         let (rules, geo) = (load_rules_with(&rules_folder, vanishing, more)?, load_geo(&geo_folder)?);
         check_lists(&rules, &rules_folder, config.source)?;
         let rules = check_budget(rules, &rules_folder, config.rules.budget)?;
@@ -124,8 +124,6 @@ impl Running {
         let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let listener = runtime.block_on(listen(config.http.listen))?;
-        let address = listener.local_addr()?;
-
         metrics.set_ruleset(&rules);
         show_limits(config, &metrics);
         let geo_info = show_geo(&geo, &metrics);
@@ -161,6 +159,7 @@ impl Running {
         });
         let signals = (hearing == Hearing::BeforeReady).then(|| Signals::hear(&runtime)).transpose()?;
         let served = (http::router(Arc::clone(&api)), Arc::clone(&api.metrics));
+        let address = listener.local_addr()?;
         let server = runtime.spawn(http::serve::serve(listener, served, tls, server_limits(&config.http), stopping));
         let running = Self { service, address, api, runtime, stop, server, signals };
         running.reload_on_change(watches, &geo_folder, certificate);
