@@ -171,13 +171,18 @@ impl Running {
         running.reload_on_hangup(&geo_folder)?;
         running.make_backups(&config.store.path);
         running.forget_windows();
+        running.tell_ready(config, begun);
+        Ok(running)
+    }
+
+    /// Says where the service is and what it decides by.
+    fn tell_ready(&self, config: &Config, begun: Instant) {
         info!(
-            address = %running.address, ruleset = %running.service.rules().plan.ruleset,
-            source = config.source.name(), decisions = *running.service.last_seq().borrow(),
+            address = %self.address, ruleset = %self.service.rules().plan.ruleset,
+            source = config.source.name(), decisions = *self.service.last_seq().borrow(),
             started_in_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "the service is ready"
         );
-        Ok(running)
     }
 
     fn reload_on_change(&self, watches: Watches, geo_folder: &Folder, tls: Option<Arc<Certificate>>) {
