@@ -1,6 +1,7 @@
 //! Decisions of the past made again: the same bytes, whatever rules came in between, or what is missing.
 
 use kuzet::operation::decision::read::DecisionRecord;
+use kuzet::service::reproduction::why::{Hindsight, why};
 use kuzet::service::reproduction::{Means, Missing, Reproduced, reproduce};
 use uuid::Uuid;
 
@@ -43,6 +44,44 @@ fn decisions_by_several_rule_sets_come_out_as_they_were() {
     }
     let nobody = Uuid::nil();
     assert_eq!(again(&store, nobody, None), Err(Missing::Decision { first: 1, last }));
+}
+
+/// What nearly fired is told of the state of then, which is made again of a part of the log, whatever rules came in
+/// between.
+#[test]
+fn the_state_of_then_is_made_again_of_a_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let next = Arc::new(Mutex::new(shipped()));
+    let load: LoadRules = {
+        let next = Arc::clone(&next);
+        Arc::new(move |_| Ok(next.lock().expect("a set").clone()))
+    };
+    let service = start(folder.path(), shipped(), load);
+    let burst = with_rules(&[BURST]).expect("rules");
+    for (part, rules) in simulated(2_100, 32).chunks(700).zip([shipped(), burst, shipped()]) {
+        *next.lock().expect("a set") = rules;
+        service.reload(Vanishing::Refused, now()).expect("a switch").expect("rules");
+        part.chunks(77).for_each(|batch| drop(submit(&service, batch)));
+    }
+    service.stop();
+    let store = Store::open(folder.path(), CACHE).expect("a store");
+    let means = Means { settings: settings(), geo: Arc::new(Geo::new(None, None)), present: None };
+    let mut in_part = 0;
+    for seq in (1..=2_100).step_by(52) {
+        match why(&store, seq, &means).expect("a store") {
+            Some(Hindsight::Known { examination, basis }) => {
+                assert!(basis.is_exact && basis.missing == 0, "{seq}: {basis:?}");
+                in_part += u64::from(!basis.is_whole);
+                let mut now = Vec::new();
+                examination.decision.encode(&mut now);
+                let then = store.item(Stream::Decisions, seq).expect("a store").expect("a decision");
+                assert_eq!(String::from_utf8_lossy(&now), String::from_utf8_lossy(&then));
+            }
+            other => panic!("{seq}: {other:?}"),
+        }
+    }
+    assert!(in_part > 35, "{in_part} of 41 without deciding all of the log");
+    assert!(why(&store, 2_101, &means).expect("a store").is_none());
 }
 
 /// A store of an earlier version: it notes no lists, or nothing; the rules of today stand in where they are the same.

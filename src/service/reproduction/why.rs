@@ -236,9 +236,15 @@ fn examine_part(
     }
     let has_fed = feed_windows(store, (&mut again, target), means, (entered, cut_before))?;
     Ok(examine(&mut again, target, missing)?.map(|examination| {
-        let is_exact = missing == 0 && is_same && has_fed;
+        let is_exact = missing == 0 && is_same && has_fed && !has_unknown_mode(&examination);
         Hindsight::Known { examination, basis: Basis { operations, is_whole: false, missing, is_exact } }
     }))
+}
+
+/// Tells whether a rule that did not fire may have been in shadow, or not, other than it is told: whether it had exceeded
+/// its budget, operations of all wallets say.
+fn has_unknown_mode(examination: &Examination) -> bool {
+    examination.findings.iter().any(|found| !found.fired && examination.rule_of(found).budget.is_some())
 }
 
 /// Decides all of the log again, and the decision on top of it.
