@@ -9,6 +9,7 @@ mod environment;
 #[path = "support/random.rs"]
 mod random;
 
+mod bad_edits;
 mod bad_rules;
 mod decode;
 mod far_ahead;

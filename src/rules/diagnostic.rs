@@ -240,6 +240,13 @@ impl Diagnostic {
     }
 }
 
+/// Finds the known name that is meant by a word: the same in Latin letters, or the nearest.
+pub(crate) fn meant_name<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let latin = look_alike::latin(found);
+    let found = latin.as_deref().unwrap_or(found);
+    known.iter().find(|name| **name == found).copied().or_else(|| nearest_name(found, known))
+}
+
 /// Finds the known name that is most likely meant, if any is near enough.
 pub(crate) fn nearest_name<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
     let lower = found.to_lowercase();

@@ -5,14 +5,18 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-use super::diagnostic::{Code, Findings};
+use super::diagnostic::{Code, Findings, meant_name};
 use super::yaml::{Entry, Node, NodeKind, Style};
 
 /// A mapping whose keys were checked against the known ones.
 pub(crate) struct Keys<'n> {
     entries: &'n [Entry],
-    /// Where to point when a key is missing.
+    /// Where to point when something is wrong with the mapping as a whole.
     span: Range<usize>,
+    /// The keys that the mapping may have, in the order in which they are usually written.
+    known: Vec<String>,
+    /// The known keys that unknown ones were probably meant to be.
+    meant: Vec<String>,
 }
 
 impl<'n> Keys<'n> {
@@ -26,8 +30,10 @@ impl<'n> Keys<'n> {
                 .help(format!("its keys are: {}", known.join(", ")));
             return None;
         };
+        let mut meant = Vec::new();
         for entry in entries {
             if !known.contains(&entry.key.as_str()) && entry.key != "<<" {
+                meant.extend(meant_name(&entry.key, known).map(str::to_owned));
                 findings
                     .error(Code::UnknownKey, &entry.key_span, format!("unknown key `{}` in {what}", entry.key))
                     .label("not known here")
@@ -35,7 +41,8 @@ impl<'n> Keys<'n> {
             }
         }
         let span = entries.first().map_or_else(|| node.span.clone(), |entry| entry.key_span.clone());
-        Some(Self { entries, span })
+        let known = known.iter().map(|key| (*key).to_owned()).collect();
+        Some(Self { entries, span, known, meant })
     }
 
     /// Returns the entry of a key that may be absent.
@@ -51,12 +58,31 @@ impl<'n> Keys<'n> {
     /// Returns the value of a key that must be there.
     pub(crate) fn required(&self, key: &str, what: &str, findings: &mut Findings) -> Option<&'n Node> {
         let found = self.optional(key);
-        if found.is_none() {
+        if found.is_none() && !self.is_meant(key) {
+            let (span, place) = self.place_of_missing(key);
             findings
-                .error(Code::MissingKey, &self.span, format!("{what} lacks the key `{key}`"))
-                .label(format!("`{key}:` is missing in this mapping"));
+                .error(Code::MissingKey, &span, format!("{what} lacks the key `{key}`"))
+                .label(format!("`{key}:` is missing {place}"));
         }
         found
+    }
+
+    /// Tells whether an unknown key was probably meant to be this one: then it is not missing as well.
+    pub(crate) fn is_meant(&self, key: &str) -> bool {
+        self.meant.iter().any(|meant| meant == key)
+    }
+
+    /// Finds the key beside which a missing one is usually written.
+    fn place_of_missing(&self, key: &str) -> (Range<usize>, &'static str) {
+        let at = self.known.iter().position(|known| known == key).unwrap_or_default();
+        let before = self.known[..at].iter().rev().find_map(|known| self.entry(known));
+        let start = before.map_or(0, |entry| entry.key_span.end);
+        let follows = |known: &String| self.entry(known).filter(|entry| entry.key_span.start >= start);
+        match (self.known.iter().skip(at + 1).find_map(follows), before) {
+            (Some(after), _) => (after.key_span.clone(), "before this"),
+            (None, Some(before)) => (before.key_span.clone(), "after this"),
+            (None, None) => (self.span.clone(), "in this mapping"),
+        }
     }
 
     /// Returns the place of the mapping.
@@ -68,6 +94,14 @@ impl<'n> Keys<'n> {
 /// Reads one non-empty text.
 pub(crate) fn text<'n>(node: &'n Node, what: &str, findings: &mut Findings) -> Option<&'n str> {
     match &node.kind {
+        // YAML takes a quote in the middle for a letter: `7.15"` would be a text with a quote at its end.
+        NodeKind::Scalar { text, style: Style::Plain } if text.matches('"').count() % 2 == 1 => {
+            findings
+                .error(Code::UnclosedText, &node.span, format!("{what} has a quote without its other"))
+                .label("one `\"` in it")
+                .help("put the whole text in quotes; a quote inside them is written `\\\"`");
+            None
+        }
         NodeKind::Scalar { text, .. } if !text.trim().is_empty() => Some(text.trim()),
         NodeKind::Scalar { .. } | NodeKind::Empty => {
             findings.error(Code::WrongShape, &node.span, format!("{what} must not be empty")).label("nothing here");

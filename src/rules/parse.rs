@@ -37,8 +37,9 @@ pub(crate) const KEYWORDS: [&str; 15] = [
 
 /// Parses the expression in a byte range of a file.
 pub(crate) fn parse(file: &str, range: Range<usize>, findings: &mut Findings) -> Expression {
+    let errors_before = findings.error_count();
     let tokens = lex(file, range, findings);
-    let mut parser = Parser { tokens, at: 0, depth: 0, too_deep: false, findings };
+    let mut parser = Parser { tokens, at: 0, depth: 0, too_deep: false, errors_before, findings };
     if *parser.peek() == TokenKind::End {
         let span = parser.span();
         let finding = parser.findings.error(Code::EmptyCondition, &span, "the condition is empty");
@@ -70,6 +71,8 @@ struct Parser<'f> {
     at: usize,
     depth: usize,
     too_deep: bool,
+    /// Errors of other texts.
+    errors_before: usize,
     findings: &'f mut Findings,
 }
 
@@ -114,12 +117,14 @@ impl Parser<'_> {
         found
     }
 
-    /// Reports the current token; one that the lexer reported is not reported again.
+    /// Reports the current token; one that the lexer reported is not reported again. Behind another error of the text
+    /// nothing is said: what was wanted there depends on what the author meant before.
     fn unexpected(&mut self, wanted: &str) -> Option<&mut Diagnostic> {
         let found = match self.peek() {
             TokenKind::Broken => return None,
             // Everything was skipped; what is missing now was not forgotten by the author.
             _ if self.too_deep => return None,
+            _ if self.findings.error_count() > self.errors_before => return None,
             TokenKind::End => "the end of the condition".to_owned(),
             TokenKind::Name(name) => format!("`{name}`"),
             TokenKind::Text(text) => format!("\"{text}\""),

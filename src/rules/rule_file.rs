@@ -86,18 +86,21 @@ fn read_keys(path: &str, text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>)
     let on_missing = keys.optional("on_missing").and_then(|node| {
         keys::word(node, "choice", &[("skip", OnMissing::Skip), ("fire", OnMissing::Fire)], checker.findings)
     });
-    let when = keys.optional("when").map_or(Condition::Literal(true), |node| read_when(node, checker));
+    let errors_before = checker.findings.error_count();
+    let (when, has_actions) = read_condition(text, keys, checker);
     let may_miss = std::mem::take(&mut checker.reads.may_miss);
     let on = on.unwrap_or_default();
-    let actions = keys.required("then", "the rule", checker.findings).map(|node| actions::read(node, on, checker));
-    let actions = actions.unwrap_or_default();
-    if keys.optional("on_missing").is_none() && demands_on_missing(&actions) {
+    let then = (!has_actions).then(|| keys.required("then", "the rule", checker.findings)).flatten();
+    let actions = then.map(|node| actions::read(node, on, checker)).unwrap_or_default();
+    let is_read = checker.findings.error_count() == errors_before;
+    if keys.optional("on_missing").is_none() && !keys.is_meant("on_missing") && demands_on_missing(&actions) {
         check_on_missing(on, &may_miss, checker);
     }
     let budget = budget::of_rule(keys.optional("budget"), checker.findings);
     budget::check(keys.optional("budget"), budget, &actions, checker.findings);
     let evidence = checker.reads.evidence();
-    let message = keys.optional("message").and_then(|node| message::read(node, text, &evidence, checker.findings));
+    let known = is_read.then_some(evidence.as_slice());
+    let message = keys.optional("message").and_then(|node| message::read(node, text, known, checker.findings));
     let severity = optional_text(keys, "severity", checker.findings);
     let notes = optional_text(keys, "notes", checker.findings);
     let when_span = keys.entry("when").map_or_else(|| keys.span().clone(), |entry| entry.key_span.clone());
@@ -195,7 +198,7 @@ fn read_clauses(node: &Node, findings: &mut Findings) -> Vec<Arc<str>> {
         }
         clauses.push(Arc::from(clause));
     }
-    if clauses.is_empty() && matches!(node.kind, NodeKind::Sequence(_)) {
+    if matches!(&node.kind, NodeKind::Sequence(items) if items.is_empty()) {
         findings.error(Code::WrongShape, &node.span, "a rule names at least one clause").label("empty");
     }
     clauses
@@ -248,6 +251,38 @@ fn read_period(keys: &Keys<'_>, findings: &mut Findings) -> (Option<Time>, Optio
             .label(format!("the rule starts on {from}"));
     }
     (from.map(almaty_midnight), until.and_then(|day| day.succ_opt()).map(almaty_midnight))
+}
+
+/// Reads `when`, if there is one; tells whether actions became lines of it.
+fn read_condition(text: &str, keys: &Keys<'_>, checker: &mut Checker<'_>) -> (Condition, bool) {
+    let Some(node) = keys.optional("when") else { return (Condition::Literal(true), false) };
+    let (node, has_actions) = without_actions(text, node.clone(), keys, checker.findings);
+    (read_when(&node, checker), has_actions)
+}
+
+/// Where the line `then:` was lost, the actions below it became lines of the condition: they are reported as what they
+/// are, and the condition ends before them. Tells whether there are any.
+fn without_actions(text: &str, mut node: Node, keys: &Keys<'_>, findings: &mut Findings) -> (Node, bool) {
+    if keys.optional("then").is_some() || keys.is_meant("then") || !matches!(node.kind, NodeKind::Scalar { .. }) {
+        return (node, false);
+    }
+    let raw = text.get(node.span.clone()).unwrap_or_default();
+    let mut start = node.span.start;
+    for line in raw.split_inclusive('\n') {
+        let item = line.trim().strip_prefix("- ").unwrap_or_default();
+        let name = item.split(|c: char| c != '_' && !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        if ACTIONS.contains(&name) {
+            let from = start + line.len() - line.trim_start().len();
+            findings
+                .error(Code::MissingKey, &(from..from + line.trim().len()), "the rule lacks the key `then`")
+                .label("this action became a line of the condition")
+                .help("write `then:` on a line of its own above it");
+            node.span.end = from;
+            return (node, true);
+        }
+        start += line.len();
+    }
+    (node, false)
 }
 
 fn read_when(node: &Node, checker: &mut Checker<'_>) -> Condition {

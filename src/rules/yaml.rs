@@ -4,6 +4,8 @@
 //! repeated keys or second documents; every one of them is a finding with its place. What the keys
 //! mean is not known here.
 
+mod mistake;
+
 use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle};
@@ -95,7 +97,6 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
             }
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
-                let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
                 let described = error.to_string();
                 let what = described.split(" at char ").next().unwrap_or_default();
                 let message = format!("this is not YAML: {what}");
@@ -104,10 +105,11 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
                     finding.label("a tab").help("YAML is indented with blanks alone");
                     return None;
                 }
+                let (span, label) = mistake::place(text, at);
                 builder
                     .findings
-                    .error(Code::InvalidYaml, &(at..end), message)
-                    .label("reading stopped here")
+                    .error(Code::InvalidYaml, &span, message)
+                    .label(label)
                     .help("a text that holds `: `, ` #` or starts with a sign needs quotes or a block (`|`)");
                 return None;
             }

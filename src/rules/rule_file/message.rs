@@ -11,9 +11,13 @@ use crate::rules::yaml::{Node, NodeKind};
 /// Most of one MRP that a placeholder may name: beyond any threshold, and no product overflows.
 const MRP_MAX: i64 = 100_000_000;
 
-/// Reads `message`; placeholders name what the condition reads, a field of the operation or an amount in MRP.
-pub(super) fn read(node: &Node, file: &str, evidence: &[Evidence], findings: &mut Findings) -> Option<Message> {
-    check(node, file, evidence, findings);
+/// Reads `message`; placeholders name what the condition reads, a field of the operation or an amount in MRP. Where the
+/// condition is wrong (`evidence` is `None`) nobody knows what it reads, and no placeholder is looked up.
+pub(super) fn read(node: &Node, file: &str, evidence: Option<&[Evidence]>, findings: &mut Findings) -> Option<Message> {
+    if let Some(evidence) = evidence {
+        check(node, file, evidence, findings);
+    }
+    let evidence = evidence.unwrap_or_default();
     let text = localized(node, "message", findings)?;
     Some(Message::new(text, |name| placeholder(name, evidence)))
 }
