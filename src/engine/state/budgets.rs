@@ -201,7 +201,7 @@ impl Budgets {
         let is_wanted = |rule: &usize| plan.budget(*rule).is_some() && (all || rules.contains(rule));
         let rules = (0..spent.len()).filter(is_wanted).map(|rule| (rule, &spent[rule])).collect();
         let is_new_set = all || !gone.is_empty();
-        Unstored { passed: (passed || all).then_some(&self.passed), rules, is_new_set, gone }
+        Unstored { passed: (passed || is_new_set).then_some(&self.passed), rules, is_new_set, gone }
     }
 
     /// Tells whether a rule, by its position, has exceeded its budget and was not armed again.

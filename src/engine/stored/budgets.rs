@@ -84,3 +84,82 @@ fn decoded<T: DeserializeOwned>(note: Option<Vec<u8>>) -> Result<Option<T>, Stor
     }
     reader.value().map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engine::state::budgets::{Breach, BudgetChanges};
+    use crate::engine::tests::{plan, rule};
+    use crate::operation::{OperationType, Time};
+    use crate::rules::SourceFile;
+
+    type Notes = BTreeMap<String, Vec<u8>>;
+
+    fn plans() -> [Arc<Plan>; 2] {
+        let rule = || rule("a", "transfer", "amount > 1 KZT", "skip");
+        let default = SourceFile::new("data/budget.yaml", "budget: {holds_per_hour: 1}\n");
+        [plan(&[rule(), default]), plan(&[rule()])]
+    }
+
+    fn write(budgets: &mut Budgets, plan: &Plan, notes: &mut Notes) {
+        for (name, note) in take_notes(budgets, plan) {
+            match note {
+                Some(note) => drop(notes.insert(name, note)),
+                None => drop(notes.remove(&name)),
+            }
+        }
+    }
+
+    fn read(notes: &Notes, plan: &Plan) -> Result<Budgets, StoredError> {
+        let mut budgets = Budgets::new(plan);
+        restore(&mut budgets, plan, |name| Ok(notes.get(name).cloned()), |error| error)?;
+        // As whoever starts does.
+        budgets.switch(plan, plan);
+        Ok(budgets)
+    }
+
+    #[test]
+    fn what_was_spent_comes_back_and_goes_with_the_budget() {
+        let [with, without] = plans();
+        let mut notes = Notes::new();
+        let mut budgets = read(&notes, &with).expect("no notes");
+        let mut changes = BudgetChanges::at(29_000_000);
+        changes.stopped.push(0);
+        budgets.apply(OperationType::Transfer, changes);
+        let mut changes = BudgetChanges::at(29_000_001);
+        let breach = Breach { at: Time::ACCEPTED_FROM, seq: 7, stopped: 2, decided: 2 };
+        changes.breached.push((0, breach));
+        budgets.apply(OperationType::Transfer, changes);
+        write(&mut budgets, &with, &mut notes);
+        assert_eq!(notes.keys().collect::<Vec<_>>(), ["budgets:rule:a", "budgets:rules", "budgets:stream"]);
+        assert!(take_notes(&mut budgets, &with).is_empty(), "nothing changed since");
+
+        let again = read(&notes, &with).expect("notes");
+        let used = again.used(&with, 0).expect("a budget");
+        assert_eq!((used.stopped, used.decided, used.breach), (1, 2, Some(breach)));
+
+        let mut forgotten = read(&notes, &without).expect("notes");
+        write(&mut forgotten, &without, &mut notes);
+        assert_eq!(notes, Notes::new());
+    }
+
+    #[test]
+    fn a_set_without_budgets_writes_nothing() {
+        let [_, without] = plans();
+        let mut budgets = read(&Notes::new(), &without).expect("no notes");
+        assert_eq!(take_notes(&mut budgets, &without), []);
+    }
+
+    #[test]
+    fn damage_and_later_versions_are_told() {
+        let [with, _] = plans();
+        let of = |bytes: &[u8]| read(&Notes::from([("budgets:stream".to_owned(), bytes.to_vec())]), &with).err();
+        assert_eq!(of(&[2, 0, 0, 0, 0]), Some(StoredError::Version(2)));
+        assert_eq!(of(&[9]), Some(StoredError::Version(9)));
+        assert_eq!(of(&[1, 4, 0, 0, 0, 0]), Some(StoredError::Damaged(5)));
+        assert_eq!(of(&[]), None, "an empty note is none");
+    }
+}
