@@ -14,6 +14,7 @@
 //! A finding is *near* where it covers the edit, or is at most one token away from it.
 //!
 //! `KUZET_EDITS=5000 KUZET_SEED=7 cargo test --test pure bad_edits:: -- --nocapture` makes other ones.
+#![expect(clippy::print_stdout, reason = "the seed and the shares belong in the test's output")]
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -360,7 +361,10 @@ fn what_is_found_of_a_slip_stands_where_it_is_and_none_is_unseen() {
         let (other, found) = looked_at(&edited);
         tally.take(&edit, file, &after, (other == hash, &found, &edited));
     }
-    let share = |part: usize, whole: usize| format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64);
+    let share = |part: usize, whole: usize| {
+        let tenths = 1_000 * part / whole.max(1);
+        format!("{}.{} %", tenths / 10, tenths % 10)
+    };
     println!("{edits} edits, seed {seed}");
     println!("{:12} {:>5} {:>5} {:>15}", "", "found", "same", "another literal");
     for (kind, [found, same, literal]) in &tally.by_kind {
