@@ -163,9 +163,7 @@ fn comments_stay_with_what_they_speak_of() {
     }
 }
 
-#[test]
-fn a_file_of_every_oddity_is_laid_out() {
-    let odd = "\
+const ODD: &str = "\
 # Of the file:
 # two lines
 
@@ -205,7 +203,8 @@ message:
      текст\"
 # the end
 ";
-    let expected = "\
+
+const LAID_OUT: &str = "\
 # Of the file:
 # two lines
 
@@ -243,10 +242,13 @@ notes: >-
    deeper
 # the end
 ";
-    assert_eq!(laid_out(odd), expected);
-    assert_eq!(laid_out(expected), expected);
-    let windows = odd.replace('\n', "\r\n");
-    assert_eq!(laid_out(&windows), expected, "lines that end as on Windows");
+
+#[test]
+fn a_file_of_every_oddity_is_laid_out() {
+    assert_eq!(laid_out(ODD), LAID_OUT);
+    assert_eq!(laid_out(LAID_OUT), LAID_OUT);
+    let windows = ODD.replace('\n', "\r\n");
+    assert_eq!(laid_out(&windows), LAID_OUT, "lines that end as on Windows");
 }
 
 /// A message names an aggregate as the condition spells it; the condition keeps its blanks then.

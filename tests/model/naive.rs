@@ -280,9 +280,7 @@ impl<'g> Naive<'g> {
         fired.sort_unstable();
         let Spent { mut acting, counted: counted_for, breached } = spent;
         acting.sort_unstable();
-        for &rule in &fired {
-            *self.tally.fired.entry(rule).or_default() += 1;
-        }
+        fired.iter().for_each(|rule| *self.tally.fired.entry(rule).or_default() += 1);
         let counted = if op.at <= self.reach { op.at } else { stream };
         if op.at > self.reach {
             self.tally.see("far ahead of the stream");
@@ -310,13 +308,7 @@ impl<'g> Naive<'g> {
         Answer::Decided(Decided {
             verdict: verdict.to_owned(),
             late,
-            matches: fired
-                .iter()
-                .map(|rule| {
-                    let mode = if acting.contains(rule) { "enforce" } else { "shadow" };
-                    ((*rule).to_owned(), mode.to_owned())
-                })
-                .collect(),
+            matches: with_modes(&fired, &acting),
             degraded: needs_mrp.then(|| "mrp".to_owned()).into_iter().collect(),
             commands,
         })
@@ -337,6 +329,12 @@ impl<'g> Naive<'g> {
 }
 
 /// The strictest that anything asks for.
+/// The rules that fired, with whether they act or only watch.
+fn with_modes(fired: &[&'static str], acting: &[&'static str]) -> BTreeSet<(String, String)> {
+    let mode = |rule: &&str| if acting.contains(rule) { "enforce" } else { "shadow" };
+    fired.iter().map(|rule| ((*rule).to_owned(), mode(rule).to_owned())).collect()
+}
+
 fn verdict(refused: bool, commands: &[Command]) -> &'static str {
     let asks_for = |kind: &str| commands.iter().any(|command| command.kind == kind);
     match (refused, asks_for("hold"), asks_for("challenge")) {
