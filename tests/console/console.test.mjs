@@ -1002,9 +1002,11 @@ test("the keyboard alone is enough", async () => {
   await page.keyboard.press("/");
   await page.keyboard.type(wallet);
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { level: 1, name: wallet }).waitFor();
+  // Not the heading of the search, which names what is sought too.
+  const opened = page.getByRole("heading", { level: 1, name: `Wallet ${wallet}`, exact: true });
+  await opened.waitFor();
   await page.reload();
-  await page.getByRole("heading", { level: 1, name: wallet }).waitFor();
+  await opened.waitFor();
   await page.locator('.toolbar button[data-action="confirm"]').waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
