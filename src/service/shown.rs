@@ -3,19 +3,24 @@
 //! A service has one worker or several. Each shows its part of the wallets, which only it writes; whoever looks sees
 //! them all as one.
 
+#[cfg(feature = "kafka")]
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use crate::engine::Engine;
+#[cfg(feature = "kafka")]
 use crate::engine::plan::{Plan, Settings};
 use crate::engine::state::budgets::BudgetUse;
 use crate::operation::Time;
+#[cfg(feature = "kafka")]
 use crate::rules::program::RuleSet;
 
 use super::active_restrictions::{ActiveRestrictions, Books};
 use super::recent::Recent;
 use super::rule_stats::RuleStats;
-use super::{RulesInUse, read, write};
+#[cfg(feature = "kafka")]
+use super::write;
+use super::{RulesInUse, read};
 
 /// What all workers of a service show.
 #[derive(Debug)]
@@ -36,6 +41,7 @@ pub(crate) struct Part {
     /// What its shards have spent of rules' budgets.
     pub(crate) budgets: RwLock<Vec<BudgetShown>>,
     /// Windows that are not full yet in one of its shards, by state, with the instant from which they are. Of a fleet.
+    #[cfg(feature = "kafka")]
     pub(crate) young: RwLock<BTreeMap<u64, Time>>,
 }
 
@@ -122,7 +128,11 @@ impl Shown {
     pub(crate) fn figures(&self) -> Figures {
         self.parts.iter().map(|part| *read(&part.figures)).fold(Figures::default(), Figures::and)
     }
+}
 
+/// A fleet's workers change rules one after the other.
+#[cfg(feature = "kafka")]
+impl Shown {
     /// Shows that a worker decides by these rules since `at`. They are in use with the first worker that does; each is
     /// asked to, one change after the other.
     pub(crate) fn switched(&self, rules: &Arc<RuleSet>, at: Time, engine: Settings) {
@@ -158,9 +168,9 @@ impl Shown {
     }
 }
 
+#[cfg(feature = "kafka")]
 impl Part {
     /// Shows no wallets any more; what was counted since the start stays counted.
-    #[cfg(feature = "kafka")]
     pub(crate) fn clear(&self) {
         *write(&self.book) = ActiveRestrictions::default();
         *write(&self.rule_stats) = RuleStats::default();
