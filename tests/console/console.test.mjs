@@ -143,7 +143,7 @@ test("every page opens by its links", async () => {
   await page.locator(`tr[data-seq="${decision.seq}"] a.primary`).click();
   await page.getByRole("heading", { level: 1, name: new RegExp(`Decision ${decision.seq}`) }).waitFor();
   await page.getByRole("heading", { name: "Why" }).waitFor();
-  assert.match(await page.locator("main").innerText(), /100[_ ]?000/, "the condition shows");
+  assert.match(await page.locator("main").innerText(), /100[_\s]?000/, "the condition shows, as a sentence or as it is written");
   assert.match(await page.locator("main").innerText(), /150\u2009000\.00\u00a0₸/, "money has thin spaces and its sign");
   assert.ok(await page.locator(".commands li").count(), "there are commands");
   assert.match(await page.locator("main time").first().getAttribute("title"), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.* UTC$/);
@@ -473,6 +473,7 @@ test("support lifts a restriction through the dialog", async () => {
   await dialog.getByRole("radio", { name: "identity document" }).check();
   await dialog.getByText("Will be lifted").waitFor();
   await dialog.getByRole("radio", { name: "Complete them" }).check();
+  await foreseen(dialog);
   await dialog.locator('button[data-action="submit"]').click();
   await dialog.locator(".outcome .commands li").first().waitFor();
   const outcome = await dialog.locator(".outcome").innerText();
@@ -818,7 +819,7 @@ test("roles: an analyst lifts nothing, support reloads nothing", async (context)
   assert.equal(await analyst.page.locator("button[data-action=confirm], button[data-action=ip], button[data-action=unblock]").count(), 0);
   await goTo(analyst.page, walletHash(wallet));
   await analyst.page.getByRole("heading", { name: "Active restrictions" }).waitFor();
-  assert.equal(await analyst.page.locator("main button[data-action]").count(), 0);
+  assert.equal(await analyst.page.locator('main button[data-action]:not([data-action="copy"])').count(), 0);
   await goTo(analyst.page, "#/rules");
   const reload = analyst.page.locator('button[data-action="reload"]');
   await reload.click();
@@ -1105,7 +1106,7 @@ test("pages fit a narrow screen in every language", async () => {
   const wallet = unique("narrow");
   const decision = await transfer(wallet);
   for (const language of ["kk", "ru", "en"]) {
-    const { page, close } = await open({ width: 400, language });
+    const { page, close } = await open({ width: 400, language, expected: ["403"] });
     for (const hash of ["#/decisions", `#/decisions/${decision.seq}`, walletHash(wallet), "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/rules/transfer-over-100k/edit", "#/health"]) {
       await goTo(page, hash);
       await page.locator("main .page").waitFor();
