@@ -57,11 +57,13 @@ pub(super) async fn post_check(
     let checked = blocking(move || {
         let files = files_with(&of, &changes)?;
         let (rules, found) = check::check(&files, (of.clock)().almaty_date());
+        // As `kuzet check` prints it: notes are good to know, and nothing to mend.
+        let printed: Vec<_> = found.iter().filter(|found| found.severity != Severity::Note).cloned().collect();
         Ok::<_, Problem>(json!({
             "ok": rules.is_some() && !found.iter().any(|found| found.severity == Severity::Error),
             "ruleset": rules.map(|rules| rules.hash),
             "diagnostics": listed(&found, &files),
-            "text": rules::render_text(&found, &files),
+            "text": rules::render_text(&printed, &files),
         }))
     });
     Ok(json_of(&checked.await??))

@@ -767,7 +767,7 @@ test("an analyst changes a rule: errors as they are typed, tests, and what the c
   const area = page.getByLabel("Rule file");
   const text = await area.inputValue();
   await area.fill(text.replace("amount > 100_000 KZT", "amuont > 100_000 KZT"));
-  await page.locator(".findings li").first().waitFor();
+  await page.locator('[data-checked="errors"]').waitFor({ state: "attached" });
   assert.match(await page.locator(".card pre").first().evaluate((element) => element.textContent), /amuont > 100_000 KZT.*\n.*\| +\^{6}/);
   await page.locator(".gutter .line-error").first().waitFor();
   assert.ok(await page.locator('button[data-action="test"]').isDisabled());

@@ -42,7 +42,9 @@ function goToLine(finding, area) {
 function Findings({ checked, files }) {
   if (!checked) return html`<p class="muted small">${t("edit_checking")}</p>`;
   if (checked.error) return html`<${ReloadFailure} error=${checked.error}/>`;
-  const own = checked.diagnostics;
+  // What is wrong comes first, and what is only good to know is not shown while somebody writes.
+  const own = checked.diagnostics.filter((finding) => finding.severity !== "note")
+    .sort((a, b) => Number(b.severity === "error") - Number(a.severity === "error"));
   const areas = () => [...document.querySelectorAll(".editor textarea")];
   const items = own.map((finding) => {
     const place = [files.rule, files.tests].indexOf(finding.file);
@@ -52,7 +54,7 @@ function Findings({ checked, files }) {
     return html`<li data-code=${finding.code}><span class=${`badge ${finding.severity === "error" ? "verdict-refuse" : "verdict-challenge"}`}>
       ${word("severity_", finding.severity)}</span> ${where} ${finding.message}</li>`;
   });
-  const state = checked.ok ? html`<p class="small" data-checked="ok"><span class="badge verdict-allow">${t("edit_ok")}</span></p>` : null;
+  const state = checked.ok ? html`<p class="small" data-checked="ok"><span class="badge verdict-allow">${t("edit_ok")}</span></p>` : html`<span data-checked="errors"></span>`;
   return html`${state}${items.length > 0 && html`<ul class="plain findings">${items}</ul><details open=${!checked.ok}>
     <summary>${t("edit_carets")}</summary><pre tabindex="0">${checked.text}</pre></details>`}`;
 }
