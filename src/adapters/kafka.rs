@@ -7,6 +7,8 @@ pub mod client;
 #[cfg(feature = "kafka")]
 pub mod consumer;
 #[cfg(feature = "kafka")]
+pub mod errand;
+#[cfg(feature = "kafka")]
 pub mod producer;
 #[cfg(feature = "kafka")]
 pub mod reader;

@@ -43,6 +43,10 @@ use super::signals::Signals;
 use super::watching::{Watches, on_change};
 use super::{LoadError, load_geo, load_rules_with, root_of, rule_sources};
 
+/// How long the end waits for questions to Kafka that nobody needs an answer to any more.
+#[cfg(feature = "kafka")]
+const QUESTIONS_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How often the service looks whether a backup is asked for.
 const BACKUP_LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -314,6 +318,10 @@ impl Running {
         drop(runtime.block_on(server));
         if !service.stop() {
             warn!("Kafka does not answer: the process ends without it, another one finds out what it had in hand");
+        }
+        #[cfg(feature = "kafka")]
+        if !crate::adapters::kafka::errand::wait_until_none(QUESTIONS_PATIENCE) {
+            warn!("a question to Kafka is still open: the process ends without its answer");
         }
         drop(api);
         runtime.shutdown_timeout(Duration::from_secs(1));

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use crate::adapters::failpoint;
+use crate::adapters::kafka::errand::Errand;
 use crate::adapters::kafka::reader::Reader;
 use crate::adapters::kafka::{Failure, KafkaSettings, Topics};
 use crate::engine::plan::Settings;
@@ -59,7 +60,9 @@ impl Restoration {
         let (tell, found) = channel();
         let is_over = Arc::new(AtomicBool::new(false));
         let (missing, told) = (shards.keys().copied().collect(), Arc::clone(&is_over));
+        let errand = Errand::begin();
         let run = move || {
+            let _errand = errand;
             let look = Look { means, is_over: told, missing, tell };
             if let Err(failure) = look.run() {
                 // Who began it may wait for it no more.

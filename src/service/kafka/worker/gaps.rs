@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use tracing::debug;
 
 use super::FleetWorker;
+use crate::adapters::kafka::errand::Errand;
 use crate::adapters::kafka::reader::Reader;
 
 /// What is known of shards of which something seems to wait.
@@ -53,7 +54,9 @@ impl FleetWorker {
     fn begin_look(&self, shard: i32, from: i64) -> Option<Look> {
         let (tell, answer) = sync_channel(1);
         let kafka = self.settings.kafka.clone();
+        let errand = Errand::begin();
         let ask = move || {
+            let _errand = errand;
             let found = Reader::new(&kafka).and_then(|reader| reader.nothing_until(shard, from));
             match found {
                 // Whoever asked may have gone.
