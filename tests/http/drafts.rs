@@ -39,7 +39,7 @@ fn a_draft_is_checked_and_nothing_changes() {
     assert!(found["text"].as_str().is_some_and(|text| text.contains("did you mean")), "{found}");
     let gone = check(&json!({"files": {PATH: null}}));
     assert!(
-        gone["diagnostics"].as_array().is_some_and(|found| found.iter().any(|one| one["code"] == "unknown-rule")),
+        gone["diagnostics"].as_array().is_some_and(|found| found.iter().any(|one| one["code"] == "file-name")),
         "{gone}"
     );
     assert_eq!(get(address, "/v1/rules").json()["ruleset"], in_use);
