@@ -999,8 +999,9 @@ test("the keyboard alone is enough", async () => {
   await page.keyboard.press("?");
   await page.locator("dialog[open] kbd").first().waitFor();
   await page.keyboard.press("Escape");
-  await page.locator("dialog[open]").waitFor({ state: "detached" });
+  await page.locator("dialog").waitFor({ state: "detached" });
   await page.keyboard.press("/");
+  await page.locator("#search:focus").waitFor();
   await page.keyboard.type(wallet);
   await page.keyboard.press("Enter");
   // Not the heading of the search, which names what is sought too.
@@ -1084,7 +1085,7 @@ test("every page and dialog passes axe, light and dark", async () => {
       await page.locator("dialog[open] p.muted.small", { hasText: /…$/ }).waitFor({ state: "detached" });
       await accessible(page, `${scheme} ${button}`);
       await page.keyboard.press("Escape");
-      await page.locator("dialog[open]").waitFor({ state: "detached" });
+      await page.locator("dialog").waitFor({ state: "detached" });
     }
     await close();
   }
