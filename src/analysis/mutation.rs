@@ -15,7 +15,7 @@ use std::ops::Range;
 use super::rule_tests;
 use crate::rules::program::RuleSet;
 use crate::rules::test_file::{TestCase, TestFile};
-use crate::rules::{self, FileKind, SourceFile};
+use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
 use edits::Edit;
 pub(in crate::analysis) use edits::edits_of;
 
@@ -30,6 +30,22 @@ pub struct Survivor {
     /// A test that passes with the rule and fails with the change, as the item of a test file's `tests`. `None` where
     /// none was found: it may be that nothing tells the two apart.
     pub test: Option<String>,
+}
+
+impl Survivor {
+    /// Returns it as a finding in the file of its rule, at `path`.
+    #[must_use]
+    pub fn finding(&self, path: &str) -> Diagnostic {
+        Diagnostic {
+            path: path.to_owned(),
+            span: self.span.clone(),
+            severity: Severity::Error,
+            code: "untested",
+            message: format!("no test notices `{}`", self.after),
+            label: format!("`{}` became that", self.before),
+            help: Vec::new(),
+        }
+    }
 }
 
 /// What the tests of one rule noticed.

@@ -254,16 +254,7 @@ fn mutated(rules: &RuleSet, files: &[SourceFile], (rule, tests): (&str, Option<&
     let report = mutation::mutate(mutation::Subject { sources: files, rules, rule, tests });
     let path = rules.rules.iter().find(|known| *known.id == *rule).map_or("", |known| &known.path);
     let survivor = |survivor: &Survivor| {
-        let found = Diagnostic {
-            path: path.to_owned(),
-            span: survivor.span.clone(),
-            severity: Severity::Error,
-            code: "untested",
-            message: format!("no test notices `{}`", survivor.after),
-            label: format!("`{}` became that", survivor.before),
-            help: Vec::new(),
-        };
-        let mut told = listed(&[found], files).pop().unwrap_or_default();
+        let mut told = listed(&[survivor.finding(path)], files).pop().unwrap_or_default();
         told["before"] = survivor.before.as_str().into();
         told["after"] = survivor.after.as_str().into();
         told["test"] = survivor.test.as_deref().into();

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Paint, RED, YELLOW, exit};
-use crate::analysis::mutation::{self, Report, Subject, Survivor};
+use crate::analysis::mutation::{self, Report, Subject};
 use crate::rules::diagnostic::render;
 use crate::rules::program::RuleSet;
 use crate::rules::test_file::TestFile;
@@ -76,7 +76,7 @@ fn show(subject: Subject<'_>, report: &Report, (paint, out): (Paint, &mut dyn Wr
     let text = if paint.0 { render::render_colored } else { rules::render_text };
     let test_file = subject.sources.iter().find(|source| super::rule_of_tests(&source.path) == Some(subject.rule));
     for survivor in &report.survivors {
-        write!(out, "\n{}", text(&[finding(&rule.path, survivor)], subject.sources).trim_end())?;
+        write!(out, "\n{}", text(&[survivor.finding(&rule.path)], subject.sources).trim_end())?;
         writeln!(out)?;
         match (&survivor.test, test_file) {
             (Some(test), Some(file)) => writeln!(out, "\nA test that notices it, for {}:\n{test}", file.path)?,
@@ -110,16 +110,4 @@ fn show(subject: Subject<'_>, report: &Report, (paint, out): (Paint, &mut dyn Wr
         writeln!(out, "{}", paint.with(YELLOW, &format!("{} entries of `equivalent` are idle", report.idle.len())))?;
     }
     Ok(())
-}
-
-fn finding(path: &str, survivor: &Survivor) -> Diagnostic {
-    Diagnostic {
-        path: path.to_owned(),
-        span: survivor.span.clone(),
-        severity: Severity::Error,
-        code: "untested",
-        message: format!("no test notices `{}`", survivor.after),
-        label: format!("`{}` became that", survivor.before),
-        help: Vec::new(),
-    }
 }
