@@ -79,14 +79,25 @@ tools:
 	    exit 1
 	fi
 
-# Fewer kills and damages than `make test`, no brokers and no browser.
+# Fewer kills and damages than `make test`, no brokers and no browser. The lints and the pure tests compute, the tests
+# of the service mostly wait for processes of their own: both at once, each with an output of its own. Cargo would
+# let a test wait for the lints, as both use its target folder; so what it built is run here.
 quick: tools
 	@cargo fmt --check
-	cargo clippy $(LOCKED) --all-targets -- -D warnings
 	export KUZET_SOAK_KILLS=10 KUZET_SOAK_DAMAGES=5 KUZET_MODEL_STREAMS=500
-	# Tests of the service mostly wait for processes of their own: more of them than processors go well together.
-	export RUST_TEST_THREADS=6
-	cargo test $(LOCKED) --lib --test pure --test commands --test serve
+	targets=(--lib --test pure --test commands --test serve)
+	built=$$(cargo test $(LOCKED) --no-run "$${targets[@]}" 2>&1 | tee /dev/stderr | sed -n 's/^ *Executable .*(\(.*\))$$/\1/p')
+	[ $$(wc -l <<< "$$built") -eq 4 ] || { echo "kuzet: four test programs were expected, cargo names: $$built" >&2; exit 1; }
+	mkdir -p target/quick
+	service=$$(grep /serve- <<< "$$built")
+	RUST_TEST_THREADS=6 "$$service" > target/quick/serve.log 2>&1 &
+	waiting=$$!
+	failed=0
+	cargo clippy $(LOCKED) --all-targets -- -D warnings || failed=1
+	for program in $$(grep -v /serve- <<< "$$built"); do "$$program" || failed=1; done
+	wait $$waiting || failed=1
+	cat target/quick/serve.log
+	[ $$failed -eq 0 ] || { echo "make quick: something above failed" >&2; exit 1; }
 
 # The runner's summaries are added up into one last line: a test binary that happens to be empty may
 # not stand for the whole run. `cargo test` also runs the documentation example of src/lib.rs, on the library as it
