@@ -46,8 +46,12 @@ pub(super) async fn list(
         let resumed = header("last-event-id").map(|id| number(id, "last-event-id")).transpose()?;
         let after = resumed.or(after).unwrap_or(0);
         history::check(&api, &parameters, Stream::Decisions, after).await?;
-        let events =
-            if filter.is_empty() { feed::events(&api, after) } else { feed::filtered_events(&api, filter, after) };
+        let is_gzip = feed::takes_gzip(&headers);
+        let events = if filter.is_empty() {
+            feed::events(&api, after, is_gzip)
+        } else {
+            feed::filtered_events(&api, filter, after, is_gzip)
+        };
         return Ok(history::named(&api, events));
     }
     history::check(&api, &parameters, Stream::Decisions, after.unwrap_or(0)).await?;

@@ -1,24 +1,25 @@
-//! The stream of decisions as server-sent events. What one commit brings is read and encoded once, and shared by all
-//! readers; a reader that falls too far behind the newest decisions is told so and closed.
+//! The stream of decisions as server-sent events. What one commit brings is read and encoded once (and compressed once), and shared by
+//! all readers; a reader that falls too far behind the newest decisions is told so and closed.
 
 mod filtered;
+mod outlet;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
-use axum::response::{IntoResponse, Response};
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
-use tokio_stream::StreamExt as _;
-use tokio_stream::wrappers::ReceiverStream;
+use axum::body::Bytes;
+use axum::response::Response;
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::service::search::{Filter, Item, Order, Query};
 
 use super::{Api, Shared, blocking};
 
 pub(super) use filtered::events as filtered_events;
+pub(super) use outlet::takes_gzip;
+use outlet::{Outlet, Packed};
 
 /// Decisions that are read from the store at once.
 const PAGE: usize = 1_000;
@@ -41,6 +42,8 @@ pub struct Feed {
     /// The number of the newest decision that is encoded.
     newest: watch::Sender<u64>,
     readers: AtomicUsize,
+    /// How many of them take gzip.
+    gzip_readers: AtomicUsize,
     arrived: Notify,
     reading: Semaphore,
 }
@@ -62,13 +65,23 @@ struct Part {
     text: Bytes,
     /// Where each event ends.
     ends: Arc<[usize]>,
+    /// The whole text, compressed when a reader first wants it so.
+    packed: Arc<OnceLock<Packed>>,
+}
+
+/// Events to be sent.
+#[derive(Debug)]
+struct Events {
+    text: Bytes,
+    /// Where they are a whole part: it, compressed.
+    packed: Option<Arc<OnceLock<Packed>>>,
 }
 
 /// What there is for a reader.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Next {
     /// Events, and the number of the last one.
-    Events(Bytes, u64),
+    Events(Events, u64),
     /// Nothing yet.
     Nothing,
     /// What comes next is kept no more, or never was.
@@ -81,6 +94,7 @@ impl Default for Feed {
             kept: Mutex::default(),
             newest: watch::Sender::new(0),
             readers: AtomicUsize::new(0),
+            gzip_readers: AtomicUsize::new(0),
             arrived: Notify::new(),
             reading: Semaphore::new(READING_MAX),
         }
@@ -98,7 +112,7 @@ impl Part {
             push_event(&mut text, epoch, item);
             ends.push(text.len());
         }
-        Some(Self { first, text: text.into(), ends: ends.into() })
+        Some(Self { first, text: text.into(), ends: ends.into(), packed: Arc::default() })
     }
 
     fn last(&self) -> u64 {
@@ -106,10 +120,15 @@ impl Part {
     }
 
     /// Returns the events after a number that lies before the last one.
-    fn after(&self, seq: u64) -> Bytes {
+    fn after(&self, seq: u64) -> Events {
         let passed = usize::try_from((seq + 1).saturating_sub(self.first)).unwrap_or(usize::MAX);
         let start = passed.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0);
-        self.text.slice(start..)
+        Events { text: self.text.slice(start..), packed: (start == 0).then(|| Arc::clone(&self.packed)) }
+    }
+
+    /// Compresses the whole part, for all readers that will want it.
+    fn pack(&self) {
+        self.packed.get_or_init(|| Packed::of(&self.text));
     }
 }
 
@@ -160,9 +179,16 @@ impl Feed {
             if !has_more {
                 return;
             }
-            let service = api.service.clone();
-            let read = blocking(move || service.search(&page_after(after))).await;
-            match read.ok().and_then(Result::ok).and_then(|read| Part::of(api.service.epoch(), &read.items)) {
+            let (service, is_packed) = (api.service.clone(), api.feed.gzip_readers.load(Ordering::Relaxed) > 0);
+            let part = blocking(move || {
+                let page = service.search(&page_after(after)).ok()?;
+                let part = Part::of(service.epoch(), &page.items)?;
+                if is_packed {
+                    part.pack();
+                }
+                Some(part)
+            });
+            match part.await.ok().flatten() {
                 // Decisions are only missing where they are no longer kept: then readers ask the store.
                 Some(part) => {
                     let newest = part.last();
@@ -185,32 +211,60 @@ impl Feed {
 struct Reader {
     api: Shared,
     after: u64,
-    sender: mpsc::Sender<Bytes>,
+    outlet: Outlet,
+    _counted: Counted,
+}
+
+/// Counts a reader for as long as it is there.
+struct Counted {
+    api: Shared,
+    is_gzip: bool,
+}
+
+impl Counted {
+    fn new(api: &Shared, is_gzip: bool) -> Self {
+        api.metrics.sse_subscribers.inc();
+        api.feed.readers.fetch_add(1, Ordering::Relaxed);
+        api.feed.gzip_readers.fetch_add(usize::from(is_gzip), Ordering::Relaxed);
+        Self { api: Arc::clone(api), is_gzip }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.api.feed.readers.fetch_sub(1, Ordering::Relaxed);
+        self.api.feed.gzip_readers.fetch_sub(usize::from(self.is_gzip), Ordering::Relaxed);
+        self.api.metrics.sse_subscribers.dec();
+    }
 }
 
 impl Reader {
-    fn new(api: Shared, after: u64, sender: mpsc::Sender<Bytes>) -> Self {
-        api.metrics.sse_subscribers.inc();
-        api.feed.readers.fetch_add(1, Ordering::Relaxed);
+    fn new(api: Shared, after: u64, outlet: Outlet) -> Self {
+        let counted = Counted::new(&api, outlet.is_gzip());
         let is_first = !std::mem::replace(&mut api.feed.kept().is_fed, true);
         if is_first {
             api.feed.kept().newest = *api.service.last_seq().borrow();
             tokio::spawn(Feed::run(Arc::clone(&api)));
         }
         api.feed.arrived.notify_one();
-        Self { api, after, sender }
+        Self { api, after, outlet, _counted: counted }
     }
 
     /// Sends what comes after the reader's position for as long as it stays.
     async fn run(mut self) {
+        self.follow().await;
+        self.outlet.end();
+    }
+
+    async fn follow(&mut self) {
         let mut newest = self.api.feed.newest.subscribe();
         let mut stopping = self.api.stopping.clone();
         let mut has_caught_up = false;
         loop {
             let next = self.api.feed.kept().next(self.after);
             match next {
-                Next::Events(text, last) => {
-                    if self.sender.send(text).await.is_err() {
+                Next::Events(events, last) => {
+                    if !self.send(events).await {
                         return;
                     }
                     self.after = last;
@@ -228,13 +282,22 @@ impl Reader {
                         arrived = newest.wait_for(|newest| *newest > after) => if arrived.is_err() { return } else { false },
                         () = tokio::time::sleep(KEEP_ALIVE) => true,
                         _ = stopping.wait_for(|stopping| *stopping) => return,
-                        () = self.sender.closed() => return,
+                        () = self.outlet.closed() => return,
                     };
-                    if is_quiet && self.sender.send(Bytes::from_static(b":\n\n")).await.is_err() {
+                    if is_quiet && !self.outlet.send(Bytes::from_static(b":\n\n")).await {
                         return;
                     }
                 }
             }
+        }
+    }
+
+    /// Sends events; tells whether the reader stays.
+    async fn send(&mut self, events: Events) -> bool {
+        let packed = events.packed.filter(|_| self.outlet.is_gzip()).and_then(|packed| packed.get().cloned());
+        match packed {
+            Some(packed) => self.outlet.send_packed(packed).await,
+            None => self.outlet.send(events.text).await,
         }
     }
 
@@ -251,25 +314,18 @@ impl Reader {
         let Some(part) = Part::of(self.api.service.epoch(), &page.items) else { return false };
         self.after = part.last();
         drop(turn);
-        self.sender.send(part.text).await.is_ok()
+        self.outlet.send(part.text).await
     }
 
     /// Says why the stream ends. A browser, and whoever sends `last-event-id`, goes on where it was.
-    async fn close(self) {
+    async fn close(&mut self) {
         self.api.metrics.observe_refused("reader_behind");
         let reason = format!(
             "event: closed\ndata: {{\"reason\":\"the reader fell too far behind; go on after the last event\",\
              \"after\":{}}}\n\n",
             self.after
         );
-        drop(self.sender.send(reason.into()).await);
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.api.feed.readers.fetch_sub(1, Ordering::Relaxed);
-        self.api.metrics.sse_subscribers.dec();
+        let _is_there = self.outlet.send(reason.into()).await;
     }
 }
 
@@ -288,17 +344,11 @@ fn page_after(after: u64) -> Query {
     Query { filter: Filter::default(), order: Order::Ascending, position: after, limit: PAGE, bytes_max: PAGE_BYTES }
 }
 
-/// Streams the decisions after a number for as long as the reader stays.
-pub(super) fn events(api: &Arc<Api>, after: u64) -> Response {
-    // One part is on its way while the next one waits.
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(Reader::new(Arc::clone(api), after, sender).run());
-    event_stream(Body::from_stream(ReceiverStream::new(receiver).map(Ok::<_, std::convert::Infallible>)))
-}
-
-fn event_stream(body: Body) -> Response {
-    let headers = [("content-type", "text/event-stream"), ("cache-control", "no-store"), ("x-accel-buffering", "no")];
-    (headers, body).into_response()
+/// Streams the decisions after a number for as long as the reader stays, compressed for who takes gzip.
+pub(super) fn events(api: &Arc<Api>, after: u64, is_gzip: bool) -> Response {
+    let (outlet, response) = Outlet::open(is_gzip);
+    tokio::spawn(Reader::new(Arc::clone(api), after, outlet).run());
+    response
 }
 
 #[cfg(test)]
@@ -312,8 +362,8 @@ mod tests {
     }
 
     fn ids(next: &Next) -> Vec<u64> {
-        let Next::Events(text, last) = next else { panic!("{next:?}") };
-        let text = String::from_utf8(text.to_vec()).expect("text");
+        let Next::Events(events, last) = next else { panic!("{next:?}") };
+        let text = String::from_utf8(events.text.to_vec()).expect("text");
         let ids: Vec<u64> =
             text.lines().filter_map(|line| line.strip_prefix("id: ")).map(|id| id.parse().expect("a number")).collect();
         assert_eq!(ids.last(), Some(last));
@@ -323,17 +373,20 @@ mod tests {
     #[test]
     fn a_reader_goes_on_from_wherever_it_is_and_parts_are_shared() {
         let mut kept = Kept { newest: 9, ..Kept::default() };
-        assert_eq!(kept.next(9), Next::Nothing);
-        assert_eq!(kept.next(4), Next::Older);
+        assert!(matches!((kept.next(9), kept.next(4)), (Next::Nothing, Next::Older)));
         kept.push(part(10, 3, 1));
         kept.push(part(13, 2, 1));
         assert_eq!(ids(&kept.next(9)), [10, 11, 12]);
         assert_eq!(ids(&kept.next(10)), [11, 12]);
         assert_eq!(ids(&kept.next(12)), [13, 14]);
-        assert_eq!((kept.next(14), kept.next(100)), (Next::Nothing, Next::Nothing));
-        assert_eq!(kept.next(8), Next::Older);
+        assert!(matches!((kept.next(14), kept.next(100)), (Next::Nothing, Next::Nothing)));
+        assert!(matches!(kept.next(8), Next::Older));
         let (Next::Events(one, _), Next::Events(other, _)) = (kept.next(9), kept.next(9)) else { panic!("events") };
-        assert_eq!(one.as_ptr(), other.as_ptr(), "the same bytes");
+        assert_eq!(one.text.as_ptr(), other.text.as_ptr(), "the same bytes");
+        let (Some(one), Some(other)) = (one.packed, other.packed) else { panic!("a whole part") };
+        assert!(Arc::ptr_eq(&one, &other), "compressed once");
+        let Next::Events(rest, _) = kept.next(10) else { panic!("events") };
+        assert!(rest.packed.is_none(), "not a whole part");
     }
 
     #[test]
@@ -344,7 +397,7 @@ mod tests {
         }
         assert!(kept.bytes <= KEPT_BYTES, "{}", kept.bytes);
         assert_eq!(kept.bytes, kept.parts.iter().map(|part| part.text.len()).sum::<usize>());
-        assert_eq!((kept.next(0), kept.next(400)), (Next::Older, Next::Nothing));
+        assert!(matches!((kept.next(0), kept.next(400)), (Next::Older, Next::Nothing)));
         assert_eq!(ids(&kept.next(399)), [400]);
     }
 }

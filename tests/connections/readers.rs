@@ -130,3 +130,52 @@ fn a_reader_that_falls_behind_is_told_so_and_goes_on_where_it_was() {
     let found = events(address, &[("last-event-id", &last.to_string())], "/v1/decisions", rest);
     assert!(found == (last + 1..=MANY + 1).map(|seq| (seq.to_string(), seq)).collect::<Vec<_>>(), "the rest");
 }
+
+/// Asks for the stream in HTTP/1.0, whose body is what follows the head, up to the end of the connection.
+fn compressed(address: SocketAddr, path: &str) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(wait::PATIENCE)).expect("a timeout");
+    let head = format!(
+        "GET {path} HTTP/1.0\r\nhost: localhost\r\naccept: text/event-stream\r\naccept-encoding: br, gzip\r\n\r\n"
+    );
+    std::io::Write::write_all(&mut &stream, head.as_bytes()).expect("the service takes it");
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).expect("a line") > 0, "a head");
+    }
+    assert!(head.contains("content-encoding: gzip\r\n") && head.contains("vary: accept-encoding\r\n"), "{head}");
+    reader
+}
+
+#[test]
+fn a_compressed_stream_has_every_event_and_ends_as_a_whole_file() {
+    const OLDER: u64 = 1_500;
+    const ALL: u64 = 4_000;
+    let server = Server::start("");
+    let address = server.address;
+    decide(address, 1, OLDER);
+    // One from the beginning, which the store has; one from within; one with a filter.
+    let streams = [(0, "?after=0"), (700, "?after=700"), (0, "?after=0&type=transfer")].map(|(after, query)| {
+        let reader = compressed(address, &format!("/v1/decisions{query}"));
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(flate2::bufread::GzDecoder::new(reader)).lines();
+            let mut ids = Vec::new();
+            while ids.last() != Some(&ALL) {
+                let line = lines.next().expect("an event").expect("a line that can be unpacked");
+                ids.extend(line.strip_prefix("id: ").map(|id| id.parse::<u64>().expect("a number")));
+            }
+            let wrong = ids.iter().zip(after + 1..).find(|(id, expected)| *id != expected);
+            assert_eq!((wrong, ids.len() as u64), (None, ALL - after), "in order, without a gap: {query}");
+            lines
+        })
+    });
+    await_metric(address, "kuzet_sse_subscribers 3");
+    decide(address, OLDER + 1, ALL - OLDER);
+    let ends = streams.map(|stream| stream.join().expect("every event"));
+    drop(server);
+    for mut lines in ends {
+        let rest: Result<Vec<String>, _> = lines.by_ref().collect();
+        assert!(rest.is_ok_and(|rest| rest.iter().all(|line| !line.starts_with("id: "))), "the checksum holds");
+    }
+}

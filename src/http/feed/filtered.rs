@@ -4,26 +4,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::response::Response;
-use tokio::sync::mpsc;
-use tokio_stream::StreamExt as _;
-use tokio_stream::wrappers::ReceiverStream;
 
 use crate::service::search::{Filter, Order, Query};
 
 use super::super::{Shared, blocking};
-use super::{KEEP_ALIVE, PAGE, PAGE_BYTES, event_stream, push_event};
+use super::{KEEP_ALIVE, Outlet, PAGE, PAGE_BYTES, push_event};
 
 /// What is committed gathers for so long before it is looked through.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// Streams the decisions after a number that a filter means, for as long as the reader stays. Where many were passed
 /// over, the reader is told how far the stream has come by an event without data, from whose `id` it may go on.
-pub(in super::super) fn events(api: &Shared, filter: Filter, after: u64) -> Response {
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(Reader { api: Arc::clone(api), filter, after, told: after, sender }.run());
-    event_stream(Body::from_stream(ReceiverStream::new(receiver).map(Ok::<_, std::convert::Infallible>)))
+pub(in super::super) fn events(api: &Shared, filter: Filter, after: u64, is_gzip: bool) -> Response {
+    let (outlet, response) = Outlet::open(is_gzip);
+    tokio::spawn(Reader { api: Arc::clone(api), filter, after, told: after, outlet }.run());
+    response
 }
 
 struct Reader {
@@ -33,7 +30,7 @@ struct Reader {
     after: u64,
     /// The last `id` that was sent.
     told: u64,
-    sender: mpsc::Sender<Bytes>,
+    outlet: Outlet,
 }
 
 impl Reader {
@@ -41,13 +38,14 @@ impl Reader {
         self.api.metrics.sse_subscribers.inc();
         while self.go_on().await {}
         self.api.metrics.sse_subscribers.dec();
+        self.outlet.end();
     }
 
     /// Sends what the next page holds, or waits; tells whether the reader stays.
     async fn go_on(&mut self) -> bool {
         let Some(text) = self.read().await else { return false };
         if !text.is_empty() {
-            return self.sender.send(text).await.is_ok();
+            return self.outlet.send(text).await;
         }
         let (mut last, mut stopping) = (self.api.service.last_seq(), self.api.stopping.clone());
         let after = self.after;
@@ -55,11 +53,11 @@ impl Reader {
             arrived = last.wait_for(|last| *last > after) => if arrived.is_err() { return false } else { false },
             () = tokio::time::sleep(KEEP_ALIVE) => true,
             _ = stopping.wait_for(|stopping| *stopping) => return false,
-            () = self.sender.closed() => return false,
+            () = self.outlet.closed() => return false,
         };
         if is_quiet {
             let progress = self.progress();
-            return self.sender.send(progress).await.is_ok();
+            return self.outlet.send(progress).await;
         }
         tokio::time::sleep(GATHER).await;
         true
