@@ -160,6 +160,8 @@ impl ConsumerContext for Events {
 pub struct Member {
     consumer: BaseConsumer<Events>,
     topic: String,
+    /// The name of this process.
+    process: String,
     arrivals: Arrivals,
 }
 
@@ -206,7 +208,7 @@ impl Member {
         let consumer: BaseConsumer<Events> =
             config.create_with_context(events).map_err(|error| Failure::of("make a consumer", &error))?;
         consumer.subscribe(&[&topic]).map_err(|error| Failure::of("join the group", &error))?;
-        Ok(Self { consumer, topic, arrivals: Arrivals::default() })
+        Ok(Self { consumer, topic, process: settings.process().to_owned(), arrivals: Arrivals::default() })
     }
 
     /// Looks for a record, at most so long.
@@ -222,8 +224,15 @@ impl Member {
             }),
             Some(Err(error)) => {
                 let text = self.consumer.context().said.explain(error.to_string());
-                let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_))
-                    || matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::FencedInstanceId));
+                let is_replaced = error.rdkafka_error_code() == Some(RDKafkaErrorCode::FencedInstanceId);
+                if is_replaced {
+                    return Polled::Fatal(format!(
+                        "another process has the instance name {} too and has taken its place in the group; \
+                         `kafka.instance` must be different in each process ({text})",
+                        self.process
+                    ));
+                }
+                let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
                 if is_fatal { Polled::Fatal(text) } else { Polled::Trouble(text) }
             }
         }
