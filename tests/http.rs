@@ -401,10 +401,17 @@ fn a_decision_says_why_and_what_would_have_to_be_different() {
     let wallet = get(server.address, "/v1/wallets/w1").json();
     assert_eq!(wallet["waiting"][0]["op_id"], "a1");
     assert_eq!(wallet["decisions"][0]["seq"], 1);
-    let rules = get(server.address, "/v1/rules").json();
+    let rules = get(server.address, "/v1/rules?period=7d").json();
+    assert_eq!((&rules["period"]["name"], &rules["period"]["decisions"]), (&"7d".into(), &1.into()));
     let rules = rules["rules"].as_array().expect("rules");
     let rule = rules.iter().find(|rule| rule["id"] == "transfer-over-100k").expect("the rule");
     assert_eq!((&rule["hits"], &rule["last_match"]["seq"]), (&1.into(), &1.into()));
+    let counted = serde_json::json!({
+        "hits": 1, "share": 1.0, "amount": "150000.00", "stopped": 1, "amount_stopped": "150000.00",
+    });
+    assert_eq!(rule["in_period"], counted);
+    let refused = get(server.address, "/v1/rules?period=1y").json();
+    assert_eq!(refused["detail"], "found \"1y\" as period, but one of 24h, 7d, 30d, 90d, all is accepted");
     let rule = get(server.address, "/v1/rules/transfer-over-100k").json();
     assert!(rule["text"].as_str().is_some_and(|text| text.starts_with("rule: transfer-over-100k")));
 }

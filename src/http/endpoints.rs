@@ -170,7 +170,14 @@ pub static ENDPOINTS: &[Endpoint] = &[
         ],
         ..get("get_restrictions", "/v1/restrictions", Handler::Restrictions, READERS, "What is active, oldest first")
     },
-    get("get_rules", "/v1/rules", Handler::Rules, PEOPLE, "The rules in use, and what they matched"),
+    Endpoint {
+        query: &[(
+            "period",
+            "over which period each rule's `in_period` counts: 24h (without it), 7d, 30d, 90d or all; days are those of \
+             Almaty, and the last one is that of the newest operation",
+        )],
+        ..get("get_rules", "/v1/rules", Handler::Rules, PEOPLE, "The rules in use, and what they matched")
+    },
     get("get_rule", "/v1/rules/{id}", Handler::Rule, PEOPLE, "One rule with its text"),
     Endpoint {
         query: &[("allow_empty", "true: accept that all rules, or all values of a list, are gone; refused otherwise")],

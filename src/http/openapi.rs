@@ -485,7 +485,7 @@ fn answer(handler: Handler) -> (&'static str, Value) {
 fn answer_of_rules(handler: Handler) -> (&'static str, Value) {
     let object = |required: &[&str]| json!({"application/json": {"schema": {"type": "object", "required": required}}});
     match handler {
-        Handler::Rules => ("The rules", object(&["ruleset", "rules"])),
+        Handler::Rules => ("The rules", object(&["ruleset", "period", "rules"])),
         Handler::Rule => ("The rule", object(&["id", "mode", "text"])),
         Handler::Check => ("What was found", object(&["ok", "ruleset", "diagnostics", "text"])),
         Handler::Test => ("How the tests ended", object(&["ruleset", "passed", "failed", "rules"])),

@@ -8,37 +8,94 @@ use serde_json::{Value, json};
 
 use crate::analysis::explain::localized;
 use crate::engine::plan::Plan;
+use crate::operation::Time;
+use crate::operation::money::fmt_tiyn;
 use crate::rules::program::{Rule, Share};
 use crate::rules::test_file::rule_of_tests;
 use crate::rules::{SourceFile, Vanishing};
 use crate::service::rule_log::{Asked, Cause};
 use crate::service::rule_stats::RuleStats;
+use crate::service::rule_stats::over_time::Period;
 use crate::service::{BudgetShown, RulesInUse, RulesRefused};
 
 use super::access::Caller;
 use super::problem::Problem;
-use super::query::Parameters;
+use super::query::{Parameters, refused};
 use super::{Shared, blocking, json_of};
 
 /// `GET /v1/rules`
-pub(super) async fn list(State(api): State<Shared>) -> Response {
+pub(super) async fn list(State(api): State<Shared>, parameters: Parameters) -> Result<Response, Problem> {
+    let period = period(&parameters)?;
     let in_use = api.service.rules();
     let RulesInUse { plan, loaded_at, previous, refused } = &in_use;
     let newest = api.service.figures().newest;
     let budgets = api.service.budgets();
-    let mut rules: Vec<Value> = api.service.with_rule_stats(|stats| {
-        plan.rules.rules.iter().enumerate().map(|(index, rule)| shown(plan, (index, rule), stats, newest)).collect()
+    let (mut rules, period) = api.service.with_rule_stats(|stats| {
+        let rules = plan.rules.rules.iter().enumerate().map(|(index, rule)| {
+            let mut value = shown(plan, (index, rule), stats, newest);
+            value["in_period"] = in_period(&rule.id, stats, period, newest);
+            value
+        });
+        (rules.collect::<Vec<Value>>(), period_shown(stats, period, newest))
     });
     for (shown, rule) in rules.iter_mut().zip(&plan.rules.rules) {
         shown["budget"] = budget(rule, &budgets);
     }
-    json_of(&json!({
+    Ok(json_of(&json!({
         "ruleset": &*plan.ruleset,
         "loaded_at": loaded_at.to_string(),
         "previous": previous.as_ref().map(|rules| rules.hash.as_str()),
         "reload_error": refused.as_ref().map(|(at, refused)| json!({"at": at.to_string(), "text": refused.text})),
+        "period": period,
         "rules": rules,
-    }))
+    })))
+}
+
+/// Reads over which period rules are looked at.
+fn period(parameters: &Parameters) -> Result<Period, Problem> {
+    parameters.known(["period"])?;
+    let Some(name) = parameters.get("period") else { return Ok(Period::default()) };
+    Period::from_name(name).ok_or_else(|| refused(name, "period", &format!("one of {}", Period::NAMES.join(", "))))
+}
+
+/// Tells which period it is: it ends with the newest operation, and begins no sooner than counting did.
+fn period_shown(stats: &RuleStats, period: Period, newest: Option<Time>) -> Value {
+    let begins = newest.and_then(|newest| period.begins(newest)).max(stats.over_time.since);
+    let decided = newest.map_or(0, |newest| stats.over_time.decided.within(period, newest).operations);
+    json!({
+        "name": period.name(),
+        "from": begins.map(|begins| begins.to_string()),
+        "to": newest.map(|newest| newest.to_string()),
+        "decisions": decided,
+    })
+}
+
+/// What a rule matched in a period: how many operations of what amount, and those of them that it held or refused.
+fn in_period(id: &str, stats: &RuleStats, period: Period, newest: Option<Time>) -> Value {
+    let course = stats.over_time.rules.get(id).zip(newest);
+    let found = course.map(|(course, newest)| course.within(period, newest)).unwrap_or_default();
+    let decided = newest.map_or(0, |newest| stats.over_time.decided.within(period, newest).operations);
+    json!({
+        "hits": found.operations,
+        "share": share(found.operations, decided),
+        "amount": money(found.amount),
+        "stopped": found.stopped,
+        "amount_stopped": money(found.amount_stopped),
+    })
+}
+
+/// Writes tiyn as tenge.
+fn money(tiyn: u128) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    fmt_tiyn(i128::try_from(tiyn).unwrap_or(i128::MAX), &mut text).unwrap_or_default();
+    text
+}
+
+/// For people: parts of a million are exact enough.
+fn share(part: u64, whole: u64) -> f64 {
+    let share = part.saturating_mul(1_000_000).checked_div(whole).unwrap_or(0);
+    u32::try_from(share).map_or(1.0, |share| f64::from(share) / 1e6)
 }
 
 /// `GET /v1/rules/{id}`
@@ -70,12 +127,7 @@ async fn files_of(api: &Shared, id: &str, path: &str) -> Result<Value, Problem> 
     }))
 }
 
-fn shown(
-    plan: &Plan,
-    (index, rule): (usize, &Rule),
-    stats: &RuleStats,
-    newest: Option<crate::operation::Time>,
-) -> Value {
+fn shown(plan: &Plan, (index, rule): (usize, &Rule), stats: &RuleStats, newest: Option<Time>) -> Value {
     let hits = stats.rules.get(&*rule.id);
     let warming = plan.warming_until(index).filter(|until| newest.is_some_and(|newest| newest < *until));
     let per_hour = match (hits, newest) {
@@ -83,9 +135,6 @@ fn shown(
         _ => vec![0; crate::service::rule_stats::HOURS],
     };
     let count = hits.map_or(0, |hits| hits.hits);
-    // For people: parts of a million are exact enough.
-    let share = count.saturating_mul(1_000_000).checked_div(stats.decisions).unwrap_or(0);
-    let share = u32::try_from(share).map_or(1.0, |share| f64::from(share) / 1e6);
     json!({
         "id": &*rule.id,
         "title": localized(&rule.title),
@@ -98,7 +147,7 @@ fn shown(
         "owner": rule.owner,
         "hits": count,
         "hits_per_hour": per_hour,
-        "share": share,
+        "share": share(count, stats.decisions),
         "last_match": hits.and_then(|hits| hits.last).map(|(seq, at)| json!({"seq": seq, "at": at.to_string()})),
         "file": rule.path,
     })

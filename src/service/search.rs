@@ -215,12 +215,16 @@ impl Filter {
             least: self.from.unwrap_or(Time::MIN),
             greatest: self.to.map_or(Time::MAX, |to| to.minus(Nanos::ONE)),
         };
-        let amounts = Bounds {
+        let asks_amount = self.amount_min.is_some() || self.amount_max.is_some();
+        segment.times.meet(times) && (!asks_amount || segment.amounts.meet(self.amounts()))
+    }
+
+    /// Returns the least and the greatest amount that are meant.
+    fn amounts(&self) -> Bounds<Money> {
+        Bounds {
             least: self.amount_min.unwrap_or(Bounds::<Money>::ALL.least),
             greatest: self.amount_max.unwrap_or(Bounds::<Money>::ALL.greatest),
-        };
-        let asks_amount = self.amount_min.is_some() || self.amount_max.is_some();
-        segment.times.meet(times) && (!asks_amount || segment.amounts.meet(amounts))
+        }
     }
 }
 
@@ -320,6 +324,7 @@ impl<'a> Search<'a> {
                 break;
             }
         }
+        let named = self.terms.narrow_by_amount(self.streams, segment, named)?;
         Ok(named.map_or(Candidates::AllOfBlock, Candidates::Named))
     }
 

@@ -19,7 +19,7 @@ use crate::engine::stored::StateLayout;
 use crate::geo::Geo;
 use crate::operation::decision::Decision;
 use crate::operation::decode::{Rejection, encode_rejection};
-use crate::operation::{OperationType, Time};
+use crate::operation::{Money, OperationType, Time};
 use crate::pipeline::{self, Answer, CommitLog, Committed, Decided, Pipeline, Record, Stages};
 use crate::rules::program::symbol_of_text;
 
@@ -298,7 +298,7 @@ impl Worker {
         let first_seq = self.position.seq + 1;
         let (mut operations, mut decisions) = (BlockWriter::default(), BlockWriter::default());
         let (mut rejected, first_rejected) = (BlockWriter::default(), self.position.rejected);
-        let mut items = Vec::with_capacity(records.len());
+        let (mut items, mut amounts) = (Vec::with_capacity(records.len()), Vec::new());
         for (record, answer) in records.iter().zip(decided.answers()) {
             let arrived_at = record.arrived_at.unwrap_or(Time::ACCEPTED_FROM);
             match answer {
@@ -309,7 +309,10 @@ impl Worker {
                         out.extend_from_slice(record.bytes);
                     });
                     decisions.push(|out| decision.encode(out));
-                    self.indexer.add(self.position.seq, decision, record.bytes);
+                    let amount = self.indexer.add(self.position.seq, decision, record.bytes);
+                    if !decision.matches.is_empty() {
+                        amounts.push((items.len(), amount));
+                    }
                     self.newest = self.newest.max(Some(decision.occurred_at));
                     items.push(ItemAnswer::Decided(self.position.seq));
                 }
@@ -348,7 +351,7 @@ impl Worker {
         };
         self.add_notes(&mut commit);
         self.checkpoint.add_to(&mut commit, &self.pipeline.engine, &self.pipeline.store, self.layout_id);
-        Written { commit, first_seq, decisions: Arc::new(decisions), items }
+        Written { commit, first_seq, decisions: Arc::new(decisions), items, amounts }
     }
 
     fn add_notes(&mut self, commit: &mut Commit) {
@@ -439,9 +442,11 @@ impl Worker {
         }
         if !committed.answers.is_empty() {
             let mut stats = write(&self.outlets.part.rule_stats);
-            for (answer, item) in committed.answers.iter().zip(&written.items) {
+            let mut amounts = written.amounts.iter().peekable();
+            for (position, (answer, item)) in committed.answers.iter().zip(&written.items).enumerate() {
+                let amount = amounts.next_if(|(of, _)| *of == position).and_then(|(_, amount)| *amount);
                 if let (Answer::Decided(decision), ItemAnswer::Decided(seq)) = (answer, item) {
-                    stats.add(*seq, decision);
+                    stats.add(*seq, decision, || amount);
                 }
             }
             drop(stats);
@@ -532,6 +537,8 @@ struct Written {
     first_seq: u64,
     decisions: Arc<BlockWriter>,
     items: Vec<ItemAnswer>,
+    /// Of the operations that rules matched: their amounts, by the positions of their answers.
+    amounts: Vec<(usize, Option<Money>)>,
 }
 
 fn decision_of(answer: &Answer) -> Option<&Decision> {

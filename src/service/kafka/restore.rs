@@ -218,7 +218,8 @@ fn rule_stats(left: &Left) -> (RuleStats, u64) {
     let mut stats = noted_stats(&left.state);
     let noted = stats.seq;
     for (seq, decision) in left.decisions.iter().filter(|(seq, _)| *seq > noted) {
-        stats.add_stored(*seq, decision);
+        // Its operation is in another topic.
+        stats.add_stored(*seq, decision, None);
     }
     (stats, noted)
 }

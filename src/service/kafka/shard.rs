@@ -25,7 +25,7 @@ use crate::rules::program::RuleSet;
 
 use super::super::checkpoint::Checkpoint;
 use super::super::recovery::{NOTE_RULES, RulesNote, rules_note, young_after};
-use super::super::rule_stats::{NOTE_RULE_STATS, RuleStats};
+use super::super::rule_stats::{NOTE_RULE_STATS, RuleStats, amount_in};
 use super::outgoing::{self, Envelope};
 use super::seen::SeenBlocks;
 
@@ -325,7 +325,7 @@ impl Shard {
                 Answer::Decided(decision) => {
                     self.position.seq += 1;
                     self.newest = self.newest.max(Some(decision.occurred_at));
-                    self.stats.add(self.position.seq, decision);
+                    self.stats.add(self.position.seq, decision, || amount_in(record.value.as_deref()));
                     lifts.extend(updates_of(decision, 0, self.position.seq).into_iter().filter_map(Lift::of));
                     decisions.push(outgoing::decision(decision, &mut space));
                 }

@@ -7,11 +7,11 @@
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::adapters::store::index::{IndexedStreams, Segment, SegmentSummary, SegmentWriter};
+use crate::adapters::store::index::{Bounds, IndexedStreams, Segment, SegmentSummary, SegmentWriter};
 use crate::adapters::store::{Position, Store, StoreError, Stream};
 use crate::operation::decision::Decision;
 use crate::operation::decision::read::DecisionRecord;
-use crate::operation::{Time, decode};
+use crate::operation::{Money, Time, decode};
 
 use super::{Filter, Searchable, ids_of};
 
@@ -36,11 +36,17 @@ enum Name {
     Counterparty = 10,
     /// Of a segment as a whole: its first decision bears what its terms name.
     Names = 11,
+    /// Of the operation's amount, how many bits its tiyn take.
+    Amount = 12,
 }
 
 /// The newest names, [`Name::Restriction`] and [`Name::Counterparty`], are those of segments that say so: segments of
 /// earlier programs have no such terms.
 const WITH_NEWEST_NAMES: &[u8] = b"restriction, counterparty";
+/// [`Name::Amount`] came after these.
+const WITH_AMOUNTS: &[u8] = b"amount";
+/// Where other terms leave so few decisions of a segment, amounts are not looked up as well.
+const FEW: usize = 64;
 
 fn term(name: Name, value: &[u8]) -> u64 {
     xxh3_64_with_seed(value, name as u64)
@@ -64,6 +70,13 @@ fn terms(found: &Searchable<'_>) -> impl Iterator<Item = u64> {
     .chain(found.rules.iter().map(|rule| term(Name::Rule, rule.as_bytes())))
     .chain(found.restrictions.iter().map(|id| term(Name::Restriction, id.as_bytes())))
     .chain(found.counterparty.into_iter().flat_map(ids_of).map(of_text(Name::Counterparty)))
+    .chain(found.amount.map(|amount| term(Name::Amount, &[bits_of(amount)])))
+}
+
+/// Tells how many bits the tiyn of an amount take: amounts alike in this are at most twice each other.
+fn bits_of(amount: Money) -> u8 {
+    let tiyn = u64::try_from(amount.tiyn()).unwrap_or(0);
+    u8::try_from(u64::BITS - tiyn.leading_zeros()).unwrap_or(u8::MAX)
 }
 
 /// The terms that every decision bears which a filter means.
@@ -73,6 +86,8 @@ pub(super) struct FilterTerms {
     all: Vec<u64>,
     /// So many of them, in front, are of the newest names.
     newest: usize,
+    /// Where amounts are asked for, the least and the most.
+    amounts: Option<Bounds<Money>>,
 }
 
 impl FilterTerms {
@@ -87,6 +102,40 @@ impl FilterTerms {
         let bearing = streams.bearing(segment, term(Name::Names, WITH_NEWEST_NAMES))?;
         let has_newest = bearing.is_some_and(|bearing| !bearing.is_empty());
         Ok(self.all[if has_newest { 0 } else { self.newest }..].to_vec())
+    }
+
+    /// Leaves of the decisions of a segment that other terms name, or of all, those whose amounts may be meant; in
+    /// ascending order. `None`: nothing is known of any.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(super) fn narrow_by_amount(
+        &self,
+        streams: &IndexedStreams,
+        segment: &SegmentSummary,
+        named: Option<Vec<u64>>,
+    ) -> Result<Option<Vec<u64>>, StoreError> {
+        let Some(asked) = self.amounts.filter(|_| named.as_ref().is_none_or(|named| named.len() > FEW)) else {
+            return Ok(named);
+        };
+        let marked = streams.bearing(segment, term(Name::Names, WITH_AMOUNTS))?;
+        if marked.is_none_or(|marked| marked.is_empty()) {
+            return Ok(named);
+        }
+        let least = asked.least.max(segment.amounts.least);
+        let greatest = asked.greatest.min(segment.amounts.greatest);
+        let mut bearing = Vec::new();
+        for bits in bits_of(least)..=bits_of(greatest) {
+            // The index is damaged there.
+            let Some(found) = streams.bearing(segment, term(Name::Amount, &[bits]))? else { return Ok(named) };
+            bearing.extend(found);
+        }
+        bearing.sort_unstable();
+        bearing.dedup();
+        Ok(Some(match named {
+            None => bearing,
+            Some(named) => named.into_iter().filter(|number| bearing.binary_search(number).is_ok()).collect(),
+        }))
     }
 }
 
@@ -107,7 +156,12 @@ pub(super) fn terms_of_filter(filter: &Filter) -> FilterTerms {
         filter.verdict.map(|verdict| term(Name::Verdict, verdict.name().as_bytes())),
         filter.kind.map(|kind| term(Name::Type, kind.name().as_bytes())),
     ];
-    FilterTerms { newest: newest.iter().flatten().count(), all: newest.into_iter().chain(others).flatten().collect() }
+    let asks_amount = filter.amount_min.is_some() || filter.amount_max.is_some();
+    FilterTerms {
+        newest: newest.iter().flatten().count(),
+        all: newest.into_iter().chain(others).flatten().collect(),
+        amounts: asks_amount.then(|| filter.amounts()),
+    }
 }
 
 /// Gathers what becomes the next segment.
@@ -163,19 +217,21 @@ impl Indexer {
         }
     }
 
-    /// Adds a decision that was just made on a record.
-    pub fn add(&mut self, seq: u64, decision: &Decision, record: &[u8]) {
+    /// Adds a decision that was just made on a record; returns the amount of its operation.
+    pub fn add(&mut self, seq: u64, decision: &Decision, record: &[u8]) -> Option<Money> {
         let operation = decode::decode(record).ok();
         self.push(seq, &Searchable::of(decision, operation.as_ref()));
+        operation.and_then(|operation| operation.amount)
     }
 
     fn push(&mut self, seq: u64, found: &Searchable<'_>) {
         if self.pending.next() != seq {
             self.pending = SegmentWriter::new(seq);
         }
-        let names = self.pending.is_empty().then(|| term(Name::Names, WITH_NEWEST_NAMES));
+        let is_first = self.pending.is_empty();
+        let names = [WITH_NEWEST_NAMES, WITH_AMOUNTS].into_iter().filter(|_| is_first);
         let at = found.occurred_at.unwrap_or(Time::EPOCH);
-        self.pending.add(at, found.amount, names.into_iter().chain(terms(found)));
+        self.pending.add(at, found.amount, names.map(|names| term(Name::Names, names)).chain(terms(found)));
     }
 
     /// Returns the next segment, once it is long enough. A commit that stores its decisions, or comes after them, takes
@@ -186,5 +242,18 @@ impl Indexer {
         }
         let next = SegmentWriter::new(self.pending.next());
         Some(std::mem::replace(&mut self.pending, next).finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_alike_by_their_bits() {
+        let bits = |text: &str| bits_of(Money::parse(text).expect("an amount"));
+        assert_eq!([bits("0"), bits("0.01"), bits("0.02"), bits("0.03"), bits("0.04")], [0, 1, 2, 2, 3]);
+        assert_eq!([bits("5242.87"), bits("5242.88")], [19, 20]);
+        assert_eq!(bits("999999999999999.99"), 57);
     }
 }

@@ -12,7 +12,7 @@ use crate::rules::program::symbol_of_text;
 use super::super::shard::{CommittedShardBatch, Shard, decision_of};
 use super::{FIGURES_EVERY, FleetWorker, SIZES_EVERY};
 use crate::service::active_restrictions::{ActiveRestrictions, may_change};
-use crate::service::rule_stats::RuleStats;
+use crate::service::rule_stats::{RuleStats, amount_in};
 use crate::service::views::{Foreseen, WalletView};
 use crate::service::worker::CommittedBatch;
 use crate::service::{BudgetShown, Unavailable, read, write};
@@ -47,9 +47,10 @@ impl FleetWorker {
             let Some(shard) = self.shards.get(&batch.with.shard).filter(|shard| shard.gift == batch.with.gift) else {
                 continue;
             };
-            let decisions = batch.answers.iter().filter_map(decision_of);
-            for (seq, decision) in (batch.with.first_seq..).zip(decisions) {
-                stats.add(seq, decision);
+            let answered = batch.answers.iter().zip(&batch.with.records);
+            let decisions = answered.filter_map(|(answer, record)| Some((decision_of(answer)?, record)));
+            for (seq, (decision, record)) in (batch.with.first_seq..).zip(decisions) {
+                stats.add(seq, decision, || amount_in(record.value.as_deref()));
                 let id = &*decision.wallet_id;
                 if !is_ahead {
                     book.update(decision, shard.pipeline.engine.wallets().get(symbol_of_text(id), id));
