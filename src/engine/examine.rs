@@ -9,6 +9,7 @@ use crate::engine::context::Context;
 use crate::engine::decide::evaluation;
 use crate::engine::enrich::Enriched;
 use crate::engine::lifecycle::in_force::find_restrictions;
+use crate::engine::matching::counted::CountedOperations;
 use crate::engine::matching::evaluate;
 use crate::engine::matching::evaluation::{Evaluation, Fired};
 use crate::engine::matching::evidence::show;
@@ -18,7 +19,7 @@ use crate::engine::plan::PlannedRule;
 use crate::engine::value::Ratio;
 use crate::operation::OperationType;
 use crate::operation::localized::Value;
-use crate::rules::program::{Action, Condition};
+use crate::rules::program::{Action, Condition, Evidence, Operand};
 
 /// What one rule found on an operation.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Examined {
     pub parts: Vec<ExaminedPart>,
     /// What the condition reads, in the order of [`Rule::evidence`](crate::rules::program::Rule::evidence).
     pub values: Vec<Value>,
+    /// What the aggregates among the values counted, by their positions there; of a rule that fired, or lacked one part.
+    pub counted: Vec<(usize, CountedOperations)>,
 }
 
 /// What one part of a condition came to.
@@ -69,7 +72,11 @@ pub(crate) fn examine(context: &Context<'_>, enriched: &Enriched<'_>, memo: &mut
         // A rule sees the matches of the stages before its own.
         evaluation.fired = fired.iter().filter(|fired| stage(fired) < planned.stage).copied().collect();
         let has_fired = fired.iter().any(|fired| fired.rule == planned.index);
-        examined.push(examine_rule(&mut evaluation, planned, has_fired));
+        let mut found = examine_rule(&mut evaluation, planned, has_fired);
+        if has_fired || found.parts.iter().filter(|part| part.holds != Some(true)).count() <= 1 {
+            found.counted = counted(&evaluation, planned);
+        }
+        examined.push(found);
     }
     examined
 }
@@ -108,7 +115,18 @@ fn examine_rule(evaluation: &mut Evaluation<'_, '_>, planned: &PlannedRule, fire
         parts.push(ExaminedPart { holds: evaluate::condition(evaluation, part), sides });
     });
     let values = rule.evidence.iter().map(|item| show(evaluation, item)).collect();
-    Examined { rule: planned.index, enforced: evaluation.for_enforced, fired, parts, values }
+    let (rule, enforced) = (planned.index, evaluation.for_enforced);
+    Examined { rule, enforced, fired, parts, values, counted: Vec::new() }
+}
+
+/// Finds what the aggregates that a rule reads counted of the wallet's operations.
+fn counted(evaluation: &Evaluation<'_, '_>, planned: &PlannedRule) -> Vec<(usize, CountedOperations)> {
+    let evidence = evaluation.plan.rules.rules[planned.index].evidence.iter().enumerate();
+    let of_item = |(position, item): (usize, &Evidence)| match item.what {
+        Operand::Aggregate(id) => Some((position, evaluation.counted(id)?)),
+        Operand::Field(..) => None,
+    };
+    evidence.filter_map(of_item).collect()
 }
 
 fn split(condition: &Condition, found: &mut impl FnMut(&Condition)) {

@@ -1,6 +1,7 @@
 //! Which rules fire on an operation: its facts, the values of aggregates, conditions, evidence.
 
 mod aggregates;
+pub mod counted;
 pub mod evaluate;
 pub mod evaluation;
 pub mod evidence;

@@ -92,6 +92,7 @@ fn a_decision_is_found_by_its_id_and_told_to_three_readers() {
     let support = why("support", "").json();
     let condition = &rule_of(&support, "transfer-over-100k")["conditions"][0];
     assert!(condition["text"].is_null() && condition["sentence"]["kk"].is_string(), "{support}");
+    assert_eq!(condition["counted"], serde_json::json!([]));
     why("support", "?for=analyst").problem(403);
     why("ledger", "?for=support").problem(403);
     for client in [why("ledger", "").json(), why("analyst", "?for=client").json()] {
@@ -102,6 +103,29 @@ fn a_decision_is_found_by_its_id_and_told_to_three_readers() {
         assert_eq!(client["basis"], serde_json::json!({"kind": "decided_again"}));
         assert!(client["text"]["ru"].as_str().is_some_and(|text| text.contains("Операция ожидает")), "{text}");
     }
+}
+
+/// The eleventh equal transfer within an hour counts the ten before it, and neither another amount nor another wallet.
+#[test]
+fn a_condition_names_the_operations_that_it_counted() {
+    let server = Server::start("");
+    let address = server.address;
+    let equal = |number: u64| {
+        transfer(&format!("a{number}"), "w1", "5000.00").replace("10:00:00", &format!("10:{number:02}:00"))
+    };
+    post(address, "/v1/operations", &transfer("b1", "w1", "5000.01"));
+    post(address, "/v1/operations", &transfer("c1", "w2", "5000.00"));
+    for number in 1..=11 {
+        post(address, "/v1/operations", &equal(number));
+    }
+    let why = get(address, "/v1/decisions/13/why?lang=en").json();
+    let conditions = rule_of(&why, "equal-transfers-in-hour")["conditions"].as_array().expect("conditions");
+    let counted: Vec<&Value> =
+        conditions.iter().flat_map(|condition| condition["counted"].as_array().expect("a list")).collect();
+    let [only] = counted[..] else { panic!("{why}") };
+    let before: Vec<u64> = (3..=12).rev().collect();
+    assert_eq!((&only["total"], &only["seqs"]), (&10.into(), &before.into()), "{why}");
+    assert!(only["aggregate"].as_str().is_some_and(|text| text.starts_with("count(transfer")), "{why}");
 }
 
 #[test]

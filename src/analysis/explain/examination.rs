@@ -8,6 +8,7 @@ use super::sentence::{Sides, Teller, Values};
 use crate::engine::Engine;
 use crate::engine::enrich::Enriched;
 use crate::engine::examine::Examined;
+use crate::engine::matching::counted::CountedOperations;
 use crate::engine::restriction::Restriction;
 use crate::engine::shared::{Party, SharedView};
 use crate::engine::value::Ratio;
@@ -56,6 +57,8 @@ pub struct PartFinding {
     pub leaves: Option<Time>,
     /// The first millisecond at which it does not hold any more, if the wallet does nothing until then.
     pub clears: Option<Time>,
+    /// Which operations of the wallet the aggregates that it reads counted, by the aggregates' texts.
+    pub counted: Vec<(String, CountedOperations)>,
 }
 
 /// Something in force after the operation.
@@ -136,7 +139,7 @@ fn is_told(examined: &Examined) -> bool {
 fn finding(
     rules: &RuleSet,
     enriched: &Enriched<'_>,
-    Examined { rule: index, enforced, fired, parts: examined, values }: Examined,
+    Examined { rule: index, enforced, fired, parts: examined, values, counted }: Examined,
 ) -> RuleFinding {
     let rule = &rules.rules[index];
     let named = rule.evidence.iter().map(|item| item.name.clone()).zip(values).collect();
@@ -148,7 +151,12 @@ fn finding(
             let [left_kind, right_kind] = teller.kinds_of_sides(&part.expression);
             [value_of(left, left_kind), value_of(right, right_kind)]
         });
-        PartFinding { part, sides, holds: examined.holds, since: None, leaves: None, clears: None }
+        let of_part = |(place, counted): &(usize, CountedOperations)| {
+            let name = &rule.evidence[*place].name;
+            part.reads.contains(name).then(|| (name.clone(), counted.clone()))
+        };
+        let counted = counted.iter().filter_map(of_part).collect();
+        PartFinding { part, sides, holds: examined.holds, since: None, leaves: None, clears: None, counted }
     });
     let parts = parts.collect();
     RuleFinding { rule: index, enforced, fired, parts, values }

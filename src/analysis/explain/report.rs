@@ -96,6 +96,12 @@ fn finding_json(examination: &Examination, found: &RuleFinding, (reader, languag
             "leaves": time(part.leaves),
             "clears": time(part.clears),
         });
+        let counted = part.counted.iter().map(|(text, counted)| {
+            // Only analysts see how rules are written.
+            let text = (reader == Reader::Analyst).then_some(text);
+            json!({"aggregate": text, "total": counted.total, "seqs": counted.seqs})
+        });
+        told["counted"] = counted.collect();
         if part.holds == Some(true) {
             let opposite = |language| teller(language).opposite(&part.part.expression, &part.sides);
             told["opposite"] = languages.tell(&opposite);

@@ -281,7 +281,7 @@ impl Evaluation<'_, '_> {
         aggregate.definition.function != Function::Last || self.reach.covers(at)
     }
 
-    fn residual_holds(&self, aggregate: &PlannedAggregate, row: Row<'_>) -> bool {
+    pub(super) fn residual_holds(&self, aggregate: &PlannedAggregate, row: Row<'_>) -> bool {
         aggregate.definition.residual.as_ref().is_none_or(|residual| {
             !row.has(FLAG_CANCELLED)
                 && evaluate::condition(&mut PastRow { evaluation: self, row }, residual) == Some(true)
