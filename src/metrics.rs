@@ -94,6 +94,9 @@ pub struct Metrics {
     http_requests: IntCounterVec,
     http_request_seconds: HistogramVec,
     pub sse_subscribers: IntGauge,
+    pub sse_reader_lag: IntGauge,
+    /// Jobs that wait for a worker.
+    pub queue: IntGauge,
     http_refused: IntCounterVec,
     ready: IntGauge,
     tls_expiry: GaugeByName,

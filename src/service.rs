@@ -436,6 +436,12 @@ impl Service {
         self.last_seq.clone()
     }
 
+    /// Counts the requests that wait for a worker: to be decided, or to be told of a wallet.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.workers.queued()
+    }
+
     /// Tells why nothing can be decided now, if so.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {

@@ -1,18 +1,28 @@
 // Why a decision was made, as sentences: the service decides again and tells each condition in a person's language.
 import { get, segment, useLoad } from "./api.js";
 import { html } from "./html.js";
-import { lang, t, time, tn } from "./i18n.js";
-import { clausesText, modeBadge, ruleLink } from "./parts.js";
+import { lang, numberText, t, time, tn } from "./i18n.js";
+import { clausesText, decisionHref, modeBadge, ruleLink } from "./parts.js";
 
 const SIGNS = { true: ["✓", "holds_yes", "yes"], false: ["✗", "holds_no", "no"], null: ["?", "holds_unknown", "unknown"] };
 
+/** The operations of the wallet that a window counted, each by its decision. */
+function Counted({ total, seqs }) {
+  if (!total) return html`<div class="muted small" data-counted="0">${t("why_counted_none")}</div>`;
+  const links = seqs.map((seq) => html`<li><a href=${decisionHref(seq)} class="num">#${seq}</a></li>`);
+  const more = total > seqs.length && html`<li class="muted">${t("why_counted_more", { n: numberText(total - seqs.length) })}</li>`;
+  return html`<details class="small" data-counted=${total}><summary>${t("why_counted", { n: numberText(total) })}</summary>
+    <ul class="counted">${links}${more}</ul></details>`;
+}
+
 function Condition({ condition }) {
   const [sign, key, name] = SIGNS[String(condition.holds ?? null)] ?? SIGNS.null;
-  const { sentence, opposite, leaves, clears } = condition;
+  const { sentence, opposite, leaves, clears, counted = [] } = condition;
   return html`<li data-holds=${String(condition.holds)}><span class=${`sign sign-${name}`} title=${t(key)} role="img" aria-label=${t(key)}>${sign}</span>
     <span>${sentence}${opposite && html`<span class="muted small"> ${opposite}</span>`}
     ${leaves && html`<div class="muted small">${tn("why_leaves", { time: time(leaves, true) })}</div>`}
-    ${clears && html`<div class="muted small">${tn("why_clears", { time: time(clears, true) })}</div>`}</span></li>`;
+    ${clears && html`<div class="muted small">${tn("why_clears", { time: time(clears, true) })}</div>`}
+    ${counted.map((one) => html`<${Counted} ...${one}/>`)}</span></li>`;
 }
 
 /** The conditions of a rule, one sentence each. */

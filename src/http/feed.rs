@@ -3,6 +3,7 @@
 
 mod filtered;
 mod outlet;
+mod places;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +21,7 @@ use super::{Api, Shared, blocking};
 pub(super) use filtered::events as filtered_events;
 pub(super) use outlet::takes_gzip;
 use outlet::{Outlet, Packed};
+use places::{Place, Places};
 
 /// Decisions that are read from the store at once.
 const PAGE: usize = 1_000;
@@ -46,6 +48,8 @@ pub struct Feed {
     gzip_readers: AtomicUsize,
     arrived: Notify,
     reading: Semaphore,
+    /// Of all readers, those with filters too.
+    pub(super) places: Places,
 }
 
 /// Events in ascending order without a gap.
@@ -97,6 +101,7 @@ impl Default for Feed {
             gzip_readers: AtomicUsize::new(0),
             arrived: Notify::new(),
             reading: Semaphore::new(READING_MAX),
+            places: Places::default(),
         }
     }
 }
@@ -211,6 +216,7 @@ impl Feed {
 struct Reader {
     api: Shared,
     after: u64,
+    place: Place,
     outlet: Outlet,
     _counted: Counted,
 }
@@ -247,7 +253,8 @@ impl Reader {
             tokio::spawn(Feed::run(Arc::clone(&api)));
         }
         api.feed.arrived.notify_one();
-        Self { api, after, outlet, _counted: counted }
+        let place = api.feed.places.enter(after);
+        Self { api, after, place, outlet, _counted: counted }
     }
 
     /// Sends what comes after the reader's position for as long as it stays.
@@ -268,6 +275,7 @@ impl Reader {
                         return;
                     }
                     self.after = last;
+                    self.place.move_to(last);
                 }
                 Next::Older if has_caught_up => return self.close().await,
                 Next::Older => {
@@ -314,7 +322,9 @@ impl Reader {
         let Some(part) = Part::of(self.api.service.epoch(), &page.items) else { return false };
         self.after = part.last();
         drop(turn);
-        self.outlet.send(part.text).await
+        let is_sent = self.outlet.send(part.text).await;
+        self.place.move_to(self.after);
+        is_sent
     }
 
     /// Says why the stream ends. A browser, and whoever sends `last-event-id`, goes on where it was.

@@ -217,6 +217,11 @@ impl Metrics {
                 "endpoint",
             ),
             sse_subscribers: to.gauge("kuzet_sse_subscribers", "Open streams of decisions"),
+            sse_reader_lag: to.gauge(
+                "kuzet_sse_reader_lag_decisions",
+                "Decisions that the slowest reader of an open stream has not been sent yet",
+            ),
+            queue: to.gauge("kuzet_queue_requests", "Requests that wait for a worker of this process"),
             http_refused: to.counters(
                 "kuzet_http_refused_total",
                 "Connections closed or not taken and requests refused so that others are served, by reason",

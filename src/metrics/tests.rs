@@ -17,6 +17,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_batch_operations", "histogram", &[]),
     ("kuzet_build_info", "gauge", &["version"]),
     ("kuzet_commands_total", "counter", &["command"]),
+    ("kuzet_consumer_lag_records", "gauge", &["shard"]),
     ("kuzet_decisions_total", "counter", &["verdict"]),
     ("kuzet_decisions_degraded_total", "counter", &["input"]),
     ("kuzet_duplicates_total", "counter", &[]),
@@ -32,6 +33,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_matches_total", "counter", &["mode", "rule"]),
     ("kuzet_oldest_waiting_operation_seconds", "gauge", &[]),
     ("kuzet_operations_total", "counter", &["type"]),
+    ("kuzet_queue_requests", "gauge", &[]),
     ("kuzet_ready", "gauge", &[]),
     ("kuzet_recoveries_total", "counter", &[]),
     ("kuzet_recovery_seconds", "histogram", &[]),
@@ -43,6 +45,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_rule_reloads_total", "counter", &["result"]),
     ("kuzet_rules_last_load_successful", "gauge", &[]),
     ("kuzet_ruleset_info", "gauge", &["ruleset"]),
+    ("kuzet_shard_halted", "gauge", &["shard"]),
     ("kuzet_shards", "gauge", &[]),
     ("kuzet_shared_keys", "gauge", &[]),
     ("kuzet_shared_keys_limit", "gauge", &[]),
@@ -52,6 +55,7 @@ const EXPECTED: &[(&str, &str, &[&str])] = &[
     ("kuzet_shared_window_bytes", "gauge", &[]),
     ("kuzet_shared_window_bytes_limit", "gauge", &[]),
     ("kuzet_shared_windows", "gauge", &[]),
+    ("kuzet_sse_reader_lag_decisions", "gauge", &[]),
     ("kuzet_sse_subscribers", "gauge", &[]),
     ("kuzet_stage_duration_seconds", "histogram", &["stage"]),
     ("kuzet_start_time_seconds", "gauge", &[]),
@@ -117,6 +121,7 @@ fn used() -> Metrics {
     metrics.set_certificate_expiry(1_764_547_200);
     metrics.set_budgets([("no-longer-there", 0, 1, true)].into_iter());
     metrics.set_budgets([("equal-transfers-in-hour", 7, 501, true)].into_iter());
+    metrics.set_shards(&[(7, true, Some(3))]);
     metrics.set_ready(true);
     set(&metrics.state_wallets, u64::MAX);
     metrics
@@ -150,6 +155,50 @@ fn every_metric_has_help_type_and_labels() {
                 .collect();
             assert_eq!(found, *labels, "{line}");
         }
+    }
+}
+
+/// Finds the words in the console's files that begin so, each with what stands behind it up to the end of its line.
+fn words_of_the_console(beginning: &str) -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console");
+    let mut found = Vec::new();
+    for folder in [folder.clone(), folder.join("pages")] {
+        for file in std::fs::read_dir(folder).expect("the console") {
+            let path = file.expect("a file").path();
+            if path.extension().is_none_or(|extension| extension != "js") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("text");
+            for (at, _) in text.match_indices(beginning) {
+                let is_in_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+                let end = text[at..].find(|character| !is_in_word(character)).map_or(text.len(), |length| at + length);
+                let rest = text[end..].lines().next().unwrap_or_default();
+                found.push((text[at..end].to_owned(), rest.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_console_reads_metrics_that_are_shown_and_names_alerts_that_there_are() {
+    let metrics = words_of_the_console("kuzet_");
+    assert!(metrics.len() > 20, "{metrics:?}");
+    for (name, rest) in metrics {
+        let known = EXPECTED.iter().find(|(expected, ..)| *expected == name);
+        let (_, _, labels) = known.unwrap_or_else(|| panic!("no metric is named {name}"));
+        // `name", { label: value` or `name", { label }`, where only some series are meant.
+        let Some((wanted, _)) = rest.strip_prefix("\", { ").and_then(|rest| rest.split_once(" }")) else { continue };
+        for wanted in wanted.split(", ") {
+            let label = wanted.split(':').next().unwrap_or_default();
+            assert!(labels.contains(&label), "{name} has {labels:?}, not {label}");
+        }
+    }
+    let alerts = include_str!("../../deploy/prometheus/alerts.yml");
+    let named = words_of_the_console("Kuzet");
+    assert!(named.len() > 10, "{named:?}");
+    for (name, _) in named {
+        assert!(alerts.lines().any(|line| line.trim() == format!("- alert: {name}")), "no alert is named {name}");
     }
 }
 

@@ -139,6 +139,11 @@ impl Workers {
         if answers.is_empty() { Err(Unavailable::Stopping) } else { Ok(answers) }
     }
 
+    /// Counts the jobs that wait for a worker.
+    pub(super) fn queued(&self) -> usize {
+        self.0.iter().map(|worker| worker.jobs.max_capacity() - worker.jobs.capacity()).sum()
+    }
+
     /// Tells why not all wallets can be decided now, if so.
     pub(super) fn trouble(&self) -> Option<String> {
         if let [only] = &*self.0 {

@@ -1,10 +1,13 @@
 // The page of all rules.
 import { can, explain, get, post, Problem, session, useLoad } from "../api.js";
 import { ask } from "../dialog.js";
-import { html, useEffect, useState } from "../html.js";
-import { local, numberText, percent, t, time, tn } from "../i18n.js";
+import { html, useEffect, useRef, useState } from "../html.js";
+import { local, money, moneyText, numberText, percent, t, time, tn, word } from "../i18n.js";
 import * as v from "../parts.js";
+import { replaceAddress } from "../router.js";
 import { store } from "../storage.js";
+
+/** @typedef {import("../openapi").paths["/v1/rules"]["get"]["parameters"]["query"]} Parameters */
 
 export const lastMatch = (rule) => (rule.last_match
   ? html`<a href=${v.decisionHref(rule.last_match.seq)}>${time(rule.last_match.at, true)}</a>` : t("never"));
@@ -19,42 +22,68 @@ export function ReloadFailure({ error, title }) {
   return html`<div class="state error banner" role="alert"><strong>${said}</strong>${lines && html`<pre tabindex="0">${lines}</pre>`}</div>`;
 }
 
-const sum = (hours) => (hours || []).reduce((total, hits) => total + hits, 0);
+/** How far back hits and amounts are counted. @type {Parameters["period"][]} */
+export const PERIODS = ["24h", "7d", "30d", "90d", "all"];
+
+/** Hundredths of a tenge, exactly. */
+const tiyn = (amount) => BigInt(String(amount ?? "0").replace(".", ""));
+
+/** The last match, if it lies in the period that is looked at. */
+const lastIn = ({ last_match: last }, { from }) => (last && (!from || Date.parse(last.at) >= Date.parse(from)) ? last : null);
+
+/** What the rule held or refused; and of all that it matched, where that is more. */
+function amountCell({ in_period: counted }) {
+  const matched = tiyn(counted.amount) > tiyn(counted.amount_stopped)
+    && html`<div class="muted small">${t("rules_of_amount", { amount: moneyText(counted.amount) })}</div>`;
+  return html`<div>${counted.stopped ? money(counted.amount_stopped) : "—"}${matched}</div>`;
+}
+
+function hitsCell({ id, in_period: counted, hits_per_hour: hours }, { name, from }) {
+  const found = html`<span class="num">${numberText(counted.hits)}</span>`;
+  const link = counted.hits ? html`<a href=${v.decisionsHref({ rule: id, ...(name === "all" ? {} : { from }) })}>${found}</a>` : found;
+  return html`<div class="hits">${name === "24h" && html`<${v.Sparkline} hours=${hours}/> `}${link}</div>`;
+}
+
+const SEVERITIES = ["low", "medium", "high", "critical"];
+
+/** A number for a severity, which is one of the usual words, a number of the bank's own, or any other text. */
+const rankOf = (severity) => SEVERITIES.indexOf(severity) + 1 || Number(severity) || 0;
 
 /** Every column: its text, how its cells look, and what they are sorted by, the greatest first where `isDown`. */
 const COLUMNS = [
   { text: "col_rule", by: (rule) => local(rule.title, rule.id), cell: (rule) => html`<div>
     <a href=${v.ruleHref(rule.id)} class="primary">${local(rule.title, rule.id)}</a><div class="muted small dots">
-    <code>${rule.id}</code><span>${v.clausesText(rule.clauses)}</span>${rule.owner && html`<span>${rule.owner}</span>`}</div></div>` },
+    <code>${rule.id}</code><span>${v.clausesText(rule.clauses)}</span></div></div>` },
+  { text: "col_owner", by: (rule) => rule.owner ?? "", cell: (rule) => rule.owner ?? "—" },
+  { text: "col_severity", isDown: true, by: (rule) => rankOf(rule.severity),
+    cell: (rule) => (rule.severity ? word("severity_", rule.severity) : "—") },
   { text: "col_mode", by: (rule) => rule.mode, cell: (rule) => v.modeBadge(rule.mode) },
   { text: "col_state", by: (rule) => rule.state, cell: v.stateText },
-  { text: "col_severity", class: "right", isDown: true, by: (rule) => rule.severity ?? 0, cell: (rule) => rule.severity ?? "—" },
-  { text: "col_hours", isDown: true, by: (rule) => sum(rule.hits_per_hour),
-    cell: (rule) => html`<${v.Sparkline} hours=${rule.hits_per_hour}/>` },
-  { text: "col_hits", class: "right", isDown: true, by: (rule) => rule.hits, cell: (rule) => numberText(rule.hits) },
-  { text: "col_share", class: "right", isDown: true, by: (rule) => rule.share, cell: (rule) => percent(rule.share) },
-  { text: "col_last", class: "nowrap", isDown: true, by: (rule) => rule.last_match?.at ?? "", cell: lastMatch },
+  { text: "col_hits", class: "right", isDown: true, by: (rule) => rule.in_period.hits, cell: hitsCell },
+  { text: "col_amount_stopped", class: "right", isDown: true, by: (rule) => tiyn(rule.in_period.amount_stopped), cell: amountCell },
+  { text: "col_share", class: "right", isDown: true, by: (rule) => rule.in_period.share, cell: (rule) => percent(rule.in_period.share) },
+  { text: "col_last", class: "nowrap", isDown: true, by: (rule, period) => lastIn(rule, period)?.at ?? "",
+    cell: (rule, period) => (lastIn(rule, period) ? lastMatch(rule) : "—") },
 ];
 const KEY = "kuzet.rules.order";
 
-const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
+const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : Number(a > b) - Number(a < b));
 
-/** The order that was chosen last: a column, and whether it is turned around; none is the order of the files. */
-function useOrder() {
-  const [order, setOrder] = useState(() => store("localStorage", KEY) || "");
+/** The order that the address names: a column, and whether it is turned around; without one, the order of the files. */
+function useOrder(order, choose) {
   const [text, direction] = order.split(" ");
-  const column = COLUMNS.find((known) => known.text === text);
-  const choose = (chosen) => {
-    const next = chosen === column ? (direction === "turned" ? "" : `${text} turned`) : chosen.text;
-    setOrder(next);
-    store("localStorage", KEY, next || null);
+  const column = COLUMNS.find((known) => known.text === `col_${text}`);
+  const next = (chosen) => {
+    if (chosen !== column) return chosen.text.slice(4);
+    return direction === "turned" ? "" : `${text} turned`;
   };
   const sign = (column?.isDown ? -1 : 1) * (direction === "turned" ? -1 : 1);
-  const sorted = (rules) => (column ? [...rules].sort((a, b) => sign * compare(column.by(a), column.by(b))) : rules);
+  const sorted = (rules, period) => (column
+    ? [...rules].sort((a, b) => sign * compare(column.by(a, period), column.by(b, period))) : rules);
   const columns = COLUMNS.map((known) => ({
     title: t(known.text), class: known.class,
     sort: known !== column ? undefined : sign < 0 ? "descending" : "ascending",
-    head: html`<button type="button" class="sort" data-sort=${known.text} onClick=${() => choose(known)}>${t(known.text)}
+    head: html`<button type="button" class="sort" data-sort=${known.text} onClick=${() => choose(next(known))}>${t(known.text)}
       <span aria-hidden="true">${known !== column ? "" : sign < 0 ? " ↓" : " ↑"}</span></button>`,
   }));
   return { columns, sorted };
@@ -89,26 +118,52 @@ function useActions(found, again) {
   return { buttons, notice };
 }
 
-function Rules({ found, again }) {
+/** From when to when is counted, in words. */
+function periodText({ from, to, decisions }) {
+  if (!to) return t("rules_none_decided");
+  return tn("rules_counted", { from: time(from, true), to: time(to, true), n: numberText(decisions) });
+}
+
+function Rules({ found, again, view, set }) {
   const { buttons, notice } = useActions(found, again);
-  const { columns, sorted } = useOrder();
-  const rows = sorted(found.rules).map((rule) => html`<${v.Row} key=${rule.id} columns=${columns}
-    cells=${COLUMNS.map((column) => column.cell(rule))}/>`);
+  const { columns, sorted } = useOrder(view.order, (order) => set({ order }));
+  const rows = sorted(found.rules, found.period).map((rule) => html`<${v.Row} key=${rule.id} columns=${columns} data-rule=${rule.id}
+    cells=${COLUMNS.map((column) => column.cell(rule, found.period))}/>`);
+  const choices = PERIODS.map((name) => [name, t(`period_${name}`)]);
   return html`<div class="page"><${v.Heading} title=${t("rules_title")}>${buttons}<//>
     <p class="muted lead dots"><span>${tn("rules_lead", { n: found.rules.length, time: time(found.loaded_at) })}</span>
       <span>${t("ruleset")} <code>${found.ruleset}</code></span>
       ${found.previous && html`<span>${t("rules_previous", { id: found.previous })}</span>`}</p>
     <div aria-live="polite">${notice}</div>
+    <div class="filters"><${v.Field} name=${t("filter_period")}><${v.Select} value=${view.period} options=${choices}
+      change=${(period) => set({ period })} data-filter="period"/><//><p class="muted small" aria-live="polite">${periodText(found.period)}</p></div>
     ${rows.length ? html`<${v.Table} columns=${columns} name=${t("rules_title")}>${rows}<//>` : html`<${v.Empty}>${t("rules_empty")}<//>`}
   </div>`;
 }
 
-export function Page() {
-  const load = useLoad((signal) => get("/v1/rules", signal), []);
+/** What the address says of the period and the order; of the order else what was chosen last. */
+function viewOf(query) {
+  const period = PERIODS.find((name) => name === query.get("period")) ?? PERIODS[0];
+  return { period, order: query.get("order") ?? store("localStorage", KEY) ?? "" };
+}
+
+/** @param {{query: URLSearchParams}} given */
+export function Page({ query }) {
+  const [view, setView] = useState(() => viewOf(query));
+  const load = useLoad((signal) => get(`/v1/rules?period=${view.period}`, signal), [view.period]);
+  // While another period is counted, what shows stays.
+  const before = useRef(null);
+  before.current = load.value ?? (load.error ? null : before.current);
+  const set = (more) => {
+    const next = { ...view, ...more };
+    store("localStorage", KEY, next.order || null);
+    replaceAddress(`#/rules?${new URLSearchParams(next)}`);
+    setView(next);
+  };
   // Whoever loads other rules, this page shows them.
   useEffect(() => {
     if (load.value && session.value && load.value.ruleset !== session.value.ruleset) load.again();
   }, [session.value?.ruleset]);
-  return html`<${v.Loaded} title=${t("rules_title")} load=${load}>
-    ${(found) => html`<${Rules} found=${found} again=${load.again}/>`}<//>`;
+  return html`<${v.Loaded} title=${t("rules_title")} load=${{ ...load, value: before.current }}>
+    ${(found) => html`<${Rules} found=${found} again=${load.again} view=${view} set=${set}/>`}<//>`;
 }

@@ -10,6 +10,7 @@ use axum::response::Response;
 use crate::service::search::{Filter, Order, Query};
 
 use super::super::{Shared, blocking};
+use super::places::Place;
 use super::{KEEP_ALIVE, Outlet, PAGE, PAGE_BYTES, push_event};
 
 /// What is committed gathers for so long before it is looked through.
@@ -19,7 +20,8 @@ const GATHER: Duration = Duration::from_millis(50);
 /// over, the reader is told how far the stream has come by an event without data, from whose `id` it may go on.
 pub(in super::super) fn events(api: &Shared, filter: Filter, after: u64, is_gzip: bool) -> Response {
     let (outlet, response) = Outlet::open(is_gzip);
-    tokio::spawn(Reader { api: Arc::clone(api), filter, after, told: after, outlet }.run());
+    let place = api.feed.places.enter(after);
+    tokio::spawn(Reader { api: Arc::clone(api), filter, after, told: after, place, outlet }.run());
     response
 }
 
@@ -30,6 +32,7 @@ struct Reader {
     after: u64,
     /// The last `id` that was sent.
     told: u64,
+    place: Place,
     outlet: Outlet,
 }
 
@@ -45,8 +48,11 @@ impl Reader {
     async fn go_on(&mut self) -> bool {
         let Some(text) = self.read().await else { return false };
         if !text.is_empty() {
-            return self.outlet.send(text).await;
+            let is_sent = self.outlet.send(text).await;
+            self.place.move_to(self.after);
+            return is_sent;
         }
+        self.place.move_to(self.after);
         let (mut last, mut stopping) = (self.api.service.last_seq(), self.api.stopping.clone());
         let after = self.after;
         let is_quiet = tokio::select! {
