@@ -14,7 +14,7 @@ DEMO_OPERATIONS := 20000
 # In CI the lock file is what is tested; a developer may be changing it.
 LOCKED := $(if $(CI),--locked)
 
-.PHONY: help tools quick test features deny soak soak-kafka fuzz demo digest bench bench-counts bench-backtest load lint e2e-kafka bench-kafka bench-peers
+.PHONY: help tools quick test features deny soak soak-kafka fuzz demo digest bench bench-counts bench-backtest load lint e2e-kafka bench-kafka bench-peers bench-console pictures
 
 help:
 	@echo "make quick  format, lints and the tests that need no server: what to run after each change"
@@ -29,6 +29,8 @@ help:
 	echo "make load   post operations over HTTP with wrk: rates, latencies, memory"
 	echo "make e2e-kafka   OPERATIONS (1000000) by two processes on Kafka and Redis, compared with kuzet replay"
 	echo "make bench-kafka figures of a fleet on Kafka: rates, latencies, recovery, bytes of state"
+	echo "make bench-console   the console with 1,000,000 decisions and 200 new ones a second: filters, pages, processor"
+	echo "make pictures   the pictures of docs/desk.md, of a service with a simulated week"
 	echo "make bench-peers kuzet beside Kafka Streams and Flink: ROUNDS (3), PARTITIONS (1,4,12), SYSTEMS"
 	echo "make lint   format, clippy, each feature alone, licences, duplicate crates, sources, advisories"
 
@@ -53,6 +55,7 @@ tools:
 	    command -v node >/dev/null || missing+=(nodejs)
 	    command -v npm >/dev/null || missing+=(npm)
 	    [ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium)
+	    [ -x "$${FIREFOX:-/usr/bin/firefox-esr}" ] || ! apt-cache show firefox-esr >/dev/null 2>&1 || missing+=(firefox-esr)
 	    command -v java >/dev/null || missing+=(openjdk-17-jre-headless)
 	    command -v mvn >/dev/null || missing+=(maven)
 	    command -v kcat >/dev/null || missing+=(kcat)
@@ -255,6 +258,26 @@ e2e-kafka:
 bench-kafka:
 	@$(MAKE) --no-print-directory tools FOR_TESTS=1
 	cargo bench $(LOCKED) --bench kafka
+
+# The console over a long history, in a real browser; KUZET is the program to measure, if not that of this checkout.
+bench-console:
+	@$(MAKE) --no-print-directory tools FOR_TESTS=1
+	[ -n "$(KUZET)" ] || cargo build --release $(LOCKED) --no-default-features
+	mkdir -p target/console
+	cp tests/console/package.json tests/console/package-lock.json target/console/
+	npm --prefix target/console ci --silent --ignore-scripts --no-audit --no-fund
+	KUZET=$(KUZET) node benches/console/run.mjs
+
+# The pictures of docs/desk.md, of a service of its own; ONLY is a part of the names of those to take.
+ONLY :=
+pictures:
+	@$(MAKE) --no-print-directory tools FOR_TESTS=1
+	[ -n "$(KUZET)" ] || $(DEMO_BUILD)
+	mkdir -p target/console
+	cp tests/console/package.json tests/console/package-lock.json tests/console/screenshots.mjs target/console/
+	npm --prefix target/console ci --silent --ignore-scripts --no-audit --no-fund
+	kuzet=$(KUZET)
+	KUZET=$${kuzet:-$$PWD/target/demo/kuzet} ROOT=$$PWD OUT=$$PWD/docs/screenshots ONLY=$(ONLY) node target/console/screenshots.mjs
 
 # The same five rules, decided the same, which is shown first; then figures, in alternating rounds. It takes hours with
 # all systems, on a machine that does nothing else. KUZET is the program to measure, if not that of this checkout;
