@@ -75,25 +75,21 @@ async function fill() {
   const wanted = ["simulate", "--wallets", String(Math.max(100, OPERATIONS / 20)), "--ops", String(OPERATIONS + later), "--seed", "1", "--start", start, "--days", "31", "--out", file];
   const made = spawnSync(KUZET, wanted, { stdio: ["ignore", "ignore", "inherit"] });
   if (made.status !== 0) throw new Error("the operations could not be simulated");
-  const [rest, open] = [[], new Set()];
+  const rest = [];
   let [batch, posted] = [[], 0];
   for await (const line of createInterface({ input: createReadStream(file) })) {
-    if (posted + batch.length >= OPERATIONS) {
+    if (posted === OPERATIONS) {
       rest.push(line);
       continue;
     }
     batch.push(line);
-    if (batch.length === BATCH) {
+    if (batch.length === Math.min(BATCH, OPERATIONS - posted)) {
+      // One after the other: operations that overtake each other would be late.
+      await post(batch);
       posted += batch.length;
-      const sent = post(batch).finally(() => open.delete(sent));
-      open.add(sent);
       batch = [];
-      // In their order: a wallet's operations must not overtake each other by much.
-      if (open.size >= 2) await Promise.race(open);
     }
   }
-  await Promise.all(open);
-  if (batch.length) await post(batch);
   return rest;
 }
 
@@ -193,8 +189,12 @@ async function opened(browser, hash, ready) {
   }, ready);
   const page = await context.newPage();
   await page.goto(`${url}/${hash}`);
-  await page.waitForFunction(() => globalThis.shownAt !== null, null, { timeout: 60000 });
-  return { page, close: () => context.close(), shown: await page.evaluate(() => globalThis.shownAt) };
+  let shown = null;
+  for (const until = Date.now() + 60000; shown === null; shown = await page.evaluate(() => globalThis.shownAt)) {
+    if (Date.now() > until) throw new Error(`${hash} shows no ${ready}`);
+    await sleep(50);
+  }
+  return { page, close: () => context.close(), shown };
 }
 
 /** How soon each page shows what was asked for, in a browser that has never been there. */

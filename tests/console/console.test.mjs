@@ -1195,7 +1195,7 @@ test("rules are sorted by what they stopped in a chosen period, and the address 
   assert.deepEqual(shown, descending(shown));
   assert.match(await row.innerText(), /risk/);
   await page.getByLabel("Period").selectOption("7d");
-  await page.waitForFunction(() => location.hash.includes("period=7d"));
+  await page.waitForURL(/period=7d/);
   assert.match(await row.locator("td").nth(6).innerText(), /\d\u2009\d{3}\u2009\d{3}\.00\u00a0₸/);
   await page.reload();
   await row.waitFor();
