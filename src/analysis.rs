@@ -9,6 +9,8 @@ pub mod budget;
 pub mod check;
 pub mod digest;
 pub mod explain;
+pub mod formatting;
+mod line_diff;
 pub mod lint;
 pub mod mutation;
 pub mod rule_diff;

@@ -15,7 +15,6 @@ pub mod geoip;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod ledger_check;
-mod line_diff;
 pub mod rejected;
 pub mod replay;
 pub mod reproduce;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use thiserror::Error;
+
 use crate::rules::program::{Aggregate, Inputs, Mode, Operand, Rule, RuleSet, Stream};
 use crate::rules::seen_by;
 
@@ -25,6 +27,35 @@ enum Acts {
     Enforced,
     Shadow,
     Off,
+}
+
+/// The language of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// Shown by GitHub and GitLab in documents.
+    Mermaid,
+    /// Of Graphviz.
+    Dot,
+}
+
+/// There is nothing to draw.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no rule is named {0}")]
+pub struct NoRule(String);
+
+/// Draws a rule set, or the one rule of it that is named, in a language of pictures.
+///
+/// # Errors
+/// No rule has this name.
+pub fn draw(rules: &RuleSet, only: Option<&str>, language: Language) -> Result<String, NoRule> {
+    if let Some(only) = only.filter(|only| !rules.rules.iter().any(|rule| *rule.id == **only)) {
+        return Err(NoRule(only.to_owned()));
+    }
+    let graph = RuleGraph::of(rules, only);
+    Ok(match language {
+        Language::Mermaid => graph.mermaid(),
+        Language::Dot => graph.dot(),
+    })
 }
 
 /// A picture of what rules read.

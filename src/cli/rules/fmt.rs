@@ -9,11 +9,10 @@ use clap::Args;
 
 use crate::adapters::files;
 use crate::adapters::folders::{self, Folder};
+use crate::analysis::formatting::{self, Outcome, Tally};
 use crate::app;
 use crate::cli::exit::{self, UsageError};
-use crate::cli::line_diff;
-use crate::rules::layout::{self, NotLaidOut};
-use crate::rules::{self, FileKind, SourceFile};
+use crate::rules::{FileKind, SourceFile};
 
 const AFTER_HELP: &str = "\
 Keys come in the order of the rule reference, indentation is two blanks, and between the words of a condition there is
@@ -44,40 +43,20 @@ pub(super) struct FmtArguments {
 /// A file cannot be read or written, or the answer cannot be written.
 pub(super) fn run(arguments: &FmtArguments, out: &mut dyn Write) -> anyhow::Result<i32> {
     let place = arguments.rules.as_deref().unwrap_or(Path::new("rules"));
-    let (mut changed, mut left) = (0_usize, 0_usize);
-    let sources = sources(place)?;
-    for source in &sources {
-        let Ok(text) = std::str::from_utf8(&source.bytes) else {
-            left += 1;
-            writeln!(out, "{}: not UTF-8, left as it is", source.path)?;
-            continue;
-        };
-        match layout::lay_out(&source.path, text) {
-            Ok(laid_out) if laid_out == text => {}
-            Ok(laid_out) => {
-                changed += 1;
-                if arguments.check {
-                    out.write_all(line_diff::unified(&source.path, text, &laid_out).as_bytes())?;
-                } else {
-                    let failed = || format!("failed to write {}", source.path);
-                    files::replace(Path::new(&source.path), laid_out.as_bytes()).with_context(failed)?;
-                    writeln!(out, "{}", source.path)?;
-                }
-            }
-            Err(NotLaidOut::Unreadable(findings)) => {
-                left += 1;
-                out.write_all(rules::render_text(&findings, &sources).as_bytes())?;
-            }
-            Err(NotLaidOut::WouldChange) => {
-                left += 1;
-                writeln!(out, "{}: left as it is, for it cannot be laid out without changing it", source.path)?;
-            }
+    let mut tally = Tally::default();
+    for source in &sources(place)? {
+        let outcome = formatting::lay_out(source);
+        if let Outcome::Changed(text) = &outcome
+            && !arguments.check
+        {
+            let failed = || format!("failed to write {}", source.path);
+            files::replace(Path::new(&source.path), text.as_bytes()).with_context(failed)?;
         }
+        tally.add(&outcome);
+        out.write_all(formatting::told(source, &outcome, arguments.check).as_bytes())?;
     }
-    let verb = if arguments.check { "would change" } else { "changed" };
-    let left_over = if left > 0 { format!(", {left} left as they are") } else { String::new() };
-    writeln!(out, "{} rule files, {changed} {verb}{left_over}", sources.len())?;
-    Ok(if left > 0 || (arguments.check && changed > 0) { exit::NO } else { exit::OK })
+    out.write_all(tally.told(!arguments.check).as_bytes())?;
+    Ok(if tally.left > 0 || (arguments.check && tally.changed > 0) { exit::NO } else { exit::OK })
 }
 
 /// Reads the rule files of a folder, or one.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 
-use crate::analysis::rule_graph::RuleGraph;
+use crate::analysis::rule_graph::{self, Language};
 use crate::cli::backtest::load;
 use crate::cli::exit::{self, UsageError};
 
@@ -47,15 +47,11 @@ enum Format {
 /// Rules cannot be read or do not load, there is no such rule, or the answer cannot be written.
 pub(super) fn run(arguments: &GraphArguments, out: &mut dyn Write) -> anyhow::Result<i32> {
     let set = load(arguments.rules.as_deref())?;
-    let only = arguments.only.as_deref();
-    if let Some(only) = only.filter(|only| !set.rules.rules.iter().any(|rule| *rule.id == **only)) {
-        anyhow::bail!(UsageError(format!("no rule is named {only}")));
-    }
-    let graph = RuleGraph::of(&set.rules, only);
-    let text = match arguments.format {
-        Format::Mermaid => graph.mermaid(),
-        Format::Dot => graph.dot(),
+    let language = match arguments.format {
+        Format::Mermaid => Language::Mermaid,
+        Format::Dot => Language::Dot,
     };
-    out.write_all(text.as_bytes())?;
+    let drawn = rule_graph::draw(&set.rules, arguments.only.as_deref(), language);
+    out.write_all(drawn.map_err(|error| UsageError(error.to_string()))?.as_bytes())?;
     Ok(exit::OK)
 }

@@ -8,12 +8,11 @@ use anyhow::Context as _;
 use clap::Args;
 
 use crate::adapters::folders::Folder;
-use crate::analysis::templates::{TEMPLATES, Template};
+use crate::analysis::templates::{self, NotMade, TEMPLATES, Template};
 use crate::app;
 use crate::cli::check::folder_of;
 use crate::cli::exit::{self, UsageError};
-use crate::rules::program::RuleSet;
-use crate::rules::{self, SourceFile, Vanishing};
+use crate::rules::Vanishing;
 
 const AFTER_HELP: &str = "\
 The rule is in shadow, loads as it is, and its tests notice every small change of it. Change the numbers in both files,
@@ -52,17 +51,9 @@ pub(super) fn run(arguments: &NewArguments, out: &mut dyn Write) -> anyhow::Resu
         }
         return Ok(exit::OK);
     }
-    let template = match &arguments.from {
-        None => &TEMPLATES[0],
-        Some(name) => Template::named(name).ok_or_else(|| {
-            let known: Vec<&str> = TEMPLATES.iter().map(|template| template.name).collect();
-            usage(format!("there is no template {name}; there are {}", known.join(", ")))
-        })?,
-    };
+    let template = Template::named(arguments.from.as_deref()).map_err(not_made)?;
     let id = arguments.id.as_deref().ok_or_else(|| usage(String::from("the new rule needs an id")))?;
-    if !rules::is_id(id) {
-        return Err(usage(format!("`{id}` cannot be a rule id: {}", rules::IDS)));
-    }
+    templates::check_id(id).map_err(not_made)?;
     let folder = arguments.folder.as_deref().unwrap_or(Path::new("rules"));
     if !folder.is_dir() {
         return Err(usage(format!(
@@ -73,9 +64,9 @@ pub(super) fn run(arguments: &NewArguments, out: &mut dyn Write) -> anyhow::Resu
     let (rule_path, test_path) = (folder.join(format!("{id}.yaml")), folder.join(format!("{id}.test.yaml")));
     let set = Folder::Path(folder_of(&rule_path));
     let sources = app::rule_sources(&set)?;
-    refuse_taken(id, &sources).map_err(usage)?;
+    templates::check_free(id, &sources).map_err(not_made)?;
     let rules = app::compile_rules(&set.name(), &sources, Vanishing::Allowed)?;
-    let made = template.fill(id, &rules.lists).ok_or_else(|| usage(no_list(template, &set, &rules)))?;
+    let made = template.make(id, &rules.lists, &format!("{}/", set.name())).map_err(not_made)?;
     write_new(&rule_path, &made.rule)?;
     if let Err(error) = write_new(&test_path, &made.tests) {
         // A rule without its tests is half of what was asked for; the first error is the one to tell.
@@ -91,28 +82,8 @@ pub(super) fn run(arguments: &NewArguments, out: &mut dyn Write) -> anyhow::Resu
     Ok(exit::OK)
 }
 
-/// A rule, or tests, of this id anywhere in the set.
-fn refuse_taken(id: &str, sources: &[SourceFile]) -> Result<(), String> {
-    let names = [format!("{id}.yaml"), format!("{id}.test.yaml")];
-    let is_taken = |source: &&SourceFile| {
-        let name = source.inside().rsplit(['/', '\\']).next().unwrap_or_default();
-        names.iter().any(|taken| name.eq_ignore_ascii_case(taken))
-    };
-    match sources.iter().find(is_taken) {
-        Some(taken) => Err(format!("there is already {}; choose another id", taken.path)),
-        None => Ok(()),
-    }
-}
-
-fn no_list(template: &Template, set: &Folder, rules: &RuleSet) -> String {
-    let known: Vec<&str> = rules.lists.iter().map(|list| &*list.name).collect();
-    let found = if known.is_empty() { String::from("none") } else { known.join(", ") };
-    format!(
-        "the template {} needs a list of the type `wallet` in {}/data/lists.yaml, such as \
-         `flagged: {{type: wallet, file: flagged.csv}}`; lists found: {found}",
-        template.name,
-        set.name()
-    )
+fn not_made(reason: NotMade) -> anyhow::Error {
+    UsageError(reason.to_string()).into()
 }
 
 /// Writes a file that was not there before.

@@ -2,6 +2,9 @@
 
 /// Lines around a change that are shown.
 const CONTEXT: usize = 2;
+/// Texts of which more pairs of lines would have to be compared are shown as one change from the first line that differs
+/// to the last.
+const PAIRS_MAX: usize = 4_000_000;
 
 /// One line: what became of it, and where it stands in the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +53,31 @@ fn push_hunk(out: &mut String, steps: &[Step], range: std::ops::Range<usize>, (o
     }
 }
 
-/// Finds the longest common run of lines and what stands between; rule files have a few hundred lines at most.
+/// Finds what lines both texts have. What they begin and end with alike is not looked at further.
 fn steps(old: &[&str], new: &[&str]) -> Vec<Step> {
+    let same = |(one, other): &(&&str, &&str)| one == other;
+    let head = old.iter().zip(new).take_while(same).count();
+    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(same).count();
+    let (old_end, new_end) = (old.len() - tail, new.len() - tail);
+    let (old_middle, new_middle) = (&old[head..old_end], &new[head..new_end]);
+    let between = if old_middle.len().saturating_mul(new_middle.len()) > PAIRS_MAX {
+        let gone = (0..old_middle.len()).map(Step::Gone);
+        gone.chain((0..new_middle.len()).map(Step::New)).collect()
+    } else {
+        steps_between(old_middle, new_middle)
+    };
+    let moved = |step: Step| match step {
+        Step::Kept(at, to) => Step::Kept(at + head, to + head),
+        Step::Gone(at) => Step::Gone(at + head),
+        Step::New(to) => Step::New(to + head),
+    };
+    let begins = (0..head).map(|at| Step::Kept(at, at));
+    let ends = (0..tail).map(|at| Step::Kept(old_end + at, new_end + at));
+    begins.chain(between.into_iter().map(moved)).chain(ends).collect()
+}
+
+/// Finds the longest common run of lines and what stands between.
+fn steps_between(old: &[&str], new: &[&str]) -> Vec<Step> {
     let width = new.len() + 1;
     let mut longest = vec![0_u32; (old.len() + 1) * width];
     for (at, line) in old.iter().enumerate().rev() {
@@ -92,6 +118,15 @@ mod tests {
         let expected = "--- x.yaml\n+++ x.yaml\n@@ -1,5 +1,5 @@\n a\n b\n-c\n+C\n d\n e\n@@ -9,2 +9,3 @@\n i\n j\n+k\n";
         assert_eq!(shown, expected);
         assert_eq!(unified("x.yaml", before, before), "");
+    }
+
+    #[test]
+    fn texts_that_are_too_long_to_be_compared_are_shown_as_one_change() {
+        let lines = |word: &str| (0..3_000).map(|number| format!("{word}{number}\n")).collect::<String>();
+        let (before, after) = (format!("a\n{}z\n", lines("x")), format!("a\n{}z\n", lines("y")));
+        let shown = unified("x", &before, &after);
+        assert!(shown.starts_with("--- x\n+++ x\n@@ -1,3002 +1,3002 @@\n a\n-x0\n-x1\n"), "{}", &shown[..80]);
+        assert!(shown.ends_with("+y2999\n z\n"));
     }
 
     #[test]
