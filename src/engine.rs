@@ -29,6 +29,7 @@ use std::sync::Arc;
 use crate::operation::OperationType;
 use crate::operation::Time;
 use crate::operation::time::{Span, almaty_day};
+use crate::rules::program::Rule;
 
 use context::Context;
 use enrich::Enriched;
@@ -37,7 +38,7 @@ use matching::evaluation::Evaluation;
 use matching::memo::Memo;
 use outcome::Disposition;
 use plan::Plan;
-use state::budgets::Budgets;
+use state::budgets::{Budgets, Known};
 use state::changes::Changes;
 use state::idle::StreamClock;
 use state::layout::LayoutMigration;
@@ -108,6 +109,13 @@ impl Engine {
     #[must_use]
     pub const fn budgets(&self) -> &Budgets {
         &self.budgets
+    }
+
+    /// Puts what is known of each rule's budget at the next operation in the place of what was counted; see
+    /// [`Budgets::presume`].
+    pub fn presume_budgets(&mut self, known: impl Fn(&Rule) -> Known) {
+        let rules = &self.plan.rules.rules;
+        self.budgets.presume(|rule| rules.get(rule).map_or(Known::Within, &known));
     }
 
     /// Returns what changed of budgets since the last call, for a store; see [`stored::budgets`].

@@ -48,7 +48,7 @@ use crate::rules::program::RuleSet;
 
 use active_restrictions::{ActiveRestrictions, Books};
 use reproduction::why::Hindsight;
-use reproduction::{Means, ReproductionError};
+use reproduction::{Means, Missing, Reproduced, ReproductionError};
 use rule_stats::RuleStats;
 use search::{Page, Query};
 pub use shown::{BudgetShown, Figures};
@@ -504,6 +504,22 @@ impl Service {
         let present = Some(RuleSet::clone(&self.rules().plan.rules));
         let means = Means { present, ..read(means).clone() };
         reproduction::why::why(store, seq, &means)
+    }
+
+    /// Makes a decision of this number and with these bytes again and compares both, if at most so many operations before
+    /// it are kept. May take seconds. `None` where operations come from Kafka.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn reproduce(
+        &self,
+        decision: (u64, Vec<u8>),
+        at_most: u64,
+    ) -> Result<Option<Result<Reproduced, Missing>>, ReproductionError> {
+        let (Some(store), Some(means)) = (&self.store, &self.means) else { return Ok(None) };
+        let present = Some(RuleSet::clone(&self.rules().plan.rules));
+        let means = Means { present, ..read(means).clone() };
+        reproduction::reproduce_found(store, decision, means, at_most).map(Some)
     }
 
     /// Returns what decides as this service does, for a backtest; none where operations come from Kafka.

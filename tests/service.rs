@@ -16,6 +16,7 @@ use kuzet::service::rule_log::{Asked, Cause};
 use kuzet::service::{ItemAnswer, LoadRules, RulesRefused, Service, ServiceSettings, Unobserved, rule_history};
 use kuzet::simulate::{Parameters, Simulation};
 
+mod budgeted;
 mod keys;
 mod large;
 mod place;

@@ -4,8 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
-use serde_json::Value;
+use clap::{Args, ValueEnum};
 use uuid::Uuid;
 
 use super::config::environment;
@@ -14,13 +13,12 @@ use super::store::open_unused;
 use crate::adapters::folders;
 use crate::app;
 use crate::config;
-use crate::operation::decision::read::DecisionRecord;
-use crate::service::reproduction::{Means, Reproduced, reproduce};
+use crate::service::reproduction::{Means, report, reproduce};
 
 const AFTER_HELP: &str = "\
 Decides again everything up to the decision that the store keeps, each operation by the rules that decided it then, and
-compares the decision with the stored one. The store must not be in use: take a copy with `kuzet store backup`. The geo
-databases are those of today.
+compares the decision with the stored one. The store must not be in use: take a copy with `kuzet store backup`, or ask the
+service itself (`GET /v1/decisions/{id}/reproduce`). The geo databases are those of today.
 Exit code 1 when the decision comes out otherwise, or something is missing to make it again.
 
 Example:
@@ -45,6 +43,18 @@ pub struct ReproduceArguments {
     /// Folder of the geo databases
     #[arg(long, value_name = "DIR")]
     geoip: Option<PathBuf>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal.
+    Text,
+    /// For programs, as `GET /v1/decisions/{id}/reproduce` answers.
+    Json,
 }
 
 /// Runs the command and returns its exit code.
@@ -66,46 +76,10 @@ pub fn run(arguments: &ReproduceArguments, out: &mut dyn Write) -> anyhow::Resul
         // Without them what the store notes must do.
         present: folders::rules_folder(rules_folder).ok().and_then(|folder| app::load_rules(&folder).ok()),
     };
-    match reproduce(&store, id, means)? {
-        Ok(reproduced) => report(&reproduced, out),
-        Err(missing) => {
-            writeln!(out, "cannot be made again: {missing}")?;
-            Ok(exit::NO)
-        }
+    let found = reproduce(&store, id, means)?;
+    match arguments.format {
+        Format::Text => out.write_all(report::text(&found).as_bytes())?,
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&report::json(&found))?)?,
     }
-}
-
-fn report(reproduced: &Reproduced, out: &mut dyn Write) -> anyhow::Result<i32> {
-    let Reproduced { seq, then, now, ruleset, from, rule_sets, first_other } = reproduced;
-    let read = DecisionRecord::decode(then)?;
-    writeln!(out, "decision    {}, number {seq}", read.decision_id)?;
-    writeln!(out, "operation   {} of wallet {}", read.op_id, read.wallet_id)?;
-    writeln!(out, "rule set    {ruleset}")?;
-    writeln!(out, "decided     operations {from} to {seq} again, by {rule_sets} rule sets in turn")?;
-    if *from > 1 {
-        writeln!(out, "missing     operations 1 to {} are no longer kept", from - 1)?;
-    }
-    if reproduced.is_equal() {
-        writeln!(out, "equal       {} bytes", then.len())?;
-        return Ok(exit::OK);
-    }
-    if let Some(first) = first_other {
-        writeln!(out, "otherwise   decision {first} is the first that came out otherwise")?;
-    }
-    writeln!(out, "different   in {}", differing(then, now).join(", "))?;
-    writeln!(out, "then        {}", String::from_utf8_lossy(then))?;
-    writeln!(out, "now         {}", String::from_utf8_lossy(now))?;
-    Ok(exit::NO)
-}
-
-/// Names the fields that differ.
-fn differing(then: &[u8], now: &[u8]) -> Vec<String> {
-    let object = |bytes: &[u8]| serde_json::from_slice::<serde_json::Map<String, Value>>(bytes).unwrap_or_default();
-    let (then, now) = (object(then), object(now));
-    let differs = |name: &&String| then.get(*name) != now.get(*name);
-    let mut names: Vec<String> = then.keys().chain(now.keys()).filter(differs).cloned().collect();
-    names.dedup();
-    names.sort_unstable();
-    names.dedup();
-    names
+    Ok(if found.is_ok_and(|reproduced| reproduced.is_equal()) { exit::OK } else { exit::NO })
 }

@@ -5,6 +5,9 @@
 //! databases are the present ones: the store keeps none.
 
 mod again;
+mod budgets_then;
+mod presumed;
+pub mod report;
 pub mod why;
 
 use std::sync::Arc;
@@ -70,6 +73,11 @@ pub enum Missing {
     RuleSet { hash: String, seq: u64, why: NotKept },
     #[error("operation {0} was accepted then, and would not be now: {1}")]
     Refused(u64, String),
+    #[error(
+        "{before} operations before it are kept, and at most {at_most} are decided again beside the service: run \
+         `kuzet reproduce` on a copy of its store"
+    )]
+    TooMany { before: u64, at_most: u64 },
 }
 
 /// Why nothing could be made again.
@@ -81,7 +89,7 @@ pub enum ReproductionError {
     Shared(#[from] SharedStoreError),
 }
 
-/// Makes a decision again. Reads everything before it that is kept.
+/// Makes the decision with an id again. Reads everything before it that is kept.
 ///
 /// # Errors
 /// Inside: what is missing. Outside: the store cannot be read.
@@ -91,12 +99,33 @@ pub fn reproduce(
     means: Means,
 ) -> Result<Result<Reproduced, Missing>, ReproductionError> {
     let filter = Filter { decision_id: Some(decision_id), ..Filter::default() };
-    let Some((seq, then)) = find(store, filter)? else {
-        let first = store.read(Stream::Decisions, 0, 1, 1)?.first().map_or(0, |(seq, _)| *seq);
-        return Ok(Err(Missing::Decision { first, last: store.position()?.seq }));
-    };
+    match find(store, filter)? {
+        Some(found) => reproduce_found(store, found, means, u64::MAX),
+        None => {
+            let first = store.read(Stream::Decisions, 0, 1, 1)?.first().map_or(0, |(seq, _)| *seq);
+            Ok(Err(Missing::Decision { first, last: store.position()?.seq }))
+        }
+    }
+}
+
+/// Makes a decision, of which the number and the bytes are known, again, if no more operations than so many before it are
+/// kept.
+///
+/// # Errors
+/// As [`reproduce`].
+pub fn reproduce_found(
+    store: &Store,
+    (seq, then): (u64, Vec<u8>),
+    means: Means,
+    at_most: u64,
+) -> Result<Result<Reproduced, Missing>, ReproductionError> {
     if store.item(Stream::Operations, seq)?.is_none() {
         return Ok(Err(Missing::Operation(seq)));
+    }
+    let first = store.read(Stream::Operations, 0, 1, 1)?.first().map_or(seq, |(first, _)| *first);
+    let before = seq.saturating_sub(first);
+    if before > at_most {
+        return Ok(Err(Missing::TooMany { before, at_most }));
     }
     let mut reproduced = Reproduced::of(seq, then);
     let mut again = Again::new(store, means, false);

@@ -122,6 +122,18 @@ fn changes(store: &Store) -> Result<Vec<Change>, StoreError> {
     Ok(note.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
 }
 
+/// Tells whether the rules were changed after a time and until another; true as well where the log does not reach back
+/// so far.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) fn has_changed_between(store: &Store, after: Time, until: Time) -> Result<bool, StoreError> {
+    let changes = changes(store)?;
+    let reaches_back = changes.first().is_some_and(|first| first.at <= after.nanos());
+    let is_between = |change: &Change| after.nanos() < change.at && change.at <= until.nanos();
+    Ok(!reaches_back || changes.iter().any(is_between))
+}
+
 /// Lists the newest changes of the rules, each with what it changed; behind them the sets that are kept from before
 /// changes were recorded. Reads the disk.
 ///

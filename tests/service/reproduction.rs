@@ -2,7 +2,7 @@
 
 use kuzet::operation::decision::read::DecisionRecord;
 use kuzet::service::reproduction::why::{Hindsight, why};
-use kuzet::service::reproduction::{Means, Missing, Reproduced, reproduce};
+use kuzet::service::reproduction::{Means, Missing, Reproduced, reproduce, reproduce_found};
 use uuid::Uuid;
 
 use super::*;
@@ -44,6 +44,13 @@ fn decisions_by_several_rule_sets_come_out_as_they_were() {
     }
     let nobody = Uuid::nil();
     assert_eq!(again(&store, nobody, None), Err(Missing::Decision { first: 1, last }));
+    let decision = store.item(Stream::Decisions, last).expect("a store").expect("a decision");
+    let of_few = |at_most| {
+        let means = Means { settings: settings(), geo: Arc::new(Geo::new(None, None)), present: None };
+        reproduce_found(&store, (last, decision.clone()), means, at_most).expect("a store that can be read")
+    };
+    assert_eq!(of_few(last - 2), Err(Missing::TooMany { before: last - 1, at_most: last - 2 }));
+    assert!(of_few(last - 1).is_ok_and(|found| found.is_equal()));
 }
 
 /// What nearly fired is told of the state of then, which is made again of a part of the log, whatever rules came in

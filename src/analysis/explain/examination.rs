@@ -123,6 +123,18 @@ impl Examination {
         Ok(Explained::Decided(Box::new(Self { decision, amount, rules, findings, in_force })))
     }
 
+    /// Lists the rules, by position, that [`Self::of`] would tell of: nothing is decided.
+    pub fn rules_told_of<S: SharedStore, G: AddressBook>(
+        pipeline: &mut Pipeline<S, G>,
+        record: Record<'_>,
+    ) -> Vec<usize> {
+        let found = pipeline.look_at(record, |engine, enriched, view| {
+            let told = engine.examine(enriched, view).into_iter().filter(is_told);
+            told.map(|examined| examined.rule).collect()
+        });
+        found.unwrap_or_default()
+    }
+
     /// Returns the rule of a finding.
     #[must_use]
     pub fn rule_of(&self, finding: &RuleFinding) -> &Rule {

@@ -127,6 +127,17 @@ pub struct BudgetUse {
     pub breach: Option<Breach>,
 }
 
+/// What is known of a rule's budget at one operation, where what was spent of it before is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// The rule has not exceeded it, nor does it by stopping this operation.
+    Within,
+    /// The rule has exceeded it before.
+    Exceeded,
+    /// The rule exceeds it by this operation.
+    ExceededNow,
+}
+
 /// The budgets of a rule set: empty where no rule has one.
 #[derive(Debug, Default)]
 pub struct Budgets {
@@ -192,6 +203,24 @@ impl Budgets {
             self.spent[rule] = spent;
         }
         self.changed.gone.extend(gone);
+    }
+
+    /// Puts what is known of each rule, by its position, in the place of what was counted: for one operation of the past.
+    /// The counts after it mean nothing.
+    pub fn presume(&mut self, known: impl Fn(usize) -> Known) {
+        // Before and after this minute as much as is needed: that of the operation is not known here.
+        let many = |times: usize| Minutes(VecDeque::from(vec![(i64::MAX, u32::MAX); times]));
+        let types = OperationType::ALL.iter().map(|kind| usize::from(kind.code()) + 1).max().unwrap_or_default();
+        self.passed = Passed { minute: None, decided: vec![many(1); types] };
+        for (rule, spent) in self.spent.iter_mut().enumerate() {
+            let nothing = Breach { at: Time::ACCEPTED_FROM, seq: 0, stopped: 0, decided: 0 };
+            *spent = match known(rule) {
+                Known::Within => Spent::default(),
+                Known::Exceeded => Spent { stopped: Minutes::default(), breach: Some(nothing) },
+                // More than all operations of all types.
+                Known::ExceededNow => Spent { stopped: many(types + 1), breach: None },
+            };
+        }
     }
 
     /// Returns what changed since the last call.

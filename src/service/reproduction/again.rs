@@ -21,6 +21,7 @@ use crate::service::rule_change::RETIRED_FOR;
 use crate::service::rule_history;
 use crate::service::switching::{self, By, Present};
 
+use super::presumed::Presumed;
 use super::{Means, Missing, ReproductionError};
 
 /// So many operations are decided together.
@@ -33,7 +34,7 @@ pub(super) struct Kept {
     pub(super) arrived_at: Time,
     pub(super) record: Vec<u8>,
     pub(super) decision: Vec<u8>,
-    ruleset: String,
+    pub(super) ruleset: String,
     pub(super) wallet_id: String,
     pub(super) was_refused: bool,
 }
@@ -234,6 +235,7 @@ impl<'s> Again<'s> {
         }
         let Some(deciding) = &mut self.deciding else { return Ok(None) };
         let mut now = Vec::new();
+        deciding.presume(&Presumed::of(&kept.decision));
         if let Answer::Decided(decision) = deciding.pipeline.foresee(kept.record()) {
             decision.encode(&mut now);
         }
@@ -303,6 +305,7 @@ impl<'s> Again<'s> {
         let Some(deciding) = &mut self.deciding else { return Ok(None) };
         if let ([kept], Some(_)) = (batch, &self.part) {
             deciding.pipeline.engine.resume_after(kept.seq - 1);
+            deciding.presume(&Presumed::of(&kept.decision));
         }
         let records: Vec<Record<'_>> = batch.iter().map(Kept::record).collect();
         let committed = deciding.pipeline.process(&records)?;
@@ -326,6 +329,14 @@ impl<'s> Again<'s> {
 }
 
 impl Deciding {
+    /// Takes what the decision that comes next says of rules' budgets for what was spent of them: of a part of the log
+    /// the sums are not those of then.
+    pub(super) fn presume(&mut self, told: &Presumed) {
+        if self.pipeline.engine.plan().has_budgets() {
+            self.pipeline.engine.presume_budgets(|rule| told.known(rule));
+        }
+    }
+
     /// Enters operations into the shared windows that they feed, as the stored decisions on them say, in their order;
     /// tells whether one of them undoes others.
     pub(super) fn enter(&mut self, kept: &[&Kept]) -> bool {

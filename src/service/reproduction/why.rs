@@ -19,6 +19,8 @@ use crate::rules::program::Field;
 use crate::service::search::{self, Filter, Order, Query};
 
 use super::again::{Again, Entered, Kept, Log};
+use super::budgets_then::had_exceeded;
+use super::presumed::Presumed;
 use super::{Means, Missing, ReproductionError};
 
 /// At most so many operations of a part are decided again.
@@ -235,16 +237,38 @@ fn examine_part(
         return Ok(Err(stopped.into()));
     }
     let has_fed = feed_windows(store, (&mut again, target), means, (entered, cut_before))?;
-    Ok(examine(&mut again, target, missing)?.map(|examination| {
-        let is_exact = missing == 0 && is_same && has_fed && !has_unknown_mode(&examination);
+    let mut told = Presumed::of(&target.decision);
+    let knows_modes = find_exceeded(store, (&mut again, target), &mut told)?;
+    let found = examine(&mut again, (target, Some(&told)), missing)?;
+    Ok(found.map(|examination| {
+        let is_exact = missing == 0 && is_same && has_fed && knows_modes;
         Hindsight::Known { examination, basis: Basis { operations, is_whole: false, missing, is_exact } }
     }))
 }
 
-/// Tells whether a rule that did not fire may have been in shadow, or not, other than it is told: whether it had exceeded
-/// its budget, operations of all wallets say.
-fn has_unknown_mode(examination: &Examination) -> bool {
-    examination.findings.iter().any(|found| !found.fired && examination.rule_of(found).budget.is_some())
+/// Finds the rules that nearly fire on an operation and had exceeded their budget, so that they only watched; tells
+/// whether that is known of each.
+fn find_exceeded(
+    store: &Store,
+    (again, target): (&mut Again<'_>, &Kept),
+    told: &mut Presumed,
+) -> Result<bool, StoreError> {
+    let Some(deciding) = &mut again.deciding else { return Ok(true) };
+    deciding.presume(told);
+    let plan = Arc::clone(deciding.pipeline.engine.plan());
+    let mut is_known = true;
+    for index in Examination::rules_told_of(&mut deciding.pipeline, target.record()) {
+        let rule = &plan.rules.rules[index];
+        if plan.budget(index).is_none() || told.fired.iter().any(|(id, _)| **id == *rule.id) {
+            continue;
+        }
+        match had_exceeded(store, rule, target)? {
+            Some(true) => told.exceeded.push(rule.id.to_string()),
+            Some(false) => {}
+            None => is_known = false,
+        }
+    }
+    Ok(is_known)
 }
 
 /// Decides all of the log again, and the decision on top of it.
@@ -264,16 +288,17 @@ fn examine_whole(
         return Ok(Err(stopped.into()));
     }
     let missing = kept_from.saturating_sub(1);
-    Ok(examine(&mut again, target, missing)?.map(|examination| {
+    Ok(examine(&mut again, (target, None), missing)?.map(|examination| {
         let basis = Basis { operations, is_whole: true, missing, is_exact: missing == 0 };
         Hindsight::Known { examination, basis }
     }))
 }
 
-/// Decides an operation after those before it and tells why it is decided so, if it is as it was.
+/// Decides an operation after those before it and tells why it is decided so, if it is as it was. `told` is what the
+/// stored decision says of rules' budgets, where what was spent of them is not known.
 fn examine(
     again: &mut Again<'_>,
-    target: &Kept,
+    (target, told): (&Kept, Option<&Presumed>),
     missing: u64,
 ) -> Result<Result<Box<Examination>, Unknown>, ReproductionError> {
     if let Some(stopped) = again.use_rules_of(target)? {
@@ -281,6 +306,7 @@ fn examine(
     }
     let Some(deciding) = &mut again.deciding else { return Ok(Err(Unknown::Otherwise { missing })) };
     let refused = |why| Ok(Err(Missing::Refused(target.seq, why).into()));
+    told.into_iter().for_each(|told| deciding.presume(told));
     let examination = match Examination::of(&mut deciding.pipeline, target.record())? {
         Explained::Decided(examination) => examination,
         Explained::Duplicate => return refused("it was decided before".to_owned()),

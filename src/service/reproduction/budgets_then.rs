@@ -1,0 +1,103 @@
+//! Whether a rule had exceeded its budget when an operation came on which it did not fire.
+
+use crate::adapters::store::{Store, StoreError, Stream};
+use crate::operation::{OperationType, decode};
+use crate::rules::program::Rule;
+use crate::service::rule_log;
+use crate::service::search::{self, Filter, Order, Query};
+
+use super::again::{Kept, Log};
+use super::presumed::Presumed;
+
+/// So many decisions are read at most to find those that a rule matched.
+const SCANNED_MAX: u64 = 300_000;
+/// So many of these are looked at at most,
+const MATCHED_MAX: usize = 1_000;
+/// and so many operations that arm a rule again.
+const REARMED_MAX: usize = 100;
+/// Bytes of one page of the index.
+const PAGE_BYTES: usize = 8 << 20;
+
+/// Finds out whether a rule that did not fire on an operation had exceeded its budget then: what the last decisions
+/// before it that the rule matched say, unless the rule was armed again since. `None` where that cannot be told.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn had_exceeded(store: &Store, rule: &Rule, target: &Kept) -> Result<Option<bool>, StoreError> {
+    let matched = Filter { rule: Some(rule.id.to_string()), ..Filter::default() };
+    let (matched, is_all) = newest_before(store, matched, target.seq, MATCHED_MAX)?;
+    let mut exceeded_at = None;
+    for (at, (seq, decision)) in matched.iter().enumerate() {
+        let told = Presumed::of(decision);
+        if told.exceeded_now.iter().any(|id| **id == *rule.id) {
+            exceeded_at = Some(*seq);
+            break;
+        }
+        match told.fired.iter().find(|(id, _)| **id == *rule.id) {
+            // A command for what it placed earlier says nothing of now.
+            None => {}
+            Some((_, true)) if at == 0 || !fired_in(&matched[..at], &rule.id) => return Ok(Some(false)),
+            // Since then it has been in shadow, and not by its budget.
+            Some((_, true)) => return Ok(None),
+            Some((_, false)) => {}
+        }
+    }
+    let Some(exceeded_at) = exceeded_at else {
+        // As far as all decisions are kept it has stopped nothing.
+        let has_fired = fired_in(&matched, &rule.id);
+        let first = store.read(Stream::Decisions, 0, 1, 1)?.first().map_or(1, |(seq, _)| *seq);
+        return Ok((is_all && !has_fired && first <= 1).then_some(false));
+    };
+    // A set in which the rule has no budget, or does not act, forgets what was spent.
+    let Some(breach) = Log::default().item(store, exceeded_at)? else { return Ok(None) };
+    if breach.ruleset != target.ruleset || rule_log::has_changed_between(store, breach.arrived_at, target.arrived_at)? {
+        return Ok(None);
+    }
+    was_rearmed(store, rule, (exceeded_at, target.seq)).map(|was_rearmed| was_rearmed.map(|was| !was))
+}
+
+fn fired_in(decisions: &[(u64, Vec<u8>)], rule: &str) -> bool {
+    decisions.iter().any(|(_, decision)| Presumed::of(decision).fired.iter().any(|(id, _)| id == rule))
+}
+
+/// Tells whether a rule was armed again between two numbers; `None` where that cannot be told.
+fn was_rearmed(store: &Store, rule: &Rule, (after, before): (u64, u64)) -> Result<Option<bool>, StoreError> {
+    let filter = Filter { kind: Some(OperationType::RuleRearmed), ..Filter::default() };
+    let (found, is_all) = newest_before(store, filter, before, REARMED_MAX)?;
+    let is_far_enough = is_all || found.last().is_some_and(|(seq, _)| *seq <= after);
+    for (seq, _) in found.iter().filter(|(seq, _)| *seq > after) {
+        let Some(kept) = Log::default().item(store, *seq)? else { return Ok(None) };
+        let names_it = decode::decode(&kept.record).is_ok_and(|found| found.rearmed_rule() == Some(&*rule.id));
+        if names_it && !kept.was_refused {
+            return Ok(Some(true));
+        }
+    }
+    Ok(is_far_enough.then_some(false))
+}
+
+/// Lists the newest decisions before a number that a filter means, and tells whether all there are were looked for.
+fn newest_before(
+    store: &Store,
+    filter: Filter,
+    before: u64,
+    at_most: usize,
+) -> Result<(Vec<(u64, Vec<u8>)>, bool), StoreError> {
+    let (mut found, mut scanned) = (Vec::new(), 0);
+    let mut query = Query { filter, order: Order::Descending, position: before, limit: at_most, bytes_max: PAGE_BYTES };
+    loop {
+        let page = search::page(store, &query)?;
+        found.extend(page.items.into_iter().map(|item| (item.seq, item.decision)));
+        if found.len() >= at_most {
+            found.truncate(at_most);
+            return Ok((found, false));
+        }
+        if page.next == query.position {
+            return Ok((found, true));
+        }
+        scanned += page.scanned;
+        if scanned > SCANNED_MAX {
+            return Ok((found, false));
+        }
+        query.position = page.next;
+    }
+}
