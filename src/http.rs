@@ -4,6 +4,7 @@
 //! document are all made of. Errors are problem details (RFC 9457).
 
 pub mod access;
+mod authoring;
 pub mod backtests;
 pub mod body;
 pub mod connections;
@@ -21,6 +22,7 @@ mod operations;
 pub mod problem;
 mod query;
 mod rearm;
+mod reproduce;
 mod restrictions;
 mod rule_life;
 mod rules;
@@ -198,6 +200,7 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::Decisions => get(decisions::list),
         Handler::Decision => get(decisions::one),
         Handler::Why => get(why::why),
+        Handler::Reproduce => get(reproduce::reproduce),
         Handler::Rejected => get(decisions::rejected),
         Handler::Wallet => get(console_api::wallet),
         Handler::Restrictions => get(console_api::restrictions),
@@ -211,6 +214,11 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::Backtest => post(backtests::post),
         Handler::BacktestReport => get(backtests::one),
         Handler::BacktestStop => post(backtests::stop),
+        Handler::RuleDiff => post(authoring::diff),
+        Handler::RuleLayout => post(authoring::fmt),
+        Handler::RuleGraph => get(authoring::graph),
+        Handler::RuleTemplates => get(authoring::list_templates),
+        Handler::NewRule => post(authoring::new),
         Handler::RuleHistory => get(rule_life::history),
         Handler::RuleMode => post(rule_life::set_mode),
         Handler::Withdraw => post(withdraw::withdraw),

@@ -14,6 +14,7 @@ use kuzet::config;
 use kuzet::http::endpoints::{ENDPOINTS, SUPPORT_EVENTS};
 use serde_json::Value;
 
+mod authoring;
 mod backtests;
 mod certificate;
 mod drafts;

@@ -100,7 +100,10 @@ pub(super) async fn post_test(
 }
 
 /// Reads the files that a request changes; a request without a body changes none.
-async fn read(api: &Shared, request: Request) -> Result<Changes, Problem> {
+///
+/// # Errors
+/// The body is too large, broken, or not what is accepted.
+pub(super) async fn read(api: &Shared, request: Request) -> Result<Changes, Problem> {
     let body = body::read(api, request).await?;
     if body.bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Changes::new());
@@ -155,8 +158,13 @@ pub(super) fn files_with(api: &Shared, changes: &Changes) -> Result<Vec<SourceFi
         SourceFile::of_folder(root, inside, text.as_bytes().to_vec())
     };
     let rules = in_use.rules.iter().map(|rule| of_rule(&rule.path, &rule.source));
+    // They bear the paths inside the folder, beside which a changed file would be one of another folder.
+    let data = in_use.data.iter().map(|file| match FileKind::of(file) {
+        FileKind::RedisSet => file.clone(),
+        _ => SourceFile::of_folder(root, file.inside(), file.bytes.clone()),
+    });
     let tests = on_disk.into_iter().filter(|file| FileKind::of(file) == FileKind::Test);
-    let mut files: Vec<SourceFile> = rules.chain(in_use.data.iter().cloned()).chain(tests).collect();
+    let mut files: Vec<SourceFile> = rules.chain(data).chain(tests).collect();
     files.retain(|file| !changes.contains_key(file.inside()));
     let changed = changes.iter().filter_map(|(path, text)| Some((path, text.as_ref()?)));
     files.extend(changed.map(|(path, text)| SourceFile::of_folder(root, path, text.as_bytes().to_vec())));
@@ -181,7 +189,7 @@ fn refused(found: &[Diagnostic], files: &[SourceFile]) -> Problem {
 }
 
 /// Lists findings with their places; `file` is the path inside the folder.
-fn listed(found: &[Diagnostic], files: &[SourceFile]) -> Vec<Value> {
+pub(super) fn listed(found: &[Diagnostic], files: &[SourceFile]) -> Vec<Value> {
     let rendered: Value = serde_json::from_str(&rules::render_json(found, files)).unwrap_or_default();
     let inside = |path: &Value| {
         let file = files.iter().find(|file| Some(file.path.as_str()) == path.as_str());

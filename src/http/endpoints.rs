@@ -12,6 +12,7 @@ pub enum Handler {
     Decisions,
     Decision,
     Why,
+    Reproduce,
     Rejected,
     Wallet,
     Restrictions,
@@ -25,6 +26,11 @@ pub enum Handler {
     Backtest,
     BacktestReport,
     BacktestStop,
+    RuleDiff,
+    RuleLayout,
+    RuleGraph,
+    RuleTemplates,
+    NewRule,
     RuleHistory,
     RuleMode,
     Withdraw,
@@ -143,6 +149,16 @@ pub static ENDPOINTS: &[Endpoint] = &[
         )
     },
     Endpoint {
+        waits: true,
+        ..get(
+            "get_reproduction",
+            "/v1/decisions/{id}/reproduce",
+            Handler::Reproduce,
+            PEOPLE,
+            "Makes a decision again from the operations and rules that are kept, and compares it byte for byte",
+        )
+    },
+    Endpoint {
         query: &[("from", "the offset to begin with"), ("limit", "how many records at most, 1 to 1000"), EPOCH],
         ..get("get_rejected", "/v1/rejected", Handler::Rejected, READERS, "The stream of refused records")
     },
@@ -233,6 +249,56 @@ pub static ENDPOINTS: &[Endpoint] = &[
     },
     get("get_backtest", "/v1/backtests/{id}", Handler::BacktestReport, PEOPLE, "How a backtest is, or its report"),
     post("stop_backtest", "/v1/backtests/{id}/stop", Handler::BacktestStop, &[Role::Analyst], "Ends a backtest early"),
+    Endpoint {
+        waits: true,
+        ..post(
+            "post_rules_diff",
+            "/v1/rules/diff",
+            Handler::RuleDiff,
+            &[Role::Analyst],
+            "Tells what changes in meaning from one rule set to another: drafts, or sets of the past by their hashes",
+        )
+    },
+    Endpoint {
+        waits: true,
+        ..post(
+            "post_rules_fmt",
+            "/v1/rules/fmt",
+            Handler::RuleLayout,
+            &[Role::Analyst],
+            "Lays out rule files, comments kept, and answers with their texts; nothing is written",
+        )
+    },
+    Endpoint {
+        query: &[
+            ("only", "this rule with what it reads; without it all"),
+            ("format", "the language of the picture: mermaid, or dot for Graphviz; mermaid without it"),
+        ],
+        ..get(
+            "get_rules_graph",
+            "/v1/rules/graph",
+            Handler::RuleGraph,
+            &[Role::Analyst],
+            "A picture of which of the rules in use read what: lists, tables, windows, matches",
+        )
+    },
+    get(
+        "get_rule_templates",
+        "/v1/rules/templates",
+        Handler::RuleTemplates,
+        &[Role::Analyst],
+        "What new rules are made of",
+    ),
+    Endpoint {
+        waits: true,
+        ..post(
+            "post_rules_new",
+            "/v1/rules/new",
+            Handler::NewRule,
+            &[Role::Analyst],
+            "Makes a rule in shadow with its tests from a template, and answers with both texts; nothing is written",
+        )
+    },
     Endpoint {
         query: &[("limit", "how many changes at most, 1 to 1000")],
         ..get(

@@ -1,5 +1,7 @@
 //! The OpenAPI document, made of the table of endpoints and of the types that are written.
 
+mod bodies;
+
 use axum::extract::State;
 use axum::response::Response;
 use schemars::schema_for;
@@ -10,10 +12,9 @@ use crate::operation::decision::Verdict;
 use crate::operation::decode::RejectionCode;
 use crate::schema;
 
-use super::console_api::EVENT_FIELDS;
 use super::endpoints::{ENDPOINTS, Endpoint, Handler, SUPPORT_EVENTS};
 use super::history::EPOCH_HEADER;
-use super::operations::{ANSWER_TOO_LARGE, OPERATIONS_MAX};
+use super::operations::ANSWER_TOO_LARGE;
 use super::problem::Details;
 use super::{Shared, json_of};
 
@@ -133,7 +134,7 @@ fn operation(endpoint: &Endpoint, has_tokens: bool) -> Value {
             operation["security"] = json!([{"token": []}]);
         }
     }
-    if let Some(body) = request_body(endpoint.handler) {
+    if let Some(body) = bodies::of(endpoint.handler) {
         operation["requestBody"] = body;
     }
     operation
@@ -177,16 +178,12 @@ fn description(handler: Handler) -> String {
                          reason), only what fired is told, from the decision's evidence, and `in_force` is what the \
                          decision placed. A client is told of no rule, no list, no report.\n\n"
             .to_owned(),
-        Handler::Check | Handler::Test => {
-            "`files` are laid over the rules in use, their lists and tables, and the tests in the folder of rules; \
-             without a body they are looked at as they are. Nothing that decides changes.\n\n"
-                .to_owned()
-        }
-        Handler::Backtest => "All operations that the store keeps are decided again by each rule set, with the present \
-                              geo databases, on threads of their own; those of the time asked for are counted. \
-                              `state`: `done` with the `report`, `running` (202, with `done` of `operations`; ask for \
-                              it under its `id`), `stopped`, or `failed` with the `error`. The last 16 are kept until \
-                              the service ends.\n\n"
+        Handler::Reproduce => "`id` is the decision's number or its id. Every operation before it that is kept is decided \
+                               again, each by the rules that decided it then, with the present geo databases; at most \
+                               1,000,000 of them. `made_again`: whether there is anything to compare; if not, `missing` \
+                               says what is missing. `equal`: whether both decisions are the same bytes; if not, \
+                               `different` names the fields, and `first_other` the first decision that came out \
+                               otherwise.\n\n"
             .to_owned(),
         Handler::Rearm => "The operation `rule_rearmed` with the actor's name is decided: the rule acts again, and what it \
                            stopped before is not counted any more. Where operations come from Kafka, one goes to each \
@@ -200,6 +197,32 @@ fn description(handler: Handler) -> String {
              ends.\n\n"
                 .to_owned()
         }
+        _ => description_of_drafts(handler),
+    }
+}
+
+/// Says the same of what is asked about rules that are not in use.
+fn description_of_drafts(handler: Handler) -> String {
+    match handler {
+        Handler::RuleDiff => "Each set is `current` (the rules in use), `folder` (what the files say now), the hash of a \
+                              set that is kept, or an object of files laid over the rules in use; `current` where it is \
+                              not named. `same`: whether both mean the same; `text`: the difference for people.\n\n"
+            .to_owned(),
+        Handler::RuleLayout => "`files` are laid out; without a body the rules in use are. Of each file `becomes` is `same`, \
+                                `changed` (then `text` is what it becomes) or `left` with the `reason`: `unreadable` with \
+                                its `errors`, `would-change`, `too-long`.\n\n"
+            .to_owned(),
+        Handler::Check | Handler::Test => {
+            "`files` are laid over the rules in use, their lists and tables, and the tests in the folder of rules; \
+             without a body they are looked at as they are. Nothing that decides changes.\n\n"
+                .to_owned()
+        }
+        Handler::Backtest => "All operations that the store keeps are decided again by each rule set, with the present \
+                              geo databases, on threads of their own; those of the time asked for are counted. \
+                              `state`: `done` with the `report`, `running` (202, with `done` of `operations`; ask for \
+                              it under its `id`), `stopped`, or `failed` with the `error`. The last 16 are kept until \
+                              the service ends.\n\n"
+            .to_owned(),
         _ => String::new(),
     }
 }
@@ -221,7 +244,9 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
             problems
                 .push(("409", "`other-history`: the position belongs to another history, or lies beyond the newest"));
         }
-        Handler::Operation | Handler::Decision | Handler::Why => problems.push(("410", "Older than what is kept")),
+        Handler::Operation | Handler::Decision | Handler::Why | Handler::Reproduce => {
+            problems.push(("410", "Older than what is kept"));
+        }
         Handler::PostOperations | Handler::SupportEvent => {
             problems.push((
                 "409",
@@ -238,8 +263,32 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
         )),
         Handler::Rearm => problems
             .push(("409", "`no-budget`: the rule has none; `within-budget`: it has not exceeded its budget, and acts")),
+        _ => problems_of_rules(endpoint.handler, &mut problems),
+    }
+    problems.push(("421", "Asked by another name than this machine's"));
+    problems.push(("429", "Asked too often"));
+    problems.push(("503", "Cannot answer now; ask again"));
+    problems
+}
+
+/// Adds what requests about rules are refused for.
+fn problems_of_rules(handler: Handler, problems: &mut Vec<(&'static str, &'static str)>) {
+    match handler {
         Handler::Reload => problems.push(("422", "The rules have errors; the ones in use stay")),
         Handler::Check | Handler::Test => problems.extend(OF_BODIES.iter().chain(IN_DRAFTS).copied()),
+        Handler::RuleDiff => {
+            problems.extend(OF_BODIES.iter().chain(IN_DRAFTS).copied());
+            problems.push(("404", "No set of this hash is kept"));
+        }
+        Handler::RuleLayout => problems.extend(OF_BODIES.iter().copied()),
+        Handler::RuleGraph => problems.push(("404", "No rule has this name")),
+        Handler::NewRule => {
+            problems.extend(OF_BODIES.iter().copied());
+            problems.push((
+                "409",
+                "`id-taken`: a rule or tests have the id; `no-list`: the template needs a list of wallets",
+            ));
+        }
         Handler::Backtest => {
             problems.extend(OF_BODIES.iter().chain(IN_DRAFTS).copied());
             problems.push(("409", "`backtest-running`: another backtest is running"));
@@ -255,10 +304,6 @@ fn problems(endpoint: &Endpoint, has_tokens: bool) -> Vec<(&'static str, &'stati
         }
         _ => {}
     }
-    problems.push(("421", "Asked by another name than this machine's"));
-    problems.push(("429", "Asked too often"));
-    problems.push(("503", "Cannot answer now; ask again"));
-    problems
 }
 
 fn parameters(endpoint: &Endpoint) -> Vec<Value> {
@@ -292,6 +337,7 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
             "wait" => json!({"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h|d)?$"}),
             "older_than" => json!({"type": "string", "pattern": "^([0-9]{1,6}(ms|s|m|h|d)?)?$"}),
             "kind" => json!({"enum": ["", "monitor", "block", "hold"]}),
+            "format" => json!({"enum": ["mermaid", "dot"]}),
             "lang" => json!({"enum": ["kk", "ru", "en"]}),
             "for" => json!({"enum": ["analyst", "support", "client"]}),
             _ => json!({"type": "string"}),
@@ -303,97 +349,6 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
         parameters.push(parameter);
     }
     parameters
-}
-
-fn request_body(handler: Handler) -> Option<Value> {
-    let schema = match handler {
-        Handler::PostOperations => json!({"oneOf": [
-            reference("Operation"),
-            {"type": "array", "maxItems": OPERATIONS_MAX, "items": reference("Operation")},
-        ]}),
-        Handler::SupportEvent => {
-            let operation = schema::operation();
-            let of = |name: &str| operation["properties"][name].clone();
-            let properties: Map<String, Value> =
-                EVENT_FIELDS.iter().map(|name| ((*name).to_owned(), of(name))).collect();
-            json!({"type": "object", "properties": properties, "additionalProperties": false})
-        }
-        Handler::Check | Handler::Test => json!({
-            "type": "object", "properties": {"files": changed_files()}, "additionalProperties": false,
-        }),
-        Handler::Backtest => backtest_body(),
-        Handler::RuleMode => json!({
-            "type": "object",
-            "required": ["mode"],
-            "properties": {
-                "mode": {"enum": ["enforce", "shadow", "off"]},
-                "comment": {"type": "string", "maxLength": 500, "description": "Why; recorded"},
-                "actor": {"type": "string", "maxLength": 128, "description":
-                    "Who does it, where no tokens are configured; otherwise it is the token's name"},
-            },
-            "additionalProperties": false,
-        }),
-        _ => return None,
-    };
-    let required = matches!(handler, Handler::PostOperations | Handler::Backtest | Handler::RuleMode);
-    let mut media = json!({"schema": schema});
-    if handler == Handler::SupportEvent {
-        media["examples"] = event_examples();
-    }
-    Some(json!({"required": required, "content": {"application/json": media}}))
-}
-
-/// Files of rules by their paths.
-fn changed_files() -> Value {
-    json!({
-        "type": "object",
-        "description": "Files by their paths inside the folder of rules: a text takes the place of the file in use or \
-                        is added, null takes the file away",
-        "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,40}(\\.[A-Za-z0-9_-]{1,40}){0,3}(/[A-Za-z0-9_-]{1,40}(\\.[A-Za-z0-9_-]{1,40}){0,3}){0,2}$"},
-        "additionalProperties": {"type": ["string", "null"]},
-    })
-}
-
-fn backtest_body() -> Value {
-    let rules = |meaning: &str| json!({"description": meaning, "oneOf": [{"const": "current"}, changed_files()]});
-    let count = |meaning: &str| json!({"description": meaning, "type": ["integer", "null"], "minimum": 0});
-    let time = |meaning: &str| json!({"description": meaning, "type": ["string", "null"], "format": "date-time"});
-    json!({
-        "type": "object",
-        "required": ["rules"],
-        "properties": {
-            "rules": rules("The rules to try: those in use, or files laid over them"),
-            "against": {"description": "The rules to compare them with", "oneOf": [{"const": "current"}, changed_files(), {"type": "null"}]},
-            "from": time("Only operations that occurred then or later are counted; those before are decided too"),
-            "to": time("Only operations that occurred before are counted"),
-            "days": {
-                "description": "Instead of from: so many days before to, or before the newest operation",
-                "type": ["integer", "null"], "minimum": 1, "maximum": 3650,
-            },
-            "limits": {
-                "type": "object",
-                "properties": {
-                    "new_holds": count("Most operations newly held; without against, held"),
-                    "new_wallets": count("Most wallets of which an operation is newly held, challenged or refused; with against only"),
-                    "daily_alerts": count("Most operations that a rule matches on the worst day"),
-                },
-                "additionalProperties": false,
-            },
-        },
-        "additionalProperties": false,
-    })
-}
-
-/// Bodies of support events; the event is in the path.
-fn event_examples() -> Value {
-    let example = |summary: &str, value: Value| json!({"summary": summary, "value": value});
-    json!({
-        "identity": example("identity-confirmed: lifts what a document can lift, releases what then waits for nothing", json!({"proof": "identity_document"})),
-        "one_operation": example("identity-confirmed: cancels one waiting operation", json!({"proof": "agreed", "order": "cancel", "ref_op_id": "01JD8Q6T9V0000000000000001"})),
-        "disputed": example("operation-disputed", json!({"ref_op_id": "01JD8Q6T9V0000000000000001", "source": "client"})),
-        "fraud": example("fraud-reported by a payment system, about one operation", json!({"source": "payment_system", "ref_op_id": "01JD8Q6T9V0000000000000001"})),
-        "seizure": example("seizure-ordered or seizure-lifted", json!({"source": "court"})),
-    })
 }
 
 /// A decision in a list: its number, then what is told of its operation, then its own fields.
@@ -452,6 +407,8 @@ fn answer(handler: Handler) -> (&'static str, Value) {
             "The reasons",
             json_content(object(&["seq", "op_id", "type", "occurred_at", "verdict", "in_force", "basis"])),
         ),
+        Handler::Reproduce => ("What came of it", json_content(object(&["made_again"]))),
+        Handler::RuleGraph => ("The picture", json!({"text/plain": {"schema": {"type": "string"}}})),
         Handler::SupportEvent => (
             "The decision on the event; of a dry run, what it would be",
             json_content(json!({"anyOf": [object(&["seq", "decision_id"]), object(&["dry_run"])]})),
@@ -466,6 +423,10 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         | Handler::Rule
         | Handler::Reload
         | Handler::Rollback
+        | Handler::RuleDiff
+        | Handler::RuleLayout
+        | Handler::RuleTemplates
+        | Handler::NewRule
         | Handler::RuleHistory
         | Handler::RuleMode
         | Handler::Check
@@ -492,6 +453,13 @@ fn answer_of_rules(handler: Handler) -> (&'static str, Value) {
         Handler::Backtest | Handler::BacktestReport | Handler::BacktestStop => {
             ("How it ended", object(&["id", "state"]))
         }
+        Handler::RuleDiff => {
+            let fields = &["before", "after", "added", "removed", "changed", "lists", "mrp", "same", "text"];
+            ("The difference", object(fields))
+        }
+        Handler::RuleLayout => ("What becomes of the files", object(&["changed", "left", "files", "text"])),
+        Handler::RuleTemplates => ("The templates", object(&["templates"])),
+        Handler::NewRule => ("The rule and its tests", object(&["template", "rule", "tests"])),
         Handler::RuleHistory => ("The changes", object(&["history"])),
         Handler::RuleMode => ("The rule's mode now", object(&["rule", "before", "mode", "ruleset", "changed"])),
         _ => ("The rule set in use now", object(&["ruleset", "changed"])),
@@ -530,24 +498,6 @@ mod tests {
         for kind in OperationType::ALL {
             let by_people = !(kind.is_money() || kind.is_session() || machines.contains(kind));
             assert_eq!(SUPPORT_EVENTS.iter().any(|event| event.kind == *kind), by_people, "{}", kind.name());
-        }
-    }
-
-    #[test]
-    fn the_examples_of_bodies_fit_their_schema() {
-        let body = request_body(Handler::SupportEvent).expect("a body");
-        let media = &body["content"]["application/json"];
-        let names = |value: &Value| -> Vec<String> {
-            value.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
-        };
-        for example in media["examples"].as_object().expect("examples").values() {
-            for name in names(&example["value"]) {
-                let schema = &media["schema"]["properties"][&name];
-                assert!(schema.is_object(), "{name}");
-                if let Some(accepted) = schema["enum"].as_array() {
-                    assert!(accepted.contains(&example["value"][&name]), "{example}");
-                }
-            }
         }
     }
 

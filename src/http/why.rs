@@ -90,7 +90,10 @@ pub(super) async fn rules_of(api: &Shared, decision: &[u8]) -> Result<Option<Pas
 }
 
 /// Finds a decision by its number or its id.
-async fn find(api: &Shared, id: &str) -> Result<Item, Problem> {
+///
+/// # Errors
+/// 400: it is neither; 404, 410: there is no such decision, or none any more.
+pub(super) async fn find(api: &Shared, id: &str) -> Result<Item, Problem> {
     let (filter, seq) = match (id.parse::<u64>(), id.parse::<Uuid>()) {
         (Ok(seq), _) => (Filter::default(), Some(seq)),
         (Err(_), Ok(id)) => (Filter { decision_id: Some(id), ..Filter::default() }, None),

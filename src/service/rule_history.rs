@@ -2,9 +2,12 @@
 //! their texts: each text of a rule and each file of its data once, and for each rule set which texts it consists of. So
 //! an old decision is explained by what decided it, and can be made again.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::Service;
 use crate::adapters::store::block::{fold, unfold};
 use crate::adapters::store::{Store, StoreError};
 use crate::analysis::explain::{PastRule, PastRules};
@@ -68,6 +71,23 @@ pub fn rule_set(store: &Store, hash: &str) -> Result<Result<RuleSet, NotKept>, S
         Ok(compiled) => Err(NotKept::OtherHash(compiled.rule_set.hash)),
         Err(found) => Err(NotKept::Unreadable(rules::render_text(&found, &sources))),
     })
+}
+
+impl Service {
+    /// Returns the rule set with this hash: the one in use, the one before it, or one that the store keeps. Reads the
+    /// disk.
+    ///
+    /// # Errors
+    /// Inside: why there is none. Outside: the store cannot be read.
+    pub fn rule_set(&self, hash: &str) -> Result<Result<Arc<RuleSet>, NotKept>, StoreError> {
+        let in_use = self.rules();
+        let known = [Some(&in_use.plan.rules), in_use.previous.as_ref()];
+        if let Some(rules) = known.into_iter().flatten().find(|rules| rules.hash == hash) {
+            return Ok(Ok(Arc::clone(rules)));
+        }
+        let Some(store) = self.store() else { return Ok(Err(NotKept::Unknown)) };
+        Ok(rule_set(store, hash)?.map(Arc::new))
+    }
 }
 
 /// Returns the rules of the set with this hash; `None` where the store has no note of it, or one that this program

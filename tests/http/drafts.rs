@@ -45,6 +45,24 @@ fn a_draft_is_checked_and_nothing_changes() {
     assert_eq!(get(address, "/v1/rules").json()["ruleset"], in_use);
 }
 
+/// A list's values are a file like another: what is laid over it is found by the list, and changes what the rules mean.
+#[test]
+fn the_data_of_a_draft_is_checked_with_the_rules_that_read_it() {
+    let server = Server::start("");
+    let in_use = get(server.address, "/v1/rules").json()["ruleset"].clone();
+    let lists = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules/data");
+    let csv = std::fs::read_dir(lists).expect("a folder").filter_map(Result::ok).map(|entry| entry.file_name());
+    let csv = csv.filter_map(|name| name.into_string().ok()).find(|name| name.ends_with(".csv")).expect("a list");
+    let path = format!("data/{csv}");
+    let check =
+        |text: &str| post(server.address, "/v1/rules/check", &json!({"files": {&path: text}}).to_string()).json();
+    let empty = check("value,from,until,reason\n");
+    assert_eq!(empty["ok"], true, "{empty}");
+    assert_ne!(empty["ruleset"], in_use, "its values are gone");
+    let broken = check("value\n");
+    assert_eq!((&broken["ok"], &broken["diagnostics"][0]["file"]), (&false.into(), &path.into()), "{broken}");
+}
+
 #[test]
 fn the_tests_of_a_draft_are_run() {
     let server = Server::start("");
