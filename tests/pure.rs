@@ -17,6 +17,7 @@ mod flips;
 mod geo;
 mod language;
 mod layout;
+mod lints;
 mod model;
 mod peers;
 mod schema;

@@ -65,7 +65,7 @@ impl Search<'_> {
             // Of an `and`, a choice is looked at where the other parts hold; a plain part is what they are beside.
             if matches!((compiled, of_it), (Condition::All(_), Condition::Any(_))) && inside {
                 let others = parts.iter().enumerate().filter(|(other, _)| *other != number);
-                within.extend(others.map(|(_, (_, other))| self.reader.is(other, true)));
+                within.extend(others.map(|(_, (_, other))| self.lets_fire(other)));
                 if !is_possible(&within.iter().collect::<Vec<_>>(), &self.reader.domains) {
                     within = context.to_vec();
                 }
@@ -73,6 +73,11 @@ impl Search<'_> {
             found |= self.look_at(part, of_it, &within, inside);
         }
         found || self.report(written, compiled, context, plain)
+    }
+
+    /// Says that a part of an `and` lets the rule fire: it is true, or unknown where what is unknown fires.
+    fn lets_fire(&mut self, part: &Condition) -> Formula {
+        if self.unknown_is_false { self.reader.is(part, true) } else { self.reader.is(part, false).opposite() }
     }
 
     /// Tells whether something constant was found within a part already.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::sets::{Domain, Fact};
 
 /// Steps of one search; a longer one ends with "possible".
-const STEPS_MAX: usize = 20_000;
+pub(super) const STEPS_MAX: usize = 20_000;
 
 /// A statement that is true or false in each case, never unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,12 @@ pub(super) type Domains = BTreeMap<String, Domain>;
 
 /// Tells whether some case makes all of the formulas true; true as well where the search would take too long.
 pub(super) fn is_possible(formulas: &[&Formula], domains: &Domains) -> bool {
-    let mut steps = STEPS_MAX;
-    search(formulas.to_vec(), Vec::new(), domains.clone(), &mut steps)
+    is_possible_within(formulas, domains, &mut STEPS_MAX.clone())
+}
+
+/// The same with at most so many steps, which are taken off.
+pub(super) fn is_possible_within(formulas: &[&Formula], domains: &Domains, steps: &mut usize) -> bool {
+    search(formulas.to_vec(), Vec::new(), domains.clone(), steps)
 }
 
 /// Takes in what must hold in any case, then tries the ways of the first choice that is left.

@@ -122,6 +122,14 @@ fn an_unknown_condition_counts_as_the_rule_says() {
     assert_eq!(found(&file("on_missing: skip")).len(), 1);
     // Of an operation without a country the first part is unknown, and so is the whole.
     assert_eq!(found(&file("on_missing: fire")), []);
+    let choice = |on_missing: &str| {
+        let when = "on: transfer\nwhen: device_id = \"d\" and (device_id is missing or amount > 5 KZT)";
+        let text = String::from_utf8(rule("a", when).bytes).unwrap().replace("on_missing: skip", on_missing);
+        [SourceFile::new("a.yaml", text)]
+    };
+    assert_eq!(found(&choice("on_missing: skip")), one("always-false", "device_id is missing"));
+    // Without a device the rest is unknown, and the rule fires by this part.
+    assert_eq!(found(&choice("on_missing: fire")), []);
 }
 
 #[test]
@@ -154,6 +162,58 @@ fn a_rule_that_another_makes_superfluous_is_found() {
     }
     // Of two that are the same, the later one is superfluous.
     assert_eq!(beside(narrow, narrow), one("subsumed-rule", "second"));
+}
+
+/// So many enforced rules as a set of some size has: thresholds over a few fields and windows, each its own.
+fn many_rules(count: usize) -> Vec<SourceFile> {
+    let condition = |number: usize| match number % 5 {
+        0 => format!("amount > {} KZT and counterparty.kind = client", 1_000 + number),
+        1 => format!("count(transfer by wallet within {}m) > {} and amount > 500 KZT", 5 + number % 50, 3 + number / 5),
+        2 => format!("amount > {} KZT and (device_id is missing or client_status = unregistered)", 2_000 + number),
+        3 => format!(
+            "sum(transfer.amount by wallet within 24h) > {} KZT and not client_status = identified",
+            9_000 + number
+        ),
+        _ => format!(
+            "ip.country != KZ and amount > {} KZT and count(transfer by wallet within 1h) > {}",
+            number,
+            number % 7
+        ),
+    };
+    let keys = |number: usize| {
+        let then = ["[hold]", "[hold, report: afm]", "[refuse]", "[monitor]"][number % 4];
+        format!("on: {}\nwhen: {}\nthen: {then}\n", ["transfer", "debit"][number % 2], condition(number))
+    };
+    (0..count).map(|number| rule(&format!("rule-{number:03}"), &keys(number))).collect()
+}
+
+/// Counted, not timed: how many pairs of rules are searched, and in how many steps.
+fn effort(count: usize) -> (usize, usize) {
+    let files = many_rules(count);
+    let rules =
+        rules::compile(&files).unwrap_or_else(|found| panic!("{}", rules::render_text(&found, &files))).rule_set;
+    let places: Vec<Places> = rules.rules.iter().map(Places::of).collect();
+    let mut pairs = pairs::Pairs { rules: &rules, steps_left: usize::MAX, searches: 0 };
+    pairs.findings(&places);
+    (pairs.searches, usize::MAX - pairs.steps_left)
+}
+
+#[test]
+fn comparing_every_rule_with_every_other_stays_affordable() {
+    let [(few, few_steps), (many, many_steps)] = [125, 500].map(effort);
+    assert!(many <= 500 * 499, "each pair once: {many}");
+    assert!(many_steps <= 20 * many, "a few steps each: {many_steps} in {many}");
+    assert!(many <= 20 * few && many_steps <= 20 * few_steps, "as the square of their number, and no more");
+}
+
+#[test]
+fn what_would_take_too_long_is_not_claimed() {
+    let narrow = "on: transfer\nwhen: amount > 9 KZT and counterparty.kind = client\nthen: [hold]\n";
+    let files = [rule("first", narrow), rule("second", narrow)];
+    let rules = rules::compile(&files).unwrap().rule_set;
+    let places: Vec<Places> = rules.rules.iter().map(Places::of).collect();
+    let found = |steps_left| pairs::Pairs { rules: &rules, steps_left, searches: 0 }.findings(&places).len();
+    assert_eq!([found(usize::MAX), found(3), found(0)], [1, 0, 0]);
 }
 
 #[test]

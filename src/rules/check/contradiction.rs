@@ -31,7 +31,8 @@ impl Checker<'_> {
                     "an `and` of both is always false: one of several values is asked for with `or`",
                 )
             } else {
-                let message = format!("this or `{first}` is always true");
+                // Of what is missing both are unknown.
+                let message = format!("this or `{first}` is true of every value");
                 (
                     Code::AlwaysTrue,
                     message,
