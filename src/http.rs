@@ -25,6 +25,7 @@ mod rearm;
 mod reproduce;
 mod restrictions;
 mod rule_life;
+mod rule_saving;
 mod rules;
 mod search;
 pub mod serve;
@@ -84,7 +85,7 @@ pub struct Api {
     pub drafts: tokio::sync::Semaphore,
     pub rule_folder: RuleFolder,
     pub backtests: Backtests,
-    /// Replaces a rule's file; `None` where the rules are the copy that the program carries.
+    /// Changes files of rules; `None` where the rules are the copy that the program carries.
     pub write_rule: Option<Box<WriteRule>>,
     /// Where operations come from Kafka: its topics.
     pub fleet: Option<Fleet>,
@@ -221,6 +222,7 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::NewRule => post(authoring::new),
         Handler::RuleHistory => get(rule_life::history),
         Handler::RuleMode => post(rule_life::set_mode),
+        Handler::Save => post(rule_saving::save),
         Handler::Withdraw => post(withdraw::withdraw),
         Handler::Rearm => post(rearm::rearm),
         Handler::Metrics => get(console_api::metrics),

@@ -23,6 +23,7 @@ mod rearm;
 mod redrive;
 mod reproduce;
 mod rule_life;
+mod rule_saving;
 mod search;
 mod why;
 mod withdraw;

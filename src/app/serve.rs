@@ -154,7 +154,7 @@ impl Running {
             hindsights: Semaphore::new(HINDSIGHTS_MAX),
             drafts: Semaphore::new(1),
             write_rule: rule_files::writer(&rules_folder),
-            rule_folder: folder_for_drafts(rules_folder),
+            rule_folder: folder_for_drafts(rules_folder, config),
             backtests: Backtests::default(),
             stopping: stopping.clone(),
             clock: clock::now,
@@ -409,10 +409,15 @@ fn loader(folder: Folder, config: &Config, lists: Option<Arc<RedisLists>>) -> Lo
 }
 
 /// Makes what reads the files of a folder for those who change them.
-fn folder_for_drafts(folder: Folder) -> RuleFolder {
+fn folder_for_drafts(folder: Folder, config: &Config) -> RuleFolder {
+    let (source, budget, of) = (config.source, config.rules.budget, folder.clone());
+    let accepts = move |rules: &Arc<RuleSet>| {
+        check_lists(rules, &of, source).map_err(|error| error.to_string())?;
+        Cost::of(rules).over(budget).map_or(Ok(()), Err)
+    };
     let root = root_of(&folder);
     let read = move || rule_sources(&folder).map_err(|error| Chain(&error).to_string());
-    RuleFolder { root, read: Box::new(read) }
+    RuleFolder { root, read: Box::new(read), accepts: Box::new(accepts) }
 }
 
 /// Lists the errors with their places for programs.

@@ -122,7 +122,7 @@ struct Asked {
     limits: AskedLimits,
 }
 
-/// `"current"`, or files laid over the rules in use.
+/// `"current"`, `"previous"` (what a rollback goes back to), or files laid over the rules in use.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Rules {
@@ -134,6 +134,7 @@ enum Rules {
 #[serde(rename_all = "lowercase")]
 enum Word {
     Current,
+    Previous,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -259,6 +260,11 @@ fn ended_with(id: u64, report: &Report, is_stopped: bool) -> Value {
 fn named(api: &Shared, rules: Rules) -> Result<Named, Problem> {
     match rules {
         Rules::Named(Word::Current) => Ok(("current".to_owned(), Arc::clone(&api.service.rules().plan.rules))),
+        Rules::Named(Word::Previous) => {
+            let previous = api.service.rules().previous;
+            let previous = previous.ok_or_else(|| Problem::new(409, "there is no rule set before the present one"))?;
+            Ok(("previous".to_owned(), previous))
+        }
         Rules::Changed(changes) => {
             let files = drafts::files_with(api, &drafts::checked_paths(changes)?)?;
             Ok(("changed".to_owned(), Arc::new(drafts::rules_of(&files)?)))

@@ -27,11 +27,15 @@ const PATH_MAX: usize = 200;
 /// Reads the files of the rule folder as they are on the disk.
 pub type ReadFiles = Box<dyn Fn() -> Result<Vec<SourceFile>, String> + Send + Sync>;
 
+/// Says why a rule set would not be used here, though it has no errors.
+pub type Accepts = Box<dyn Fn(&Arc<RuleSet>) -> Result<(), String> + Send + Sync>;
+
 /// The folder that the rules in use were loaded from.
 pub struct RuleFolder {
     /// What the paths of its files begin with.
     pub root: String,
     pub read: ReadFiles,
+    pub accepts: Accepts,
 }
 
 /// Files by their paths: a text takes the place of the file in use or is added to them, null takes it away.
@@ -180,7 +184,8 @@ pub(super) fn rules_of(files: &[SourceFile]) -> Result<RuleSet, Problem> {
     rules::compile(files).map(|compiled| compiled.rule_set).map_err(|found| refused(&found, files))
 }
 
-fn refused(found: &[Diagnostic], files: &[SourceFile]) -> Problem {
+/// Says what is wrong with rules, as text and with places.
+pub(super) fn refused(found: &[Diagnostic], files: &[SourceFile]) -> Problem {
     let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
     let mut problem = Problem::new(422, format!("the rules have {errors} errors"));
     problem.text = Some(rules::render_text(found, files));
@@ -238,7 +243,8 @@ fn tested(
     json!({"ruleset": rules.hash, "passed": passed, "failed": failed, "rules": listed})
 }
 
-fn outcome_of(source: &SourceFile, case: &TestCase, outcome: &Outcome) -> Value {
+/// Tells how a test ended.
+pub(super) fn outcome_of(source: &SourceFile, case: &TestCase, outcome: &Outcome) -> Value {
     let mismatch = |mismatch: &Mismatch| {
         let start = case.steps.get(mismatch.step).map_or(0, |step| step.span.start).min(source.bytes.len());
         let line = 1 + source.bytes[..start].iter().filter(|byte| **byte == b'\n').count();

@@ -33,6 +33,7 @@ pub enum Handler {
     NewRule,
     RuleHistory,
     RuleMode,
+    Save,
     Withdraw,
     Rearm,
     Metrics,
@@ -205,13 +206,16 @@ pub static ENDPOINTS: &[Endpoint] = &[
             "Reads the rule files again; all errors, or the new rule set",
         )
     },
-    post(
-        "post_rollback",
-        "/v1/rules/rollback",
-        Handler::Rollback,
-        &[Role::Analyst],
-        "Goes back to the rule set before the present one",
-    ),
+    Endpoint {
+        query: &[("dry_run", "true: nothing happens; answers how the rules would change")],
+        ..post(
+            "post_rollback",
+            "/v1/rules/rollback",
+            Handler::Rollback,
+            &[Role::Analyst],
+            "Goes back to the rule set before the present one",
+        )
+    },
     Endpoint {
         waits: true,
         ..post(
@@ -316,6 +320,17 @@ pub static ENDPOINTS: &[Endpoint] = &[
         &[Role::Analyst],
         "Gives a rule another mode: in its file, and from the next operation on; recorded with who did it and why",
     ),
+    Endpoint {
+        waits: true,
+        query: &[("dry_run", "true: nothing is written; answers what would be, and how the rules would change")],
+        ..post(
+            "post_save",
+            "/v1/rules/save",
+            Handler::Save,
+            &[Role::Analyst],
+            "Writes files of rules and tests, all or none, once they are checked and tested, and decides by them",
+        )
+    },
     Endpoint {
         waits: true,
         query: &[

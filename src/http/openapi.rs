@@ -1,6 +1,7 @@
 //! The OpenAPI document, made of the table of endpoints and of the types that are written.
 
 mod bodies;
+mod saving;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -185,6 +186,7 @@ fn description(handler: Handler) -> String {
                                `different` names the fields, and `first_other` the first decision that came out \
                                otherwise.\n\n"
             .to_owned(),
+        Handler::Save => saving::DESCRIPTION.to_owned(),
         Handler::Rearm => "The operation `rule_rearmed` with the actor's name is decided: the rule acts again, and what it \
                            stopped before is not counted any more. Where operations come from Kafka, one goes to each \
                            shard, and does nothing where the rule has not exceeded its budget.\n\n"
@@ -292,6 +294,10 @@ fn problems_of_rules(handler: Handler, problems: &mut Vec<(&'static str, &'stati
         Handler::Backtest => {
             problems.extend(OF_BODIES.iter().chain(IN_DRAFTS).copied());
             problems.push(("409", "`backtest-running`: another backtest is running"));
+        }
+        Handler::Save => {
+            problems.extend(OF_BODIES);
+            problems.extend(saving::PROBLEMS);
         }
         Handler::Rollback => problems.push(("409", "There is no set before the present one")),
         Handler::RuleMode => {
@@ -429,6 +435,7 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         | Handler::NewRule
         | Handler::RuleHistory
         | Handler::RuleMode
+        | Handler::Save
         | Handler::Check
         | Handler::Test
         | Handler::Backtest
@@ -462,6 +469,7 @@ fn answer_of_rules(handler: Handler) -> (&'static str, Value) {
         Handler::NewRule => ("The rule and its tests", object(&["template", "rule", "tests"])),
         Handler::RuleHistory => ("The changes", object(&["history"])),
         Handler::RuleMode => ("The rule's mode now", object(&["rule", "before", "mode", "ruleset", "changed"])),
+        Handler::Save => ("What was written, or of a dry run what would be", object(saving::FIELDS)),
         _ => ("The rule set in use now", object(&["ruleset", "changed"])),
     }
 }

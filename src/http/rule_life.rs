@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::rules::program::Mode;
-use crate::service::rule_change::ModeRefused;
+use crate::service::rule_change::ChangeRefused;
 use crate::service::rule_log::{self, Asked, Cause};
 
 use super::access::Caller;
@@ -19,6 +19,8 @@ use super::{Shared, blocking, body, json_of};
 const COMMENT_MAX: usize = 500;
 /// Longest name of an actor, in characters.
 const ACTOR_MAX: usize = 128;
+/// Why rules without a folder cannot be changed.
+pub(super) const PART_OF_PROGRAM: &str = "they are part of the program; name a folder in `rules.folder`";
 
 /// What a request for another mode says.
 #[derive(Debug, Deserialize)]
@@ -54,25 +56,14 @@ pub(super) async fn set_mode(
         .into_iter()
         .find(|known| known.name() == mode)
         .ok_or_else(|| Problem::new(400, "found an unknown mode, but enforce, shadow or off is accepted"))?;
-    let is_long = |text: &Option<String>, max: usize| text.as_ref().is_some_and(|text| text.chars().count() > max);
-    if is_long(&comment, COMMENT_MAX) || is_long(&actor, ACTOR_MAX) {
-        let accepted =
-            format!("a comment of at most {COMMENT_MAX} characters and an actor of {ACTOR_MAX} are accepted");
-        return Err(Problem::new(400, format!("found a longer text, but {accepted}")));
-    }
-    if api.fleet.is_some() {
-        let detail = "each instance of a fleet reads files of its own: change them for all of them, then reload";
-        return Err(refused_as(409, "fleet", detail));
-    }
-    // Whoever bears the token did it, whatever the body says.
-    let by = actor.filter(|_| api.tokens.is_empty()).unwrap_or(caller.name);
+    refuse_in_fleet(&api)?;
+    let asked = asked(&api, Cause::Mode, caller, (actor, comment))?;
     let (rule, now) = (id.clone(), (api.clock)());
     let before = api.service.rules().plan.ruleset.clone();
-    let asked = Asked { cause: Cause::Mode, by: Some(by), comment };
     let asked_api = std::sync::Arc::clone(&api);
     let change = move || match &asked_api.write_rule {
         Some(write) => asked_api.service.set_mode((&rule, mode), &**write, (now, asked)),
-        None => Ok(Err(ModeRefused::File(String::from("it is part of the program; name a folder in `rules.folder`")))),
+        None => Ok(Err(ChangeRefused::File(PART_OF_PROGRAM.to_owned()))),
     };
     let changed = blocking(change).await??.map_err(|refused| problem_of(&refused))?;
     if *changed.rules.hash != *before {
@@ -88,16 +79,50 @@ pub(super) async fn set_mode(
     })))
 }
 
-fn problem_of(refused: &ModeRefused) -> Problem {
+/// Names who asks for a change of the rules, how and why.
+///
+/// # Errors
+/// 400: a text is too long.
+pub(super) fn asked(
+    api: &Shared,
+    cause: Cause,
+    caller: Caller,
+    (actor, comment): (Option<String>, Option<String>),
+) -> Result<Asked, Problem> {
+    let is_long = |text: &Option<String>, max: usize| text.as_ref().is_some_and(|text| text.chars().count() > max);
+    if is_long(&comment, COMMENT_MAX) || is_long(&actor, ACTOR_MAX) {
+        let accepted =
+            format!("a comment of at most {COMMENT_MAX} characters and an actor of {ACTOR_MAX} are accepted");
+        return Err(Problem::new(400, format!("found a longer text, but {accepted}")));
+    }
+    // Whoever bears the token did it, whatever the body says.
+    let by = actor.filter(|_| api.tokens.is_empty()).unwrap_or(caller.name);
+    Ok(Asked { cause, by: Some(by), comment })
+}
+
+/// Refuses to change files that other instances do not read.
+///
+/// # Errors
+/// 409: operations come from Kafka.
+pub(super) fn refuse_in_fleet(api: &Shared) -> Result<(), Problem> {
+    if api.fleet.is_none() {
+        return Ok(());
+    }
+    let detail = "each instance of a fleet reads files of its own: change them for all of them, then reload";
+    Err(refused_as(409, "fleet", detail))
+}
+
+/// Tells why files of rules stay as they are.
+pub(super) fn problem_of(refused: &ChangeRefused) -> Problem {
     match refused {
-        ModeRefused::NoRule => Problem::new(404, refused.to_string()),
-        ModeRefused::OtherChanges => refused_as(409, "other-changes", &refused.to_string()),
-        ModeRefused::File(_) => refused_as(409, "not-writable", &refused.to_string()),
-        ModeRefused::Rules(rules) => refusal(rules),
+        ChangeRefused::NoRule => Problem::new(404, refused.to_string()),
+        ChangeRefused::OtherChanges => refused_as(409, "other-changes", &refused.to_string()),
+        ChangeRefused::File(_) => refused_as(409, "not-writable", &refused.to_string()),
+        ChangeRefused::Rules(rules) => refusal(rules),
     }
 }
 
-fn refused_as(status: u16, code: &'static str, detail: &str) -> Problem {
+pub(super) fn refused_as(status: u16, code: &'static str, detail: &str) -> Problem {
     let mut problem = Problem::new(status, detail);
     problem.code = Some(code);
     problem

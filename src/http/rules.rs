@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::analysis::explain::localized;
+use crate::analysis::rule_diff::SetDiff;
 use crate::engine::plan::Plan;
 use crate::operation::Time;
 use crate::operation::money::fmt_tiyn;
@@ -21,6 +22,7 @@ use crate::service::{BudgetShown, RulesInUse, RulesRefused};
 use super::access::Caller;
 use super::problem::Problem;
 use super::query::{Parameters, refused};
+use super::rule_saving::hash_of;
 use super::{Shared, blocking, json_of};
 
 /// `GET /v1/rules`
@@ -109,21 +111,23 @@ pub(super) async fn one(State(api): State<Shared>, Path(id): Path<String>) -> Re
     value["text"] = rule.source.clone().into();
     value["message"] = rule.message.as_ref().map_or(Value::Null, |message| localized(&message.text));
     value["notes"] = rule.notes.clone().into();
-    value["files"] = files_of(&api, &id, &rule.path).await?;
+    value["files"] = files_of(&api, (&id, &rule.path), &rule.source).await?;
     Ok(json_of(&value))
 }
 
 /// Names the file of a rule and that of its tests, by their paths inside the folder, with the text of the tests as it is
-/// on the disk: what an editor changes.
-async fn files_of(api: &Shared, id: &str, path: &str) -> Result<Value, Problem> {
+/// on the disk, and the hashes of both: what an editor changes, and what it says when it saves.
+async fn files_of(api: &Shared, (id, path): (&str, &str), text: &str) -> Result<Value, Problem> {
     let inside = path.strip_prefix(api.rule_folder.root.as_str()).unwrap_or(path).trim_start_matches('/').to_owned();
     let (of, id) = (Arc::clone(api), id.to_owned());
     let on_disk = blocking(move || (of.rule_folder.read)().map_err(|error| Problem::new(503, error))).await??;
     let tests = on_disk.iter().find(|file| rule_of_tests(&file.path) == Some(&*id));
     Ok(json!({
         "rule": inside,
+        "rule_hash": hash_of(text.as_bytes()),
         "tests": tests.map(SourceFile::inside),
         "tests_text": tests.map(|tests| String::from_utf8_lossy(&tests.bytes).into_owned()),
+        "tests_hash": tests.map(|tests| hash_of(&tests.bytes)),
     }))
 }
 
@@ -209,11 +213,26 @@ pub(super) fn refusal(refused: &RulesRefused) -> Problem {
 pub(super) async fn rollback(
     State(api): State<Shared>,
     Extension(caller): Extension<Caller>,
+    parameters: Parameters,
 ) -> Result<Response, Problem> {
+    parameters.known(["dry_run"])?;
     let (service, now) = (api.service.clone(), (api.clock)());
-    let before = service.rules().plan.ruleset.clone();
+    let RulesInUse { plan, previous, .. } = service.rules();
+    let before = plan.ruleset.clone();
+    if parameters.flag("dry_run")? {
+        let previous = previous.ok_or_else(nothing_before)?;
+        let changes = SetDiff::of((&before, &plan.rules), (&previous.hash, &previous));
+        let changed = *previous.hash != *before;
+        return Ok(json_of(&json!({
+            "dry_run": true, "ruleset": previous.hash, "changed": changed, "changes": changes,
+        })));
+    }
     let rules = blocking(move || service.rollback(now, Asked::by(Cause::Rollback, &caller.name))).await??;
-    let rules = rules.ok_or_else(|| Problem::new(409, "there is no rule set before the present one"))?;
+    let rules = rules.ok_or_else(nothing_before)?;
     api.metrics.set_ruleset(&rules);
     Ok(json_of(&json!({"ruleset": rules.hash, "changed": *rules.hash != *before})))
+}
+
+fn nothing_before() -> Problem {
+    Problem::new(409, "there is no rule set before the present one")
 }

@@ -14,8 +14,18 @@ use crate::rules::{self, FileKind, Vanishing};
 /// For how long windows are kept that no rule reads any more.
 pub(super) const RETIRED_FOR: Nanos = DAY;
 
-/// Replaces a rule's file: its path, the text that it has to have still, and the new one. Returns why it cannot.
-pub type WriteRule = dyn Fn(&str, &str, &str) -> Result<(), String> + Send + Sync;
+/// Replaces, makes or takes away a file of the folder of rules: its path, the bytes that it has to have still, and the
+/// new ones; `None` is no file. Returns why it cannot.
+pub type WriteRule = dyn Fn(&str, Option<&[u8]>, Option<&[u8]>) -> Result<(), String> + Send + Sync;
+
+/// A file of the folder of rules that is to be another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    pub path: String,
+    /// What it has to be still; `None` is no file.
+    pub before: Option<Vec<u8>>,
+    pub after: Option<Vec<u8>>,
+}
 
 /// A rule has the mode that was asked for.
 #[derive(Debug, Clone)]
@@ -26,15 +36,15 @@ pub struct ModeChange {
     pub rules: Arc<RuleSet>,
 }
 
-/// Why a rule keeps its mode.
+/// Why the files stay as they are.
 #[derive(Debug, Clone, Error)]
-pub enum ModeRefused {
+pub enum ChangeRefused {
     #[error("no rule has this id")]
     NoRule,
     /// A reload would bring more than was asked for.
     #[error("the files hold other changes than this one: reload the rules first, or take those back")]
     OtherChanges,
-    #[error("the rule's file stays as it is: {0}")]
+    #[error("the files stay as they are: {0}")]
     File(String),
     #[error("the rules do not load: {}", .0.text)]
     Rules(RulesRefused),
@@ -48,6 +58,38 @@ fn is_of_same_files(one: &RuleSet, other: &RuleSet) -> bool {
         rules.chain(files.map(|file| (file.path.clone(), file.bytes.clone()))).collect()
     };
     texts(one) == texts(other)
+}
+
+/// Writes files one after the other, then loads the rules; where any of it fails, what was written is taken back.
+fn written(
+    changes: &[FileChange],
+    write_file: &WriteRule,
+    load: impl FnOnce() -> Result<RuleSet, ChangeRefused>,
+) -> Result<RuleSet, ChangeRefused> {
+    let mut done: Vec<&FileChange> = Vec::new();
+    let mut failed = None;
+    for change in changes {
+        let FileChange { path, before, after } = change;
+        match write_file(path, before.as_deref(), after.as_deref()) {
+            Ok(()) => done.push(change),
+            Err(reason) => {
+                failed = Some(ChangeRefused::File(reason));
+                break;
+            }
+        }
+    }
+    let refused = match failed.map_or_else(load, Err) {
+        Ok(rules) => return Ok(rules),
+        Err(refused) => refused,
+    };
+    for FileChange { path, before, after } in done.into_iter().rev() {
+        if let Err(reason) = write_file(path, after.as_deref(), before.as_deref()) {
+            return Err(ChangeRefused::File(format!(
+                "{refused}; and what was written could not be taken back: {reason}"
+            )));
+        }
+    }
+    Err(refused)
 }
 
 impl Service {
@@ -113,10 +155,12 @@ impl Service {
         (id, mode): (&str, Mode),
         write_file: &WriteRule,
         (now, asked): (Time, Asked),
-    ) -> Result<Result<ModeChange, ModeRefused>, Unavailable> {
+    ) -> Result<Result<ModeChange, ChangeRefused>, Unavailable> {
         let _changing = self.changing();
         let present = Arc::clone(&self.rules().plan.rules);
-        let Some(rule) = present.rules.iter().find(|rule| *rule.id == *id) else { return Ok(Err(ModeRefused::NoRule)) };
+        let Some(rule) = present.rules.iter().find(|rule| *rule.id == *id) else {
+            return Ok(Err(ChangeRefused::NoRule));
+        };
         if rule.mode == mode {
             return Ok(Ok(ModeChange { before: mode, rules: present }));
         }
@@ -135,18 +179,46 @@ impl Service {
         present: &RuleSet,
         (rule, mode): (&Rule, Mode),
         write_file: &WriteRule,
-    ) -> Result<RuleSet, ModeRefused> {
+    ) -> Result<RuleSet, ChangeRefused> {
         let load = || (self.load_rules)(Vanishing::Refused);
-        if !is_of_same_files(present, &load().map_err(ModeRefused::Rules)?) {
-            return Err(ModeRefused::OtherChanges);
+        if !is_of_same_files(present, &load().map_err(ChangeRefused::Rules)?) {
+            return Err(ChangeRefused::OtherChanges);
         }
         let text = rules::with_mode(&rule.source, mode)
-            .ok_or_else(|| ModeRefused::File(format!("{} has no mode that could be replaced", rule.path)))?;
-        write_file(&rule.path, &rule.source, &text).map_err(ModeRefused::File)?;
-        load().map_err(|refused| match write_file(&rule.path, &text, &rule.source) {
-            Ok(()) => ModeRefused::Rules(refused),
-            Err(reason) => ModeRefused::File(format!("the rules do not load with it, and {reason}")),
-        })
+            .ok_or_else(|| ChangeRefused::File(format!("{} has no mode that could be replaced", rule.path)))?;
+        let bytes = |text: &str| Some(text.as_bytes().to_vec());
+        let change = FileChange { path: rule.path.clone(), before: bytes(&rule.source), after: bytes(&text) };
+        written(&[change], write_file, || load().map_err(ChangeRefused::Rules))
+    }
+
+    /// Writes files of the folder of rules, all of them or none, and decides by the rules from the next operation on.
+    /// `expected` is what the folder has to make then. Must not run on an asynchronous thread.
+    ///
+    /// # Errors
+    /// Inside: the files stay as they are, and why. Outside: the service cannot switch now; the files are written then.
+    pub fn save_files(
+        &self,
+        (changes, expected): (&[FileChange], &RuleSet),
+        write_file: &WriteRule,
+        (now, asked): (Time, Asked),
+    ) -> Result<Result<Arc<RuleSet>, ChangeRefused>, Unavailable> {
+        let _changing = self.changing();
+        let present = Arc::clone(&self.rules().plan.rules);
+        let load = || (self.load_rules)(Vanishing::Refused).map_err(ChangeRefused::Rules);
+        let as_expected = |of: &RuleSet, rules: RuleSet| {
+            if is_of_same_files(of, &rules) { Ok(rules) } else { Err(ChangeRefused::OtherChanges) }
+        };
+        let saved = load()
+            .and_then(|rules| as_expected(&present, rules))
+            .and_then(|_| written(changes, write_file, || load().and_then(|rules| as_expected(expected, rules))));
+        match saved {
+            Ok(rules) => {
+                let rules = self.keeping_windows(&rules, now);
+                self.switch(Arc::clone(&rules), now, asked)?;
+                Ok(Ok(rules))
+            }
+            Err(refused) => Ok(Err(refused)),
+        }
     }
 
     /// Lets a set keep the windows that it would lose against the one in use: whoever removed a rule by mistake and

@@ -28,6 +28,8 @@ pub enum Cause {
     Rollback,
     /// Somebody gave a rule another mode.
     Mode,
+    /// Somebody saved files of rules, or took some away.
+    Save,
 }
 
 /// A change of the rules as it was asked for.

@@ -105,6 +105,7 @@ fn show(change: &Value, out: &mut dyn Write) -> std::io::Result<()> {
         "start" => String::from(", at the start of the service"),
         "files" => String::from(", files changed"),
         "mode" => String::from(", another mode"),
+        "save" => String::from(", files saved"),
         other => format!(", {other}"),
     };
     writeln!(out, "{at}  rule set {}{cause}{by}", text(&change["ruleset"]))?;

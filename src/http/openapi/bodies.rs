@@ -27,6 +27,7 @@ pub(super) fn of(handler: Handler) -> Option<Value> {
             "type": "object", "properties": {"files": changed_files()}, "additionalProperties": false,
         }),
         Handler::Backtest => backtest_body(),
+        Handler::Save => super::saving::body(changed_files()),
         Handler::RuleDiff => json!({
             "type": "object",
             "properties": {"before": compared("The rules before the change"), "after": compared("The rules after it")},
@@ -48,7 +49,12 @@ pub(super) fn of(handler: Handler) -> Option<Value> {
     };
     let required = matches!(
         handler,
-        Handler::PostOperations | Handler::Backtest | Handler::RuleMode | Handler::RuleDiff | Handler::NewRule
+        Handler::PostOperations
+            | Handler::Backtest
+            | Handler::RuleMode
+            | Handler::RuleDiff
+            | Handler::NewRule
+            | Handler::Save
     );
     let mut media = json!({"schema": schema});
     if handler == Handler::SupportEvent {
