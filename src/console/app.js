@@ -5,6 +5,7 @@ import { effect, html, render, signal, useEffect, useLayoutEffect, useRef } from
 import { chooseLanguage, dateText, lang, LANGUAGE_NAMES, LANGUAGES, loadLanguage, t } from "./i18n.js";
 import { showKeys, startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { News, startNews } from "./news.js";
 import { Failure, Heading, idText, Loading, ReloadBanner } from "./parts.js";
 import { followAddress, go, route } from "./router.js";
 import { chooseTheme, theme, THEMES } from "./theming.js";
@@ -20,7 +21,8 @@ const PAGES = [
   [/^\/restrictions$/, () => import("./pages/restrictions.js"), "restrictions"],
   [/^\/rules$/, () => import("./pages/rules.js"), "rules"],
   [/^\/rules\/[^/]+$/, () => import("./pages/rule.js"), "rules"],
-  [/^\/rules\/[^/]+\/edit$/, () => import("./pages/editor.js"), "rules"],
+  [/^\/rules\/[^/]+\/(?:edit|new)$/, () => import("./pages/editor.js"), "rules"],
+  [/^\/backtests(?:\/[^/]+)?$/, () => import("./pages/backtest.js"), "rules"],
   [/^\/health$/, () => import("./pages/health.js"), "health"],
   [/^\/search$/, () => import("./pages/search.js"), "search"],
 ];
@@ -158,7 +160,7 @@ function Content({ load, place }) {
   const Page = fetched(load);
   if (!Page) return html`<${Loading}/>`;
   const { parts, query } = route.value;
-  return html`<${ReloadBanner} error=${session.value.reload_error}/>
+  return html`<${ReloadBanner} error=${session.value.reload_error}/><${News}/>
     <${Page} key=${place.key} parts=${parts} query=${query}/>`;
 }
 
@@ -191,4 +193,5 @@ render(html`<${App}/>`, document.body);
 // A dialog of somebody who is no longer logged in says nothing any more.
 effect(() => session.value === null && closeDialog());
 startKeys();
+startNews();
 startLive();

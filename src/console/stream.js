@@ -10,7 +10,7 @@ const HELD = 10000;
 /** Decisions are told of together, so often. */
 const GATHER = 250;
 /** So often the service is asked whether its rules have changed. */
-const SESSION_EVERY = 1000;
+const SESSION_EVERY = 500;
 
 /** Waits; coming back online ends the wait. */
 function pause(milliseconds, signal) {

@@ -430,13 +430,15 @@ test("the types of the console fit each other, its libraries and the interface o
 /** What a page loads of script, compressed as a proxy would, and how soon its first view stands. */
 test("pages are small and soon there", async (context) => {
   const decision = await transfer(unique("small"));
-  for (const hash of ["#/decisions", walletHash(decision.wallet_id), "#/rules", "#/health"]) {
+  const pages = ["#/decisions", walletHash(decision.wallet_id), "#/rules", "#/rules/transfer-over-100k", "#/rules/transfer-over-100k/edit", "#/backtests", "#/health"];
+  for (const hash of pages) {
     const sizes = [];
     const size = async (response) => {
       if (/\.js$/.test(response.url())) sizes.push(gzipSync(await response.body()).length);
     };
     const began = Date.now();
-    const { page, close } = await open({ hash, expected: ["403"], before: (fresh) => fresh.on("response", size) });
+    const role = /edit|backtests/.test(hash) ? "analyst" : "support";
+    const { page, close } = await open({ role, hash, expected: ["403"], before: (fresh) => fresh.on("response", size) });
     await page.locator("main .page").waitFor();
     const shown = Date.now() - began;
     if (hash.startsWith("#/wallets")) await page.locator(".chart canvas").waitFor();
@@ -788,6 +790,214 @@ test("an analyst changes a rule: errors as they are typed, tests, and what the c
   await close();
 });
 
+/** Waits until a dialog has told what would happen, and gives the dialog. */
+async function foreseen(page) {
+  const dialog = page.locator("dialog[open]");
+  await dialog.locator('[data-ahead="told"]').waitFor();
+  return dialog;
+}
+
+test("an analyst saves a change once its count was seen, and every open page hears what it changed", async () => {
+  const file = join(rules, "section7", "transfer-over-100k.yaml");
+  const text = readFileSync(file, "utf8");
+  await transfer(unique("save"));
+  const reader = await open({ hash: "#/restrictions" });
+  await rows(reader.page).first().waitFor();
+  const { page, close } = await open({ role: "analyst", hash: "#/rules/transfer-over-100k/edit", expected: ["422"] });
+  try {
+    const area = page.getByLabel("Rule file");
+    const save = page.locator('button[data-action="save"]');
+    await page.locator('[data-checked="ok"]').waitFor();
+    assert.ok(await save.isDisabled(), "nothing has changed yet");
+    await area.fill(text.replace("amount > 100_000 KZT", "amount > 120_000 KZT"));
+    await page.locator('[data-checked="ok"]').waitFor();
+    await save.click();
+    let dialog = await foreseen(page);
+    await dialog.getByText(/expected .*, found /).first().waitFor();
+    assert.ok(await dialog.locator('button[data-action="submit"]').isDisabled(), "its tests fail");
+    await page.keyboard.press("Escape");
+    assert.equal(readFileSync(file, "utf8"), text);
+
+    const changed = text.replace(/^severity: .*$/m, "severity: low   # for a while");
+    assert.notEqual(changed, text);
+    await area.fill(changed);
+    await page.locator('[data-checked="ok"]').waitFor();
+    await save.click();
+    dialog = await foreseen(page);
+    await dialog.locator('[data-shadowed="transfer-over-100k"].warning').waitFor();
+    await dialog.locator('[data-impact="hold"]').waitFor();
+    await accessible(page, "save");
+    await dialog.locator('input[name="live"]').check();
+    await dialog.locator("[data-shadowed]").waitFor({ state: "detached" });
+    dialog = await foreseen(page);
+    await dialog.locator('input[name="comment"]').fill("until the meeting");
+    await dialog.locator('button[data-action="submit"]').click();
+    await page.locator("[data-notice]").getByText("Saved.").waitFor();
+    const began = Date.now();
+    await reader.page.locator("[data-news]").getByText("severity").waitFor();
+    assert.ok(Date.now() - began < 1500, `told after ${Date.now() - began} ms`);
+    await accessible(reader.page, "news");
+    await reader.page.getByText("«until the meeting»").waitFor();
+    await reader.page.locator('[data-dismiss="news"]').click();
+    await reader.page.locator("[data-news]").waitFor({ state: "detached" });
+    assert.equal(readFileSync(file, "utf8"), changed, "the text is kept as it was written");
+    const { history: [newest] } = await call("/v1/rules/history?limit=1", { role: "analyst" });
+    assert.deepEqual([newest.cause, newest.comment], ["save", "until the meeting"]);
+    await page.locator(`[data-history="${newest.ruleset}"]`, { hasText: "severity" }).waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.getItem("kuzet.draft.transfer-over-100k")), null);
+  } finally {
+    writeFileSync(file, text);
+    await call("/v1/rules/reload", { body: {}, role: "analyst" });
+  }
+  await close();
+  await reader.close();
+});
+
+test("two analysts do not overwrite each other", async () => {
+  const file = join(rules, "section7", "transfer-over-100k.yaml");
+  const text = readFileSync(file, "utf8");
+  const { page, close } = await open({ role: "analyst", hash: "#/rules/transfer-over-100k/edit", expected: ["409"] });
+  try {
+    await page.locator('[data-checked="ok"]').waitFor();
+    writeFileSync(file, text.replace(/^severity: .*$/m, "severity: low"));
+    await call("/v1/rules/reload", { body: {}, role: "analyst" });
+    await page.getByLabel("Rule file").fill(text.replace(/^severity: .*$/m, "severity: high"));
+    await page.locator('[data-checked="ok"]').waitFor();
+    await page.locator('button[data-action="save"]').click();
+    const dialog = await foreseen(page);
+    await dialog.getByText("has been changed since it was opened").waitFor();
+    assert.ok(await dialog.locator('button[data-action="submit"]').isDisabled());
+    await page.keyboard.press("Escape");
+  } finally {
+    writeFileSync(file, text);
+    await call("/v1/rules/reload", { body: {}, role: "analyst" });
+  }
+  await close();
+});
+
+test("the life of a rule by keyboard: written, let act, put back, what it placed lifted, removed", async () => {
+  const id = unique("life").toLowerCase();
+  const file = join(rules, "behaviour", `${id}.yaml`);
+  const { page, close } = await open({ role: "analyst", hash: "#/rules", expected: ["409"] });
+  const press = (name) => page.locator(`main button[data-action="${name}"]`).press("Enter");
+  /** Sees what would happen, gives a reason, and agrees by keys alone. */
+  const agree = async (said, comment) => {
+    await foreseen(page);
+    if (comment) await page.keyboard.type(comment);
+    else await page.locator('dialog[open] button[data-action="submit"]').focus();
+    await page.keyboard.press("Enter");
+    await page.locator("[data-notice]").getByText(said).waitFor();
+    await page.locator("dialog").waitFor({ state: "detached" });
+  };
+  await press("new");
+  await page.locator('dialog[open] input[name="id"]:focus').waitFor();
+  await page.keyboard.type(id);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { level: 1, name: `New rule ${id}` }).waitFor();
+  const area = page.getByLabel("Rule file");
+  await page.locator('[data-checked="ok"]').waitFor();
+  await area.fill((await area.inputValue()).replace("amount > 250_000 KZT", "amount > 250_000 KZT   # as the committee said"));
+  await page.locator('[data-checked="ok"]').waitFor();
+  await press("test");
+  await page.locator('[data-tests="passed"]').waitFor();
+  await press("save");
+  await foreseen(page);
+  await page.locator('dialog[open] input[name="comment"]').focus();
+  await agree("Saved.", "a first version");
+  assert.match(readFileSync(file, "utf8"), /^mode: shadow$[\s\S]*# as the committee said$/m);
+
+  const wallet = unique("life");
+  await transfer(wallet, "300000.00");
+  await press("promote");
+  await agree("The rule is now: enforced", "12 of 12 were right");
+  await page.locator(".heading .mode-enforce").waitFor();
+  await transfer(wallet, "310000.00");
+  await page.reload();
+  for (const mode of ["shadow", "enforce"]) await page.locator(`[data-mode="${mode}"]`).waitFor();
+  await page.locator('input[name="mutate"]').check();
+  await press("test");
+  await page.locator("[data-mutants], [data-tests=\"failed\"]").first().waitFor();
+  await press("demote");
+  await agree("The rule is now: shadow", "too many");
+  await page.locator(".heading .mode-shadow").waitFor();
+  assert.equal(await page.locator("[data-history]").count(), 3);
+  await press("withdraw");
+  await (await foreseen(page)).locator('[data-lifts="1"]').waitFor();
+  await agree("Restrictions lifted: 1.");
+  const { restrictions } = await call(`/v1/restrictions?rule=${id}`);
+  assert.deepEqual(restrictions, []);
+  await press("remove");
+  await agree("was removed", "not needed");
+  await page.getByRole("heading", { level: 1, name: "Rules" }).waitFor();
+  assert.equal(readdirSync(join(rules, "behaviour")).filter((name) => name.startsWith(id)).length, 0);
+  await close();
+});
+
+test("rules that do not load show their carets on every open page", async () => {
+  const file = join(rules, "section7", "transfer-over-100k.yaml");
+  const text = readFileSync(file, "utf8");
+  const { page, close } = await open({ role: "support", hash: "#/restrictions" });
+  await page.locator('a[data-nav="restrictions"]').waitFor();
+  try {
+    await page.waitForTimeout(1000);
+    writeFileSync(file, text.replace("amount > 100_000 KZT", "amuont > 100_000 KZT"));
+    const headers = auth ? { Authorization: `Bearer ${tokens.analyst}` } : {};
+    assert.equal((await fetch(`${url}/v1/rules/reload`, { method: "POST", headers })).status, 422);
+    const began = Date.now();
+    const shown = page.locator(".state.error pre").first();
+    await shown.waitFor();
+    assert.ok(Date.now() - began < 1500, `told after ${Date.now() - began} ms`);
+    assert.match(await shown.evaluate((element) => element.textContent), /amuont > 100_000 KZT.*\n.*\| +\^{6}/);
+  } finally {
+    writeFileSync(file, text);
+    await call("/v1/rules/reload", { body: {}, role: "analyst" });
+  }
+  await page.locator(".state.error").waitFor({ state: "detached" });
+  await close();
+});
+
+test("a backtest is counted beside the service, and its report has an address", async () => {
+  await transfer(unique("past"));
+  const titles = { kk: "Өткенде тексеру", ru: "Проверка на прошлом", en: "Backtest" };
+  for (const [language, title] of Object.entries(titles)) {
+    const { page, close } = await open({ role: "analyst", hash: "#/backtests", language });
+    await page.getByRole("heading", { level: 1, name: title }).waitFor();
+    await page.locator('[data-field="days"]').selectOption("30");
+    await page.locator('button[data-action="backtest"]').press("Enter");
+    await page.locator('[data-figures="transfer-over-100k"]').waitFor();
+    await accessible(page, "backtest");
+    await page.locator("[data-report-link]").first().click();
+    await page.waitForURL(/#\/backtests\/\d+$/);
+    await page.locator('[data-figures="transfer-over-100k"]').waitFor();
+    await page.reload();
+    await page.locator('[data-figures="transfer-over-100k"]').waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator('[data-action="download"]').click()]);
+    assert.match(download.suggestedFilename(), /^kuzet-backtest-\d+\.json$/);
+    await close();
+  }
+});
+
+test("going back to the rules before shows what it changes first", async () => {
+  const file = join(rules, "section7", "transfer-over-100k.yaml");
+  const text = readFileSync(file, "utf8");
+  const { page, close } = await open({ role: "analyst", hash: "#/rules" });
+  try {
+    writeFileSync(file, text.replace(/^severity: .*$/m, "severity: low"));
+    await call("/v1/rules/reload", { body: {}, role: "analyst" });
+    await page.locator("[data-news]").waitFor();
+    await page.locator('button[data-action="rollback"]').click();
+    const dialog = await foreseen(page);
+    await dialog.locator('[data-change="transfer-over-100k"]', { hasText: "severity" }).waitFor();
+    await dialog.locator('[data-report="done"]').waitFor();
+    await dialog.locator('button[data-action="submit"]').click();
+    await page.locator(".state.success").waitFor();
+  } finally {
+    writeFileSync(file, text);
+    await call("/v1/rules/reload", { body: {}, role: "analyst" });
+  }
+  await close();
+});
+
 test("a block of an address is lifted on behalf of a client", async () => {
   const wallet = unique("guess");
   const ip = `198.51.100.${process.pid % 250}`;
@@ -1072,7 +1282,7 @@ test("every page and dialog passes axe, light and dark", async () => {
     const { page, close } = await open({ scheme, language, hash: "#/search?q=nothing-like-this", expected: ["404", "400", "403"] });
     await page.locator(".state.muted").waitFor();
     await accessible(page, "search");
-    for (const hash of ["#/decisions", `#/decisions/${held.seq}`, "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/rules/transfer-over-100k/edit", "#/health", walletHash(wallet)]) {
+    for (const hash of ["#/decisions", `#/decisions/${held.seq}`, "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/rules/transfer-over-100k/edit", "#/rules/some-rule/new", "#/backtests", "#/health", walletHash(wallet)]) {
       await goTo(page, hash);
       await page.locator("main .page").waitFor();
       await page.locator("main .state[role=status]").first().waitFor({ state: "detached" });
@@ -1088,6 +1298,20 @@ test("every page and dialog passes axe, light and dark", async () => {
       await accessible(page, `${scheme} ${button}`);
       await page.keyboard.press("Escape");
       await page.locator("dialog").waitFor({ state: "detached" });
+    }
+    await close();
+  }
+  for (const scheme of ["light", "dark"]) {
+    const { page, close } = await open({ role: "analyst", scheme, language: "kk", hash: "#/rules/transfer-over-100k", expected: ["409"] });
+    for (const [hash, names] of [["#/rules/transfer-over-100k", ["demote", "off", "withdraw", "remove"]], ["#/rules", ["new"]]]) {
+      await goTo(page, hash);
+      for (const name of names) {
+        await page.locator(`main button[data-action="${name}"]`).click();
+        if (name !== "new") await foreseen(page);
+        await accessible(page, `${scheme} ${name}`);
+        await page.keyboard.press("Escape");
+        await page.locator("dialog").waitFor({ state: "detached" });
+      }
     }
     await close();
   }
@@ -1227,7 +1451,7 @@ test("pages fit a narrow screen in every language", async () => {
   const decision = await transfer(wallet);
   for (const language of ["kk", "ru", "en"]) {
     const { page, close } = await open({ width: 400, language, expected: ["403"] });
-    for (const hash of ["#/decisions", `#/decisions/${decision.seq}`, walletHash(wallet), "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/rules/transfer-over-100k/edit", "#/health"]) {
+    for (const hash of ["#/decisions", `#/decisions/${decision.seq}`, walletHash(wallet), "#/restrictions", "#/rules", "#/rules/transfer-over-100k", "#/rules/transfer-over-100k/edit", "#/rules/some-rule/new", "#/backtests", "#/health"]) {
       await goTo(page, hash);
       await page.locator("main .page").waitFor();
       if (hash === "#/health") await page.locator("[data-ready]").waitFor();

@@ -1,16 +1,23 @@
 // The page where an analyst changes a rule and its tests: errors as they are typed, the tests, and what the change would
 // have done to the operations of the last days, before anything is put into the folder of rules.
+import { agree } from "../agree.js";
 import { can, get, post, Problem, segment, useLoad } from "../api.js";
-import { html, useEffect, useRef, useState } from "../html.js";
-import { numberText, moneyText, t, word } from "../i18n.js";
-import * as v from "../parts.js";
+import { Changes } from "../changes.js";
 import { save } from "../export.js";
+import { html, useEffect, useRef, useState } from "../html.js";
+import { t, word } from "../i18n.js";
+import { backtest, DaysField, Impact } from "../impact.js";
+import { notice, withMode } from "../lifecycle.js";
+import * as v from "../parts.js";
+import { go } from "../router.js";
+import { RunTests } from "../rule-tests.js";
 import { store } from "../storage.js";
-import { ReloadFailure } from "./rules.js";
+import { ReloadFailure, Task, useTask } from "../tasks.js";
 
 /** The text is checked so long after the last key. */
 const TYPED = 400;
-const DAYS = ["1", "7", "30", "90"];
+/** Where a new rule is kept, unless somebody says otherwise. */
+const NEW_FOLDER = "behaviour";
 
 const draftKey = (id) => `kuzet.draft.${id}`;
 
@@ -59,73 +66,6 @@ function Findings({ checked, files }) {
     <summary>${t("edit_carets")}</summary><pre tabindex="0">${checked.text}</pre></details>`}`;
 }
 
-function Tests({ told }) {
-  const [rule] = told.rules;
-  const items = (rule?.tests ?? []).map((test) => html`<li data-passed=${String(test.passed)}>
-    <span class=${`sign sign-${test.passed ? "yes" : "no"}`}>${test.passed ? "✓" : "✗"}</span> ${test.name}
-    ${test.mismatches.map((mismatch) => html`<div class="muted small">${t("edit_line", { line: mismatch.line })}
-      ${mismatch.differences.map(({ key, expected, found }) => html`<div><code>${key}</code>: ${t("edit_expected", { expected: JSON.stringify(expected), found: JSON.stringify(found) })}</div>`)}</div>`)}</li>`);
-  const changes = rule?.mutation;
-  return html`<p data-tests=${told.failed === 0 ? "passed" : "failed"}>${t("edit_tests_told", { passed: told.passed, failed: told.failed })}</p>
-    <ul class="plain">${items}</ul>${rule?.gap && html`<p class="warning">${typeof rule.gap === "string" ? rule.gap : JSON.stringify(rule.gap)}</p>`}
-    ${changes && html`<p>${t("edit_mutants", { noticed: changes.noticed, survivors: changes.survivors.length })}</p>
-      <ul class="plain">${changes.survivors.map((one) => html`<li><code>${one.before}</code> → <code>${one.after}</code></li>`)}</ul>`}`;
-}
-
-function Impact({ report }) {
-  const { total, by_rule: rules, operations, days } = report;
-  const figures = (list) => new Map(list);
-  const [newly, gone] = [figures(total.newly), figures(total.no_longer)];
-  const columns = [
-    { title: t("col_verdict") }, { title: t("impact_newly"), class: "right" }, { title: t("col_amount"), class: "right" },
-    { title: t("impact_gone"), class: "right" }, { title: t("col_amount"), class: "right" },
-  ];
-  const count = (found) => [numberText(found?.operations ?? 0), found?.operations ? moneyText(found.amount) : "—"];
-  const rows = v.VERDICTS.filter((verdict) => newly.has(verdict) || gone.has(verdict)).map((verdict) => html`<${v.Row} isFixed columns=${columns}
-    data-impact=${verdict} cells=${[v.verdictBadge(verdict), ...count(newly.get(verdict)), ...count(gone.get(verdict))]}/>`);
-  const changed = rules.filter((rule) => rule.newly.operations || rule.no_longer.operations);
-  const ruleColumns = [{ title: t("col_rule") }, { title: t("impact_newly"), class: "right" }, { title: t("impact_gone"), class: "right" }, { title: t("impact_per_day"), class: "right" }];
-  const ruleRows = changed.map((rule) => html`<${v.Row} isFixed columns=${ruleColumns} cells=${[html`<code>${rule.rule}</code>`,
-    numberText(rule.newly.operations), numberText(rule.no_longer.operations), numberText(rule.alerts.per_day.toFixed(1))]}/>`);
-  return html`<div data-report="done"><p>${t("impact_over", { n: numberText(operations), days })} ${t("impact_wallets", { n: numberText(total.wallets_touched) })}</p>
-    <${v.Table} columns=${columns} name=${t("impact_title")}>${rows}<//>
-    ${ruleRows.length > 0 && html`<${v.Table} columns=${ruleColumns} name=${t("col_rules")}>${ruleRows}<//>`}</div>`;
-}
-
-/** Runs a backtest to its end; `told` hears how far it is. */
-async function backtest(files, days, told, signal) {
-  let answer = await post("/v1/backtests?wait=1s", { rules: files, against: "current", days: Number(days) });
-  while (answer.state === "running" && !signal.aborted) {
-    told(answer.operations ? answer.done / answer.operations : 0);
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    answer = await get(`/v1/backtests/${answer.id}`, signal);
-  }
-  return answer;
-}
-
-function useTask() {
-  const [state, setState] = useState(null);
-  const running = useRef(new AbortController());
-  useEffect(() => () => running.current.abort(), []);
-  const run = async (job) => {
-    setState({ busy: t("loading") });
-    try {
-      const done = await job((share) => setState({ busy: t("impact_running", { n: Math.round(share * 100) }) }), running.current.signal);
-      setState({ done });
-    } catch (error) {
-      setState({ error });
-    }
-  };
-  return [state, run];
-}
-
-function Task({ state, children }) {
-  if (!state) return null;
-  if (state.busy) return html`<p class="state" role="status">${state.busy}</p>`;
-  if (state.error) return html`<${ReloadFailure} error=${state.error} title=${t("edit_refused")}/>`;
-  return children(state.done);
-}
-
 /** Checks a moment after the last change. */
 function useCheck(changes) {
   const [checked, setChecked] = useState(null);
@@ -144,18 +84,72 @@ function useCheck(changes) {
   return checked;
 }
 
+const nameOf = (path) => path.split("/").at(-1).replace(/\.yaml$/, "");
+
+/** What saving would do to the rules, before it is agreed to. */
+function Saving({ found, rule }) {
+  const files = found.files.map(({ file, action }) => html`<li><code>${file}</code> ${t(`save_${action}`)}</li>`);
+  const stops = found.shadowed.includes(rule.id) && rule.mode === "enforce";
+  return html`<ul class="plain">${files}</ul>
+    ${found.shadowed.length > 0 && html`<p class=${stops ? "warning" : null} data-shadowed=${rule.id}>${t(stops ? "save_stops" : "save_shadowed")}</p>`}
+    ${found.tests.other_mode > 0 && html`<p class="warning">${t("save_other_mode", { n: found.tests.other_mode })}</p>`}
+    <p class="small muted">${t("save_passed", { n: found.tests.passed })}</p><${Changes} changes=${found.changes}/>`;
+}
+
+const Options = ({ values, set }) => html`<div class="buttons"><label class="radio"><input type="checkbox" name="live" checked=${values.live}
+    onChange=${() => set({ live: !values.live })}/><span>${t("save_live")}</span></label>
+  <${DaysField} days=${values.days} change=${(days) => set({ days })}/></div>`;
+
+/** Saves what is written, once what it would do was seen: in shadow first, unless the rule is to act at once. */
+function saveFiles({ rule, files, opened, days }, done) {
+  const body = (live, comment) => ({ files, opened, live, ...(comment && { comment }) });
+  agree(t("save_title"), {
+    text: t("save_text"), first: { live: false, days }, Fields: Options, hasComment: true, done,
+    look: async (values, told, signal) => {
+      const found = await post("/v1/rules/save?dry_run=true", body(values.live));
+      const path = rule.files.rule;
+      const isShadowed = found.shadowed.includes(nameOf(path));
+      const saved = isShadowed ? { ...files, [path]: withMode(files[path], "shadow") } : files;
+      const answer = await backtest({ rules: saved, against: "current", days: Number(values.days) }, told, signal);
+      const shows = html`<${Saving} found=${found} rule=${rule}/><${Impact} answer=${answer}/>`;
+      return { shows, nothing: found.files.length === 0 };
+    },
+    act: ({ live }, comment) => post("/v1/rules/save", body(live, comment)),
+  });
+}
+
+function SaveCard({ mayRun, isChanged, rule, changes, opened, days, saved }) {
+  const done = (answer) => {
+    saved();
+    notice.value = { rule: rule.id, text: t("save_done", { id: answer.ruleset }) };
+    go(v.ruleHref(rule.id));
+  };
+  const press = () => {
+    // Only what is another text now: the tests of a rule that stays are no change of the rule.
+    const files = Object.fromEntries(Object.entries(changes).filter(([path]) => opened[path].text !== changes[path]));
+    const hashes = Object.fromEntries(Object.keys(files).map((path) => [path, opened[path].hash]));
+    saveFiles({ rule, files, opened: hashes, days }, done);
+  };
+  return html`<section class="card"><h2>${t("save_title")}</h2><p class="muted small">${t("edit_note")}</p><div class="buttons">
+    <button type="button" class="primary-button" data-action="save" disabled=${!mayRun || !isChanged} onClick=${press}>${t("save")}</button></div></section>`;
+}
+
 function Edit({ rule }) {
   const { files } = rule;
   const testsPath = files.tests ?? files.rule.replace(/\.yaml$/, ".test.yaml");
+  // A new rule begins with texts that no file has yet.
   const first = { rule: rule.text ?? "", tests: files.tests_text ?? "" };
   const [texts, setTexts] = useState(() => ({ ...first, ...JSON.parse(store("sessionStorage", draftKey(rule.id)) || "{}") }));
   const [days, setDays] = useState("7");
-  const [mutates, setMutates] = useState(false);
-  const [tests, runTests] = useTask();
   const [impact, runImpact] = useTask();
   const changes = { [files.rule]: texts.rule, ...(texts.tests || files.tests ? { [testsPath]: texts.tests } : {}) };
+  const opened = {
+    [files.rule]: { hash: files.rule_hash, text: files.rule_hash ? first.rule : null },
+    [testsPath]: { hash: files.tests_hash, text: files.tests_hash ? first.tests : null },
+  };
   const checked = useCheck(changes);
-  const isChanged = texts.rule !== first.rule || texts.tests !== first.tests;
+  const isChanged = Object.entries(changes).some(([path, text]) => opened[path].text !== text);
+  const isDraft = texts.rule !== first.rule || texts.tests !== first.tests;
   const change = (more) => {
     const next = { ...texts, ...more };
     setTexts(next);
@@ -167,39 +161,64 @@ function Edit({ rule }) {
   };
   const of = (path) => (checked?.diagnostics ?? []).filter((finding) => finding.file === path);
   const mayRun = checked?.ok === true;
-  const test = () => runTests(() => post(`/v1/rules/test?${new URLSearchParams({ rule: rule.id, ...(mutates ? { mutate: "true" } : {}) })}`, { files: changes }));
-  const compare = () => runImpact(async (told, signal) => {
-    const answer = await backtest(changes, days, told, signal);
-    if (!answer.report) throw new Problem(200, { detail: answer.detail ?? answer.state });
-    return answer.report;
-  });
+  const compare = () => runImpact((told, signal) => backtest({ rules: changes, against: "current", days: Number(days) }, told, signal));
   const download = () => {
     for (const [path, text] of Object.entries(changes)) save(new Blob([text], { type: "text/yaml" }), path.split("/").at(-1));
   };
   return html`<section class="card"><h2>${files.rule}</h2>
       <${Editor} label=${t("yaml_title")} value=${texts.rule} change=${(text) => change({ rule: text })} findings=${of(files.rule)}/>
       <div aria-live="polite"><${Findings} checked=${checked} files=${{ rule: files.rule, tests: testsPath }}/></div>
-      <div class="buttons"><button type="button" class="quiet" disabled=${!isChanged} onClick=${reset}>${t("edit_reset")}</button>
-        <button type="button" data-action="download" disabled=${!mayRun} onClick=${download}>${t("edit_download")}</button>
-        <span class="muted small">${t("edit_note")}</span></div></section>
+      <div class="buttons"><button type="button" class="quiet" disabled=${!isDraft} onClick=${reset}>${t("edit_reset")}</button>
+        <button type="button" data-action="download" disabled=${!mayRun} onClick=${download}>${t("edit_download")}</button></div></section>
     <section class="card"><h2>${t("edit_tests")}: ${testsPath}</h2>
       <${Editor} label=${t("edit_tests")} value=${texts.tests} change=${(text) => change({ tests: text })} findings=${of(testsPath)}/>
-      <div class="buttons"><button type="button" data-action="test" disabled=${!mayRun} onClick=${test}>${t("edit_run")}</button>
-        <label class="radio"><input type="checkbox" checked=${mutates} onChange=${() => setMutates(!mutates)}/><span>${t("edit_mutate")}</span></label></div>
-      <div aria-live="polite"><${Task} state=${tests}>${(told) => html`<${Tests} told=${told}/>`}<//></div></section>
-    <section class="card"><h2>${t("impact_title")}</h2><div class="buttons"><label>${t("impact_days")} <${v.Select} value=${days} change=${setDays}
-        options=${DAYS.map((n) => [n, n])}/></label>
+      <${RunTests} rule=${rule.id} files=${changes} mayRun=${mayRun}/></section>
+    <section class="card"><h2>${t("impact_title")}</h2><div class="buttons"><${DaysField} days=${days} change=${setDays}/>
       <button type="button" data-action="backtest" disabled=${!mayRun} onClick=${compare}>${t("impact_run")}</button></div>
-      <div aria-live="polite"><${Task} state=${impact}>${(report) => html`<${Impact} report=${report}/>`}<//></div></section>`;
+      <div aria-live="polite"><${Task} state=${impact}>${(answer) => html`<${Impact} answer=${answer}/>`}<//></div></section>
+    <${SaveCard} mayRun=${mayRun} isChanged=${isChanged} rule=${rule} changes=${changes} opened=${opened} days=${days}
+      saved=${() => store("sessionStorage", draftKey(rule.id), null)}/>`;
 }
 
-/** @param {{parts: string[]}} given */
-export function Page({ parts: [, id] }) {
-  const load = useLoad((signal) => get(`/v1/rules/${segment(id)}`, signal), [id]);
-  const title = t("edit_title", { id });
+/** A rule that is in no file yet: in shadow, with a test of both sides of its threshold. */
+function newRule(id, folder) {
+  const text = `rule: ${id}
+clauses: ["7.15"]
+title:
+  kk: "250 000 теңгеден асатын аударым"
+  ru: "Перевод больше 250 000 тенге"
+  en: "Transfer of more than 250,000 KZT"
+owner: risk
+severity: medium
+# A shadow rule reports what it matches and stops nothing.
+mode: shadow
+on: transfer
+when: |
+  amount > 250_000 KZT
+then:
+  - hold
+`;
+  const tests = `tests:
+  - name: 250000.00 passes, one tiyn more matches
+    start: 2026-03-02T12:00:00+05:00
+    given: {type: transfer, wallet_id: W1, client_status: identified, counterparty: {kind: client, wallet_id: W2}}
+    steps:
+      - {at: 0m, amount: "250000.00", expect: {shadow: []}}
+      - {at: 1m, amount: "250000.01", expect: {shadow: [${id}]}}
+`;
+  const path = folder ? `${folder}/${id}` : id;
+  return { id, mode: "shadow", text, files: { rule: `${path}.yaml`, rule_hash: null, tests: null, tests_text: tests, tests_hash: null } };
+}
+
+/** @param {{parts: string[], query: URLSearchParams}} given */
+export function Page({ parts: [, id, what], query }) {
+  const isNew = what === "new";
+  const folder = query.get("folder") ?? NEW_FOLDER;
+  const load = useLoad((signal) => (isNew ? newRule(id, folder) : get(`/v1/rules/${segment(id)}`, signal)), [id, isNew, folder]);
+  const title = t(isNew ? "new_title" : "edit_title", { id });
   if (!can("analyst")) {
     return html`<div class="page"><${v.Heading} title=${title}/><${v.Failure} error=${new Problem(403)} role="analyst"/></div>`;
   }
   return html`<${v.Loaded} title=${title} load=${load}>${(rule) => html`<div class="page"><${v.Heading} title=${title}>
-    <a href=${v.ruleHref(rule.id)}>${t("edit_back")}</a><//><${Edit} rule=${rule}/></div>`}<//>`;
+    ${isNew ? html`<a href="#/rules">${t("rules_title")}</a>` : html`<a href=${v.ruleHref(rule.id)}>${t("edit_back")}</a>`}<//><${Edit} rule=${rule}/></div>`}<//>`;
 }

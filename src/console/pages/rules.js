@@ -1,26 +1,18 @@
 // The page of all rules.
-import { can, explain, get, post, Problem, session, useLoad } from "../api.js";
-import { ask } from "../dialog.js";
+import { can, get, post, session, useLoad } from "../api.js";
+import { CloseButton, openDialog } from "../dialog.js";
 import { html, useEffect, useRef, useState } from "../html.js";
 import { local, money, moneyText, numberText, percent, t, time, tn, word } from "../i18n.js";
+import { notice as doneNotice, rollBack } from "../lifecycle.js";
 import * as v from "../parts.js";
-import { replaceAddress } from "../router.js";
+import { go, replaceAddress } from "../router.js";
 import { store } from "../storage.js";
+import { ReloadFailure } from "../tasks.js";
 
 /** @typedef {import("../openapi").paths["/v1/rules"]["get"]["parameters"]["query"]} Parameters */
 
 export const lastMatch = (rule) => (rule.last_match
   ? html`<a href=${v.decisionHref(rule.last_match.seq)}>${time(rule.last_match.at, true)}</a>` : t("never"));
-
-/** What went wrong with a reload; rule errors keep their carets. */
-export function ReloadFailure({ error, title }) {
-  const text = error instanceof Problem ? error.body.text : null;
-  const listed = error instanceof Problem && !text ? error.body.errors : null;
-  const line = (item) => `${item.file || ""}:${item.line ?? ""}:${item.column ?? ""} ${item.code || ""}: ${item.message || ""}`;
-  const lines = text || listed?.map(line).join("\n");
-  const said = error instanceof Problem && error.status === 422 ? title ?? t("reload_failed") : explain(error, "analyst");
-  return html`<div class="state error banner" role="alert"><strong>${said}</strong>${lines && html`<pre tabindex="0">${lines}</pre>`}</div>`;
-}
 
 /** How far back hits and amounts are counted. @type {Parameters["period"][]} */
 export const PERIODS = ["24h", "7d", "30d", "90d", "all"];
@@ -89,6 +81,24 @@ function useOrder(order, choose) {
   return { columns, sorted };
 }
 
+/** Asks what a new rule is called, and where its files are to lie. */
+function NewRule({ close }) {
+  const [values, setValues] = useState({ id: "", folder: "behaviour" });
+  const set = (name) => (event) => setValues({ ...values, [name]: event.currentTarget.value.trim() });
+  const submit = (event) => {
+    event.preventDefault();
+    close();
+    go(`${v.ruleHref(values.id)}/new?${new URLSearchParams({ folder: values.folder })}`);
+  };
+  return html`<form onSubmit=${submit}>
+    <label class="field">${t("id")} <input type="text" name="id" required maxlength="64" pattern="[a-z0-9]+(-[a-z0-9]+)*" autocomplete="off"
+      spellcheck=${false} value=${values.id} onInput=${set("id")}/></label><p class="muted small">${t("new_id_note")}</p>
+    <label class="field">${t("new_folder")} <input type="text" name="folder" maxlength="100" pattern="[A-Za-z0-9_\\-]+(/[A-Za-z0-9_\\-]+)*" autocomplete="off"
+      spellcheck=${false} value=${values.folder} onInput=${set("folder")}/></label>
+    <div class="buttons"><button type="submit" class="primary-button" data-action="submit">${t("new_go")}</button>
+      <${CloseButton} close=${close} text=${t("cancel")}/></div></form>`;
+}
+
 /** Buttons of an analyst: each acts, then says what it did. */
 function useActions(found, again) {
   const [notice, setNotice] = useState(null);
@@ -106,12 +116,13 @@ function useActions(found, again) {
     }
   };
   const reload = () => act("/v1/rules/reload", ({ changed, ruleset }) => t(changed ? "reload_done" : "reload_same", { id: ruleset }));
-  const rollback = async () => {
-    const { ruleset: current, previous } = found;
-    const agreed = await ask(t("rollback_title"), t("rollback_text", { current, previous }));
-    if (agreed) await act("/v1/rules/rollback", ({ ruleset }) => t("rollback_done", { id: ruleset }));
-  };
+  const rollback = () => rollBack(found, ({ ruleset }) => {
+    setNotice(html`<div class="state success" role="status">${t("rollback_done", { id: ruleset })}</div>`);
+    again();
+  });
   const buttons = can("analyst") && html`
+    <button type="button" data-action="new" onClick=${() => openDialog(t("new_rule"), NewRule)}>${t("new_rule")}</button>
+    <a href="#/backtests" data-action="backtests">${t("backtest_title")}</a>
     <button type="button" data-action="reload" disabled=${isBusy} onClick=${reload}>${t("reload")}</button>
     ${found?.previous && html`<button type="button" class="quiet" data-action="rollback" disabled=${isBusy}
       onClick=${rollback}>${t("rollback")}</button>`}`;
@@ -134,7 +145,8 @@ function Rules({ found, again, view, set }) {
     <p class="muted lead dots"><span>${tn("rules_lead", { n: found.rules.length, time: time(found.loaded_at) })}</span>
       <span>${t("ruleset")} <code>${found.ruleset}</code></span>
       ${found.previous && html`<span>${t("rules_previous", { id: found.previous })}</span>`}</p>
-    <div aria-live="polite">${notice}</div>
+    <div aria-live="polite">${notice}${doneNotice.value?.rule === null && html`<div class="state success" role="status"
+      data-notice>${doneNotice.value.text}</div>`}</div>
     <div class="filters"><${v.Field} name=${t("filter_period")}><${v.Select} value=${view.period} options=${choices}
       change=${(period) => set({ period })} data-filter="period"/><//><p class="muted small" aria-live="polite">${periodText(found.period)}</p></div>
     ${rows.length ? html`<${v.Table} columns=${columns} name=${t("rules_title")}>${rows}<//>` : html`<${v.Empty}>${t("rules_empty")}<//>`}
@@ -160,6 +172,9 @@ export function Page({ query }) {
     replaceAddress(`#/rules?${new URLSearchParams(next)}`);
     setView(next);
   };
+  useEffect(() => () => {
+    if (doneNotice.peek()?.rule === null) doneNotice.value = null;
+  }, []);
   // Whoever loads other rules, this page shows them.
   useEffect(() => {
     if (load.value && session.value && load.value.ruleset !== session.value.ruleset) load.again();
