@@ -51,7 +51,8 @@ function Verdicts({ total }) {
     { title: t("impact_gone"), class: "right" }, { title: t("col_amount"), class: "right" },
   ];
   const count = (found) => [numberText(found?.operations ?? 0), found?.operations ? moneyText(found.amount) : "—"];
-  const rows = v.VERDICTS.filter((verdict) => newly.has(verdict) || gone.has(verdict)).map((verdict) => html`<${v.Row} isFixed columns=${columns}
+  const isThere = (verdict) => newly.get(verdict)?.operations || gone.get(verdict)?.operations;
+  const rows = v.VERDICTS.filter(isThere).map((verdict) => html`<${v.Row} isFixed columns=${columns}
     data-impact=${verdict} cells=${[v.verdictBadge(verdict), ...count(newly.get(verdict)), ...count(gone.get(verdict))]}/>`);
   if (!rows.length) return html`<p data-impact="none">${t("impact_same")}</p>`;
   return html`<${v.Table} columns=${columns} name=${t("impact_title")}>${rows}<//>`;
@@ -60,7 +61,7 @@ function Verdicts({ total }) {
 /** The rules of a report: what each matches, and what of it is new or gone; only those that changed, or all. */
 export function RuleFigures({ report, all = false }) {
   const isChanged = (rule) => rule.newly.operations || rule.no_longer.operations;
-  const shown = report.by_rule.filter((rule) => (all ? rule.alerts.count.operations || isChanged(rule) : isChanged(rule)));
+  const shown = report.by_rule.filter((rule) => (all ? rule.alerts.operations || isChanged(rule) : isChanged(rule)));
   const columns = [
     { title: t("col_rule") }, { title: t("col_mode") }, { title: t("impact_matches"), class: "right" },
     { title: t("impact_newly"), class: "right" }, { title: t("impact_gone"), class: "right" },
@@ -70,7 +71,7 @@ export function RuleFigures({ report, all = false }) {
     ? html`${v.modeBadge(before)} → ${v.modeBadge(mode ?? "off")}` : v.modeBadge(mode ?? before ?? "off"));
   const worst = ([day, n]) => `${numberText(n)} (${day})`;
   const rows = shown.map((rule) => html`<${v.Row} isFixed columns=${columns} data-figures=${rule.rule} cells=${[v.ruleLink(rule.rule), mode(rule),
-    numberText(rule.alerts.count.operations), numberText(rule.newly.operations), numberText(rule.no_longer.operations),
+    numberText(rule.alerts.operations), numberText(rule.newly.operations), numberText(rule.no_longer.operations),
     numberText(rule.alerts.per_day.toFixed(1)), rule.alerts.worst_day ? worst(rule.alerts.worst_day) : "—"]}/>`);
   return rows.length > 0 && html`<${v.Table} columns=${columns} name=${t("col_rules")}>${rows}<//>`;
 }

@@ -19,7 +19,7 @@ function Report({ answer }) {
     report.first && [t("count_from"), time(report.first, true)], report.last && [t("count_to"), time(report.last, true)],
     [t("ruleset"), html`<code>${report.rules.hash}</code>`],
     report.against && [t("backtest_against"), html`<code>${report.against.hash}</code>`],
-    [t("backtest_matched"), html`${numberText(report.total.alerts.count.operations)} · ${moneyText(report.total.alerts.count.amount)}`],
+    [t("backtest_matched"), html`${numberText(report.total.alerts.operations)} · ${moneyText(report.total.alerts.amount)}`],
   ];
   const download = () => save(new Blob([JSON.stringify(report, null, 2)], { type: "application/json" }), `kuzet-backtest-${id}.json`);
   return html`<section class="card" data-backtest=${id}><${v.Facts} pairs=${facts}/>

@@ -150,11 +150,11 @@ function Edit({ rule }) {
   const checked = useCheck(changes);
   const isChanged = Object.entries(changes).some(([path, text]) => opened[path].text !== text);
   const isDraft = texts.rule !== first.rule || texts.tests !== first.tests;
-  const change = (more) => {
-    const next = { ...texts, ...more };
-    setTexts(next);
+  const change = (more) => setTexts((before) => {
+    const next = { ...before, ...more };
     store("sessionStorage", draftKey(rule.id), JSON.stringify(next));
-  };
+    return next;
+  });
   const reset = () => {
     setTexts(first);
     store("sessionStorage", draftKey(rule.id), null);
