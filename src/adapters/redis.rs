@@ -5,7 +5,8 @@
 //! | `kuzet:w:{state}:{key}` | a window: a sorted set of its entries by event time |
 //! | `kuzet:w:{state}:{key}:x` | entries that left it, so that none comes back |
 //! | `kuzet:w:{state}:{key}:t` | texts behind the symbols of a `last` |
-//! | `kuzet:w:{state}:{key}:r` | the run of a `streak`, the folded beginning of a chain, what the key lacks |
+//! | `kuzet:w:{state}:{key}:r` | the run of a `streak`, a chain's folded beginning, what the key lacks, its log's end |
+//! | `kuzet:w:{state}:{key}:l` | the last changes of a window with many entries, for who has a copy of it ([`copies`]) |
 //! | `kuzet:w:{state}:n` | how many keys a window has and their bytes, the newest operation it turned away |
 //! | `kuzet:d:ip:{address}`, `kuzet:d:w:{symbol}` | the directory: blocks, and tombstones of lifted ones |
 //! | `kuzet:epoch` | the sentinel: a token, and the time from which windows are whole |
@@ -19,6 +20,7 @@
 
 mod answers;
 mod codec;
+mod copies;
 mod epoch;
 pub mod gateway;
 mod known;
@@ -41,6 +43,7 @@ use crate::pipeline::{SharedStore, SharedStoreError};
 
 use answers::{Read, Windows, bytes, items, read_blocks, text, unreadable};
 use codec::{EPOCH, Unreadable, party_key};
+use copies::Copies;
 pub use epoch::{Epoch, Rebuild};
 use gateway::{DirectoryUpdate, Restricted, Shown};
 use known::Known;
@@ -63,6 +66,7 @@ pub struct RedisStore {
 struct Inner {
     link: Link,
     known: Known,
+    copies: Copies,
     /// The token under which the caller's state is in the server.
     token: Option<String>,
     epoch: Epoch,
@@ -92,31 +96,28 @@ impl Inner {
 
 struct Scripts {
     windows: Script,
+    read: Script,
     directory: Script,
     epoch: Script,
     gateway: Script,
 }
 
+const WINDOWS: &str = include_str!("redis/windows.lua");
+const READ: &str = include_str!("redis/read.lua");
+const DIRECTORY: &str = include_str!("redis/directory.lua");
+const EPOCH_SCRIPT: &str = include_str!("redis/epoch.lua");
+const GATEWAY: &str = include_str!("redis/gateway.lua");
+
 impl Scripts {
     fn new() -> Self {
-        Self {
-            windows: Script::new(include_str!("redis/windows.lua")),
-            directory: Script::new(include_str!("redis/directory.lua")),
-            epoch: Script::new(include_str!("redis/epoch.lua")),
-            gateway: Script::new(include_str!("redis/gateway.lua")),
-        }
+        let (windows, read, directory) = (Script::new(WINDOWS), Script::new(READ), Script::new(DIRECTORY));
+        Self { windows, read, directory, epoch: Script::new(EPOCH_SCRIPT), gateway: Script::new(GATEWAY) }
     }
 
     /// Loads every script: the server forgets them when it starts again.
-    fn load(&self, connection: &mut redis::Connection) -> RedisResult<()> {
+    fn load(connection: &mut redis::Connection) -> RedisResult<()> {
         let mut pipe = redis::pipe();
-        for (script, text) in [
-            (&self.windows, include_str!("redis/windows.lua")),
-            (&self.directory, include_str!("redis/directory.lua")),
-            (&self.epoch, include_str!("redis/epoch.lua")),
-            (&self.gateway, include_str!("redis/gateway.lua")),
-        ] {
-            debug_assert!(!script.get_hash().is_empty());
+        for text in [WINDOWS, READ, DIRECTORY, EPOCH_SCRIPT, GATEWAY] {
             pipe.cmd("SCRIPT").arg("LOAD").arg(text).ignore();
         }
         pipe.exec(connection)
@@ -134,6 +135,7 @@ impl RedisStore {
         let inner = Inner {
             link,
             known: Known::default(),
+            copies: Copies::default(),
             token,
             epoch: Epoch::Unknown,
             is_behind: false,
@@ -275,7 +277,7 @@ impl RedisStore {
     fn run(&self, link: &mut Link, pipe: &Pipeline) -> Result<Vec<Value>, SharedStoreError> {
         link.run(|connection| match pipe.query(connection) {
             Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
-                self.scripts.load(connection)?;
+                Scripts::load(connection)?;
                 pipe.query(connection)
             }
             answer => answer,
@@ -285,7 +287,8 @@ impl RedisStore {
     fn add_windows(&self, pipe: &mut Pipeline, windows: &BTreeMap<String, KeyChanges>) {
         let now = milliseconds(super::clock::now()).to_string();
         let WindowLimits { keys_max, bytes_max } = self.limits;
-        let head = [keys_max.to_string(), bytes_max.to_string(), now].map(String::into_bytes);
+        let word = Uuid::new_v4().simple().to_string();
+        let head = [keys_max.to_string(), bytes_max.to_string(), now, word].map(String::into_bytes);
         add_scripts(
             pipe,
             &self.scripts.windows,
@@ -400,7 +403,7 @@ impl RedisStore {
             pipe.cmd("HGETALL").arg(party_key(*party));
         }
         let windows = Windows::of(plan, keys, &inner.lacking);
-        windows.ask(&mut pipe);
+        windows.ask(&mut pipe, &self.scripts.read, &inner.copies);
         // The sentinel last: where it still stands, all that was read before it was there.
         pipe.cmd("GET").arg(format!("{EPOCH}:{}", inner.instance));
         pipe.cmd("HMGET").arg(EPOCH).arg("token").arg("complete_from");
@@ -416,18 +419,24 @@ impl RedisStore {
                 inner.known.merge(*party, blocks, &lifted);
             }
         }
-        let read = windows.read(&mut answers).map_err(|error| unreadable(&error))?;
+        let read = windows.read(&mut answers, &mut inner.copies).map_err(|error| unreadable(&error))?;
         if inner.note_lacking(&read) {
             // Which of its keys lack something is still to be asked.
             return self.ask(inner, plan, request, parties, view);
         }
-        if is_whole {
-            for (key, window) in read.windows {
-                view.add_window(plan, key, || window);
-            }
-            read.lacking.into_iter().for_each(|(key, until)| view.add_lacking(plan, key, until));
+        if !is_whole {
+            inner.copies.clear();
+            return Ok(false);
         }
-        Ok(is_whole)
+        for (key, window) in read.windows {
+            view.add_window(plan, key, || window);
+        }
+        read.lacking.into_iter().for_each(|(key, until)| view.add_lacking(plan, key, until));
+        if read.postponed.is_empty() {
+            return Ok(true);
+        }
+        let rest = SharedRequest { windows: read.postponed, parties: Vec::new() };
+        self.ask(inner, plan, &rest, &HashSet::new(), view)
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::engine::plan::Plan;
 use crate::engine::restriction::Restriction;
-use crate::engine::shared::{Party, SharedKey};
+use crate::engine::shared::{Party, SharedChange, SharedKey};
 use crate::engine::stored::{Reader, StoredError, Writer, read_first_block};
 use crate::engine::window::Entry;
 use crate::operation::Time;
@@ -23,6 +23,8 @@ const ENTRY: usize = TIME + 16;
 const RUN: usize = 8 + TIME;
 /// What stands before a block's record: its kind, its end, the instant from which nobody needs it.
 const BLOCK_HEADER: usize = 1 + TIME + 5;
+/// Length of what a record of a window's log begins with; scripts know it too.
+const MARK: usize = 12;
 /// No end.
 pub(super) const NO_END: [u8; TIME] = [0; TIME];
 
@@ -100,6 +102,21 @@ pub(super) fn read_entry(bytes: &[u8]) -> Result<Entry, Unreadable> {
         (bytes.len() == ENTRY).then_some(Entry { at, op, value })
     };
     read().ok_or(Unreadable("an entry of a window"))
+}
+
+/// Reads a record of a window's log: the change it tells, if any.
+pub(super) fn read_record(bytes: &[u8], key: SharedKey) -> Result<Option<SharedChange>, Unreadable> {
+    let (kind, rest) = bytes.get(MARK..).and_then(<[u8]>::split_first).ok_or(Unreadable("a record of a window"))?;
+    Ok(match kind {
+        b'B' => None,
+        b'I' => Some(SharedChange::Insert { key, entry: read_entry(rest)? }),
+        b'R' => Some(SharedChange::Remove { key, entry: read_entry(rest)? }),
+        b'T' => {
+            let (symbol, text) = read_text(rest)?;
+            Some(SharedChange::Text { key, symbol, text })
+        }
+        _ => return Err(Unreadable("a record of a window")),
+    })
 }
 
 /// Writes the length of a run and its last operation.

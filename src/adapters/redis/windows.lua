@@ -1,16 +1,23 @@
 -- Enters the changes of one batch into shared windows. Every change may be repeated, in any order.
 -- A window takes in no more keys than it may have, and no key when its keys hold too many bytes already: what finds no
 -- room is turned away, and the newest such operation is noted. Keys that are there go on.
--- KEYS: the windows. ARGV: the most keys of a window, the most bytes, the wall clock in milliseconds; then for each key: retention in seconds and nanoseconds, how long the keys
--- live without a change in milliseconds, the gap that ends a chain in seconds and nanoseconds (empty: the
--- window is no chain), the number of changes, and the changes, each a letter and its bytes:
+-- KEYS: the windows. ARGV: the most keys of a window, the most bytes, the wall clock in milliseconds, a word that no
+-- other batch has; then for each key: retention in seconds and nanoseconds, how long the keys live without a change in
+-- milliseconds, the gap that ends a chain in seconds and nanoseconds (empty: the window is no chain), the number of
+-- changes, and the changes, each a letter and its bytes:
 --   I entry   R entry that leaves   U length and last operation of a run   T symbol and its text
 -- Answers how many changes were turned away.
 -- What a window's keys come to is in the hash {window}:n: in `k` and `b` how many keys will expire within a span of the
 -- clock, and their bytes as estimated here. A span that is over takes its keys along, as the keys themselves go. In
 -- `away` is the newest operation that was turned away; a key that comes later has a copy of it: `lacks` in {key}:r.
+-- A window of many entries has a log of its last changes, the list {key}:l: who knows the window up to one of them
+-- reads no more than what came after it. `log` in {key}:r is the number of the last record, the mark of its batch, and the
+-- seal: what the window had when the log was last written. A window that has something else was changed by who keeps
+-- no log, and its log begins anew. A record is the mark, a letter and its bytes: I, R and T as above, B where a log
+-- begins. A mark is made of the one before and the batch's word, so equal records at equal numbers have one history.
 -- Times are five bytes of seconds and four of nanoseconds: a double holds no nanoseconds since 1970.
 local OFFSET, SEEN_BYTES = 17179869184, 32 * 17
+local NO_TIME = string.rep('\0', 9)
 
 local function before(as, an, bs, bn) return as < bs or (as == bs and an < bn) end
 
@@ -101,10 +108,11 @@ local function enter_chain(key, bytes, rs, rn, qs, qn)
     local s, n = time_of(bytes)
     if before(s, n, minus(ns, nn, rs, rn)) then return end
   end
-  redis.call('ZADD', key, score_of(bytes), bytes)
+  local is_new = redis.call('ZADD', key, score_of(bytes), bytes) == 1
   ns, nn = newest_of(key)
   local ls, ln = minus(ns, nn, rs, rn)
   fold(key, ls, ln, qs, qn)
+  return is_new
 end
 
 -- A run is overwritten in order of arrival, but by no change it has seen already, and by no length that was
@@ -124,8 +132,54 @@ local function run(key, pair)
   redis.call('HSET', key .. ':r', 'run', pair)
 end
 
--- About what an entry takes, and what a key takes without any.
-local ENTRY_BYTES, KEY_BYTES, SPANS = 72, 264, 16
+-- A window with more entries than the first has a log; one with no more than the second has none any more.
+local LOG_FROM, LOG_UNTIL, MARK = 64, 32, 12
+local word = ARGV[4]
+
+local function seal_of(key)
+  local newest = redis.call('ZREVRANGE', key, 0, 0)[1]
+  local held, gone = redis.call('ZCARD', key), redis.call('ZCARD', key .. ':x')
+  return struct.pack('>I5I5', held, gone) .. (newest and string.sub(newest, 1, 9) or NO_TIME)
+end
+
+local function mark_of(before) return string.sub(redis.sha1hex(before .. word), 1, MARK) end
+
+-- The log as it can be continued; nil when there is none.
+local function log_of(key)
+  local stored = redis.call('HGET', key .. ':r', 'log')
+  if not stored then return nil end
+  if string.sub(stored, 7 + MARK) ~= seal_of(key) then return nil end
+  local last = string.sub(stored, 7, 6 + MARK)
+  return {number = struct.unpack('>I6', stored), last = last, mark = mark_of(last), records = {}}
+end
+
+local function note(log, kind, bytes)
+  if log then log.records[#log.records + 1] = log.mark .. kind .. bytes end
+end
+
+-- Writes the log after a batch: what is no longer worth reading goes.
+local function write_log(key, log)
+  local held, name = redis.call('ZCARD', key), key .. ':l'
+  if held <= (log and LOG_UNTIL or LOG_FROM) then
+    if redis.call('HDEL', key .. ':r', 'log') == 1 then redis.call('DEL', name) end
+    return
+  end
+  if not log then
+    redis.call('DEL', name)
+    log = {number = 0, mark = mark_of(key), records = {}}
+    note(log, 'B', '')
+  end
+  for first = 1, #log.records, 1000 do
+    redis.call('RPUSH', name, unpack(log.records, first, math.min(first + 999, #log.records)))
+  end
+  redis.call('LTRIM', name, -math.max(LOG_FROM, math.floor(held / 4)), -1)
+  -- Without a record the mark stays that of the last one.
+  local number, mark = struct.pack('>I6', log.number + #log.records), #log.records > 0 and log.mark or log.last
+  redis.call('HSET', key .. ':r', 'log', number .. mark .. seal_of(key))
+end
+
+-- About what an entry takes, a record of a log, and a key without any.
+local ENTRY_BYTES, RECORD_BYTES, KEY_BYTES, SPANS = 72, 44, 264, 16
 local keys_max, bytes_max, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local books, refused = {}, 0
 
@@ -160,7 +214,8 @@ local function life_of(key)
 end
 
 local function bytes_held(key)
-  return KEY_BYTES + ENTRY_BYTES * (redis.call('ZCARD', key) + redis.call('ZCARD', key .. ':x'))
+  local entries = redis.call('ZCARD', key) + redis.call('ZCARD', key .. ':x')
+  return KEY_BYTES + ENTRY_BYTES * entries + RECORD_BYTES * redis.call('LLEN', key .. ':l')
 end
 
 local function count(book, life, keys, bytes)
@@ -186,7 +241,7 @@ local function turn_away(book, from, to)
   end
 end
 
-local at = 4
+local at = 5
 for _, key in ipairs(KEYS) do
   local rs, rn, ttl = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local qs, qn, changes = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
@@ -201,20 +256,28 @@ for _, key in ipairs(KEYS) do
   elseif book.away then
     redis.call('HSET', key .. ':r', 'lacks', book.away)
   end
-  local grew = false
+  local grew, log = false, finds_room and log_of(key)
   for change = at, finds_room and at + changes - 1 or 0 do
     local kind, bytes = string.sub(ARGV[change], 1, 1), string.sub(ARGV[change], 2)
     if kind == 'I' then
       if not redis.call('ZSCORE', key .. ':x', bytes) then
+        local is_new
         if qs then
-          enter_chain(key, bytes, rs, rn, qs, qn)
+          is_new = enter_chain(key, bytes, rs, rn, qs, qn)
         else
-          redis.call('ZADD', key, score_of(bytes), bytes)
+          is_new = redis.call('ZADD', key, score_of(bytes), bytes) == 1
         end
+        if is_new then note(log, kind, bytes) end
       end
       grew = true
     elseif kind == 'R' then
-      redis.call('ZREM', key, bytes)
+      if redis.call('ZREM', key, bytes) == 1 then
+        note(log, kind, bytes)
+      elseif log then
+        -- It left before it came: if it is the newest there was, no record tells that.
+        local ns, nn = newest_of(key)
+        if not ns or before(ns, nn, time_of(bytes)) then log = nil end
+      end
       redis.call('ZADD', key .. ':x', score_of(bytes), bytes)
       grew = true
     elseif kind == 'U' then
@@ -222,7 +285,10 @@ for _, key in ipairs(KEYS) do
     elseif kind == 'T' then
       -- As old as the newest entry, so that no entry outlives its text.
       local ns, nn = newest_of(key)
-      if ns then redis.call('ZADD', key .. ':t', 'GT', score(ns, nn), bytes) end
+      if ns then
+        redis.call('ZADD', key .. ':t', 'GT', score(ns, nn), bytes)
+        note(log, kind, bytes)
+      end
     end
   end
   at = at + changes
@@ -240,9 +306,10 @@ for _, key in ipairs(KEYS) do
       end
     end
   end
+  if grew or (log and #log.records > 0) then write_log(key, log) end
   if finds_room then
     local is_there = 0
-    for _, part in ipairs({'', ':x', ':t', ':r'}) do is_there = is_there + redis.call('PEXPIRE', key .. part, string.format('%.0f', ttl)) end
+    for _, part in ipairs({'', ':x', ':t', ':r', ':l'}) do is_there = is_there + redis.call('PEXPIRE', key .. part, string.format('%.0f', ttl)) end
     if life then count(book, life, -1, -held) end
     if is_there > 0 then count(book, ttl, 1, bytes_held(key)) end
   end
