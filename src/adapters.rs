@@ -18,6 +18,7 @@ pub mod redis;
 #[cfg(not(feature = "redis"))]
 #[path = "adapters/no_redis.rs"]
 pub mod redis;
+pub mod runtime;
 pub mod service_client;
 pub mod store;
 pub mod tls;

@@ -17,6 +17,9 @@ pub fn reached(step: &str) {
 
     static ASKED: OnceLock<Option<(String, u64, Option<String>)>> = OnceLock::new();
     static TIMES: AtomicU64 = AtomicU64::new(0);
+    if let Some(simulation) = super::runtime::simulation() {
+        return simulation.reached(step);
+    }
     let asked = ASKED.get_or_init(|| {
         #[expect(clippy::disallowed_methods, reason = "only a test's build reads this")]
         let text = std::env::var("KUZET_TEST_FAILPOINT").ok()?;

@@ -39,11 +39,21 @@ pub enum FleetMutant {
     ChecksSkipped,
     /// A batch that was decided on one whose commit failed is committed all the same.
     AfterFailureKept,
+    /// The group's generation is asked for when offsets are sent, not when the transaction is handed over.
+    GenerationLate,
+    /// Of an aborted transaction that is sent again, batches of shards that are another's go along.
+    ReturnedWhole,
+    /// An aborted transaction is sent again behind what was decided after it.
+    ReturnedLast,
+    /// What was decided of a shard stays in the next transaction when the shard goes to another process.
+    DecidedKept,
+    /// What was read of a shard is used although the shard went and came back meanwhile.
+    OldRestoration,
 }
 
 impl FleetMutant {
     /// Every variant with its name in the tests.
-    pub const ALL: [(&'static str, Self); 17] = [
+    pub const ALL: [(&'static str, Self); 22] = [
         ("state-kept", Self::StateKept),
         ("seek-skipped", Self::SeekSkipped),
         ("shard-kept", Self::ShardKept),
@@ -61,6 +71,11 @@ impl FleetMutant {
         ("overlap-dropped", Self::OverlapDropped),
         ("checks-skipped", Self::ChecksSkipped),
         ("after-failure-kept", Self::AfterFailureKept),
+        ("generation-late", Self::GenerationLate),
+        ("returned-whole", Self::ReturnedWhole),
+        ("returned-last", Self::ReturnedLast),
+        ("decided-kept", Self::DecidedKept),
+        ("old-restoration", Self::OldRestoration),
     ];
 
     /// Tells whether this process makes this mistake.
@@ -69,7 +84,12 @@ impl FleetMutant {
     pub fn is_made(self) -> bool {
         use std::sync::OnceLock;
 
+        use super::runtime;
+
         static ASKED: OnceLock<Option<FleetMutant>> = OnceLock::new();
+        if let Some(simulation) = runtime::simulation() {
+            return Self::ALL.iter().any(|(name, mistake)| *mistake == self && simulation.mistake() == Some(*name));
+        }
         let asked = ASKED.get_or_init(|| {
             #[expect(clippy::disallowed_methods, reason = "only a test's build reads this")]
             let name = std::env::var("KUZET_TEST_FAULT").ok()?;

@@ -9,9 +9,17 @@ pub mod consumer;
 #[cfg(feature = "kafka")]
 pub mod errand;
 #[cfg(feature = "kafka")]
+pub mod librdkafka;
+#[cfg(feature = "kafka")]
+pub mod port;
+#[cfg(feature = "kafka")]
 pub mod producer;
 #[cfg(feature = "kafka")]
+mod questions;
+#[cfg(feature = "kafka")]
 pub mod reader;
+#[cfg(feature = "kafka")]
+pub mod session;
 pub mod state;
 #[cfg(feature = "kafka")]
 pub mod topic;

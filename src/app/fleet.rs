@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use tracing::error;
 
 use crate::adapters::clock;
+use crate::adapters::kafka::librdkafka::Librdkafka;
 use crate::adapters::kafka::producer::Sender;
 use crate::adapters::kafka::{KafkaSettings, Topics, read_properties};
 use crate::adapters::store::StoreError;
@@ -99,6 +100,7 @@ pub(super) fn start(
     let redis = redis_settings(config);
     let settings = FleetSettings {
         workers: workers(&config.kafka),
+        cluster: Arc::new(Librdkafka),
         kafka,
         redis,
         pending_changes_max: usize::try_from(config.redis.pending_changes_max).unwrap_or(usize::MAX),

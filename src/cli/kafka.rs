@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::config::environment;
 use super::exit::{self, UsageError};
+use crate::adapters::kafka::librdkafka::Librdkafka;
 use crate::adapters::kafka::topics::{self, TopicRetention};
 use crate::app::fleet::kafka_settings;
 use crate::config::{self, Config};
@@ -109,7 +110,7 @@ pub fn run(arguments: &KafkaArguments, out: &mut impl Write) -> anyhow::Result<i
         }
         KafkaCommand::Verify(place) => {
             let mut is_sound = true;
-            for report in verify(&settings(place)?.0)? {
+            for report in verify(&Librdkafka, &settings(place)?.0)? {
                 let decisions = report.last_seq.unwrap_or(0);
                 let (shard, next, lag) = (report.shard, report.next_offset, report.end - report.next_offset);
                 write!(out, "shard {shard}: next offset {next}, lag {lag}, decisions {decisions}")?;

@@ -18,6 +18,8 @@ mod restoration;
 mod restore;
 mod seen;
 mod shard;
+#[cfg(feature = "faults")]
+pub mod simulated;
 mod supervisor;
 pub mod verify;
 mod watchdog;
@@ -29,6 +31,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::adapters::kafka::KafkaSettings;
+use crate::adapters::kafka::port::Cluster;
 use crate::adapters::redis::RedisSettings;
 use crate::engine::plan::{Plan, Settings};
 use crate::geo::Geo;
@@ -49,6 +52,8 @@ pub use watchdog::OnHang;
 pub struct FleetSettings {
     /// How many workers there are, at least one.
     pub workers: usize,
+    /// The way to the brokers.
+    pub cluster: Arc<dyn Cluster>,
     pub kafka: KafkaSettings,
     /// What the fleet shares; without it rules that need it follow their `on_missing`.
     pub redis: Option<RedisSettings>,

@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGr
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{debug, warn};
 
+use super::port::Isolation;
 use super::{Failure, KafkaSettings};
 
 /// Between two questions whose answer was "not yet".
@@ -138,17 +139,8 @@ impl KafkaSettings {
     }
 }
 
-/// Which records a consumer sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
-    /// Those of ended transactions that were committed.
-    Committed,
-    /// All of them.
-    Uncommitted,
-}
-
 impl Isolation {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Committed => "read_committed",
             Self::Uncommitted => "read_uncommitted",

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, ConsumerGroupMetadata, Rebalance};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::adapters::clock;
-use crate::adapters::fleet_mutant::FleetMutant;
 use crate::operation::Time;
 use crate::operation::time::MILLISECOND;
 
 use super::client::{Said, is_passing};
+use super::port::{Change, Group, GroupMember, Incoming, Isolation, Polled};
 use super::{Failure, KafkaSettings};
 
 /// How long the way to an offset may take; it is tried again.
@@ -32,26 +32,6 @@ const HEARTBEAT_MS: u32 = 300;
 
 /// A connection that is made anew may be missing for one look, not for two: they are a second apart.
 const LONELY_MIN: u32 = 2;
-
-/// A change of what this member reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// These partitions are this member's from now on; they are paused.
-    Assigned(Vec<i32>),
-    /// These partitions are another's from now on.
-    Revoked(Vec<i32>),
-}
-
-/// A record as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
-    pub partition: i32,
-    pub offset: i64,
-    /// When it arrived, to the millisecond.
-    pub arrived_at: Time,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-}
 
 /// Tells when records arrived: at their own time, where they have one that can be. A producer may have set none (-1), or
 /// any: one that is yet to come would let operations of the future through. Then the time at which it is read counts.
@@ -73,17 +53,6 @@ impl Arrivals {
         self.over.fetch_max(now, Ordering::Relaxed);
         time(timestamp.filter(|timestamp| (0..=now).contains(timestamp)).unwrap_or(now))
     }
-}
-
-/// What a look for records found.
-#[derive(Debug)]
-pub enum Polled {
-    Nothing,
-    Record(Incoming),
-    /// Kafka or the group has a difficulty that passes; the text tells which.
-    Trouble(String),
-    /// This member can never read again.
-    Fatal(String),
 }
 
 #[derive(Debug, Default)]
@@ -157,7 +126,7 @@ impl ConsumerContext for Events {
 }
 
 /// This process in the group.
-pub struct Member {
+pub(super) struct Member {
     consumer: BaseConsumer<Events>,
     topic: String,
     /// The name of this process.
@@ -170,7 +139,7 @@ impl Member {
     ///
     /// # Errors
     /// A setting is wrong.
-    pub fn join(settings: &KafkaSettings) -> Result<Self, Failure> {
+    pub(super) fn join(settings: &KafkaSettings, isolation: Isolation) -> Result<Self, Failure> {
         let topic = settings.topics.operations.clone();
         let mut config = settings.client();
         // Small enough that a slow shard does not hold the others' records in memory.
@@ -195,10 +164,7 @@ impl Member {
             .set("group.id", &settings.group)
             .set("partition.assignment.strategy", "cooperative-sticky")
             // Offsets that an open transaction holds are waited for too.
-            .set(
-                "isolation.level",
-                if FleetMutant::OpenTransactionsIgnored.is_made() { "read_uncommitted" } else { "read_committed" },
-            )
+            .set("isolation.level", isolation.name())
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
@@ -211,8 +177,18 @@ impl Member {
         Ok(Self { consumer, topic, process: settings.process().to_owned(), arrivals: Arrivals::default() })
     }
 
-    /// Looks for a record, at most so long.
-    pub fn poll(&self, wait: Duration) -> Polled {
+    fn pause_or_resume(&self, partitions: &[i32], is_pause: bool) -> Result<(), Failure> {
+        let mut list = TopicPartitionList::new();
+        partitions.iter().for_each(|partition| {
+            list.add_partition(&self.topic, *partition);
+        });
+        let done = if is_pause { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        done.map_err(|error| Failure::of("pause or resume partitions", &error))
+    }
+}
+
+impl GroupMember for Member {
+    fn poll(&self, wait: Duration) -> Polled {
         match self.consumer.poll(wait) {
             None => Polled::Nothing,
             Some(Ok(message)) => Polled::Record(Incoming {
@@ -238,15 +214,11 @@ impl Member {
         }
     }
 
-    /// Adds what librdkafka said last, where it is not told yet.
-    #[must_use]
-    pub fn explain(&self, reason: String) -> String {
+    fn explain(&self, reason: String) -> String {
         self.consumer.context().said.explain(reason)
     }
 
-    /// Tells why nothing can come, if so: no broker can be reached, or the group has not taken this member in.
-    #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    fn trouble(&self) -> Option<String> {
         let events = self.consumer.context();
         if events.lonely.load(Ordering::Relaxed) >= LONELY_MIN {
             return Some(events.said.explain("Kafka: no broker can be reached".to_owned()));
@@ -255,24 +227,15 @@ impl Member {
         (!is_member).then(|| events.said.explain("Kafka: the group has not answered yet".to_owned()))
     }
 
-    /// Takes the next change of what this member reads.
-    #[must_use]
-    pub fn change(&self) -> Option<Change> {
+    fn change(&self) -> Option<Change> {
         self.consumer.context().changes.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
-    /// Tells whether a change waits.
-    #[must_use]
-    pub fn has_change(&self) -> bool {
+    fn has_change(&self) -> bool {
         !self.consumer.context().changes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Returns the group's present generation, for a transaction.
-    ///
-    /// # Errors
-    /// The group has gone on without this member. Its metadata may then be without a generation, and offsets
-    /// that are sent without one are taken from anybody.
-    pub fn group(&self) -> Result<Option<ConsumerGroupMetadata>, Failure> {
+    fn group(&self) -> Result<Option<Group>, Failure> {
         let group = self.consumer.group_metadata();
         // Asked in this order: the thread that answers the first question sets the second one's answer before.
         if self.consumer.assignment_lost() {
@@ -281,14 +244,10 @@ impl Member {
                 reason: "the group has gone on without this process".to_owned(),
             });
         }
-        Ok(group)
+        Ok(group.map(|group| Box::new(group) as Group))
     }
 
-    /// Commits offsets outside of any transaction: a mistake, see [`Fault`].
-    ///
-    /// # Errors
-    /// The group does not take them.
-    pub fn commit_outside(&self, offsets: &[(i32, i64)]) -> Result<(), Failure> {
+    fn commit_outside(&self, offsets: &[(i32, i64)]) -> Result<(), Failure> {
         let failed = |error: &KafkaError| Failure::of("commit offsets", error);
         let mut list = TopicPartitionList::new();
         for (partition, offset) in offsets {
@@ -298,56 +257,33 @@ impl Member {
         self.consumer.commit(&list, CommitMode::Sync).map_err(|error| failed(&error))
     }
 
-    /// Returns the offset behind the last record of a partition, as librdkafka saw it last.
-    #[must_use]
-    pub fn end_of(&self, partition: i32) -> Option<i64> {
+    fn end_of(&self, partition: i32) -> Option<i64> {
         self.consumer.context().ends.lock().unwrap_or_else(PoisonError::into_inner).get(&partition).copied()
     }
 
-    /// Returns a partition's first offset.
-    ///
-    /// # Errors
-    /// Kafka does not answer.
-    pub fn low_watermark(&self, partition: i32, wait: Duration) -> Result<i64, Failure> {
+    fn low_watermark(&self, partition: i32, wait: Duration) -> Result<i64, Failure> {
         let marks = self.consumer.fetch_watermarks(&self.topic, partition, wait);
         marks.map(|(low, _)| low).map_err(|error| Failure::of("ask for the first offset", &error))
     }
 
-    /// Lets records of a partition come from this offset on. Returns false when the partition's reader is not there
-    /// yet: then it is tried again after the next looks for records.
-    ///
-    /// # Errors
-    /// Kafka does not let it start.
-    pub fn try_start(&self, partition: i32, offset: i64) -> Result<bool, Failure> {
-        if !FleetMutant::SeekSkipped.is_made() {
-            let mut list = TopicPartitionList::new();
-            let added = list.add_partition_offset(&self.topic, partition, Offset::Offset(offset));
-            added.map_err(|error| Failure::of("name an offset", &error))?;
-            let sought = self.consumer.seek_partitions(list, SEEK_TIMEOUT);
-            match sought.and_then(|list| list.elements().iter().try_for_each(|element| element.error())) {
-                Ok(()) => {}
-                Err(error) if is_early(&error) => return Ok(false),
-                Err(error) => return Err(Failure::of(format!("go to an offset of partition {partition}"), &error)),
-            }
-        }
-        self.pause_or_resume([partition], false).map(|()| true)
-    }
-
-    /// Lets no records of partitions come.
-    ///
-    /// # Errors
-    /// They are not this member's.
-    pub fn pause(&self, partitions: impl IntoIterator<Item = i32>) -> Result<(), Failure> {
-        self.pause_or_resume(partitions, true)
-    }
-
-    fn pause_or_resume(&self, partitions: impl IntoIterator<Item = i32>, is_pause: bool) -> Result<(), Failure> {
+    fn seek(&self, partition: i32, offset: i64) -> Result<bool, Failure> {
         let mut list = TopicPartitionList::new();
-        partitions.into_iter().for_each(|partition| {
-            list.add_partition(&self.topic, partition);
-        });
-        let done = if is_pause { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
-        done.map_err(|error| Failure::of("pause or resume partitions", &error))
+        let added = list.add_partition_offset(&self.topic, partition, Offset::Offset(offset));
+        added.map_err(|error| Failure::of("name an offset", &error))?;
+        let sought = self.consumer.seek_partitions(list, SEEK_TIMEOUT);
+        match sought.and_then(|list| list.elements().iter().try_for_each(|element| element.error())) {
+            Ok(()) => Ok(true),
+            Err(error) if is_early(&error) => Ok(false),
+            Err(error) => Err(Failure::of(format!("go to an offset of partition {partition}"), &error)),
+        }
+    }
+
+    fn resume(&self, partition: i32) -> Result<(), Failure> {
+        self.pause_or_resume(&[partition], false)
+    }
+
+    fn pause(&self, partitions: &[i32]) -> Result<(), Failure> {
+        self.pause_or_resume(partitions, true)
     }
 }
 

@@ -14,6 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::operation::partition::Partitioner;
 
 use super::client::Said;
+use super::port::{Group, Outgoing, Transactions};
 use super::{Failure, KafkaSettings};
 
 /// Between two looks whether everything is acknowledged. The client's own wait of a few milliseconds would keep a
@@ -147,76 +148,26 @@ impl Sender {
     }
 }
 
-/// One record to send.
-#[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
-    pub topic: &'a str,
-    pub partition: i32,
-    pub key: Option<&'a [u8]>,
-    pub value: Option<&'a [u8]>,
-    pub headers: &'a [(&'a str, &'a str)],
-}
-
-/// The transactional producers of this process, which take turns: of the one that has just committed, Kafka would not
-/// take the next transaction before the markers of the last are written, and the client would wait for that in
-/// steps of 20 ms and more.
-pub struct Session {
-    producers: [Transactions; 2],
-    turn: usize,
-}
-
-impl Session {
-    /// Makes the producers and takes over their transactional ids: a transaction that an earlier holder left open is
-    /// aborted, and that holder can never commit again. Waits until that is done.
-    ///
-    /// # Errors
-    /// A setting is wrong, or Kafka does not answer in time.
-    pub fn begin(settings: &KafkaSettings) -> Result<Self, Failure> {
-        Ok(Self { producers: take_over(settings, &settings.owner())?, turn: 0 })
-    }
-
-    /// Returns the producer whose turn it is. Its last transaction is over; that of the other one is decided at least.
-    pub const fn next(&mut self) -> &Transactions {
-        self.turn = 1 - self.turn;
-        self.current()
-    }
-
-    /// Returns the producer of the last turn.
-    #[must_use]
-    pub const fn current(&self) -> &Transactions {
-        let [first, second] = &self.producers;
-        if self.turn == 0 { first } else { second }
-    }
-}
-
-/// Aborts what another process left open, which can then never commit again.
-///
-/// # Errors
-/// Kafka does not answer in time, or does not let this process use those names.
-pub fn fence(settings: &KafkaSettings, owner: &str) -> Result<(), Failure> {
-    take_over(settings, owner).map(drop)
-}
-
-/// Takes over both ids of an owner, at the same time.
-fn take_over(settings: &KafkaSettings, owner: &str) -> Result<[Transactions; 2], Failure> {
-    let [first, second] = KafkaSettings::transactional_ids(owner);
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| Transactions::take_over(settings, &second));
-        let first = Transactions::take_over(settings, &first);
-        let second = other.join().unwrap_or_else(|_| {
-            Err(Failure::Silent { what: "begin a session of transactions".to_owned(), waited: Duration::ZERO })
-        });
-        Ok([first?, second?])
-    })
-}
-
 /// One transactional producer.
-pub struct Transactions {
+pub(super) struct Producer {
     producer: BaseProducer<Deliveries>,
     timeout: Duration,
 }
 
-impl Transactions {
+impl Producer {
+    /// Takes over both ids of an owner, at the same time.
+    pub(super) fn take_over_both(settings: &KafkaSettings, owner: &str) -> Result<[Self; 2], Failure> {
+        let [first, second] = KafkaSettings::transactional_ids(owner);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| Self::take_over(settings, &second));
+            let first = Self::take_over(settings, &first);
+            let second = other.join().unwrap_or_else(|_| {
+                Err(Failure::Silent { what: "begin a session of transactions".to_owned(), waited: Duration::ZERO })
+            });
+            Ok([first?, second?])
+        })
+    }
+
     fn take_over(settings: &KafkaSettings, transactional_id: &str) -> Result<Self, Failure> {
         let timeout = settings.transaction_timeout;
         let mut config = settings.client();
@@ -252,22 +203,16 @@ impl Transactions {
         })?;
         Ok(Self { producer, timeout })
     }
+}
 
-    /// Opens a transaction.
-    ///
-    /// # Errors
-    /// The session is over.
-    pub fn begin(&self) -> Result<(), Failure> {
+impl Transactions for Producer {
+    fn begin(&self) -> Result<(), Failure> {
         // What an aborted transaction had in hand was not delivered either.
         *self.producer.context().failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.producer.begin_transaction().map_err(|error| Failure::of("begin a transaction", &error))
     }
 
-    /// Puts a record into the transaction.
-    ///
-    /// # Errors
-    /// The session is over, the record is too large, or the queue stays full.
-    pub fn send(&self, record: &Outgoing<'_>) -> Result<(), Failure> {
+    fn send(&self, record: &Outgoing<'_>) -> Result<(), Failure> {
         let headers = record.headers.iter();
         let headers = headers.fold(OwnedHeaders::new_with_capacity(record.headers.len()), |headers, (key, value)| {
             headers.insert(Header { key, value: Some(*value) })
@@ -294,16 +239,11 @@ impl Transactions {
         }
     }
 
-    /// Puts the offsets of the next records to read into the transaction.
-    ///
-    /// # Errors
-    /// The session is over, or the group has gone on without this member.
-    pub fn send_offsets(
-        &self,
-        topic: &str,
-        offsets: &[(i32, i64)],
-        group: &ConsumerGroupMetadata,
-    ) -> Result<(), Failure> {
+    fn send_offsets(&self, topic: &str, offsets: &[(i32, i64)], group: &Group) -> Result<(), Failure> {
+        let Some(group) = group.downcast_ref::<ConsumerGroupMetadata>() else {
+            let reason = "it is none of librdkafka's".to_owned();
+            return Err(Failure::Setting { name: "of the group".to_owned(), reason });
+        };
         let failed = |error: &KafkaError| Failure::of("put offsets into the transaction", error);
         let mut list = TopicPartitionList::new();
         for (partition, offset) in offsets {
@@ -312,11 +252,8 @@ impl Transactions {
         self.producer.send_offsets_to_transaction(&list, group, self.timeout).map_err(|error| failed(&error))
     }
 
-    /// Waits until every record of the transaction is acknowledged. A commit would wait in slices of 100 ms.
-    ///
-    /// # Errors
-    /// A record was not taken, or the time is over.
-    pub fn drain(&self) -> Result<(), Failure> {
+    fn drain(&self) -> Result<(), Failure> {
+        // A commit would wait in slices of 100 ms.
         let begun = Instant::now();
         while !is_drained(&self.producer) {
             if begun.elapsed() > self.timeout {
@@ -335,20 +272,11 @@ impl Transactions {
         }
     }
 
-    /// Commits. After an error this session must not be used again: what became of the transaction is told by
-    /// the topics, once a new session has begun.
-    ///
-    /// # Errors
-    /// The transaction was aborted, or it is not known what became of it.
-    pub fn commit(&self) -> Result<(), Failure> {
+    fn commit(&self) -> Result<(), Failure> {
         self.producer.commit_transaction(self.timeout).map_err(|error| Failure::of("commit the transaction", &error))
     }
 
-    /// Gives the transaction up: nothing of it happened.
-    ///
-    /// # Errors
-    /// The session is over, or Kafka does not answer: then it is open what became of the transaction.
-    pub fn abort(&self) -> Result<(), Failure> {
+    fn abort(&self) -> Result<(), Failure> {
         let begun = Instant::now();
         loop {
             // What is given up counts as delivered once it was looked at: the client waits for that, so it is asked to

@@ -4,29 +4,19 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{Headers as _, Message as _};
-use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, info, warn};
 
-use crate::adapters::failpoint;
 use crate::adapters::fleet_mutant::FleetMutant;
+use crate::adapters::{failpoint, runtime};
 
-use super::client::{Isolation, Said, ask, is_passing};
-use super::producer::fence;
+use super::port::{Cluster, Isolation, Questions, StoredRecord, Told};
 use super::state::{Meta, StateImage, StateKey};
 use super::{Failure, KafkaSettings};
 
 /// How long a cluster may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long no record may come while some are missing: a leader may have to be elected meanwhile.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How long one question may take.
 const OFFSET_QUERY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Mostly the first question of a client: a broker that refuses it answers nothing.
-const FIRST_QUESTION: Duration = Duration::from_secs(2);
-const POLL: Duration = Duration::from_millis(100);
 /// Between two looks whether an open transaction has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A transaction that stands in the way is left to end by itself for so long; it mostly takes less.
@@ -60,9 +50,9 @@ pub struct Left {
 
 /// Reads what shards left behind.
 pub struct Reader<'s> {
+    cluster: &'s dyn Cluster,
     settings: &'s KafkaSettings,
-    committed: BaseConsumer<Said>,
-    uncommitted: BaseConsumer<Said>,
+    kafka: Box<dyn Questions>,
     /// When it was last looked into who left a transaction open.
     cleared_at: Cell<Option<Instant>>,
 }
@@ -72,10 +62,8 @@ impl<'s> Reader<'s> {
     ///
     /// # Errors
     /// A setting is wrong.
-    pub fn new(settings: &'s KafkaSettings) -> Result<Self, Failure> {
-        let committed = settings.asking(Isolation::Committed)?;
-        let uncommitted = settings.asking(Isolation::Uncommitted)?;
-        Ok(Self { settings, committed, uncommitted, cleared_at: Cell::new(None) })
+    pub fn new(cluster: &'s dyn Cluster, settings: &'s KafkaSettings) -> Result<Self, Failure> {
+        Ok(Self { cluster, settings, kafka: cluster.questions(settings)?, cleared_at: Cell::new(None) })
     }
 
     /// Counts the partitions of a topic.
@@ -83,25 +71,11 @@ impl<'s> Reader<'s> {
     /// # Errors
     /// Kafka does not answer, or there is no such topic.
     pub fn partitions(&self, topic: &str) -> Result<i32, Failure> {
-        let question = || self.committed.fetch_metadata(Some(topic), FIRST_QUESTION);
-        let metadata = ask(&self.committed, &format!("find the topic {topic}"), PATIENCE, question)?;
-        let found = metadata.topics().iter().find(|found| found.name() == topic);
-        match found {
-            Some(found) if found.error().is_none() && !found.partitions().is_empty() => {
-                Ok(i32::try_from(found.partitions().len()).unwrap_or(i32::MAX))
-            }
-            _ => Err(Failure::Kafka {
-                what: format!("find the topic {topic}"),
-                reason: "Kafka does not know it; `kuzet kafka topics --create` makes it".to_owned(),
-                is_fenced: false,
-                is_unknown: false,
-            }),
-        }
+        self.kafka.partitions(topic)
     }
 
-    fn marks(&self, consumer: &BaseConsumer<Said>, topic: &str, partition: i32) -> Result<(i64, i64), Failure> {
-        let what = format!("ask for the offsets of {topic}");
-        ask(consumer, &what, PATIENCE, || consumer.fetch_watermarks(topic, partition, OFFSET_QUERY_TIMEOUT))
+    fn marks(&self, isolation: Isolation, topic: &str, partition: i32) -> Result<(i64, i64), Failure> {
+        self.kafka.marks(isolation, topic, partition)
     }
 
     /// Reads what these shards left behind, after every transaction that is open now has ended. A shard that
@@ -131,7 +105,7 @@ impl<'s> Reader<'s> {
         }
         failpoint::reached("restore-stable");
         for (shard, left) in &mut found {
-            left.operations = self.marks(&self.committed, &topics.operations, *shard)?;
+            left.operations = self.marks(Isolation::Committed, &topics.operations, *shard)?;
         }
         self.read_states(&there, &mut found)?;
         failpoint::reached("restore-states");
@@ -162,19 +136,18 @@ impl<'s> Reader<'s> {
 
     fn wait_until_stable(&self, topic: &str, shards: &[i32]) -> Result<(), Failure> {
         let patience = self.patience();
-        let begun = Instant::now();
+        let begun = runtime::now();
         for shard in shards {
-            let (_, end) = self.marks(&self.uncommitted, topic, *shard)?;
-            while self.marks(&self.committed, topic, *shard)?.1 < end {
-                if begun.elapsed() > patience {
+            let (_, end) = self.marks(Isolation::Uncommitted, topic, *shard)?;
+            while self.marks(Isolation::Committed, topic, *shard)?.1 < end {
+                if runtime::elapsed(begun) > patience {
                     let what = format!("wait for the end of a transaction in partition {shard} of {topic}");
                     return Err(Failure::Silent { what, waited: patience });
                 }
-                if begun.elapsed() > GRACE {
+                if runtime::elapsed(begun) > GRACE {
                     self.clear_the_way(shards);
                 }
-                // Nothing is assigned: only time passes.
-                drop(self.committed.poll(LOOK_EVERY));
+                self.kafka.wait(LOOK_EVERY);
             }
         }
         Ok(())
@@ -186,41 +159,23 @@ impl<'s> Reader<'s> {
     }
 
     fn read_offsets(&self, found: &mut BTreeMap<i32, Left>) -> Result<(), Failure> {
-        let consumer = if FleetMutant::OpenTransactionsIgnored.is_made() { &self.uncommitted } else { &self.committed };
-        let question = |wait: Duration| {
-            let mut list = TopicPartitionList::new();
-            for shard in found.keys() {
-                list.add_partition(&self.settings.topics.operations, *shard);
-            }
-            let answer = consumer.committed_offsets(list, wait)?;
-            answer.elements().iter().try_for_each(|element| element.error())?;
-            Ok(answer)
-        };
+        let is_mistaken = FleetMutant::OpenTransactionsIgnored.is_made();
+        let isolation = if is_mistaken { Isolation::Uncommitted } else { Isolation::Committed };
         let shards: Vec<i32> = found.keys().copied().collect();
-        let (begun, mut wait) = (Instant::now(), FIRST_OFFSETS);
-        let answer = loop {
-            match question(wait) {
-                Ok(answer) => break answer,
-                Err(error)
-                    if is_passing(&error)
-                        && begun.elapsed() < self.patience()
-                        && !self.committed.context().is_refused() =>
-                {
+        let (begun, mut wait) = (runtime::now(), FIRST_OFFSETS);
+        let told = loop {
+            match self.kafka.offsets(isolation, &self.settings.topics.operations, &shards, wait)? {
+                Told::Now(told) => break told,
+                Told::NotYet(failure) if runtime::elapsed(begun) >= self.patience() => return Err(failure),
+                Told::NotYet(_) => {
                     self.clear_the_way(&shards);
-                    // Nothing is assigned: only time passes.
-                    drop(self.committed.poll(LOOK_EVERY));
+                    self.kafka.wait(LOOK_EVERY);
                     wait = (wait * 2).min(OFFSET_QUERY_TIMEOUT);
                 }
-                Err(error) => {
-                    let failed = Failure::of("ask for the group's offsets", &error);
-                    return Err(failed.explained_by(self.committed.context()));
-                }
             }
         };
-        for element in answer.elements() {
-            if let (Some(left), Offset::Offset(offset)) = (found.get_mut(&element.partition()), element.offset()) {
-                left.committed = Some(offset);
-            }
+        for (shard, left) in found {
+            left.committed = told.get(shard).copied();
         }
         Ok(())
     }
@@ -228,12 +183,12 @@ impl<'s> Reader<'s> {
     /// Aborts what processes that are not in the group any more may have left open in the shards' partitions. What
     /// fails is tried again by the next look; Kafka's own timeout is behind it.
     fn clear_the_way(&self, shards: &[i32]) {
-        let is_early = self.cleared_at.get().is_some_and(|at| at.elapsed() < CLEAR_EVERY);
+        let is_early = self.cleared_at.get().is_some_and(|at| runtime::elapsed(at) < CLEAR_EVERY);
         // Fencing would hide that mistake.
         if is_early || FleetMutant::GenerationSkipped.is_made() || FleetMutant::OpenTransactionsIgnored.is_made() {
             return;
         }
-        self.cleared_at.set(Some(Instant::now()));
+        self.cleared_at.set(Some(runtime::now()));
         let gone = match self.gone(shards) {
             Ok(gone) => gone,
             Err(error) => {
@@ -242,11 +197,16 @@ impl<'s> Reader<'s> {
             }
         };
         for owner in gone {
-            match fence(self.settings, &owner) {
+            match self.fence(&owner) {
                 Ok(()) => info!(%owner, "a process is gone: its open transaction was aborted"),
                 Err(error) => warn!(%owner, %error, "the open transaction of a process that is gone cannot be aborted"),
             }
         }
+    }
+
+    /// Aborts what another process left open, which can then never commit again.
+    fn fence(&self, owner: &str) -> Result<(), Failure> {
+        self.cluster.take_over(self.settings, owner).map(drop)
     }
 
     /// Lists the owners of shards, as their states tell, that are not in the group.
@@ -261,13 +221,9 @@ impl<'s> Reader<'s> {
         if owners.is_empty() {
             return Ok(owners);
         }
-        let group = self.settings.group.as_str();
-        let listed = self.committed.client().fetch_group_list(Some(group), FIRST_QUESTION);
-        let listed = listed.map_err(|error| Failure::of("ask for the group's members", &error))?;
-        let members = listed.groups().iter().filter(|found| found.name() == group).flat_map(|group| group.members());
-        members.for_each(|member| {
-            owners.remove(member.client_id());
-        });
+        for member in self.kafka.members(&self.settings.group)? {
+            owners.remove(&member);
+        }
         Ok(owners)
     }
 
@@ -275,16 +231,15 @@ impl<'s> Reader<'s> {
     fn last_metas(&self, shard: i32, isolation: Isolation) -> Result<Vec<Meta>, Failure> {
         let topic = &self.settings.topics.state;
         let key = StateKey::Meta.text(0);
-        let consumer = self.consumer(isolation);
-        let (low, end) = self.marks(consumer, topic, shard)?;
+        let (low, end) = self.marks(isolation, topic, shard)?;
         let (mut step, mut from, mut found) = (TAIL_MIN, end, Vec::new());
         // From the end backwards: every batch writes it.
         while from > low && found.is_empty() {
             from = (end - step).max(low);
-            self.read_to_end(consumer, topic, &[(shard, from)], |message| {
+            self.read_to_end(isolation, topic, &[(shard, from)], |message| {
                 if message.key() == Some(key.as_bytes()) {
                     let mut image = StateImage::default();
-                    image.add(key.as_bytes(), message.payload());
+                    image.add(key.as_bytes(), message.value());
                     found.extend(image.meta().ok().flatten());
                 }
             })?;
@@ -300,33 +255,26 @@ impl<'s> Reader<'s> {
     /// Kafka does not answer.
     pub fn nothing_until(&self, shard: i32, from: i64) -> Result<Option<i64>, Failure> {
         let topic = &self.settings.topics.operations;
-        let (low, end) = self.marks(&self.committed, topic, shard)?;
+        let (low, end) = self.marks(Isolation::Committed, topic, shard)?;
         if low > from || end <= from {
             return Ok(None);
         }
         let mut is_empty = true;
-        self.read_to_end(&self.committed, topic, &[(shard, from)], |message| is_empty &= message.offset() >= end)?;
+        self.read_to_end(Isolation::Committed, topic, &[(shard, from)], |message| is_empty &= message.offset() >= end)?;
         Ok(is_empty.then_some(end))
-    }
-
-    const fn consumer(&self, isolation: Isolation) -> &BaseConsumer<Said> {
-        match isolation {
-            Isolation::Committed => &self.committed,
-            Isolation::Uncommitted => &self.uncommitted,
-        }
     }
 
     fn read_states(&self, shards: &[i32], found: &mut BTreeMap<i32, Left>) -> Result<(), Failure> {
         let topic = &self.settings.topics.state;
         let offsets: Vec<(i32, i64)> = shards
             .iter()
-            .map(|shard| self.marks(&self.committed, topic, *shard).map(|marks| (*shard, marks.0)))
+            .map(|shard| self.marks(Isolation::Committed, topic, *shard).map(|marks| (*shard, marks.0)))
             .collect::<Result<_, _>>()?;
         let is_mistaken = FleetMutant::StateUncommitted.is_made();
         let isolation = if is_mistaken { Isolation::Uncommitted } else { Isolation::Committed };
-        self.read_to_end(self.consumer(isolation), topic, &offsets, |message| {
+        self.read_to_end(isolation, topic, &offsets, |message| {
             if let (Some(left), Some(key)) = (found.get_mut(&message.partition()), message.key()) {
-                left.state.add(key, message.payload());
+                left.state.add(key, message.value());
             }
         })
     }
@@ -334,21 +282,20 @@ impl<'s> Reader<'s> {
     /// Finds the number of the last visible decision, and those behind `after`; returns the first offset.
     fn read_tail(&self, shard: i32, after: u64, left: &mut Left) -> Result<i64, Failure> {
         let topic = &self.settings.topics.decisions;
-        let (low, end) = self.marks(&self.committed, topic, shard)?;
+        let (low, end) = self.marks(Isolation::Committed, topic, shard)?;
         let mut step = TAIL_MIN;
         loop {
             let from = (end - step).max(low);
             let mut first = None;
             (left.last_seq, left.decisions) = (None, Vec::new());
             if from < end {
-                self.read_to_end(&self.committed, topic, &[(shard, from)], |message| {
-                    let header = message.headers().and_then(|headers| headers.iter().find(|h| h.key == "kuzet-seq"));
-                    let text = header.and_then(|header| std::str::from_utf8(header.value?).ok());
+                self.read_to_end(Isolation::Committed, topic, &[(shard, from)], |message| {
+                    let text = message.header("kuzet-seq").and_then(|value| std::str::from_utf8(value).ok());
                     let Some(seq) = text.and_then(|text| text.parse().ok()) else { return };
                     left.last_seq = Some(seq);
                     first.get_or_insert(seq);
                     if seq > after {
-                        left.decisions.push((seq, message.payload().unwrap_or_default().to_vec()));
+                        left.decisions.push((seq, message.value().unwrap_or_default().to_vec()));
                     }
                 })?;
             }
@@ -360,50 +307,14 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads partitions from these offsets up to the last ones that the consumer sees.
+    /// Reads partitions from these offsets up to the last ones that are visible.
     fn read_to_end(
         &self,
-        consumer: &BaseConsumer<Said>,
+        isolation: Isolation,
         topic: &str,
         offsets: &[(i32, i64)],
-        mut each: impl FnMut(&rdkafka::message::BorrowedMessage<'_>),
+        mut each: impl FnMut(&dyn StoredRecord),
     ) -> Result<(), Failure> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let what = format!("read {topic}");
-        let mut list = TopicPartitionList::new();
-        for (partition, offset) in offsets {
-            let added = list.add_partition_offset(topic, *partition, Offset::Offset(*offset));
-            added.map_err(|error| Failure::of(what.as_str(), &error))?;
-        }
-        consumer.assign(&list).map_err(|error| Failure::of(what.as_str(), &error))?;
-        let mut open: BTreeSet<i32> = offsets.iter().map(|(partition, _)| *partition).collect();
-        let mut heard_at = Instant::now();
-        let mut outcome = Ok(());
-        while !open.is_empty() {
-            match consumer.poll(POLL) {
-                None if heard_at.elapsed() > SILENCE_MAX => {
-                    outcome = Err(Failure::Silent { what: what.clone(), waited: SILENCE_MAX });
-                    break;
-                }
-                None => {}
-                Some(Ok(message)) => {
-                    heard_at = Instant::now();
-                    each(&message);
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    open.remove(&partition);
-                }
-                // Connections come back by themselves; whoever stays silent is given up above.
-                Some(Err(error)) if is_passing(&error) && heard_at.elapsed() <= SILENCE_MAX => {}
-                Some(Err(error)) => {
-                    outcome = Err(Failure::of(what.as_str(), &error));
-                    break;
-                }
-            }
-        }
-        drop(consumer.unassign());
-        outcome
+        self.kafka.read(isolation, topic, offsets, &mut each)
     }
 }

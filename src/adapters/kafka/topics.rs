@@ -7,7 +7,8 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 
-use super::client::{Isolation, Said, ask};
+use super::client::{Said, ask};
+use super::port::Isolation;
 use super::{Failure, KafkaSettings};
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -4,20 +4,19 @@
 //! follows from that (publishing, showing, dropping state after a failure) is the deciding thread's business.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Weak;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::ConsumerGroupMetadata;
 use tracing::{debug, warn};
 
-use crate::adapters::failpoint;
 use crate::adapters::fleet_mutant::FleetMutant;
-use crate::adapters::kafka::consumer::Member;
-use crate::adapters::kafka::producer::{Outgoing, Session, Transactions};
+use crate::adapters::kafka::port::{Cluster, Group, GroupMember, Outgoing, Transactions};
 use crate::adapters::kafka::reader::Reader;
+use crate::adapters::kafka::session::Session;
 use crate::adapters::kafka::{Failure, KafkaSettings, Topics};
+use crate::adapters::{failpoint, runtime};
 use crate::pipeline::{self, Unpublished};
 
 use super::outgoing::Headers;
@@ -30,7 +29,7 @@ pub(super) struct Work {
     /// Each shard's in the order in which they were decided.
     pub(super) batches: Vec<ShardBatch>,
     /// The group as it was when all these shards were this process's: later nobody may commit for it.
-    pub(super) group: ConsumerGroupMetadata,
+    pub(super) group: Group,
 }
 
 enum Request {
@@ -70,17 +69,18 @@ impl Committer {
     /// # Errors
     /// A thread cannot be made.
     pub(super) fn start(
-        (settings, has_cloudevents): (KafkaSettings, bool),
-        member: Weak<Member>,
+        (cluster, settings, has_cloudevents): (Arc<dyn Cluster>, KafkaSettings, bool),
+        member: Weak<dyn GroupMember>,
         watchdog: Watchdog,
     ) -> std::io::Result<Self> {
         // One request at a time: neither side ever waits to put something in.
         let (requests, to_do) = sync_channel(1);
         let (report, reports) = sync_channel(1);
         let source = format!("/kuzet/{}", settings.group);
-        let thread = Thread { settings, source, has_cloudevents, member, watchdog, session: None };
-        let thread = std::thread::Builder::new().name("commit".into()).spawn(move || thread.run(&to_do, &report))?;
-        Ok(Self { requests, reports, is_busy: false, is_commit: false, asked_at: Instant::now(), report: None, thread })
+        let thread = Thread { cluster, settings, source, has_cloudevents, member, watchdog, session: None };
+        let thread = runtime::spawn("commit", move || thread.run(&to_do, &report))?;
+        let asked_at = runtime::now();
+        Ok(Self { requests, reports, is_busy: false, is_commit: false, asked_at, report: None, thread })
     }
 
     /// Tells whether a request is under way.
@@ -92,7 +92,7 @@ impl Committer {
     /// not keep all of them: when the group's coordinator goes at the wrong moment, `send_offsets_to_transaction`
     /// returns never.
     pub(super) fn is_hung(&self, limit: Duration) -> bool {
-        self.is_busy && self.report.is_none() && self.asked_at.elapsed() > limit
+        self.is_busy && self.report.is_none() && runtime::elapsed(self.asked_at) > limit
     }
 
     /// Gives the thread up; returns it, to look at whether it has ended.
@@ -118,9 +118,10 @@ impl Committer {
     fn request(&mut self, request: Request) {
         debug_assert!(!self.is_busy, "one request at a time");
         self.is_commit = matches!(request, Request::Commit(_));
-        self.asked_at = Instant::now();
+        self.asked_at = runtime::now();
         // The thread ends with this value, not before: only a panic there could refuse.
         self.is_busy = self.requests.send(request).is_ok();
+        runtime::told();
     }
 
     /// Waits at most so long until the request is done.
@@ -128,7 +129,7 @@ impl Committer {
         if !self.is_busy || self.report.is_some() {
             return;
         }
-        self.report = match self.reports.recv_timeout(wait) {
+        self.report = match runtime::receive(&self.reports, wait) {
             Ok(report) => Some(report),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
@@ -163,19 +164,20 @@ fn last_of_each<'w>(marks: &'w [Mark], batches: &'w [ShardBatch]) -> Vec<(i32, &
 }
 
 struct Thread {
+    cluster: Arc<dyn Cluster>,
     settings: KafkaSettings,
     /// What decisions say where they come from.
     source: String,
     has_cloudevents: bool,
     /// The deciding thread's, which leaves the group with it.
-    member: Weak<Member>,
+    member: Weak<dyn GroupMember>,
     watchdog: Watchdog,
     session: Option<Session>,
 }
 
 impl Thread {
     fn run(mut self, requests: &Receiver<Request>, reports: &SyncSender<Report>) {
-        for request in requests {
+        while let Some(request) = runtime::next(requests) {
             let report = match request {
                 Request::Begin => match self.begin() {
                     Ok(()) => Report::Begun,
@@ -186,6 +188,7 @@ impl Thread {
             if reports.send(report).is_err() {
                 return;
             }
+            runtime::told();
         }
     }
 
@@ -193,11 +196,11 @@ impl Thread {
         // Its transaction may be open: the new session aborts it.
         self.session = None;
         let settings = &self.settings;
-        let session = self.watchdog.watch("begin a session", || Session::begin(settings))?;
+        let session = self.watchdog.watch("begin a session", || Session::begin(&*self.cluster, settings))?;
         debug!("a session of transactions has begun");
         failpoint::reached("session");
         // Of a topic that is not there the group gives no partitions: without a question nobody would know.
-        let reader = Reader::new(settings)?;
+        let reader = Reader::new(&*self.cluster, settings)?;
         let Topics { operations, decisions, rejected, state } = &settings.topics;
         [operations, decisions, rejected, state]
             .into_iter()
@@ -208,7 +211,7 @@ impl Thread {
 
     fn work(&mut self, work: Work) -> Report {
         let Work { marks, batches, group } = work;
-        let (begun, is_of_batches) = (Instant::now(), !batches.is_empty());
+        let (begun, is_of_batches) = (runtime::now(), !batches.is_empty());
         let durable = pipeline::write(batches, |batches| {
             self.commit(&marks, batches, &group).or_else(|failure| self.commit_again(failure, &marks, batches, &group))
         });
@@ -218,7 +221,7 @@ impl Thread {
                     failpoint::reached("committed");
                 }
                 let marked = marks.iter().map(|mark| (mark.shard, mark.gift)).collect();
-                Report::Committed { marked, batches, took: begun.elapsed() }
+                Report::Committed { marked, batches, took: runtime::elapsed(begun) }
             }
             Err((batches, failure @ Failure::Stale { .. })) => match self.abort() {
                 Ok(()) => Report::Returned { marks, batches, failure },
@@ -246,7 +249,7 @@ impl Thread {
         failure: Failure,
         marks: &[Mark],
         batches: &[ShardBatch],
-        group: &ConsumerGroupMetadata,
+        group: &Group,
     ) -> Result<(), Failure> {
         if !FleetMutant::CommitRepeated.is_made() || !failure.is_unknown() {
             return Err(failure);
@@ -254,13 +257,13 @@ impl Thread {
         warn!(error = %failure, "the commit is made again");
         self.session = None;
         while self.session.is_none() {
-            self.session = Session::begin(&self.settings).ok();
+            self.session = Session::begin(&*self.cluster, &self.settings).ok();
         }
         self.commit(marks, batches, group)
     }
 
     /// Puts marks and batches into one transaction and commits it.
-    fn commit(&mut self, marks: &[Mark], batches: &[ShardBatch], group: &ConsumerGroupMetadata) -> Result<(), Failure> {
+    fn commit(&mut self, marks: &[Mark], batches: &[ShardBatch], group: &Group) -> Result<(), Failure> {
         let Some(mut session) = self.session.take() else {
             return Err(Failure::Silent { what: "begin a transaction".to_owned(), waited: Duration::ZERO });
         };
@@ -271,10 +274,10 @@ impl Thread {
 
     fn commit_in(
         &self,
-        session: &Transactions,
+        session: &dyn Transactions,
         marks: &[Mark],
         batches: &[ShardBatch],
-        group: &ConsumerGroupMetadata,
+        group: &Group,
     ) -> Result<(), Failure> {
         // Of several batches of a shard the last one tells where it goes on.
         let offsets: BTreeMap<i32, i64> = marks
@@ -316,7 +319,7 @@ impl Thread {
         Ok(())
     }
 
-    fn send_decisions(&self, session: &Transactions, batches: &[ShardBatch]) -> Result<(), Failure> {
+    fn send_decisions(&self, session: &dyn Transactions, batches: &[ShardBatch]) -> Result<(), Failure> {
         let topics = &self.settings.topics;
         for batch in batches {
             let writes = batch.with();
@@ -339,7 +342,7 @@ impl Thread {
         Ok(())
     }
 
-    fn send_states(&self, session: &Transactions, marks: &[Mark], batches: &[ShardBatch]) -> Result<(), Failure> {
+    fn send_states(&self, session: &dyn Transactions, marks: &[Mark], batches: &[ShardBatch]) -> Result<(), Failure> {
         let topic = &self.settings.topics.state;
         for (partition, key, value) in last_of_each(marks, batches) {
             let key = Some(key.as_bytes());
@@ -353,18 +356,21 @@ impl Thread {
         self.member.upgrade().map_or(Ok(()), |member| member.commit_outside(offsets))
     }
 
-    fn send_offsets(
-        &self,
-        session: &Transactions,
-        offsets: &[(i32, i64)],
-        group: &ConsumerGroupMetadata,
-    ) -> Result<(), Failure> {
+    /// The mistake of which [`FleetMutant::GenerationLate`] tells.
+    fn generation_late(&self) -> Result<Option<Group>, Failure> {
+        let member = self.member.upgrade().filter(|_| FleetMutant::GenerationLate.is_made());
+        member.map_or(Ok(None), |member| member.group())
+    }
+
+    fn send_offsets(&self, session: &dyn Transactions, offsets: &[(i32, i64)], group: &Group) -> Result<(), Failure> {
         if FleetMutant::OffsetsAfter.is_made() || FleetMutant::OffsetsBefore.is_made() {
             return Ok(());
         }
         let topic = &self.settings.topics.operations;
-        let of_nobody = if FleetMutant::GenerationSkipped.is_made() { self.settings.group_of_nobody()? } else { None };
-        let group = of_nobody.as_ref().unwrap_or(group);
+        let of_nobody =
+            if FleetMutant::GenerationSkipped.is_made() { self.cluster.group_of_nobody(&self.settings)? } else { None };
+        let of_now = self.generation_late()?;
+        let group = of_nobody.as_ref().or(of_now.as_ref()).unwrap_or(group);
         self.watchdog.watch("put offsets into the transaction", || session.send_offsets(topic, offsets, group))
     }
 }

@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use crate::adapters::redis::gateway::{DirectoryUpdate, Shown as Change};
 use crate::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore, SettingsError, WindowSizes};
+use crate::adapters::runtime;
 use crate::engine::plan::Plan;
 use crate::engine::shared::{SharedChange, SharedRequest, SharedView};
 use crate::pipeline::{SharedStore as _, SharedStoreError};
@@ -243,8 +244,8 @@ impl Outbox {
         let Some(plan) = shards.clone().next().map(|shard| Arc::clone(shard.pipeline.engine.plan())) else {
             return Ok(());
         };
-        if redis.epoch() == Epoch::Unknown || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            self.looked_at = Some(Instant::now());
+        if redis.epoch() == Epoch::Unknown || self.looked_at.is_none_or(|at| runtime::elapsed(at) >= LOOK_EVERY) {
+            self.looked_at = Some(runtime::now());
             // Asks for nothing but the sentinel: a server that lost its blocks must not wait for an operation.
             redis.fetch(&plan, &SharedRequest::default(), &mut SharedView::default());
             self.look_at_sizes(redis, &plan);

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
-use crate::adapters::failpoint;
 use crate::adapters::kafka::errand::Errand;
+use crate::adapters::kafka::port::Cluster;
 use crate::adapters::kafka::reader::Reader;
 use crate::adapters::kafka::{Failure, KafkaSettings, Topics};
+use crate::adapters::{failpoint, runtime};
 use crate::engine::plan::Settings;
 use crate::rules::program::RuleSet;
 
@@ -46,6 +47,7 @@ pub(super) struct Restoration {
 
 /// What a restoration reads with.
 pub(super) struct Means {
+    pub(super) cluster: Arc<dyn Cluster>,
     pub(super) kafka: KafkaSettings,
     pub(super) rules: Arc<RuleSet>,
     pub(super) engine: Settings,
@@ -69,14 +71,14 @@ impl Restoration {
                 drop(look.tell.send(Err(failure)));
             }
         };
-        let thread = std::thread::Builder::new().name("restore".into()).spawn(run);
+        let thread = runtime::spawn("restore", run);
         thread.map_err(|error| Failure::Kafka {
             what: "make a thread".to_owned(),
             reason: error.to_string(),
             is_fenced: false,
             is_unknown: false,
         })?;
-        Ok(Self { shards, begun: Instant::now(), found, is_over })
+        Ok(Self { shards, begun: runtime::now(), found, is_over })
     }
 
     /// Returns what was found since the last question; `None` when nothing more will come.
@@ -109,7 +111,7 @@ struct Look {
 impl Look {
     fn run(&self) -> Result<(), Failure> {
         failpoint::reached("restore");
-        let reader = Reader::new(&self.means.kafka)?;
+        let reader = Reader::new(&*self.means.cluster, &self.means.kafka)?;
         let partitions = reader.partitions(&self.means.kafka.topics.operations)?;
         self.look(&reader, partitions)
     }
@@ -171,9 +173,9 @@ impl Look {
     }
 
     fn is_over_within(&self, wait: Duration) -> bool {
-        let until = Instant::now() + wait;
-        while Instant::now() < until && !self.is_over.load(Ordering::Relaxed) {
-            std::thread::sleep(LISTEN_EVERY);
+        let until = runtime::now() + wait;
+        while runtime::now() < until && !self.is_over.load(Ordering::Relaxed) {
+            runtime::sleep(LISTEN_EVERY);
         }
         self.is_over.load(Ordering::Relaxed)
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::adapters::fleet_mutant::FleetMutant;
-use crate::adapters::kafka::consumer::Incoming;
+use crate::adapters::kafka::port::Incoming;
 use crate::adapters::kafka::state::{Meta, StateKey, StateKeys, StateRecord};
 use crate::adapters::memory::{BlocksOnly, MemoryStore};
 use crate::adapters::redis::gateway::{DirectoryUpdate, Restricted, Shown as Change, updates_of};

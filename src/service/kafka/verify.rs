@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::adapters::kafka::port::Cluster;
 use crate::adapters::kafka::reader::{Left, Reader};
 use crate::adapters::kafka::{Failure, KafkaSettings};
 
@@ -27,8 +28,8 @@ pub struct ShardReport {
 ///
 /// # Errors
 /// Kafka does not answer, or a topic is missing.
-pub fn verify(settings: &KafkaSettings) -> Result<Vec<ShardReport>, Failure> {
-    let reader = Reader::new(settings)?;
+pub fn verify(cluster: &dyn Cluster, settings: &KafkaSettings) -> Result<Vec<ShardReport>, Failure> {
+    let reader = Reader::new(cluster, settings)?;
     let partitions = reader.partitions(&settings.topics.operations)?;
     reader.partitions(&settings.topics.rejected)?;
     let mut reports = BTreeMap::new();

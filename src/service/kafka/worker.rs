@@ -20,7 +20,8 @@ use tracing::warn;
 
 use crate::adapters::fleet_mutant::FleetMutant;
 use crate::adapters::kafka::Failure;
-use crate::adapters::kafka::consumer::{Member, Polled};
+use crate::adapters::kafka::port::{GroupMember, Isolation, Polled};
+use crate::adapters::runtime;
 use crate::geo::Geo;
 use crate::operation::Time;
 use crate::rules::program::RuleSet;
@@ -80,14 +81,14 @@ struct Pacing {
 impl Pacing {
     /// Tells whether it is too early to try again.
     fn is_waiting(&self) -> bool {
-        self.until.is_some_and(|until| Instant::now() < until)
+        self.until.is_some_and(|until| runtime::now() < until)
     }
 
     /// Begins a pause of `first`, or one twice as long as the last, up to `max`; returns its end.
     fn pause(&mut self, first: Duration, max: Duration) -> Instant {
         let wait = self.next.unwrap_or(first);
         self.next = Some((wait * 2).min(max));
-        let until = Instant::now() + wait;
+        let until = runtime::now() + wait;
         self.until = Some(until);
         until
     }
@@ -124,7 +125,7 @@ pub(crate) struct FleetWorker {
     geo: Arc<Geo>,
     ledger: Outbox,
     outlets: FleetOutlets,
-    member: Arc<Member>,
+    member: Arc<dyn GroupMember>,
     committer: Committer,
     watchdog: Watchdog,
     given_up: GivenUp,
@@ -146,8 +147,12 @@ pub(crate) struct FleetWorker {
     sizes_at: Option<Instant>,
 }
 
-fn start_committer(settings: &FleetSettings, member: &Arc<Member>, watchdog: &Watchdog) -> Result<Committer, Failure> {
-    let of_kafka = (settings.kafka.clone(), settings.has_cloudevents);
+fn start_committer(
+    settings: &FleetSettings,
+    member: &Arc<dyn GroupMember>,
+    watchdog: &Watchdog,
+) -> Result<Committer, Failure> {
+    let of_kafka = (Arc::clone(&settings.cluster), settings.kafka.clone(), settings.has_cloudevents);
     let started = Committer::start(of_kafka, Arc::downgrade(member), watchdog.clone());
     started.map_err(|error| Failure::Setting { name: "of this process".to_owned(), reason: error.to_string() })
 }
@@ -163,7 +168,10 @@ impl FleetWorker {
         outlets: FleetOutlets,
         watchdog: Watchdog,
     ) -> Result<Self, Failure> {
-        let member = Arc::new(Member::join(&settings.kafka)?);
+        // Offsets that an open transaction holds are waited for too.
+        let is_mistaken = FleetMutant::OpenTransactionsIgnored.is_made();
+        let isolation = if is_mistaken { Isolation::Uncommitted } else { Isolation::Committed };
+        let member = settings.cluster.join(&settings.kafka, isolation)?;
         let ledger = Outbox::new(settings.redis.clone(), settings.pending_changes_max)
             .map_err(|error| Failure::Setting { name: "of Redis".to_owned(), reason: error.to_string() })?;
         let committer = start_committer(&settings, &member, &watchdog)?;
@@ -262,7 +270,7 @@ impl FleetWorker {
         }
         warn!(error = %failure, shards = self.shards.len(), "Kafka failed; the state is read again from its topic");
         if failure.is_fenced() {
-            let now = Instant::now();
+            let now = runtime::now();
             self.fenced_at.push_back(now);
             self.fenced_at.retain(|at| now.duration_since(*at) < FENCED_WITHIN);
             if self.fenced_at.len() >= FENCED_MAX {
@@ -276,7 +284,7 @@ impl FleetWorker {
         self.failure = Some(format!("Kafka: {failure}"));
         self.tell_trouble();
         self.end_transaction();
-        let hung = self.given_up.count(Instant::now());
+        let hung = self.given_up.count(runtime::now());
         if hung > GIVEN_UP_MAX {
             return ControlFlow::Break(End::Fault(format!("Kafka's client hung {hung} times ({failure})")));
         }
@@ -292,9 +300,10 @@ impl FleetWorker {
         }
         self.flow.clear();
         self.unshown = Unshown::default();
-        drop(self.member.pause(self.mine.partitions.keys().copied()));
+        let mine: Vec<i32> = self.mine.partitions.keys().copied().collect();
+        drop(self.member.pause(&mine));
         let until = self.backoff.pause(BACKOFF_MIN, BACKOFF_MAX);
-        while Instant::now() < until {
+        while runtime::now() < until {
             self.serve(queue)?;
             // Whatever comes belongs to shards that do not run; the group must see this member alive.
             if let Polled::Fatal(reason) = self.member.poll(Duration::from_millis(20)) {
@@ -314,7 +323,7 @@ impl FleetWorker {
         self.watchdog.give_up();
         let next = start_committer(&self.settings, &self.member, &self.watchdog)?;
         let hung = std::mem::replace(&mut self.committer, next).into_thread();
-        self.given_up.0.push((Instant::now(), hung));
+        self.given_up.0.push((runtime::now(), hung));
         Err(Failure::Silent { what: "hear from Kafka's client".to_owned(), waited: limit })
     }
 

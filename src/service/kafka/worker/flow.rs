@@ -18,11 +18,11 @@ use super::super::committer::{Report, Work};
 use super::super::restore::Halt;
 use super::super::shard::{CommittedShardBatch, Mark, ShardBatch, ShardWrites, decision_of};
 use super::{End, FleetWorker, OFFSET_QUERY_TIMEOUT, POLL, Pacing, Session};
-use crate::adapters::failpoint;
 use crate::adapters::fleet_mutant::FleetMutant;
 use crate::adapters::kafka::Failure;
-use crate::adapters::kafka::consumer::{Incoming, Polled};
+use crate::adapters::kafka::port::{Incoming, Polled};
 use crate::adapters::redis::gateway::updates_of;
+use crate::adapters::{failpoint, runtime};
 use crate::engine::plan::Plan;
 use crate::engine::shared::SharedChange;
 use crate::pipeline::{Answer, Unpublished};
@@ -82,8 +82,9 @@ impl Flow {
         self.gaps.remove(&shard);
         self.count -= self.collected.remove(&shard).map_or(0, |records| records.len());
         self.marks.retain(|mark| mark.shard != shard);
-        let decided = std::mem::take(&mut self.decided);
-        self.keep(decided.into_iter().filter(|batch| batch.with().shard != shard).collect());
+        let decided = std::mem::take(&mut self.decided).into_iter();
+        let is_kept = |batch: &ShardBatch| batch.with().shard != shard || FleetMutant::DecidedKept.is_made();
+        self.keep(decided.filter(is_kept).collect());
     }
 
     /// Forgets records that were not decided.
@@ -173,7 +174,7 @@ impl FleetWorker {
         }
         flow.collected.entry(number).or_insert_with(|| Vec::with_capacity(CHUNK_OF_SHARD)).push(record);
         flow.count += 1;
-        flow.since = flow.since.or_else(|| (!self.settings.batch_linger.is_zero()).then(Instant::now));
+        flow.since = flow.since.or_else(|| (!self.settings.batch_linger.is_zero()).then(runtime::now));
     }
 
     /// Halts shards of which records are gone that were not decided. A gap between offsets is mostly the
@@ -224,7 +225,7 @@ impl FleetWorker {
         if self.committer.is_busy() {
             return self.has_chunk() || self.is_full();
         }
-        let lingers = self.flow.since.is_some_and(|since| since.elapsed() < self.settings.batch_linger);
+        let lingers = self.flow.since.is_some_and(|since| runtime::elapsed(since) < self.settings.batch_linger);
         !lingers || self.has_chunk() || self.is_full()
     }
 
@@ -313,12 +314,17 @@ impl FleetWorker {
 
     /// Puts what an aborted transaction held before what waits: of shards that are still the same.
     fn send_again(&mut self, marks: Vec<Mark>, batches: Vec<ShardBatch>, failure: &Failure) {
-        let is_ours = |shard: i32, gift: u64| self.shards.get(&shard).is_some_and(|shard| shard.gift == gift);
+        let is_mistaken = FleetMutant::ReturnedWhole.is_made();
+        let is_ours =
+            |shard: i32, gift: u64| is_mistaken || self.shards.get(&shard).is_some_and(|shard| shard.gift == gift);
         let marks: Vec<Mark> = marks.into_iter().filter(|mark| is_ours(mark.shard, mark.gift)).collect();
         let mut batches: Vec<ShardBatch> =
             batches.into_iter().filter(|batch| is_ours(batch.with().shard, batch.with().gift)).collect();
         info!(reason = %failure, batches = batches.len(), "the group has gone on: the transaction is sent again");
         self.flow.marks.splice(0..0, marks);
+        if FleetMutant::ReturnedLast.is_made() {
+            std::mem::swap(&mut batches, &mut self.flow.decided);
+        }
         batches.append(&mut self.flow.decided);
         self.flow.keep(batches);
         self.flow.again.pause(AGAIN_MIN, AGAIN_MAX);

@@ -3,6 +3,7 @@
 //! retention had removed what lies before them, something would seem to be lost.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use tracing::debug;
@@ -10,6 +11,7 @@ use tracing::debug;
 use super::FleetWorker;
 use crate::adapters::kafka::errand::Errand;
 use crate::adapters::kafka::reader::Reader;
+use crate::adapters::runtime;
 
 /// What is known of shards of which something seems to wait.
 #[derive(Default)]
@@ -53,19 +55,18 @@ impl FleetWorker {
 
     fn begin_look(&self, shard: i32, from: i64) -> Option<Look> {
         let (tell, answer) = sync_channel(1);
-        let kafka = self.settings.kafka.clone();
+        let (cluster, kafka) = (Arc::clone(&self.settings.cluster), self.settings.kafka.clone());
         let errand = Errand::begin();
         let ask = move || {
             let _errand = errand;
-            let found = Reader::new(&kafka).and_then(|reader| reader.nothing_until(shard, from));
+            let found = Reader::new(&*cluster, &kafka).and_then(|reader| reader.nothing_until(shard, from));
             match found {
                 // Whoever asked may have gone.
                 Ok(end) => drop(tell.send(end)),
                 Err(error) => debug!(%error, shard, "it cannot be told whether something waits; it is asked again"),
             }
         };
-        let thread = std::thread::Builder::new().name("look".into()).spawn(ask);
-        thread.ok().map(|_| Look { shard, from, answer })
+        runtime::spawn("look", ask).ok().map(|_| Look { shard, from, answer })
     }
 
     fn step(&mut self, shard: i32, from: i64, end: Option<i64>) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use crate::adapters::runtime;
 use crate::engine::restriction::Restriction;
 use crate::engine::shared::{Party, SharedChange};
 use crate::operation::Time;
@@ -31,7 +32,7 @@ pub(super) struct Unshown {
 impl Unshown {
     /// Tells whether it has waited for long enough that nothing more is decided before it is shown.
     pub(super) fn is_due(&self) -> bool {
-        self.since.is_some_and(|since| since.elapsed() > SHOWN_WITHIN)
+        self.since.is_some_and(|since| runtime::elapsed(since) > SHOWN_WITHIN)
     }
 }
 
@@ -63,7 +64,7 @@ impl FleetWorker {
         let changes = batches.iter().flat_map(|batch| &batch.shared).filter(|change| change.is_of_directory());
         if is_ahead {
             self.unshown.blocks.extend(changes.cloned());
-            self.unshown.since = self.unshown.since.or_else(|| Some(Instant::now()));
+            self.unshown.since = self.unshown.since.or_else(|| Some(runtime::now()));
         } else {
             book.update_addresses(changes, |party| self.blocks_of(party));
         }
@@ -185,10 +186,10 @@ impl FleetWorker {
     }
 
     pub(super) fn show_figures(&mut self) {
-        if self.figures_at.is_some_and(|at| at.elapsed() < FIGURES_EVERY) {
+        if self.figures_at.is_some_and(|at| runtime::elapsed(at) < FIGURES_EVERY) {
             return;
         }
-        self.figures_at = Some(Instant::now());
+        self.figures_at = Some(runtime::now());
         self.look_for_steps();
         let lag = |shard: &Shard| {
             let end = self.member.end_of(shard.number)?;
@@ -205,8 +206,8 @@ impl FleetWorker {
         let (sizes, turned_away) = self.ledger.window_figures();
         figures.shared_keys = usize::try_from(sizes.keys).unwrap_or(usize::MAX);
         (figures.shared_window_bytes, figures.shared_keys_refused) = (sizes.bytes, turned_away);
-        if self.sizes_at.is_none_or(|at| at.elapsed() >= SIZES_EVERY) {
-            self.sizes_at = Some(Instant::now());
+        if self.sizes_at.is_none_or(|at| runtime::elapsed(at) >= SIZES_EVERY) {
+            self.sizes_at = Some(runtime::now());
             figures.state_bytes = self.shards.values().map(|shard| shard.pipeline.engine.wallets().bytes()).sum();
         }
         *write(&self.outlets.part.figures) = figures;
