@@ -10,6 +10,8 @@ mod client;
 mod cluster;
 #[path = "support/command.rs"]
 mod command;
+#[path = "support/conformance.rs"]
+mod conformance;
 #[path = "support/decide.rs"]
 mod decide;
 #[path = "support/decided.rs"]
@@ -40,6 +42,7 @@ mod deploy;
 mod fleet_operators;
 mod kafka;
 mod kafka_bench;
+mod kafka_conformance;
 mod kafka_e2e;
 mod kafka_faults;
 mod kafka_state;
