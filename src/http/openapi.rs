@@ -396,13 +396,7 @@ fn answer(handler: Handler) -> (&'static str, Value) {
             ]})),
         ),
         Handler::Decisions => {
-            let mut content = list("decisions", listed_decision());
-            content["application/json"]["schema"]["properties"]["scanned"] = json!({
-                "type": "integer",
-                "description": "How many decisions were read for this page; where something is filtered, or the order is desc",
-            });
-            content["text/event-stream"] = json!({"schema": {"type": "string"}});
-            ("Decisions after a number, each with its own", content)
+            ("Decisions after a number, each with its own", decisions(list("decisions", listed_decision())))
         }
         Handler::Rejected => ("Refused records", list("rejected", reference("Rejected"))),
         Handler::Operation => ("The operation", json_content(object(&["seq", "arrived_at", "operation"]))),
@@ -447,6 +441,16 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         Handler::Ready => ("Ready", json_content(object(&["ready", "warnings"]))),
         Handler::OpenApi => ("The document", json_content(object(&["openapi", "paths"]))),
     }
+}
+
+/// A page of decisions may also tell what it cost, and come as events.
+fn decisions(mut content: Value) -> Value {
+    content["application/json"]["schema"]["properties"]["scanned"] = json!({
+        "type": "integer",
+        "description": "How many decisions were read for this page; where something is filtered, or the order is desc",
+    });
+    content["text/event-stream"] = json!({"schema": {"type": "string"}});
+    content
 }
 
 /// Describes what is told of rules in use, and of drafts.

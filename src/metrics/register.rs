@@ -58,6 +58,12 @@ impl Register {
     }
 }
 
+fn tls_expiry(to: &Register) -> GaugeVec {
+    let name = "kuzet_tls_certificate_expiry_timestamp_seconds";
+    let about = "When the first certificate of the chain in use ends to be valid, Unix time";
+    to.add(GaugeVec::new(Opts::new(name, about), &["listener"]))
+}
+
 /// Makes the metrics of the keys of shared windows.
 fn keys(to: &Register) -> KeyMetrics {
     KeyMetrics {
@@ -228,13 +234,7 @@ impl Metrics {
                 &["reason"],
             ),
             fleet: fleet(to),
-            tls_expiry: to.add(GaugeVec::new(
-                Opts::new(
-                    "kuzet_tls_certificate_expiry_timestamp_seconds",
-                    "When the first certificate of the chain in use ends to be valid, Unix time",
-                ),
-                &["listener"],
-            )),
+            tls_expiry: tls_expiry(to),
             ready: to.gauge("kuzet_ready", "Whether requests are taken: 0 or 1"),
             registry: to.0.clone(),
         }

@@ -50,6 +50,17 @@ const STEPS: [&str; 17] = [
 pub(crate) struct Scenario {
     /// The mistake that every process makes.
     pub(crate) mistake: Option<&'static str>,
+    /// So many batches that whole rounds of the checkpoint end.
+    pub(crate) is_long: bool,
+}
+
+/// How much comes, and in how small pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Load {
+    Little,
+    Much,
+    /// Of many batches.
+    Long,
 }
 
 /// What became of a run.
@@ -82,8 +93,9 @@ struct Fleet<'s> {
     sent: Vec<Vec<u8>>,
     number: u64,
     transaction: Duration,
-    /// So many times the usual load.
-    load: u64,
+    load: Load,
+    /// So many times more partitions move: a thread that takes long is to meet that.
+    moves: u64,
     happened: BTreeMap<&'static str, u64>,
     findings: Vec<Finding>,
     /// Why workers ended that nobody told to.
@@ -111,7 +123,13 @@ pub(crate) fn run(seed: u64, scenario: &Scenario) -> Outcome {
         sent: Vec::new(),
         number: 0,
         transaction: TRANSACTIONS[usize::try_from(world.below(2)).expect("0 or 1")],
-        load: if world.below(8) == 0 { 8 } else { 1 },
+        load: match world.below(40) {
+            _ if scenario.is_long => Load::Long,
+            0 => Load::Long,
+            1..=4 => Load::Much,
+            _ => Load::Little,
+        },
+        moves: 0,
         happened: BTreeMap::new(),
         findings: Vec::new(),
         reasons: Arc::default(),
@@ -128,7 +146,12 @@ impl Fleet<'_> {
             self.start("b");
         }
         for _ in 0..3 + self.world.below(6) {
-            self.send(self.load * (1 + self.world.below(12)));
+            let times = match self.load {
+                Load::Little => 1,
+                Load::Much => 8,
+                Load::Long => 30,
+            };
+            self.send(times * (1 + self.world.below(12)));
             self.pass(self.world.below(1_500));
             self.act();
         }
@@ -168,7 +191,10 @@ impl Fleet<'_> {
             engine: Settings::default(),
             future_skew_max: 5 * MINUTE,
             partitioner: Partitioner::Murmur2,
-            batch_max: 1 + usize::try_from(self.world.below(12)).expect("a small number"),
+            batch_max: match self.load {
+                Load::Long => 2,
+                _ => 1 + usize::try_from(self.world.below(12)).expect("a small number"),
+            },
             batch_linger: Duration::ZERO,
             has_cloudevents: false,
             // States are written as a whole every few batches.
@@ -205,6 +231,10 @@ impl Fleet<'_> {
     }
 
     fn look(&mut self) {
+        if self.moves > 0 {
+            self.moves -= 1;
+            self.broker.rebalance();
+        }
         for instance in &self.instances {
             let trouble = instance.controls.trouble().filter(|trouble| trouble.starts_with("halted"));
             let found = trouble.map(|trouble| finding(Kind::Halted, format!("{}: {trouble}", instance.name)));
@@ -242,6 +272,9 @@ impl Fleet<'_> {
                     1 => (Deed::Halt(time), "halt at a step"),
                     _ => (Deed::Stall(time), "stall at a step"),
                 };
+                if what == "stall at a step" {
+                    self.moves = self.world.below(20);
+                }
                 process.plan(step, 1 + self.world.below(3), deed);
                 self.count(what);
             }

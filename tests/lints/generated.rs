@@ -130,7 +130,7 @@ fn aggregate(random: &mut Random, is_login: bool) -> String {
     let excluding = pick(random, &["", "", " excluding this"]);
     let window = format!("by {key} within {}{excluding}", pick(random, &["1h", "24h"]));
     match random.below(6_u32) {
-        0 | 1 | 2 => compared(random, &format!("count({of}{filter} {window})"), &["0", "1", "2", "3"]),
+        0..=2 => compared(random, &format!("count({of}{filter} {window})"), &["0", "1", "2", "3"]),
         3 if !is_login => compared(random, &format!("sum({of}.amount{filter} {window})"), &["0 KZT", "3 KZT", "9 KZT"]),
         4 if !is_login => compared(random, &format!("max({of}.amount{filter} {window})"), &["0 KZT", "2 KZT", "4 KZT"]),
         3 => compared(random, &format!("distinct({of}.device_id{filter} {window})"), &["0", "1", "2"]),

@@ -24,8 +24,11 @@ pub(crate) trait Bench {
     fn sleep(&self, time: Duration);
 }
 
+/// A case by its name.
+type NamedCase = (&'static str, fn(&dyn Bench));
+
 /// Every case with its name.
-pub(crate) const CASES: [(&str, fn(&dyn Bench)); 7] = [
+pub(crate) const CASES: [NamedCase; 7] = [
     ("commit", a_commit_is_seen_whole_with_its_offsets),
     ("abort", what_is_aborted_is_seen_by_nobody_who_reads_committed),
     ("fenced", who_is_fenced_commits_nothing),
@@ -130,7 +133,7 @@ fn a_commit_is_seen_whole_with_its_offsets(bench: &dyn Bench) {
     let case = Case::new(bench, "commit");
     let settings = case.settings("a");
     let ((_member, group), mut session) = (case.join("a"), case.session("a"));
-    let producer = session.next();
+    let producer = session.next_producer();
     send(producer, &settings, &["one", "two"]);
     send_offset(producer, &settings, 7, &group).expect("offsets are taken");
     assert_eq!((case.read(Isolation::Committed), case.offset()), (Vec::new(), None));
@@ -143,11 +146,11 @@ fn what_is_aborted_is_seen_by_nobody_who_reads_committed(bench: &dyn Bench) {
     let case = Case::new(bench, "abort");
     let settings = case.settings("a");
     let ((_member, group), mut session) = (case.join("a"), case.session("a"));
-    let producer = session.next();
+    let producer = session.next_producer();
     send(producer, &settings, &["aborted"]);
     send_offset(producer, &settings, 7, &group).expect("offsets are taken");
     producer.abort().expect("an abort");
-    let next = session.next();
+    let next = session.next_producer();
     send(next, &settings, &["kept"]);
     next.commit().expect("a commit");
     case.until(&vec!["kept".to_owned()], |case| case.read(Isolation::Committed));
@@ -161,12 +164,12 @@ fn who_is_fenced_commits_nothing(bench: &dyn Bench) {
     let case = Case::new(bench, "fenced");
     let settings = case.settings("a");
     let mut zombie = case.session("a");
-    let zombie = zombie.next();
+    let zombie = zombie.next_producer();
     send(zombie, &settings, &["of the zombie"]);
     let mut successor = case.session("a");
     let failure = zombie.commit().expect_err("a fenced producer cannot commit");
     assert!(failure.is_fenced() && !failure.is_unknown(), "{failure:?}");
-    let successor = successor.next();
+    let successor = successor.next_producer();
     send(successor, &settings, &["of the successor"]);
     successor.commit().expect("a commit");
     case.until(&vec!["of the successor".to_owned()], |case| case.read(Isolation::Committed));
@@ -176,7 +179,7 @@ fn an_open_transaction_holds_the_last_stable_offset(bench: &dyn Bench) {
     let case = Case::new(bench, "stable");
     let settings = case.settings("a");
     let (mut one, mut other) = (case.session("a"), case.session("b"));
-    let (one, other) = (one.next(), other.next());
+    let (one, other) = (one.next_producer(), other.next_producer());
     send(one, &settings, &["open"]);
     send(other, &settings, &["done"]);
     other.commit().expect("a commit");
@@ -193,14 +196,14 @@ fn offsets_of_a_generation_that_is_over_are_refused(bench: &dyn Bench) {
     let case = Case::new(bench, "generation");
     let settings = case.settings("a");
     let ((member, group), mut session) = (case.join("a"), case.session("a"));
-    let producer = session.next();
+    let producer = session.next_producer();
     send(producer, &settings, &["of a member that left"]);
     drop(member);
     let (_next, of_next) = case.join("b");
     let failure = send_offset(producer, &settings, 7, &group).expect_err("the generation is over");
     assert!(matches!(failure, Failure::Stale { .. }), "{failure:?}");
     producer.abort().expect("an abort");
-    let producer = session.next();
+    let producer = session.next_producer();
     send(producer, &settings, &["of the next"]);
     send_offset(producer, &settings, 8, &of_next).expect("offsets are taken");
     producer.commit().expect("a commit");
@@ -213,7 +216,7 @@ fn offsets_without_a_generation_are_taken_from_anybody(bench: &dyn Bench) {
     let settings = case.settings("a");
     let (_member, _) = case.join("a");
     let mut session = case.session("b");
-    let producer = session.next();
+    let producer = session.next_producer();
     send(producer, &settings, &["of a stranger"]);
     let nobody = bench.cluster().group_of_nobody(&settings).expect("a group").expect("a group");
     send_offset(producer, &settings, 5, &nobody).expect("offsets are taken");
@@ -225,7 +228,7 @@ fn an_overdue_transaction_is_over(bench: &dyn Bench) {
     let case = Case::new(bench, "overdue");
     let settings = bench.settings("overdue", "a", Duration::from_secs(1));
     let mut session = Session::begin(&*bench.cluster(), &settings).expect("a session");
-    let producer = session.next();
+    let producer = session.next_producer();
     send(producer, &settings, &["too late"]);
     // The broker looks for such transactions every ten seconds.
     case.until(&(0, 2), |case| case.marks(Isolation::Committed));

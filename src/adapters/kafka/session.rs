@@ -22,7 +22,7 @@ impl Session {
     }
 
     /// Returns the producer whose turn it is. Its last transaction is over; that of the other one is decided at least.
-    pub fn next(&mut self) -> &dyn Transactions {
+    pub fn next_producer(&mut self) -> &dyn Transactions {
         self.turn = 1 - self.turn;
         self.current()
     }

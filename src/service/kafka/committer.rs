@@ -267,7 +267,7 @@ impl Thread {
         let Some(mut session) = self.session.take() else {
             return Err(Failure::Silent { what: "begin a transaction".to_owned(), waited: Duration::ZERO });
         };
-        let committed = self.commit_in(session.next(), marks, batches, group);
+        let committed = self.commit_in(session.next_producer(), marks, batches, group);
         self.session = Some(session);
         committed
     }

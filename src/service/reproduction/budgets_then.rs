@@ -75,13 +75,16 @@ fn was_rearmed(store: &Store, rule: &Rule, (after, before): (u64, u64)) -> Resul
     Ok(is_far_enough.then_some(false))
 }
 
+/// A decision with its number.
+type Numbered = (u64, Vec<u8>);
+
 /// Lists the newest decisions before a number that a filter means, and tells whether all there are were looked for.
 fn newest_before(
     store: &Store,
     filter: Filter,
     before: u64,
     at_most: usize,
-) -> Result<(Vec<(u64, Vec<u8>)>, bool), StoreError> {
+) -> Result<(Vec<Numbered>, bool), StoreError> {
     let (mut found, mut scanned) = (Vec::new(), 0);
     let mut query = Query { filter, order: Order::Descending, position: before, limit: at_most, bytes_max: PAGE_BYTES };
     loop {
