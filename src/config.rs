@@ -141,6 +141,8 @@ pub struct RedisConfig {
     /// May hold a password.
     pub url: Option<String>,
     pub timeout: Duration,
+    /// The URL names a node of a cluster.
+    pub cluster: bool,
     pub ca: Option<PathBuf>,
     pub pending_changes_max: u64,
     /// How often lists are looked at.
@@ -150,10 +152,10 @@ pub struct RedisConfig {
 /// Leaves out the URL, which may hold a password.
 impl std::fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { url: _, timeout, ca, pending_changes_max, lists_every } = self;
+        let Self { url: _, timeout, cluster, ca, pending_changes_max, lists_every } = self;
         let mut shown = f.debug_struct("RedisConfig");
-        shown.field("timeout", timeout).field("ca", ca).field("pending_changes_max", pending_changes_max);
-        shown.field("lists_every", lists_every);
+        shown.field("timeout", timeout).field("cluster", cluster).field("ca", ca);
+        shown.field("pending_changes_max", pending_changes_max).field("lists_every", lists_every);
         shown.finish_non_exhaustive()
     }
 }

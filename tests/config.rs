@@ -64,6 +64,7 @@ state = "state_1"
 [redis]
 url = "rediss://redis:6380"
 timeout = "1s"
+cluster = true
 ca = "ca.pem"
 pending_changes_max = 7
 lists_every = "1m"
@@ -345,11 +346,11 @@ fn variables_say_the_same_as_the_file() {
     let config = parse("kuzet.toml", FULL, NO_ENV).expect("good");
     let printed = config.print();
     let variables = as_variables(&printed);
-    assert_eq!(variables.len(), 56, "{variables:?}");
+    assert_eq!(variables.len(), 57, "{variables:?}");
     let tokens = &FULL[FULL.find("[[token]]").expect("tokens")..FULL.find("[log]").expect("log")];
     let again = parse("kuzet.toml", tokens, variables).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(again, config);
-    assert_eq!(again.origin_counts(), (0, 56));
+    assert_eq!(again.origin_counts(), (0, 57));
 }
 
 #[test]

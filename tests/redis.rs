@@ -20,6 +20,7 @@ use kuzet::pipeline::{Answer, Limits, Pipeline, Record, SharedStore};
 use kuzet::simulate::{DEFAULT_START, Parameters, Simulation};
 
 mod changes;
+mod cluster;
 mod dense;
 mod faults;
 mod gateway;

@@ -15,8 +15,9 @@
 //! | `kuzet:list:{name}` | lists for rules, as sets |
 //!
 //! Every write may be repeated, in any order with those of other instances. Nothing waits longer than the
-//! timeout; while the server is away, calls fail at once and blocks are answered as they were seen last. One
-//! server (or one primary) holds everything: scripts name several keys, which a cluster would spread.
+//! timeout; while the server is away, calls fail at once and blocks are answered as they were seen last. On a cluster
+//! all but what gateways read and the lists is spread over parts, each of which lies on one node ([`names`]); while a
+//! node is away, the server counts as away.
 
 mod answers;
 mod codec;
@@ -25,14 +26,16 @@ mod epoch;
 pub mod gateway;
 mod known;
 mod link;
+mod names;
 mod script_calls;
+mod sentinel;
+mod servers;
 mod settings;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use redis::{Pipeline, RedisResult, Script, Value};
+use redis::{Pipeline, Script, Value};
 use uuid::Uuid;
 
 use crate::engine::plan::Plan;
@@ -41,25 +44,23 @@ use crate::operation::Time;
 use crate::operation::time::{MILLISECOND, SECOND};
 use crate::pipeline::{SharedStore, SharedStoreError};
 
-use answers::{Read, Windows, bytes, items, read_blocks, text, unreadable};
-use codec::{EPOCH, Unreadable, party_key};
+use answers::{Book, Read, Windows, bytes, items, read_blocks, text, unreadable};
+use codec::Unreadable;
 use copies::Copies;
 pub use epoch::{Epoch, Rebuild};
 use gateway::{DirectoryUpdate, Restricted, Shown};
 use known::Known;
 use link::Link;
-use script_calls::{KeyChanges, add_calls, add_directory_change, add_scripts, by_key, life};
+use names::Names;
+use script_calls::{KeyChanges, Written, add_calls, add_scripts, life};
+use sentinel::Sentinels;
 pub use settings::{RedisSettings, SettingsError, WindowLimits, WindowSizes};
-
-/// How long the server remembers how many batches an instance wrote.
-const WRITTEN_LIFE: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// Shorter, so that forgetting is never taken for losing.
-const WRITTEN_KNOWN: Duration = Duration::from_secs(6 * 24 * 3_600);
 
 /// Shared windows, the directory and the gateways' read model in Redis.
 pub struct RedisStore {
     inner: Mutex<Inner>,
     scripts: Scripts,
+    names: Names,
     limits: WindowLimits,
 }
 
@@ -67,28 +68,22 @@ struct Inner {
     link: Link,
     known: Known,
     copies: Copies,
-    /// The token under which the caller's state is in the server.
-    token: Option<String>,
-    epoch: Epoch,
+    sentinels: Sentinels,
     /// Changes are owed: windows lack them.
     is_behind: bool,
-    /// Names this process.
-    instance: String,
-    /// Batches this process wrote, and when the last was.
-    written: Option<(u64, Instant)>,
-    /// The windows, by their state, of which it is known that they turned something away.
-    lacking: HashSet<u64>,
+    /// The books of which it is known that they turned something away.
+    lacking: HashSet<Book>,
     /// How many changes were turned away since that was last asked.
     turned_away: u64,
 }
 
 impl Inner {
-    /// Notes which windows have turned something away; tells whether one is new among them.
+    /// Notes which books have turned something away; tells whether one is new among them.
     fn note_lacking(&mut self, read: &Read) -> bool {
         let before = self.lacking.len();
-        self.lacking.retain(|state| read.turned_away.get(state).is_none_or(Option::is_some));
+        self.lacking.retain(|book| read.turned_away.get(book).is_none_or(Option::is_some));
         let gone = before - self.lacking.len();
-        let lacking = read.turned_away.iter().filter(|(_, at)| at.is_some()).map(|(state, _)| *state);
+        let lacking = read.turned_away.iter().filter(|(_, at)| at.is_some()).map(|(book, _)| *book);
         self.lacking.extend(lacking);
         self.lacking.len() > before - gone
     }
@@ -105,22 +100,16 @@ struct Scripts {
 const WINDOWS: &str = include_str!("redis/windows.lua");
 const READ: &str = include_str!("redis/read.lua");
 const DIRECTORY: &str = include_str!("redis/directory.lua");
-const EPOCH_SCRIPT: &str = include_str!("redis/epoch.lua");
+const EPOCH: &str = include_str!("redis/epoch.lua");
 const GATEWAY: &str = include_str!("redis/gateway.lua");
 
 impl Scripts {
-    fn new() -> Self {
-        let (windows, read, directory) = (Script::new(WINDOWS), Script::new(READ), Script::new(DIRECTORY));
-        Self { windows, read, directory, epoch: Script::new(EPOCH_SCRIPT), gateway: Script::new(GATEWAY) }
-    }
+    /// Loaded where they are not known: the server forgets them when it starts again.
+    const ALL: [&str; 5] = [WINDOWS, READ, DIRECTORY, EPOCH, GATEWAY];
 
-    /// Loads every script: the server forgets them when it starts again.
-    fn load(connection: &mut redis::Connection) -> RedisResult<()> {
-        let mut pipe = redis::pipe();
-        for text in [WINDOWS, READ, DIRECTORY, EPOCH_SCRIPT, GATEWAY] {
-            pipe.cmd("SCRIPT").arg("LOAD").arg(text).ignore();
-        }
-        pipe.exec(connection)
+    fn new() -> Self {
+        let [windows, read, directory, epoch, gateway] = Self::ALL.map(Script::new);
+        Self { windows, read, directory, epoch, gateway }
     }
 }
 
@@ -131,26 +120,23 @@ impl RedisStore {
     /// # Errors
     /// The settings cannot be used. A server that is away is no error.
     pub fn new(settings: &RedisSettings, token: Option<String>) -> Result<Self, SettingsError> {
-        let link = Link::new(settings.client()?, settings.timeout);
+        let names = Names::new(settings.cluster);
         let inner = Inner {
-            link,
+            link: Link::new(settings.servers()?, settings.timeout),
             known: Known::default(),
             copies: Copies::default(),
-            token,
-            epoch: Epoch::Unknown,
+            sentinels: Sentinels::new(names, token),
             is_behind: false,
-            instance: Uuid::new_v4().simple().to_string(),
-            written: None,
             lacking: HashSet::new(),
             turned_away: 0,
         };
-        Ok(Self { inner: Mutex::new(inner), scripts: Scripts::new(), limits: settings.limits })
+        Ok(Self { inner: Mutex::new(inner), scripts: Scripts::new(), names, limits: settings.limits })
     }
 
     /// Returns what the latest answer said of the sentinel.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.inner().epoch.clone()
+        self.inner().sentinels.epoch.clone()
     }
 
     /// Returns how many calls failed so far; those refused because one has just failed are not counted.
@@ -176,15 +162,19 @@ impl RedisStore {
             return Ok(WindowSizes::default());
         }
         for state in states.keys() {
-            pipe.cmd("HGETALL").arg(codec::book_key(*state));
+            self.names.parts().for_each(|part| _ = pipe.cmd("HGETALL").arg(self.names.book(*state, part)));
         }
-        let answers = self.run(&mut self.inner().link, &pipe)?;
+        let mut answers = self.run(&mut self.inner().link, &pipe)?.into_iter();
         let now = milliseconds(super::clock::now());
         let mut most = WindowSizes::default();
-        for (life, answer) in states.values().zip(&answers) {
-            let of_one = codec::read_book(items(answer).unwrap_or_default().iter().filter_map(bytes), *life, now);
-            let (keys, bytes) = of_one.map_err(|error| unreadable(&error))?;
-            most = WindowSizes { keys: most.keys.max(keys), bytes: most.bytes.max(bytes) };
+        for life in states.values() {
+            let mut whole = WindowSizes::default();
+            for answer in answers.by_ref().take(self.names.parts().count()) {
+                let of_part = codec::read_book(items(&answer).unwrap_or_default().iter().filter_map(bytes), *life, now);
+                let (keys, bytes) = of_part.map_err(|error| unreadable(&error))?;
+                whole = WindowSizes { keys: whole.keys + keys, bytes: whole.bytes + bytes };
+            }
+            most = WindowSizes { keys: most.keys.max(whole.keys), bytes: most.bytes.max(whole.bytes) };
         }
         Ok(most)
     }
@@ -197,40 +187,39 @@ impl RedisStore {
     /// The server is away or refused; it has to be done again.
     pub fn rebuild(&self, plan: &Plan, rebuild: &Rebuild) -> Result<(), SharedStoreError> {
         let mut inner = self.inner();
-        let mut directory = BTreeMap::new();
+        let mut written = Written::new(self.names);
         for (party, restriction) in &rebuild.tombstones {
-            add_directory_change(&mut directory, *party, [b"L", restriction.as_bytes().as_slice()].concat());
+            written.add_directory_change(*party, b"L", restriction.as_bytes());
         }
         let given = rebuild.blocks.iter().map(|(party, blocks)| (*party, blocks.as_slice()));
         // A wallet's own shard knows best whether it is blocked; no shard knows more of an address than this.
         let seen = inner.known.parties().filter(|(party, _)| matches!(party, Party::Address(_)));
         for (party, blocks) in given.chain(seen) {
-            for block in blocks {
-                add_directory_change(&mut directory, party, [b"P", codec::block(block).as_slice()].concat());
-            }
+            blocks.iter().for_each(|block| written.add_directory_change(party, b"P", &codec::block(block)));
         }
         let mut pipe = redis::pipe();
-        self.add_directory(&mut pipe, plan, &directory);
+        self.add_directory(&mut pipe, plan, &written.directory);
         self.add_updates(&mut pipe, &rebuild.shown);
         if !pipe.is_empty() {
             self.run(&mut inner.link, &pipe)?;
         }
-        // The sentinel last, by itself: where it stands, the rest is written.
-        let mut command = redis::cmd("EVALSHA");
+        // The sentinels last, by themselves: where they stand, the rest is written.
         let (seconds, nanos) = match rebuild.newest.map(|newest| codec::split(newest.since(Time::EPOCH))) {
             Some((seconds, nanos)) => (seconds.to_string(), nanos.to_string()),
             None => (String::new(), String::new()),
         };
-        command.arg(self.scripts.epoch.get_hash()).arg(1).arg(EPOCH);
-        command.arg(Uuid::new_v4().simple().to_string()).arg(seconds).arg(nanos);
+        let token = Uuid::new_v4().simple().to_string();
         let mut pipe = redis::pipe();
-        pipe.add_command(command);
+        for part in self.names.parts() {
+            let command = pipe.cmd("EVALSHA").arg(self.scripts.epoch.get_hash()).arg(1).arg(self.names.epoch(part));
+            command.arg(&token).arg(&seconds).arg(&nanos);
+        }
         let answers = self.run(&mut inner.link, &pipe)?;
-        let token = answers.first().and_then(items).and_then(|items| text(items.first()?));
-        let Some(token) = token else { return Err(unreadable(&Unreadable("the sentinel"))) };
-        inner.token = Some(token.clone());
-        inner.epoch = Epoch::Current { token };
-        inner.written = None;
+        let tokens = answers.iter().map(|answer| items(answer).and_then(|items| text(items.first()?)));
+        let Some(tokens) = tokens.collect::<Option<Vec<_>>>() else {
+            return Err(unreadable(&Unreadable("the sentinel")));
+        };
+        inner.sentinels.take(tokens);
         Ok(())
     }
 
@@ -275,10 +264,10 @@ impl RedisStore {
 
     /// Runs commands in one round trip; in three when the server does not know the scripts.
     fn run(&self, link: &mut Link, pipe: &Pipeline) -> Result<Vec<Value>, SharedStoreError> {
-        link.run(|connection| match pipe.query(connection) {
+        link.run(|connection| match connection.query(pipe) {
             Err(error) if error.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript) => {
-                Scripts::load(connection)?;
-                pipe.query(connection)
+                connection.load(&Scripts::ALL)?;
+                connection.query(pipe)
             }
             answer => answer,
         })
@@ -286,12 +275,12 @@ impl RedisStore {
 
     fn add_windows(&self, pipe: &mut Pipeline, windows: &BTreeMap<String, KeyChanges>) {
         let now = milliseconds(super::clock::now()).to_string();
-        let WindowLimits { keys_max, bytes_max } = self.limits;
+        let (keys_max, bytes_max) = (self.names.share(self.limits.keys_max), self.names.share(self.limits.bytes_max));
         let word = Uuid::new_v4().simple().to_string();
         let head = [keys_max.to_string(), bytes_max.to_string(), now, word].map(String::into_bytes);
         add_scripts(
             pipe,
-            &self.scripts.windows,
+            (&self.scripts.windows, self.names),
             &head,
             windows.iter().map(|(key, changes)| (vec![key.clone()], changes)),
         );
@@ -302,7 +291,7 @@ impl RedisStore {
         let lateness = codec::split(plan.settings.lateness).0 + 1;
         let head = [now.into_bytes(), lateness.to_string().into_bytes()];
         let keys = directory.iter().map(|(key, changes)| (vec![key.clone()], changes));
-        add_scripts(pipe, &self.scripts.directory, &head, keys);
+        add_scripts(pipe, (&self.scripts.directory, self.names), &head, keys);
     }
 
     fn add_updates(&self, pipe: &mut Pipeline, updates: &[DirectoryUpdate]) {
@@ -328,10 +317,11 @@ impl RedisStore {
             .map(|(whom, mut changes)| {
                 // Each update is six arguments.
                 changes.head = vec![(changes.changes.len() / 6).to_string().into_bytes()];
-                (whom.keys().to_vec(), changes)
+                (self.names.restricted(whom).to_vec(), changes)
             })
             .collect();
-        add_calls(pipe, &self.scripts.gateway, &now, changes.iter().map(|(keys, changes)| (keys.clone(), changes)));
+        let calls = changes.iter().map(|(keys, changes)| (keys.clone(), changes));
+        add_calls(pipe, (&self.scripts.gateway, self.names), &now, calls);
     }
 }
 
@@ -365,19 +355,21 @@ impl SharedStore for RedisStore {
         let mut inner = self.inner();
         let inner = &mut *inner;
         changes.iter().for_each(|change| inner.known.change(plan, change));
-        let (windows, directory) = by_key(plan, changes);
+        let mut written = Written::new(self.names);
+        written.add(plan, changes);
         let mut pipe = redis::pipe();
-        self.add_windows(&mut pipe, &windows);
-        self.add_directory(&mut pipe, plan, &directory);
-        let written = inner.written.map_or(1, |(written, _)| written + 1);
-        let command = pipe.cmd("SET").arg(format!("{EPOCH}:{}", inner.instance)).arg(written);
-        command.arg("EX").arg(WRITTEN_LIFE.as_secs()).ignore();
+        self.add_windows(&mut pipe, &written.windows);
+        self.add_directory(&mut pipe, plan, &written.directory);
+        inner.sentinels.add_written(&mut pipe, &written.parts);
+        if pipe.is_empty() {
+            return Ok(());
+        }
         let answers = self.run(&mut inner.link, &pipe).inspect_err(|_| inner.is_behind = true)?;
         // Of all that is called here, only the script of windows answers a number.
         let turned_away =
             answers.iter().filter_map(|answer| if let Value::Int(count) = answer { Some(*count) } else { None });
         inner.turned_away += turned_away.filter_map(|count| u64::try_from(count).ok()).sum::<u64>();
-        inner.written = Some((written, Instant::now()));
+        inner.sentinels.note_written(&written.parts);
         inner.known.took(changes);
         Ok(())
     }
@@ -398,19 +390,19 @@ impl RedisStore {
         view: &mut SharedView,
     ) -> Result<bool, SharedStoreError> {
         let keys: HashSet<SharedKey> = request.windows.iter().copied().collect();
+        let windows = Windows::of(plan, self.names, keys, &inner.lacking);
+        let of_parties = parties.iter().map(|party| self.names.part_of_party(*party));
+        let parts = inner.sentinels.to_ask(windows.parts().chain(of_parties).collect::<BTreeSet<_>>());
         let mut pipe = redis::pipe();
         for party in parties {
-            pipe.cmd("HGETALL").arg(party_key(*party));
+            pipe.cmd("HGETALL").arg(self.names.party(*party));
         }
-        let windows = Windows::of(plan, keys, &inner.lacking);
         windows.ask(&mut pipe, &self.scripts.read, &inner.copies);
-        // The sentinel last: where it still stands, all that was read before it was there.
-        pipe.cmd("GET").arg(format!("{EPOCH}:{}", inner.instance));
-        pipe.cmd("HMGET").arg(EPOCH).arg("token").arg("complete_from");
+        inner.sentinels.ask(&mut pipe, &parts);
         let mut answers = self.run(&mut inner.link, &pipe)?;
-        let (sentinel, written) = (answers.pop(), answers.pop());
+        let of_sentinels = answers.split_off(answers.len().saturating_sub(2 * parts.len()));
         let mut answers = answers.into_iter();
-        let is_whole = read_epoch(inner, sentinel.as_ref(), written.as_ref(), view).map_err(|e| unreadable(&e))?;
+        let is_whole = inner.sentinels.read(&parts, &of_sentinels, view).map_err(|error| unreadable(&error))?;
         for party in parties {
             let (blocks, lifted) = read_blocks(answers.next().as_ref()).map_err(|error| unreadable(&error))?;
             if is_whole {
@@ -442,26 +434,4 @@ impl RedisStore {
 
 fn milliseconds(at: Time) -> i64 {
     at.number_of(MILLISECOND)
-}
-
-/// Reads the sentinel; tells whether the server holds all that it was given.
-fn read_epoch(
-    inner: &mut Inner,
-    sentinel: Option<&Value>,
-    written: Option<&Value>,
-    view: &mut SharedView,
-) -> Result<bool, Unreadable> {
-    let fields = sentinel.and_then(items).unwrap_or_default();
-    let token = fields.first().and_then(text);
-    view.complete_from = fields.get(1).and_then(bytes).map(codec::read_instant).transpose()?;
-    let remembered = written.and_then(text).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    // A server that started from an old copy, or a replica that took over, has the sentinel but not the rest.
-    let has_lost = inner.written.is_some_and(|(written, at)| remembered < written && at.elapsed() < WRITTEN_KNOWN);
-    inner.epoch = match token {
-        Some(token) if inner.token.as_ref() == Some(&token) && !has_lost && inner.epoch != Epoch::RebuildDue => {
-            Epoch::Current { token }
-        }
-        Some(_) | None => Epoch::RebuildDue,
-    };
-    Ok(inner.epoch != Epoch::RebuildDue)
 }

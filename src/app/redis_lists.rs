@@ -16,11 +16,11 @@ use crate::rules::{REDIS_SET, SourceFile, Vanishing, redis_lists};
 
 /// Returns how to reach Redis, where it is used: in a fleet that has one.
 pub(super) fn redis_settings(config: &Config) -> Option<RedisSettings> {
-    let RedisConfig { url, timeout, ca, pending_changes_max: _, lists_every: _ } = &config.redis;
+    let RedisConfig { url, timeout, cluster, ca, pending_changes_max: _, lists_every: _ } = &config.redis;
     let url = url.as_deref().filter(|_| config.source == Source::Kafka)?;
     let LimitsConfig { shared_keys_max: keys_max, shared_window_bytes_max: bytes_max } = config.limits;
     let limits = WindowLimits { keys_max, bytes_max };
-    Some(RedisSettings { timeout: *timeout, ca_file: ca.clone(), limits, ..RedisSettings::new(url) })
+    Some(RedisSettings { timeout: *timeout, cluster: *cluster, ca_file: ca.clone(), limits, ..RedisSettings::new(url) })
 }
 
 /// Reads the values of a list; a set that is not there has none.

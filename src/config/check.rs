@@ -175,6 +175,7 @@ fn config(settings: &Settings, tokens: Vec<TokenConfig>, origins: Origins) -> Co
         redis: RedisConfig {
             url: settings.text("redis.url"),
             timeout: settings.duration("redis.timeout"),
+            cluster: settings.flag("redis.cluster"),
             ca: settings.path("redis.ca"),
             pending_changes_max: settings.number("redis.pending_changes_max"),
             lists_every: settings.duration("redis.lists_every"),

@@ -187,6 +187,12 @@ pub(crate) const KEYS: &[Key] = &[
         "500ms",
         "The longest wait for Redis",
     ),
+    key(
+        "redis.cluster",
+        Kind::Bool,
+        "false",
+        "The URL names a node of a Redis Cluster; the others are learned from it",
+    ),
     optional("redis.ca", Kind::Path, "Certificates in PEM that the one of Redis must come from; for rediss://"),
     key(
         "redis.pending_changes_max",

@@ -121,6 +121,7 @@ fn texts(config: &Config) -> Vec<Option<String>> {
     let redis = &config.redis;
     texts.push(redis.url.as_deref().map(|url| quoted(&url_without_password(url))));
     texts.push(Some(quoted(&duration_text(redis.timeout))));
+    texts.push(Some(redis.cluster.to_string()));
     texts.push(redis.ca.as_deref().map(path));
     texts.push(Some(redis.pending_changes_max.to_string()));
     texts.push(Some(quoted(&duration_text(redis.lists_every))));

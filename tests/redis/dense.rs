@@ -1,8 +1,10 @@
 //! Windows of many thousand entries: read from copies that only take in what changed, and the same as the store of one
 //! process, whatever is late, repeated, taken back, expired or written by who keeps no log.
 
+use std::time::Duration;
+
 use kuzet::adapters::memory::MemoryStore;
-use kuzet::adapters::redis::RedisStore;
+use kuzet::adapters::redis::{RedisSettings, RedisStore};
 use kuzet::engine::plan::Plan;
 use kuzet::engine::shared::{SharedChange, SharedKey, SharedRequest, SharedView};
 use kuzet::engine::window::Entry;
@@ -12,7 +14,7 @@ use kuzet::pipeline::SharedStore;
 use kuzet::rules::program::Function;
 
 use super::changes::{self, START, answers};
-use super::fresh;
+use super::fresh_by;
 use crate::random::Random;
 use crate::server::Server;
 
@@ -20,6 +22,11 @@ use crate::server::Server;
 fn hot_keys(plan: &Plan) -> Vec<SharedKey> {
     let keys = changes::keys(plan).into_iter();
     keys.filter(|key| key.key == 1 && !plan.aggregates[key.aggregate].is_run()).collect()
+}
+
+/// A store that waits however busy the machine is.
+fn fresh(server: &Server, plan: &Plan) -> RedisStore {
+    fresh_by(&RedisSettings { timeout: Duration::from_secs(30), ..server.settings() }, plan)
 }
 
 fn view(store: &impl SharedStore, plan: &Plan, keys: &[SharedKey]) -> SharedView {

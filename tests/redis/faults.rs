@@ -21,7 +21,7 @@ use super::{assert_same, compare, fetch, fresh, fresh_by, pipeline};
 use crate::server::{Server, free_port};
 
 /// Tries until it succeeds: a store that has just failed does not ask again so soon.
-fn in_time<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub(super) fn in_time<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + Duration::from_secs(20);
     while Instant::now() < until {
         if let Some(result) = attempt() {

@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use redis::{Pipeline, Script, Value};
 use uuid::Uuid;
 
-use super::codec::{self, Held, Unreadable, window_key};
+use super::codec::{self, Held, Unreadable};
 use super::copies::{Copies, LogMark};
+use super::names::{Names, Part};
 use crate::engine::keyed::KeyedState;
 use crate::engine::plan::{Plan, PlannedAggregate};
 use crate::engine::restriction::Restriction;
@@ -18,22 +19,27 @@ use crate::rules::program::Function;
 /// So many windows are read by one call of the script, for which all other clients wait.
 const SCRIPT_KEYS: usize = 256;
 
+/// One window in one part of the keys: it has a book.
+pub(super) type Book = (u64, Part);
+
 /// The windows that a batch asks for.
 pub(super) struct Windows<'p> {
     plan: &'p Plan,
+    names: Names,
     keys: Vec<SharedKey>,
-    /// The windows they belong to, by their state.
-    states: Vec<u64>,
-    /// Those of which it is known that they turned something away: of them each key is asked for what it lacks.
-    lacking: HashSet<u64>,
+    /// Those of them that have entries (a run has none), as many together as one call of the script reads.
+    calls: Vec<Vec<SharedKey>>,
+    books: Vec<Book>,
+    /// The books of which it is known that they turned something away: of them each key is asked for what it lacks.
+    lacking: HashSet<Book>,
 }
 
 /// What the server holds of them.
 #[derive(Default)]
 pub(super) struct Read {
     pub(super) windows: Vec<(SharedKey, SharedWindow)>,
-    /// The newest operation that a window turned away, if any, by its state.
-    pub(super) turned_away: HashMap<u64, Option<Time>>,
+    /// The newest operation that a book turned away, if any.
+    pub(super) turned_away: HashMap<Book, Option<Time>>,
     /// Until when operations of a key may have been turned away.
     pub(super) lacking: Vec<(SharedKey, Time)>,
     /// Windows that have to be asked for again.
@@ -41,38 +47,49 @@ pub(super) struct Read {
 }
 
 impl<'p> Windows<'p> {
-    pub(super) fn of(plan: &'p Plan, keys: HashSet<SharedKey>, lacking: &HashSet<u64>) -> Self {
-        let states: HashSet<u64> = keys.iter().map(|key| plan.aggregates[key.aggregate].state_id).collect();
-        Self { plan, keys: keys.into_iter().collect(), states: states.into_iter().collect(), lacking: lacking.clone() }
+    pub(super) fn of(plan: &'p Plan, names: Names, keys: HashSet<SharedKey>, lacking: &HashSet<Book>) -> Self {
+        let mut keys: Vec<SharedKey> = keys.into_iter().collect();
+        keys.sort_unstable_by_key(|key| names.part_of_window(*key));
+        let with_entries: Vec<SharedKey> =
+            keys.iter().copied().filter(|key| !plan.aggregates[key.aggregate].is_run()).collect();
+        let of_parts = with_entries.chunk_by(|one, other| names.part_of_window(*one) == names.part_of_window(*other));
+        let calls = of_parts.flat_map(|keys| keys.chunks(SCRIPT_KEYS)).map(<[SharedKey]>::to_vec).collect();
+        let mut windows = Self { plan, names, keys, calls, books: Vec::new(), lacking: lacking.clone() };
+        let books: HashSet<Book> = windows.keys.iter().map(|key| windows.book(*key)).collect();
+        windows.books.extend(books);
+        windows
+    }
+
+    fn book(&self, key: SharedKey) -> Book {
+        (self.plan.aggregates[key.aggregate].state_id, self.names.part_of_window(key))
+    }
+
+    /// Lists the parts that the windows are in.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
+        self.books.iter().map(|(_, part)| *part)
     }
 
     fn is_lacking(&self, key: SharedKey) -> bool {
-        self.lacking.contains(&self.plan.aggregates[key.aggregate].state_id)
-    }
-
-    /// Lists the windows that have entries; a run has none.
-    fn with_entries(&self) -> impl Iterator<Item = SharedKey> {
-        self.keys.iter().copied().filter(|key| !self.plan.aggregates[key.aggregate].is_run())
+        self.lacking.contains(&self.book(key))
     }
 
     /// Asks for all of them; `read` is the script that reads windows.
     pub(super) fn ask(&self, pipe: &mut Pipeline, read: &Script, copies: &Copies) {
-        for state in &self.states {
-            pipe.cmd("HGET").arg(codec::book_key(*state)).arg("away");
+        for (state, part) in &self.books {
+            pipe.cmd("HGET").arg(self.names.book(*state, *part)).arg("away");
         }
         for key in &self.keys {
-            let rest = format!("{}:r", window_key(self.plan, *key));
+            let rest = || format!("{}:r", self.names.window(self.plan, *key));
             if self.plan.aggregates[key.aggregate].is_run() {
-                pipe.cmd("HGET").arg(&rest).arg("run");
+                pipe.cmd("HGET").arg(rest()).arg("run");
             }
             if self.is_lacking(*key) {
-                pipe.cmd("HGET").arg(&rest).arg("lacks");
+                pipe.cmd("HGET").arg(rest()).arg("lacks");
             }
         }
-        let keys: Vec<SharedKey> = self.with_entries().collect();
-        for keys in keys.chunks(SCRIPT_KEYS) {
+        for keys in &self.calls {
             let command = pipe.cmd("EVALSHA").arg(read.get_hash()).arg(keys.len());
-            keys.iter().for_each(|key| _ = command.arg(window_key(self.plan, *key)));
+            keys.iter().for_each(|key| _ = command.arg(self.names.window(self.plan, *key)));
             for key in keys {
                 let texts = if keeps_texts(&self.plan.aggregates[key.aggregate]) { "t" } else { "-" };
                 match copies.mark(self.plan, *key) {
@@ -96,8 +113,8 @@ impl<'p> Windows<'p> {
                 .map(|bytes| codec::read_time(bytes).ok_or(Unreadable("the time of what was turned away")));
             at.transpose()
         };
-        for state in &self.states {
-            read.turned_away.insert(*state, time(answers.next())?);
+        for book in &self.books {
+            read.turned_away.insert(*book, time(answers.next())?);
         }
         let (mut lacks, mut is_there) = (HashMap::new(), HashSet::new());
         for key in &self.keys {
@@ -111,8 +128,7 @@ impl<'p> Windows<'p> {
                 lacks.insert(*key, time(answers.next())?);
             }
         }
-        let keys: Vec<SharedKey> = self.with_entries().collect();
-        for keys in keys.chunks(SCRIPT_KEYS) {
+        for keys in &self.calls {
             let answer = answers.next();
             let windows = answer.as_ref().and_then(items).unwrap_or_default();
             for (position, key) in keys.iter().enumerate() {
@@ -130,7 +146,7 @@ impl<'p> Windows<'p> {
             }
         }
         for key in &self.keys {
-            let of_window = read.turned_away.get(&self.plan.aggregates[key.aggregate].state_id).copied().flatten();
+            let of_window = read.turned_away.get(&self.book(*key)).copied().flatten();
             // A key that is not there may be one that was turned away; of others it is known once it was asked.
             let of_key = lacks.get(key).copied().filter(|_| is_there.contains(key));
             read.lacking.extend(of_key.unwrap_or(of_window).map(|until| (*key, until)));

@@ -1,15 +1,12 @@
-//! Names of keys, and the bytes of what they hold.
+//! The bytes of what keys hold.
 //!
 //! Times are five bytes of seconds and four of nanoseconds: scripts compute in doubles, which hold no
 //! nanoseconds since 1970, and bytes in this order compare like the times themselves.
 
-use std::net::IpAddr;
-
 use uuid::Uuid;
 
-use crate::engine::plan::Plan;
 use crate::engine::restriction::Restriction;
-use crate::engine::shared::{Party, SharedChange, SharedKey};
+use crate::engine::shared::{SharedChange, SharedKey};
 use crate::engine::stored::{Reader, StoredError, Writer, read_first_block};
 use crate::engine::window::Entry;
 use crate::operation::Time;
@@ -28,35 +25,9 @@ const MARK: usize = 12;
 /// No end.
 pub(super) const NO_END: [u8; TIME] = [0; TIME];
 
-/// The key of the sentinel.
-pub(super) const EPOCH: &str = "kuzet:epoch";
-
 /// What could not be read from a key's value.
 #[derive(Debug)]
 pub(super) struct Unreadable(pub(super) &'static str);
-
-/// Names a window: by what it computes, never by its place in a rule set.
-pub(super) fn window_key(plan: &Plan, key: SharedKey) -> String {
-    format!("kuzet:w:{:016x}:{:016x}", plan.aggregates[key.aggregate].state_id, key.key)
-}
-
-/// Names what the keys of a window come to.
-pub(super) fn book_key(state_id: u64) -> String {
-    format!("kuzet:w:{state_id:016x}:n")
-}
-
-/// Names a party's part of the directory.
-pub(super) fn party_key(party: Party) -> String {
-    match party {
-        Party::Address(address) => format!("kuzet:d:ip:{}", canonical(address)),
-        Party::Wallet(symbol) => format!("kuzet:d:w:{symbol:016x}"),
-    }
-}
-
-/// One address has one name.
-fn canonical(address: IpAddr) -> String {
-    address.to_string()
-}
 
 /// Splits a span into whole seconds and the rest in nanoseconds, which is never negative.
 pub(super) const fn split(span: Nanos) -> (i64, i64) {

@@ -45,7 +45,7 @@ pub enum Shown {
 
 impl Restricted {
     #[cfg(feature = "redis")]
-    /// The hash that a gateway reads, and the one with what is known of its fields.
+    /// The hash that a gateway reads, and the one with what is known of its fields, as one server has them.
     pub(super) fn keys(&self) -> [String; 2] {
         let (kind, id) = match self {
             Self::Wallet(id) => ("wallet", id),

@@ -6,8 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 
+use super::servers::{Connected, Servers};
 use crate::pipeline::SharedStoreError;
 
 /// After the first failure the server is left alone for so long, then for twice as long each time.
@@ -16,9 +17,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
 /// A connection that comes back by itself.
 pub(super) struct Link {
-    client: Client,
+    servers: Servers,
     timeout: Duration,
-    connection: Option<Connection>,
+    connection: Option<Connected>,
     /// Failures since the last answer.
     failures: u32,
     /// Not asked before this instant, and why.
@@ -28,15 +29,15 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout, connection: None, failures: 0, resting: None, errors: 0 }
+    pub(super) fn new(servers: Servers, timeout: Duration) -> Self {
+        Self { servers, timeout, connection: None, failures: 0, resting: None, errors: 0 }
     }
 
     /// Runs commands that may be repeated: on a connection that turns out to be closed they are tried once
     /// more on a new one.
     pub(super) fn run<T>(
         &mut self,
-        mut commands: impl FnMut(&mut Connection) -> RedisResult<T>,
+        mut commands: impl FnMut(&mut Connected) -> RedisResult<T>,
     ) -> Result<T, SharedStoreError> {
         if let Some((until, why)) = &self.resting
             && Instant::now() < *until
@@ -57,22 +58,15 @@ impl Link {
         }
     }
 
-    fn try_once<T>(&mut self, commands: &mut impl FnMut(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
+    fn try_once<T>(&mut self, commands: &mut impl FnMut(&mut Connected) -> RedisResult<T>) -> RedisResult<T> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect()?,
+            None => self.servers.connect(self.timeout)?,
         };
         // Whatever went wrong, answers may still be on their way: such a connection is not used again.
         let answer = commands(&mut connection)?;
         self.connection = Some(connection);
         Ok(answer)
-    }
-
-    fn connect(&self) -> RedisResult<Connection> {
-        let connection = self.client.get_connection_with_timeout(self.timeout)?;
-        connection.set_read_timeout(Some(self.timeout))?;
-        connection.set_write_timeout(Some(self.timeout))?;
-        Ok(connection)
     }
 
     fn failed(&mut self, error: &RedisError) -> SharedStoreError {
@@ -102,8 +96,19 @@ fn told(error: &RedisError) -> SharedStoreError {
         (ErrorKind::AuthenticationFailed, code) => {
             SharedStoreError::Refused(format!("user name or password ({})", code.unwrap_or("no code")))
         }
-        (ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::TryAgain), code) => {
-            SharedStoreError::Away(format!("it is not ready ({})", code.unwrap_or("no code")))
+        (
+            ErrorKind::Server(
+                ServerErrorKind::BusyLoading
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::Moved
+                | ServerErrorKind::Ask,
+            ),
+            code,
+        ) => SharedStoreError::Away(format!("it is not ready ({})", code.unwrap_or("no code"))),
+        (ErrorKind::ClusterConnectionNotFound, _) => {
+            SharedStoreError::Away("a node of the cluster is not there".into())
         }
         (_, Some(code)) => SharedStoreError::Refused(String::from(code)),
         (ErrorKind::Io, None) => SharedStoreError::Away(error.to_string()),

@@ -1,10 +1,11 @@
 //! What is written: changes sorted by the key they concern, and the calls of scripts that enter them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redis::{Cmd, Pipeline, Script};
 
-use super::codec::{self, party_key, window_key};
+use super::codec;
+use super::names::{Names, Part};
 use crate::engine::plan::{Plan, PlannedAggregate};
 use crate::engine::shared::{Party, SharedChange, SharedKey};
 use crate::operation::time::MILLISECOND;
@@ -25,7 +26,7 @@ pub(super) struct KeyChanges {
 /// Adds calls of a script whose keys each have a number of changes, which is told here.
 pub(super) fn add_scripts<'c>(
     pipe: &mut Pipeline,
-    script: &Script,
+    (script, names): (&Script, Names),
     head: &[Vec<u8>],
     keys: impl Iterator<Item = (Vec<String>, &'c KeyChanges)>,
 ) {
@@ -36,40 +37,47 @@ pub(super) fn add_scripts<'c>(
             (keys, KeyChanges { head, changes: changes.changes.clone() })
         })
         .collect();
-    add_calls(pipe, script, head, counted.iter().map(|(keys, changes)| (keys.clone(), changes)));
+    add_calls(pipe, (script, names), head, counted.iter().map(|(keys, changes)| (keys.clone(), changes)));
 }
 
-/// Adds as many calls of a script as keep each of them short.
+/// Adds as many calls of a script as keep each of them short, and on one slot.
 pub(super) fn add_calls<'c>(
     pipe: &mut Pipeline,
-    script: &Script,
+    (script, names): (&Script, Names),
     head: &[Vec<u8>],
     keys: impl Iterator<Item = (Vec<String>, &'c KeyChanges)>,
 ) {
-    let mut names: Vec<String> = Vec::new();
+    let (mut named, mut slot): (Vec<String>, u16) = (Vec::new(), 0);
     let mut arguments: Vec<&[u8]> = Vec::new();
-    let mut call = |names: &mut Vec<String>, arguments: &mut Vec<&[u8]>| {
-        if !names.is_empty() {
+    let mut call = |named: &mut Vec<String>, arguments: &mut Vec<&[u8]>| {
+        if !named.is_empty() {
             let mut command = Cmd::new();
-            command.arg("EVALSHA").arg(script.get_hash()).arg(names.len()).arg(names.as_slice());
+            command.arg("EVALSHA").arg(script.get_hash()).arg(named.len()).arg(named.as_slice());
             command.arg(head).arg(arguments.as_slice());
             pipe.add_command(command);
         }
-        names.clear();
+        named.clear();
         arguments.clear();
     };
     for (key, changes) in keys {
-        if arguments.len() + changes.changes.len() > SCRIPT_CHANGES {
-            call(&mut names, &mut arguments);
+        let of_key = key.first().map_or(0, |key| names.slot(key));
+        if arguments.len() + changes.changes.len() > SCRIPT_CHANGES || of_key != slot {
+            call(&mut named, &mut arguments);
+            slot = of_key;
         }
-        names.extend(key);
+        named.extend(key);
         arguments.extend(changes.head.iter().chain(&changes.changes).map(Vec::as_slice));
     }
-    call(&mut names, &mut arguments);
+    call(&mut named, &mut arguments);
 }
 
-pub(super) fn add_directory_change(directory: &mut BTreeMap<String, KeyChanges>, party: Party, change: Vec<u8>) {
-    directory.entry(party_key(party)).or_default().changes.push(change);
+/// What a batch changes, by the key it concerns.
+pub(super) struct Written {
+    names: Names,
+    pub(super) windows: BTreeMap<String, KeyChanges>,
+    pub(super) directory: BTreeMap<String, KeyChanges>,
+    /// The parts of these keys.
+    pub(super) parts: BTreeSet<Part>,
 }
 
 /// Returns how long a window's keys live without a change, in milliseconds.
@@ -77,57 +85,63 @@ pub(super) fn life(aggregate: &PlannedAggregate) -> i64 {
     (aggregate.retention / MILLISECOND).saturating_mul(2).saturating_add(SPARE_LIFE)
 }
 
-fn add_window_change(windows: &mut BTreeMap<String, KeyChanges>, plan: &Plan, key: SharedKey, change: Vec<u8>) {
-    let changes = windows.entry(window_key(plan, key)).or_insert_with(|| {
-        let aggregate = &plan.aggregates[key.aggregate];
-        let (seconds, nanos) = codec::split(aggregate.retention);
-        let (quiet_seconds, quiet_nanos) = match aggregate.definition.window {
-            Window::Quiet(quiet) if !aggregate.is_run() => {
-                let (seconds, nanos) = codec::split(quiet);
-                (seconds.to_string(), nanos.to_string())
-            }
-            Window::Quiet(_) | Window::Within(_) | Window::Today | Window::ThisMonth => (String::new(), String::new()),
-        };
-        let life = life(aggregate).to_string();
-        let head = [seconds.to_string(), nanos.to_string(), life, quiet_seconds, quiet_nanos];
-        KeyChanges { head: head.map(String::into_bytes).to_vec(), changes: Vec::new() }
-    });
-    changes.changes.push(change);
-}
+impl Written {
+    pub(super) const fn new(names: Names) -> Self {
+        Self { names, windows: BTreeMap::new(), directory: BTreeMap::new(), parts: BTreeSet::new() }
+    }
 
-/// Sorts changes by the key they concern, in their order.
-pub(super) fn by_key(
-    plan: &Plan,
-    changes: &[SharedChange],
-) -> (BTreeMap<String, KeyChanges>, BTreeMap<String, KeyChanges>) {
-    let (mut windows, mut directory) = (BTreeMap::new(), BTreeMap::new());
-    let joined = |kind: &[u8], bytes: &[u8]| [kind, bytes].concat();
-    for change in changes {
-        // In a fleet every record has an arrival time: none is ahead.
-        match change.plain() {
-            SharedChange::Insert { key, entry } => {
-                add_window_change(&mut windows, plan, *key, joined(b"I", &codec::entry(*entry)));
+    fn add_window_change(&mut self, plan: &Plan, key: SharedKey, kind: &[u8], change: &[u8]) {
+        self.parts.insert(self.names.part_of_window(key));
+        let changes = self.windows.entry(self.names.window(plan, key)).or_insert_with(|| {
+            let aggregate = &plan.aggregates[key.aggregate];
+            let (seconds, nanos) = codec::split(aggregate.retention);
+            let (quiet_seconds, quiet_nanos) = match aggregate.definition.window {
+                Window::Quiet(quiet) if !aggregate.is_run() => {
+                    let (seconds, nanos) = codec::split(quiet);
+                    (seconds.to_string(), nanos.to_string())
+                }
+                Window::Quiet(_) | Window::Within(_) | Window::Today | Window::ThisMonth => {
+                    (String::new(), String::new())
+                }
+            };
+            let life = life(aggregate).to_string();
+            let head = [seconds.to_string(), nanos.to_string(), life, quiet_seconds, quiet_nanos];
+            KeyChanges { head: head.map(String::into_bytes).to_vec(), changes: Vec::new() }
+        });
+        changes.changes.push([kind, change].concat());
+    }
+
+    pub(super) fn add_directory_change(&mut self, party: Party, kind: &[u8], change: &[u8]) {
+        self.parts.insert(self.names.part_of_party(party));
+        self.directory.entry(self.names.party(party)).or_default().changes.push([kind, change].concat());
+    }
+
+    /// Adds changes, in their order.
+    pub(super) fn add(&mut self, plan: &Plan, changes: &[SharedChange]) {
+        for change in changes {
+            // In a fleet every record has an arrival time: none is ahead.
+            match change.plain() {
+                SharedChange::Insert { key, entry } => {
+                    self.add_window_change(plan, *key, b"I", &codec::entry(*entry));
+                }
+                SharedChange::Remove { key, entry } => {
+                    self.add_window_change(plan, *key, b"R", &codec::entry(*entry));
+                }
+                SharedChange::Run { key, length, last } => {
+                    self.add_window_change(plan, *key, b"U", &codec::run(*length, *last));
+                }
+                SharedChange::Text { key, symbol, text } => {
+                    self.add_window_change(plan, *key, b"T", &codec::text(*symbol, text));
+                }
+                SharedChange::Place { party, restriction } => {
+                    self.add_directory_change(*party, b"P", &codec::block(restriction));
+                }
+                SharedChange::Lift { party, restriction } => {
+                    self.add_directory_change(*party, b"L", restriction.as_bytes());
+                }
+                SharedChange::Seen { party, at } => self.add_directory_change(*party, b"S", &codec::time(*at)),
+                SharedChange::Ahead(_) => {}
             }
-            SharedChange::Remove { key, entry } => {
-                add_window_change(&mut windows, plan, *key, joined(b"R", &codec::entry(*entry)));
-            }
-            SharedChange::Run { key, length, last } => {
-                add_window_change(&mut windows, plan, *key, joined(b"U", &codec::run(*length, *last)));
-            }
-            SharedChange::Text { key, symbol, text } => {
-                add_window_change(&mut windows, plan, *key, joined(b"T", &codec::text(*symbol, text)));
-            }
-            SharedChange::Place { party, restriction } => {
-                add_directory_change(&mut directory, *party, joined(b"P", &codec::block(restriction)));
-            }
-            SharedChange::Lift { party, restriction } => {
-                add_directory_change(&mut directory, *party, joined(b"L", restriction.as_bytes()));
-            }
-            SharedChange::Seen { party, at } => {
-                add_directory_change(&mut directory, *party, joined(b"S", &codec::time(*at)));
-            }
-            SharedChange::Ahead(_) => {}
         }
     }
-    (windows, directory)
 }

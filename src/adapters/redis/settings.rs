@@ -8,11 +8,16 @@ use std::time::Duration;
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, TlsCertificates};
 use thiserror::Error;
 
+#[cfg(feature = "redis")]
+use super::servers::{Nodes, Servers};
+
 /// How to reach the server. The text form of the URL is that of the Redis clients.
 #[derive(Clone)]
 pub struct RedisSettings {
     /// `redis://`, `rediss://` (TLS) or `unix://`, with or without a user, a password and a database.
     pub url: String,
+    /// The URL names a node of a cluster: the others are learned from it, and reached in the same way.
+    pub cluster: bool,
     /// Instead of the URL's user.
     pub username: Option<String>,
     /// Instead of the URL's password.
@@ -29,7 +34,7 @@ pub struct RedisSettings {
 /// dropped for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimits {
-    /// Keys: devices, addresses, accounts.
+    /// Keys: devices, addresses, accounts. On a cluster each part of the keys has its share of this limit and of the other.
     pub keys_max: u64,
     /// Bytes of all keys together, as they are estimated when they are written.
     pub bytes_max: u64,
@@ -56,11 +61,11 @@ impl RedisSettings {
     #[must_use]
     pub fn new(url: &str) -> Self {
         let (timeout, limits) = (Duration::from_millis(500), WindowLimits::default());
-        Self { url: url.into(), username: None, password: None, timeout, ca_file: None, limits }
+        Self { url: url.into(), cluster: false, username: None, password: None, timeout, ca_file: None, limits }
     }
 
     #[cfg(feature = "redis")]
-    pub(super) fn client(&self) -> Result<Client, SettingsError> {
+    pub(super) fn servers(&self) -> Result<Servers, SettingsError> {
         let invalid = |error: redis::RedisError| SettingsError::Url(error.detail().unwrap_or(error.category()).into());
         if self.timeout.is_zero() {
             return Err(SettingsError::Timeout);
@@ -68,6 +73,9 @@ impl RedisSettings {
         let info = self.url.as_str().into_connection_info().map_err(invalid)?;
         if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
             return Err(SettingsError::Insecure);
+        }
+        if self.cluster && matches!(info.addr(), ConnectionAddr::Unix(_)) {
+            return Err(SettingsError::ClusterOnSocket);
         }
         let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
         // What the client would tell of itself needs a command that the user may not have.
@@ -79,16 +87,26 @@ impl RedisSettings {
             own = own.set_password(password);
         }
         let info = info.set_redis_settings(own);
-        match &self.ca_file {
-            Some(_) if !is_tls => Err(SettingsError::CaWithoutTls),
+        let certificates = match &self.ca_file {
+            Some(_) if !is_tls => return Err(SettingsError::CaWithoutTls),
             Some(file) => {
                 let failed = |error: std::io::Error| SettingsError::Ca { file: file.clone(), error: error.to_string() };
                 let root_cert = Some(std::fs::read(file).map_err(failed)?);
+                Some((file, TlsCertificates { client_tls: None, root_cert }))
+            }
+            None => None,
+        };
+        match (certificates, self.cluster) {
+            (Some((file, certificates)), is_cluster) => {
                 let failed =
                     |error: redis::RedisError| SettingsError::Ca { file: file.clone(), error: error.to_string() };
-                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert }).map_err(failed)
+                if is_cluster {
+                    return Nodes::new(info, Some(certificates)).map(Servers::Cluster).map_err(failed);
+                }
+                Client::build_with_tls(info, certificates).map(Servers::One).map_err(failed)
             }
-            None => Client::open(info).map_err(invalid),
+            (None, true) => Nodes::new(info, None).map(Servers::Cluster).map_err(invalid),
+            (None, false) => Client::open(info).map(Servers::One).map_err(invalid),
         }
     }
 }
@@ -97,6 +115,7 @@ impl RedisSettings {
 impl fmt::Debug for RedisSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisSettings")
+            .field("cluster", &self.cluster)
             .field("timeout", &self.timeout)
             .field("ca_file", &self.ca_file)
             .field("limits", &self.limits)
@@ -117,6 +136,10 @@ pub enum SettingsError {
     CaWithoutTls,
     #[error("the certificates in {file} cannot be read: {error}", file = file.display())]
     Ca { file: PathBuf, error: String },
+    #[error(
+        "the URL of Redis names a socket, which no node of a cluster has; accepted are redis:// and rediss:// URLs"
+    )]
+    ClusterOnSocket,
     #[error("the timeout is zero; accepted is any longer one")]
     Timeout,
 }
@@ -126,7 +149,7 @@ mod tests {
     use super::*;
 
     fn error(settings: &RedisSettings) -> SettingsError {
-        settings.client().expect_err("the settings are wrong")
+        settings.servers().err().expect("the settings are wrong")
     }
 
     #[test]
@@ -138,6 +161,8 @@ mod tests {
         assert_eq!(error(&plain), SettingsError::CaWithoutTls);
         let tls = RedisSettings { ca_file, ..RedisSettings::new("rediss://localhost") };
         assert!(matches!(error(&tls), SettingsError::Ca { .. }));
+        let socket = RedisSettings { cluster: true, ..RedisSettings::new("unix:///run/redis.sock") };
+        assert_eq!(error(&socket), SettingsError::ClusterOnSocket);
         let hasty = RedisSettings { timeout: Duration::ZERO, ..RedisSettings::new("redis://localhost") };
         assert_eq!(error(&hasty), SettingsError::Timeout);
     }
