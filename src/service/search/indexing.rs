@@ -36,7 +36,7 @@ enum Name {
     Counterparty = 10,
     /// Of a segment as a whole: its first decision bears what its terms name.
     Names = 11,
-    /// Of the operation's amount, how many bits its tiyn take.
+    /// Of the operation's amount, its [step](step_of).
     Amount = 12,
 }
 
@@ -70,13 +70,20 @@ fn terms(found: &Searchable<'_>) -> impl Iterator<Item = u64> {
     .chain(found.rules.iter().map(|rule| term(Name::Rule, rule.as_bytes())))
     .chain(found.restrictions.iter().map(|id| term(Name::Restriction, id.as_bytes())))
     .chain(found.counterparty.into_iter().flat_map(ids_of).map(of_text(Name::Counterparty)))
-    .chain(found.amount.map(|amount| term(Name::Amount, &[bits_of(amount)])))
+    .chain(found.amount.map(|amount| term(Name::Amount, &[step_of(amount)])))
 }
 
-/// Tells how many bits the tiyn of an amount take: amounts alike in this are at most twice each other.
-fn bits_of(amount: Money) -> u8 {
+/// Names the step of an amount: a greater amount has no lower one, and of amounts of one step the greatest is at most a
+/// quarter more than the least. Steps are stored as part of terms: they stay as they are.
+fn step_of(amount: Money) -> u8 {
     let tiyn = u64::try_from(amount.tiyn()).unwrap_or(0);
-    u8::try_from(u64::BITS - tiyn.leading_zeros()).unwrap_or(u8::MAX)
+    let bits = u64::BITS - tiyn.leading_zeros();
+    // The two bits behind the first one make four steps of it.
+    let step = match bits.checked_sub(3) {
+        None => tiyn,
+        Some(rest) => u64::from(rest) * 4 + 4 + ((tiyn >> rest) & 3),
+    };
+    u8::try_from(step).unwrap_or(u8::MAX)
 }
 
 /// The terms that every decision bears which a filter means.
@@ -125,9 +132,9 @@ impl FilterTerms {
         let least = asked.least.max(segment.amounts.least);
         let greatest = asked.greatest.min(segment.amounts.greatest);
         let mut bearing = Vec::new();
-        for bits in bits_of(least)..=bits_of(greatest) {
+        for step in step_of(least)..=step_of(greatest) {
             // The index is damaged there.
-            let Some(found) = streams.bearing(segment, term(Name::Amount, &[bits]))? else { return Ok(named) };
+            let Some(found) = streams.bearing(segment, term(Name::Amount, &[step]))? else { return Ok(named) };
             bearing.extend(found);
         }
         bearing.sort_unstable();
@@ -250,10 +257,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_alike_by_their_bits() {
-        let bits = |text: &str| bits_of(Money::parse(text).expect("an amount"));
-        assert_eq!([bits("0"), bits("0.01"), bits("0.02"), bits("0.03"), bits("0.04")], [0, 1, 2, 2, 3]);
-        assert_eq!([bits("5242.87"), bits("5242.88")], [19, 20]);
-        assert_eq!(bits("999999999999999.99"), 57);
+    fn steps_go_up_with_amounts_and_are_a_quarter_wide() {
+        let step = |tiyn: i64| step_of(Money::from_tiyn(tiyn));
+        assert_eq!([0, 1, 3, 4, 7, 8, 9, 10, 14, 15, 16].map(step), [0, 1, 3, 4, 7, 8, 8, 9, 11, 11, 12]);
+        assert!((1..100_000).all(|tiyn| (step(tiyn - 1)..=step(tiyn - 1) + 1).contains(&step(tiyn))));
+        // From 4,587.52 to 5,242.87.
+        assert_eq!([458_751, 458_752, 524_287, 524_288].map(step), [70, 71, 71, 72]);
+        assert_eq!((step(99_999_999_999_999_999), step(i64::MAX)), (221, 247));
     }
 }
