@@ -135,6 +135,11 @@ fn geo(to: &Register) -> GeoMetrics {
     }
 }
 
+fn reader_lag(to: &Register) -> IntGauge {
+    let help = "Decisions that the slowest reader of an open stream has not been sent yet";
+    to.gauge("kuzet_sse_reader_lag_decisions", help)
+}
+
 /// Makes the metrics of what only a fleet has.
 fn fleet(to: &Register) -> FleetMetrics {
     FleetMetrics {
@@ -223,10 +228,7 @@ impl Metrics {
                 "endpoint",
             ),
             sse_subscribers: to.gauge("kuzet_sse_subscribers", "Open streams of decisions"),
-            sse_reader_lag: to.gauge(
-                "kuzet_sse_reader_lag_decisions",
-                "Decisions that the slowest reader of an open stream has not been sent yet",
-            ),
+            sse_reader_lag: reader_lag(to),
             queue: to.gauge("kuzet_queue_requests", "Requests that wait for a worker of this process"),
             http_refused: to.counters(
                 "kuzet_http_refused_total",
