@@ -22,7 +22,7 @@ use crate::service::rule_log::{Asked, Cause};
 use super::access::Caller;
 use super::drafts::{self, Changes};
 use super::problem::Problem;
-use super::query::{Parameters, shown};
+use super::query::{Parameters, hash_of, shown};
 use super::rule_life::{PART_OF_PROGRAM, asked, problem_of, refuse_in_fleet, refused_as};
 use super::{Shared, blocking, body, json_of};
 
@@ -56,11 +56,6 @@ struct Failure {
     test: String,
     file: String,
     told: Value,
-}
-
-/// Names what a file holds, so that two are the same where the names are.
-pub(super) fn hash_of(bytes: &[u8]) -> String {
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes))
 }
 
 /// `POST /v1/rules/save`

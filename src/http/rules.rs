@@ -21,8 +21,7 @@ use crate::service::{BudgetShown, RulesInUse, RulesRefused};
 
 use super::access::Caller;
 use super::problem::Problem;
-use super::query::{Parameters, refused};
-use super::rule_saving::hash_of;
+use super::query::{Parameters, hash_of, refused};
 use super::{Shared, blocking, json_of};
 
 /// `GET /v1/rules`

@@ -21,7 +21,7 @@ pub struct CountedOperations {
 impl Evaluation<'_, '_> {
     /// Finds what an aggregate counts of the wallet's operations; `None` where it counts something else: other wallets'
     /// operations, matches, or a run or chain.
-    pub(in crate::engine) fn counted(&self, id: AggregateId) -> Option<CountedOperations> {
+    pub(crate) fn counted(&self, id: AggregateId) -> Option<CountedOperations> {
         let aggregate = &self.plan.aggregates[id];
         let definition = &aggregate.definition;
         if !aggregate.owned || definition.stream == Stream::Matches || matches!(definition.window, Window::Quiet(_)) {
