@@ -57,12 +57,3 @@ export function CloseButton({ close, text }) {
   const press = () => close();
   return html`<button type="button" class="quiet" data-action="close" onClick=${press}>${text ?? t("close")}</button>`;
 }
-
-function Question({ text, close }) {
-  return html`<p>${text}</p><div class="buttons">
-    <button type="button" class="primary-button" data-action="submit" onClick=${() => close(true)}>${t("submit")}</button>
-    <${CloseButton} close=${close} text=${t("cancel")}/></div>`;
-}
-
-/** Asks before something is done; true when the user agreed. */
-export const ask = async (title, text) => Boolean(await openDialog(title, Question, { text }));

@@ -7,6 +7,19 @@ import { t, time, word } from "./i18n.js";
 /** So many changes between two looks at the service are told. */
 const MOST = 10;
 
+/** A set is in use a moment before its change is written down: so often, so long apart, it is asked for. */
+const TRIES = 8;
+const TRY_MS = 250;
+
+/** The newest changes of the rules, the one that brought the set in use among them. */
+export async function historyOf(limit, signal = undefined) {
+  for (let tries = 1; ; tries += 1) {
+    const { history } = await get(`/v1/rules/history?limit=${limit}`, signal);
+    if (history[0]?.ruleset === session.peek()?.ruleset || tries >= TRIES) return history;
+    await new Promise((resolve) => setTimeout(resolve, TRY_MS));
+  }
+}
+
 /** The rules that came: `{ruleset, changes}`; the changes are `null` until the service has told them. */
 const news = signal(null);
 let known = null;
@@ -15,7 +28,7 @@ async function tell(before, ruleset) {
   news.value = { ruleset, changes: null };
   if (!can("analyst") && !can("support")) return;
   try {
-    const { history } = await get(`/v1/rules/history?limit=${MOST}`);
+    const history = await historyOf(MOST);
     const old = history.findIndex((change) => change.ruleset === before);
     const changes = old < 0 ? history.slice(0, 1) : history.slice(0, old);
     if (news.peek()?.ruleset === ruleset) news.value = { ruleset, changes };

@@ -4,7 +4,7 @@ import { Changes, touches } from "../changes.js";
 import { html, useEffect } from "../html.js";
 import { local, moneyText, numberText, percent, t, time, word } from "../i18n.js";
 import { Budget, changeMode, notice, rearm, removeRule, withdraw } from "../lifecycle.js";
-import { Cause } from "../news.js";
+import { Cause, historyOf } from "../news.js";
 import * as v from "../parts.js";
 import { go } from "../router.js";
 import { RunTests } from "../rule-tests.js";
@@ -61,10 +61,10 @@ function Counts({ rule }) {
 
 /** The changes of the rules that touched this one, newest first. */
 function History({ rule }) {
-  const load = useLoad((signal) => get(`/v1/rules/history?limit=${CHANGES}`, signal), [rule.id]);
+  const load = useLoad((signal) => historyOf(CHANGES, signal), [rule.id, session.value?.ruleset]);
   if (load.error) return html`<${v.Failure} error=${load.error} retry=${load.again}/>`;
   if (!load.value) return html`<p class="muted small">${t("loading")}</p>`;
-  const own = load.value.history.filter(({ changes }) => changes && touches(changes, rule.id));
+  const own = load.value.filter(({ changes }) => changes && touches(changes, rule.id));
   if (!own.length) return html`<${v.Empty}>${t("history_none")}<//>`;
   const columns = [{ title: t("col_time"), class: "nowrap" }, { title: t("col_by") }, { title: t("ruleset") }, { title: t("history_what") }];
   const rows = own.map((change) => html`<${v.Row} isFixed columns=${columns} data-history=${change.ruleset} cells=${[time(change.at, true),
