@@ -184,6 +184,11 @@ pub(super) fn rules_of(files: &[SourceFile]) -> Result<RuleSet, Problem> {
     rules::compile(files).map(|compiled| compiled.rule_set).map_err(|found| refused(&found, files))
 }
 
+/// Names what a file holds, so that two are the same where the names are.
+pub(super) fn hash_of(bytes: &[u8]) -> String {
+    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes))
+}
+
 /// Says what is wrong with rules, as text and with places.
 pub(super) fn refused(found: &[Diagnostic], files: &[SourceFile]) -> Problem {
     let errors = found.iter().filter(|found| found.severity == Severity::Error).count();

@@ -123,11 +123,6 @@ pub(super) fn duration(text: &str, name: &str) -> Result<Duration, Problem> {
     millis.map(Duration::from_millis).ok_or_else(|| refused(text, name, "a duration such as 30s, 5m or 2h"))
 }
 
-/// Names what a file holds, so that two are the same where the names are.
-pub(super) fn hash_of(bytes: &[u8]) -> String {
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

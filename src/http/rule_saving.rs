@@ -20,9 +20,9 @@ use crate::service::rule_change::FileChange;
 use crate::service::rule_log::{Asked, Cause};
 
 use super::access::Caller;
-use super::drafts::{self, Changes};
+use super::drafts::{self, Changes, hash_of};
 use super::problem::Problem;
-use super::query::{Parameters, hash_of, shown};
+use super::query::{Parameters, shown};
 use super::rule_life::{PART_OF_PROGRAM, asked, problem_of, refuse_in_fleet, refused_as};
 use super::{Shared, blocking, body, json_of};
 

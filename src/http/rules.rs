@@ -20,8 +20,9 @@ use crate::service::rule_stats::over_time::Period;
 use crate::service::{BudgetShown, RulesInUse, RulesRefused};
 
 use super::access::Caller;
+use super::drafts::hash_of;
 use super::problem::Problem;
-use super::query::{Parameters, hash_of, refused};
+use super::query::{Parameters, refused};
 use super::{Shared, blocking, json_of};
 
 /// `GET /v1/rules`
