@@ -33,6 +33,7 @@ pub mod yaml;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use budget::basis_points_of;
 pub use diagnostic::render::{more_about, render_json, render_refusal, render_sarif, render_text};
 pub use diagnostic::{Diagnostic, Severity};
 pub use file_kind::FileKind;

@@ -10,8 +10,11 @@ use std::fs;
 use std::path::Path;
 
 use chrono::NaiveDate;
+use kuzet::analysis::check::read;
+use kuzet::analysis::mutation::{self, Subject};
 use kuzet::cli::check;
 use kuzet::rules::diagnostic::Code;
+use kuzet::rules::test_file::TestFile;
 use kuzet::rules::{Diagnostic, SourceFile, compile, render_json, render_sarif, render_text};
 
 const FOLDER: &str = "tests/bad_rules";
@@ -85,8 +88,28 @@ impl Fixture {
         let of_whole_sets = [Code::UntestedRule, Code::UnusedList, Code::UnusedTable, Code::MrpEnds].map(Code::name);
         let counts = |code: &str| !of_whole_sets.contains(&code) || self.name.starts_with(code);
         let (_, mut findings) = check::check(&self.files, today());
+        if [Code::Untested, Code::IdleEquivalent].iter().any(|code| self.name == format!("{}.example", code.name())) {
+            findings.extend(self.findings_of_changes());
+        }
         findings.retain(|found| self.bad.contains(&found.path) && counts(found.code));
         findings
+    }
+}
+
+impl Fixture {
+    /// Finds what `kuzet test --mutate` finds in the rules that have tests.
+    fn findings_of_changes(&self) -> Vec<Diagnostic> {
+        let read = read(&self.files);
+        let rules = read.rules.as_ref().expect("rules that load");
+        let path_of = |ends: &str| &self.files.iter().find(|file| file.path.ends_with(ends)).expect("a file").path;
+        let of_rule = |(rule, tests): (&String, &TestFile)| {
+            let report = mutation::mutate(Subject { sources: &self.files, rules, rule, tests: Some(tests) });
+            let survivors = report.survivors.iter().map(|found| found.finding(path_of(&format!("/{rule}.yaml"))));
+            let tests_path = path_of(&format!("/{rule}.test.yaml"));
+            let idle = report.idle.iter().map(|at| mutation::idle_finding(&tests.equivalent[*at], tests_path));
+            survivors.chain(idle).collect::<Vec<_>>()
+        };
+        read.tests.iter().flat_map(of_rule).collect()
     }
 }
 

@@ -10,6 +10,7 @@ mod http;
 mod lists;
 mod panels;
 mod partitioner;
+mod redrive;
 mod reload;
 mod secure;
 mod topics;

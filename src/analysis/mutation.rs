@@ -4,6 +4,7 @@
 //!
 //! Knows rule files as texts and the rule tests; reads no files itself.
 
+mod budgets;
 mod edits;
 mod paste;
 mod search;
@@ -13,8 +14,9 @@ use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::rule_tests;
+use crate::rules::diagnostic::Code;
 use crate::rules::program::RuleSet;
-use crate::rules::test_file::{TestCase, TestFile};
+use crate::rules::test_file::{Equivalent, TestCase, TestFile};
 use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
 use edits::Edit;
 pub(in crate::analysis) use edits::edits_of;
@@ -40,7 +42,7 @@ impl Survivor {
             path: path.to_owned(),
             span: self.span.clone(),
             severity: Severity::Error,
-            code: "untested",
+            code: Code::Untested.name(),
             message: format!("no test notices `{}`", self.after),
             label: format!("`{}` became that", self.before),
             help: Vec::new(),
@@ -60,6 +62,20 @@ pub struct Report {
     pub survivors: Vec<Survivor>,
     /// Positions in the test file's `equivalent` that name no surviving change: a test notices it, or there is none.
     pub idle: Vec<usize>,
+}
+
+/// Returns an entry of `equivalent`, in the test file at `path`, that stands for nothing as a finding.
+#[must_use]
+pub fn idle_finding(entry: &Equivalent, path: &str) -> Diagnostic {
+    Diagnostic {
+        path: path.to_owned(),
+        span: entry.span.clone(),
+        severity: Severity::Error,
+        code: Code::IdleEquivalent.name(),
+        message: format!("no surviving change is `{}` → `{}`", entry.rule_says, entry.as_well_as),
+        label: "a test notices it, or the rule does not say that".to_owned(),
+        help: vec!["leave the entry out".to_owned()],
+    }
 }
 
 /// The rule whose tests are asked.
@@ -111,8 +127,9 @@ fn telling_test(
     (text, edit): (&str, &Edit),
     tests: &[TestCase],
 ) -> Option<String> {
-    let found = search::telling(subject.rules, mutant, (subject.rule, text), tests)?;
     let (before, after) = edit.phrases(text);
+    let of_budget = budgets::is_of_budget(&before);
+    let found = search::telling(subject.rules, mutant, (subject.rule, text, of_budget), tests)?;
     let pasted = paste::test(&format!("`{before}` is not `{after}`"), &found);
     let read = rules::test_file::parse("pasted", &format!("tests:\n{pasted}")).ok()?;
     let [test] = read.tests.as_slice() else { return None };
@@ -207,7 +224,11 @@ then:
 "#;
 
     fn report(tests: &str) -> Report {
-        let sources = [SourceFile::new("large.yaml", RULE), SourceFile::new("large.test.yaml", tests)];
+        report_of(RULE, tests)
+    }
+
+    fn report_of(rule: &str, tests: &str) -> Report {
+        let sources = [SourceFile::new("large.yaml", rule), SourceFile::new("large.test.yaml", tests)];
         let rules = rules::compile(&sources).unwrap().rule_set;
         let tests = rules::test_file::read(&sources[1]).unwrap();
         mutate(Subject { sources: &sources, rules: &rules, rule: "large", tests: Some(&tests) })
@@ -238,6 +259,48 @@ then:
         insta::assert_snapshot!(pasted);
         let strong = report(&format!("{weak}{pasted}"));
         assert_eq!((strong.survivors, strong.noticed), (Vec::new(), first.noticed + 5));
+    }
+
+    /// The numbers of a budget are moved too, and each has a test that notices it.
+    #[test]
+    fn the_numbers_of_a_budget_are_a_part_of_the_rule() {
+        let when = "when: amount > 1_000 KZT and count(transfer by wallet within 1h) >= 2\n";
+        let rule = RULE.replace(when, "when: amount > 1_000 KZT\n").replace("  - monitor\n", "  - hold\n")
+            + "budget: {holds_per_hour: 120, share: 2%, at_least: 50}\n";
+        let calm = TRANSFER.replace("1000.01", "1000.00");
+        let weak = format!(
+            "tests:\n  - name: both sides\n    start: 2026-03-02T12:00:00+05:00\n    steps:\n\
+             \x20     - {{at: 0m, expect: {{matches: []}}, {}}}\n      - {{at: 1m, expect: {{matches: [large]}}, {}}}\n",
+            inside(&calm),
+            inside(TRANSFER)
+        );
+        let first = report_of(&rule, &weak);
+        let survived: Vec<&str> = first.survivors.iter().map(|survivor| survivor.after.as_str()).collect();
+        let budget = [
+            "holds_per_hour: 119",
+            "holds_per_hour: 121",
+            "share: 1.99%",
+            "share: 2.01%",
+            "at_least: 49",
+            "at_least: 51",
+        ];
+        assert_eq!(survived, budget);
+        let pasted: String = first
+            .survivors
+            .iter()
+            .map(|survivor| survivor.test.clone().unwrap_or_else(|| panic!("no test of {}", survivor.after)))
+            .collect();
+        let strong = report_of(&rule, &format!("{weak}{pasted}"));
+        assert_eq!((strong.survivors, strong.noticed), (Vec::new(), first.noticed + 6));
+        let (shadow, of_shadow) =
+            (rule.replace("mode: enforce", "mode: shadow"), weak.replace("matches: [large]", "shadow: [large]"));
+        let shadow = report_of(&shadow, &of_shadow);
+        assert!(shadow.survivors.iter().all(|survivor| !budget.contains(&&*survivor.after)), "it stops nothing");
+    }
+
+    /// The keys of an operation without the braces around them.
+    fn inside(operation: &str) -> &str {
+        operation.trim_start_matches('{').trim_end_matches('}')
     }
 
     #[test]

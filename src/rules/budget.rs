@@ -118,7 +118,7 @@ fn count(node: &Node, key: &str, findings: &mut Findings) -> Option<u32> {
 fn basis_points(node: &Node, findings: &mut Findings) -> Option<u32> {
     let found = keys::text(node, "`share`", findings)?;
     let number = found.strip_suffix('%').map(str::trim_end);
-    let basis_points = number.and_then(hundredths).filter(|points| (1..=10_000).contains(points));
+    let basis_points = basis_points_of(&found);
     if basis_points.is_none() {
         let label = if number.is_none() { "no `%` at its end" } else { "not from 0.01% to 100%" };
         findings
@@ -127,6 +127,13 @@ fn basis_points(node: &Node, findings: &mut Findings) -> Option<u32> {
             .help("for example `2%` or `0.5%`");
     }
     basis_points
+}
+
+/// Reads a share as rules write it, `2%` or `0.25%`, in hundredths of a percent; `None` where it is none that a budget may
+/// have.
+pub(crate) fn basis_points_of(text: &str) -> Option<u32> {
+    let number = text.strip_suffix('%').map(str::trim_end);
+    number.and_then(hundredths).filter(|points| (1..=10_000).contains(points))
 }
 
 fn hundredths(text: &str) -> Option<u32> {

@@ -61,6 +61,7 @@ then:
   - block: {what: wallet, direction: debit, for: 2h, lifted_by: [agreed, secret_answer]}
 on_missing: skip
 from: 2026-03-18
+budget: {holds_per_hour: 1_000, share: 2%, at_least: 50}
 "#;
 
     #[test]

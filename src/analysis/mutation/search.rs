@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Mutant;
+use super::budgets;
 use super::variations::{Hints, variations};
 use crate::analysis::rule_tests;
 use crate::operation::decision::{Command, Decision, Subject};
@@ -22,22 +23,26 @@ struct Difference {
 }
 
 /// Returns a test that passes with the rules as they are and fails with the changed one: as short as leaving steps
-/// out makes it, with one expectation at the step that shows the difference.
+/// out makes it, with one expectation at the step that shows the difference. `of_budget`: the change is one of the rule's
+/// budget.
 pub(super) fn telling(
     rules: &RuleSet,
     mutant: &Mutant<'_>,
-    (rule, text): (&str, &str),
+    (rule, text, of_budget): (&str, &str, bool),
     tests: &[TestCase],
 ) -> Option<TestCase> {
+    let budget = rules.rules.iter().find(|known| *known.id == *rule).and_then(|known| known.budget);
+    let budget = budget.filter(|_| of_budget);
     let hints = Hints::of(rules, rule, text);
     let mut shortest: Vec<&TestCase> = tests.iter().collect();
     shortest.sort_by_key(|test| (test.with_all, operations_of(test)));
     // The tests there are, some of which may expect too little; then with one change, then with two.
     let as_they_are = || shortest.iter().map(|test| (*test).clone());
+    let spent = as_they_are().flat_map(|test| budget.map(|budget| budgets::variations(&test, rule, budget)));
     let once = || as_they_are().flat_map(|test| variations(&test, &hints));
     let twice = once().flat_map(|test| variations(&test, &hints));
     let mut decided = 0;
-    let mut affordable = as_they_are().chain(once()).chain(twice).take_while(|test| {
+    let mut affordable = as_they_are().chain(spent.flatten()).chain(once()).chain(twice).take_while(|test| {
         decided += operations_of(test);
         decided <= OPERATIONS_MAX
     });

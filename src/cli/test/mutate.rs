@@ -10,7 +10,7 @@ use crate::analysis::mutation::{self, Report, Subject};
 use crate::rules::diagnostic::render;
 use crate::rules::program::RuleSet;
 use crate::rules::test_file::TestFile;
-use crate::rules::{self, Diagnostic, Severity, SourceFile};
+use crate::rules::{self, Diagnostic, SourceFile};
 
 /// Changes the rules step by step and shows what their tests do not notice; `tests` are theirs by rule.
 pub(super) fn run(
@@ -23,10 +23,10 @@ pub(super) fn run(
         rules.rules.iter().map(|rule| &*rule.id).filter(|id| only.is_none_or(|o| o == *id)).collect();
     let subject = |rule| Subject { sources, rules, rule, tests: tests.get(rule) };
     let reports = on_all_cores(&wanted, |rule| mutation::mutate(subject(rule)));
-    let mut total = Report::default();
+    let (mut total, mut found) = (Report::default(), Vec::new());
     for (rule, report) in wanted.iter().zip(reports) {
         writeln!(out, "{rule}: {}", counted(&report, paint))?;
-        show(subject(rule), &report, (paint, out))?;
+        found.extend(show(subject(rule), &report, (paint, out))?);
         total.noticed += report.noticed;
         total.refused += report.refused;
         total.equivalent += report.equivalent;
@@ -34,6 +34,9 @@ pub(super) fn run(
         total.idle.extend(report.idle);
     }
     writeln!(out, "{} rules, {}", wanted.len(), counted(&total, paint))?;
+    if let Some(more) = rules::more_about(&found) {
+        writeln!(out, "{more}")?;
+    }
     Ok(if total.survivors.is_empty() && total.idle.is_empty() { exit::OK } else { exit::NO })
 }
 
@@ -71,12 +74,20 @@ fn counted(report: &Report, paint: Paint) -> String {
     text
 }
 
-fn show(subject: Subject<'_>, report: &Report, (paint, out): (Paint, &mut dyn Write)) -> anyhow::Result<()> {
-    let Some(rule) = subject.rules.rules.iter().find(|rule| *rule.id == *subject.rule) else { return Ok(()) };
+/// Shows what was found, and returns it.
+fn show(
+    subject: Subject<'_>,
+    report: &Report,
+    (paint, out): (Paint, &mut dyn Write),
+) -> anyhow::Result<Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let Some(rule) = subject.rules.rules.iter().find(|rule| *rule.id == *subject.rule) else { return Ok(found) };
     let text = if paint.0 { render::render_colored } else { rules::render_text };
     let test_file = subject.sources.iter().find(|source| super::rule_of_tests(&source.path) == Some(subject.rule));
     for survivor in &report.survivors {
-        write!(out, "\n{}", text(&[survivor.finding(&rule.path)], subject.sources).trim_end())?;
+        let finding = survivor.finding(&rule.path);
+        write!(out, "\n{}", text(std::slice::from_ref(&finding), subject.sources).trim_end())?;
+        found.push(finding);
         writeln!(out)?;
         match (&survivor.test, test_file) {
             (Some(test), Some(file)) => writeln!(out, "\nA test that notices it, for {}:\n{test}", file.path)?,
@@ -92,22 +103,14 @@ fn show(subject: Subject<'_>, report: &Report, (paint, out): (Paint, &mut dyn Wr
             )?,
         }
     }
-    let (Some(tests), Some(file)) = (subject.tests, test_file) else { return Ok(()) };
+    let (Some(tests), Some(file)) = (subject.tests, test_file) else { return Ok(found) };
     for at in &report.idle {
-        let known = &tests.equivalent[*at];
-        let finding = Diagnostic {
-            path: file.path.clone(),
-            span: known.span.clone(),
-            severity: Severity::Error,
-            code: "idle-equivalent",
-            message: format!("no surviving change is `{}` → `{}`", known.rule_says, known.as_well_as),
-            label: "a test notices it, or the rule does not say that".to_owned(),
-            help: vec!["leave the entry out".to_owned()],
-        };
-        writeln!(out, "\n{}", text(&[finding], subject.sources).trim_end())?;
+        let finding = mutation::idle_finding(&tests.equivalent[*at], &file.path);
+        writeln!(out, "\n{}", text(std::slice::from_ref(&finding), subject.sources).trim_end())?;
+        found.push(finding);
     }
     if !report.idle.is_empty() {
         writeln!(out, "{}", paint.with(YELLOW, &format!("{} entries of `equivalent` are idle", report.idle.len())))?;
     }
-    Ok(())
+    Ok(found)
 }

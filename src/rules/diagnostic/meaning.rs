@@ -39,6 +39,10 @@ const MEANINGS: &[(Code, &str)] = &[
     (Code::FileTooLarge, "the file is longer than files may be"),
     (Code::HoldNotDebit, "an operation is held that cannot wait"),
     (Code::HotKey, "a window is keyed by something of a few values only: all operations share it (a warning)"),
+    (
+        Code::IdleEquivalent,
+        "`equivalent` of a test file names a change of the rule that is none, or that a test notices",
+    ),
     (Code::InvalidYaml, "the file is not YAML"),
     (Code::ListType, "the list holds values of another type than the field"),
     (Code::LookAlike, "a word of a text mixes letters of two alphabets that look alike (a warning)"),
@@ -77,6 +81,7 @@ const MEANINGS: &[(Code, &str)] = &[
     (Code::UnknownRule, "a test expects something of a rule that is not there"),
     (Code::UnknownType, "no operation type or class of this name"),
     (Code::UnknownWord, "a word that is none of those this place accepts"),
+    (Code::Untested, "the rule could say something else, and no test of it would notice"),
     (Code::UntestedRule, "an enforced rule lacks a test in which it fires, or one in which it does not (a warning)"),
     (Code::UnusedList, "no rule reads the list (a warning)"),
     (Code::UnusedTable, "no rule reads the MRP table (a warning)"),

@@ -1,11 +1,13 @@
 //! Changes of what a rule says outside its conditions: the types it judges, its period, the terms of its actions.
 
 use super::Edit;
+use crate::analysis::mutation::budgets::{self, Side};
+use crate::rules::program::{Budget, Share};
 use crate::rules::yaml::{Entry, Node, NodeKind};
-use crate::rules::yaml_of;
+use crate::rules::{basis_points_of, yaml_of};
 
-/// Lists the changes of a rule's settings. The terms of what a shadow rule would ask for are left alone: it asks for
-/// nothing, so that no test can notice them.
+/// Lists the changes of a rule's settings. The terms of what a shadow rule would ask for, and its budget, are left alone:
+/// it asks for nothing, so that no test can notice them.
 pub(super) fn edits(text: &str) -> Vec<Edit> {
     let mut edits = Vec::new();
     let Some(root) = yaml_of(text) else { return edits };
@@ -20,6 +22,9 @@ pub(super) fn edits(text: &str) -> Vec<Edit> {
     }
     if let Some(entry) = root.entry_at(&["on_missing"]) {
         replace(entry, if scalar(&entry.value) == "skip" { "fire" } else { "skip" }, &mut edits);
+    }
+    if is_enforced {
+        other_budgets(&root, &mut edits);
     }
     let Some(NodeKind::Sequence(actions)) = root.at(&["then"]).map(|node| &node.kind) else { return edits };
     for action in actions.iter().filter(|_| is_enforced) {
@@ -64,6 +69,31 @@ fn other_days(entry: &Entry, edits: &mut Vec<Edit>) {
     let Ok(day) = scalar(&entry.value).parse::<chrono::NaiveDate>() else { return };
     for other in [day.pred_opt(), day.succ_opt()].into_iter().flatten() {
         replace(entry, other.to_string(), edits);
+    }
+}
+
+/// An operation less and more, and the next shares: those that make a difference within the rest of the budget.
+fn other_budgets(root: &Node, edits: &mut Vec<Edit>) {
+    let of = |key: &str| root.entry_at(&["budget", key]);
+    let count = |key: &str| scalar(&of(key)?.value).replace('_', "").parse::<u32>().ok();
+    let basis_points = of("share").and_then(|entry| basis_points_of(scalar(&entry.value)));
+    let at_least = count("at_least").unwrap_or(Share::AT_LEAST);
+    let share = basis_points.map(|basis_points| Share { basis_points, at_least });
+    let budget = Budget { holds_per_hour: count("holds_per_hour"), share };
+    let mut counts = vec!["holds_per_hour"];
+    if !budgets::at_enough(budget).is_empty() {
+        counts.push("at_least");
+    }
+    for (entry, found) in counts.into_iter().filter_map(|key| of(key).zip(count(key))) {
+        for other in [found.checked_sub(1), found.checked_add(1)].into_iter().flatten().filter(|count| *count > 0) {
+            replace(entry, other.to_string(), edits);
+        }
+    }
+    let Some(entry) = of("share") else { return };
+    for side in [Side::Less, Side::More] {
+        if let Some((basis_points, _)) = budgets::next_share(budget, side) {
+            replace(entry, Share { basis_points, at_least }.text(), edits);
+        }
     }
 }
 
