@@ -6,7 +6,7 @@
 //! | `kuzet:w:{state}:{key}:x` | entries that left it, so that none comes back |
 //! | `kuzet:w:{state}:{key}:t` | texts behind the symbols of a `last` |
 //! | `kuzet:w:{state}:{key}:r` | the run of a `streak`, a chain's folded beginning, what the key lacks, its log's end |
-//! | `kuzet:w:{state}:{key}:l` | the last changes of a window with many entries, for who has a copy of it ([`copies`]) |
+//! | `kuzet:w:{state}:{key}:l` | the last changes of a window with many entries, for who has a copy ([`copies`]) |
 //! | `kuzet:w:{state}:n` | how many keys a window has and their bytes, the newest operation it turned away |
 //! | `kuzet:d:ip:{address}`, `kuzet:d:w:{symbol}` | the directory: blocks, and tombstones of lifted ones |
 //! | `kuzet:epoch` | the sentinel: a token, and the time from which windows are whole |

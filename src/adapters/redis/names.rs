@@ -1,8 +1,8 @@
 //! Names of keys, on one server or spread over a cluster.
 //!
 //! A script may only name keys that lie on one node. On a cluster windows and the directory are therefore spread over
-//! [`PARTS`] parts. The keys of a part have its number as hash tag (`kuzet:{07}:w:…`), so they lie on one node, and each
-//! part has a sentinel and books of its own. On one server there is a single part, whose names have no tag.
+//! [`PARTS`] parts. The keys of a part have its number as hash tag (`kuzet:{07}:w:…`), so they lie on one node, and
+//! each part has a sentinel and books of its own. On one server there is a single part, whose names have no tag.
 
 use std::net::IpAddr;
 

@@ -34,7 +34,8 @@ pub struct RedisSettings {
 /// dropped for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimits {
-    /// Keys: devices, addresses, accounts. On a cluster each part of the keys has its share of this limit and of the other.
+    /// Keys: devices, addresses, accounts. On a cluster each part of the keys has its share of this limit and of the
+    /// other.
     pub keys_max: u64,
     /// Bytes of all keys together, as they are estimated when they are written.
     pub bytes_max: u64,
