@@ -24,11 +24,11 @@ pub(crate) trait Bench {
     fn sleep(&self, time: Duration);
 }
 
-/// A case by its name.
-type NamedCase = (&'static str, fn(&dyn Bench));
+/// One promise, tried on a bench.
+type Promise = fn(&dyn Bench);
 
-/// Every case with its name.
-pub(crate) const CASES: [NamedCase; 7] = [
+/// Every promise with the name of its topics.
+pub(crate) const CASES: [(&str, Promise); 7] = [
     ("commit", a_commit_is_seen_whole_with_its_offsets),
     ("abort", what_is_aborted_is_seen_by_nobody_who_reads_committed),
     ("fenced", who_is_fenced_commits_nothing),
