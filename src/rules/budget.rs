@@ -118,7 +118,7 @@ fn count(node: &Node, key: &str, findings: &mut Findings) -> Option<u32> {
 fn basis_points(node: &Node, findings: &mut Findings) -> Option<u32> {
     let found = keys::text(node, "`share`", findings)?;
     let number = found.strip_suffix('%').map(str::trim_end);
-    let basis_points = basis_points_of(&found);
+    let basis_points = basis_points_of(found);
     if basis_points.is_none() {
         let label = if number.is_none() { "no `%` at its end" } else { "not from 0.01% to 100%" };
         findings

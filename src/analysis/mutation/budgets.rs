@@ -117,7 +117,7 @@ fn repeated(test: &TestCase, (at, other): (usize, usize), hour: Hour) -> TestCas
         while left > 0 {
             let times = left.min(TIMES_MAX);
             longer.steps.push(Step { at: begin, times, every: EVERY, ..test.steps[step].clone() });
-            begin = begin + i64::from(times) * EVERY;
+            begin += i64::from(times) * EVERY;
             left -= times;
         }
     }
