@@ -52,7 +52,7 @@ const FORBIDDEN_IN_CORE: &[(&str, &str)] = &[
     ("rand::", "randomness"),
 ];
 
-const LINES_MAX: usize = 800;
+const LINES_MAX: usize = 600;
 
 const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
