@@ -87,7 +87,7 @@ tools:
 # let a test wait for the lints, as both use its target folder; so what it built is run here.
 quick: tools
 	@cargo fmt --check
-	export KUZET_SOAK_KILLS=10 KUZET_SOAK_DAMAGES=5 KUZET_MODEL_STREAMS=500
+	export KUZET_SOAK_KILLS=10 KUZET_SOAK_DAMAGES=5 KUZET_MODEL_STREAMS=500 KUZET_SIMULATION_SEEDS=60
 	targets=(--lib --test pure --test commands --test serve)
 	built=$$(cargo test $(LOCKED) --no-run "$${targets[@]}" 2>&1 | tee /dev/stderr | sed -n 's/^ *Executable .*(\(.*\))$$/\1/p')
 	[ $$(wc -l <<< "$$built") -eq 4 ] || { echo "kuzet: four test programs were expected, cargo names: $$built" >&2; exit 1; }
