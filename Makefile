@@ -274,7 +274,7 @@ pictures:
 	@$(MAKE) --no-print-directory tools FOR_TESTS=1
 	[ -n "$(KUZET)" ] || $(DEMO_BUILD)
 	mkdir -p target/console
-	cp tests/console/package.json tests/console/package-lock.json tests/console/screenshots.mjs target/console/
+	cp tests/console/package.json tests/console/package-lock.json tests/console/{screenshots,service}.mjs target/console/
 	npm --prefix target/console ci --silent --ignore-scripts --no-audit --no-fund
 	kuzet=$(KUZET)
 	KUZET=$${kuzet:-$$PWD/target/demo/kuzet} ROOT=$$PWD OUT=$$PWD/docs/screenshots ONLY=$(ONLY) node target/console/screenshots.mjs

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod digest;
 pub mod exit;
 pub mod explain;
+mod format;
 pub mod geoip;
 #[cfg(feature = "kafka")]
 pub mod kafka;

@@ -32,6 +32,8 @@ mod server;
 mod stacked;
 #[path = "support/standing.rs"]
 mod standing;
+#[path = "support/steps.rs"]
+mod steps;
 #[path = "support/turn.rs"]
 mod turn;
 #[path = "support/wait.rs"]

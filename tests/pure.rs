@@ -14,6 +14,9 @@ mod random;
 #[cfg(feature = "kafka")]
 #[path = "support/simulation/simulation.rs"]
 mod simulation;
+#[cfg(feature = "kafka")]
+#[path = "support/steps.rs"]
+mod steps;
 
 mod bad_edits;
 mod bad_rules;

@@ -10,11 +10,11 @@
 //   SECONDS      how long an open page is watched, 30
 import { spawn, spawnSync } from "node:child_process";
 import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "../../target/console/node_modules/playwright-core/index.mjs";
+import { freePort, sleep } from "../../tests/console/service.mjs";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const KUZET = process.env.KUZET || join(ROOT, "target/release/kuzet");
@@ -28,7 +28,6 @@ const folder = mkdtempSync(join(tmpdir(), "kuzet-console-"));
 const missed = [];
 let [service, url] = [null, ""];
 
-const sleep = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 const say = (text = "") => process.stdout.write(`${text}\n`);
 
 /** The value that a share of the values does not exceed. */
@@ -38,14 +37,6 @@ function quantile(values, share) {
 }
 
 // The service and its history.
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => { server.listen(0, "127.0.0.1", done); });
-  const { port } = server.address();
-  await new Promise((done) => { server.close(done); });
-  return port;
-}
 
 async function start() {
   const port = await freePort();

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::exit::{self, UsageError};
+use super::format::Format;
 use crate::adapters::files::{Batch, RecordReader};
 use crate::adapters::folders;
 use crate::adapters::memory::MemoryStore;
@@ -114,13 +115,6 @@ impl For {
             Self::Client => Reader::Client,
         }
     }
-}
-
-/// How the explanation is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// What looking for the operation came to.

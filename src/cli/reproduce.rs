@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use uuid::Uuid;
 
 use super::config::environment;
 use super::exit::{self, UsageError};
+use super::format::Format;
 use super::store::open_unused;
 use crate::adapters::folders;
 use crate::app;
@@ -46,15 +47,6 @@ pub struct ReproduceArguments {
     /// How the answer is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-/// How the answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a terminal.
-    Text,
-    /// For programs, as `GET /v1/decisions/{id}/reproduce` answers.
-    Json,
 }
 
 /// Runs the command and returns its exit code.

@@ -249,6 +249,7 @@ fn refresh(api: &Shared) {
     metrics.set_shared_keys(wide(figures.shared_keys), figures.shared_keys_refused);
     metrics.set_shared_window_bytes(figures.shared_window_bytes);
     set(&metrics.queue, wide(api.service.queued()));
+    set(&metrics.sse_subscribers, wide(api.feed.places.count()));
     set(&metrics.sse_reader_lag, api.feed.places.lag(*api.service.last_seq().borrow()));
     if let Some(store) = api.service.store() {
         set(&metrics.store_bytes, store.file_bytes());

@@ -6,7 +6,6 @@ mod outlet;
 mod places;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use super::{Api, Shared, blocking};
 pub(super) use filtered::events as filtered_events;
 pub(super) use outlet::takes_gzip;
 use outlet::{Outlet, Packed};
-use places::{Place, Places};
+use places::{Kind, Place, Places};
 
 /// Decisions that are read from the store at once.
 const PAGE: usize = 1_000;
@@ -43,9 +42,6 @@ pub struct Feed {
     kept: Mutex<Kept>,
     /// The number of the newest decision that is encoded.
     newest: watch::Sender<u64>,
-    readers: AtomicUsize,
-    /// How many of them take gzip.
-    gzip_readers: AtomicUsize,
     arrived: Notify,
     reading: Semaphore,
     /// Of all readers, those with filters too.
@@ -97,8 +93,6 @@ impl Default for Feed {
         Self {
             kept: Mutex::default(),
             newest: watch::Sender::new(0),
-            readers: AtomicUsize::new(0),
-            gzip_readers: AtomicUsize::new(0),
             arrived: Notify::new(),
             reading: Semaphore::new(READING_MAX),
             places: Places::default(),
@@ -168,7 +162,7 @@ impl Feed {
     async fn run(api: Shared) {
         let (mut last, mut stopping) = (api.service.last_seq(), api.stopping.clone());
         loop {
-            let readers = api.feed.readers.load(Ordering::Relaxed);
+            let readers = api.feed.places.sharing().readers;
             if readers == 0 {
                 *api.feed.kept() = Kept { is_fed: true, newest: *last.borrow(), ..Kept::default() };
                 tokio::select! {
@@ -184,11 +178,11 @@ impl Feed {
             if !has_more {
                 return;
             }
-            let (service, is_packed) = (api.service.clone(), api.feed.gzip_readers.load(Ordering::Relaxed) > 0);
+            let (service, is_gzip) = (api.service.clone(), api.feed.places.sharing().is_gzip);
             let part = blocking(move || {
                 let page = service.search(&page_after(after)).ok()?;
                 let part = Part::of(service.epoch(), &page.items)?;
-                if is_packed {
+                if is_gzip {
                     part.pack();
                 }
                 Some(part)
@@ -212,49 +206,25 @@ impl Feed {
     }
 }
 
-/// A reader, counted until it is dropped.
+/// A reader of what all are sent.
 struct Reader {
     api: Shared,
     after: u64,
     place: Place,
     outlet: Outlet,
-    _counted: Counted,
-}
-
-/// Counts a reader for as long as it is there.
-struct Counted {
-    api: Shared,
-    is_gzip: bool,
-}
-
-impl Counted {
-    fn new(api: &Shared, is_gzip: bool) -> Self {
-        api.metrics.sse_subscribers.inc();
-        api.feed.readers.fetch_add(1, Ordering::Relaxed);
-        api.feed.gzip_readers.fetch_add(usize::from(is_gzip), Ordering::Relaxed);
-        Self { api: Arc::clone(api), is_gzip }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.api.feed.readers.fetch_sub(1, Ordering::Relaxed);
-        self.api.feed.gzip_readers.fetch_sub(usize::from(self.is_gzip), Ordering::Relaxed);
-        self.api.metrics.sse_subscribers.dec();
-    }
 }
 
 impl Reader {
     fn new(api: Shared, after: u64, outlet: Outlet) -> Self {
-        let counted = Counted::new(&api, outlet.is_gzip());
+        let kind = if outlet.is_gzip() { Kind::SharedGzip } else { Kind::Shared };
+        let place = api.feed.places.enter(kind, after);
         let is_first = !std::mem::replace(&mut api.feed.kept().is_fed, true);
         if is_first {
             api.feed.kept().newest = *api.service.last_seq().borrow();
             tokio::spawn(Feed::run(Arc::clone(&api)));
         }
         api.feed.arrived.notify_one();
-        let place = api.feed.places.enter(after);
-        Self { api, after, place, outlet, _counted: counted }
+        Self { api, after, place, outlet }
     }
 
     /// Sends what comes after the reader's position for as long as it stays.
@@ -302,11 +272,15 @@ impl Reader {
 
     /// Sends events; tells whether the reader stays.
     async fn send(&mut self, events: Events) -> bool {
-        let packed = events.packed.filter(|_| self.outlet.is_gzip()).and_then(|packed| packed.get().cloned());
-        match packed {
-            Some(packed) => self.outlet.send_packed(packed).await,
-            None => self.outlet.send(events.text).await,
+        let Events { text, packed } = events;
+        let Some(packed) = packed.filter(|_| self.outlet.is_gzip()) else { return self.outlet.send(text).await };
+        if let Some(packed) = packed.get() {
+            return self.outlet.send_packed(packed.clone()).await;
         }
+        // It was encoded before anybody took gzip: whoever comes first compresses it for all.
+        let packed = blocking(move || packed.get_or_init(|| Packed::of(&text)).clone()).await;
+        let Ok(packed) = packed else { return false };
+        self.outlet.send_packed(packed).await
     }
 
     /// Sends decisions from the store; tells whether the reader stays.

@@ -6,6 +6,7 @@
 
 mod again;
 mod budgets_then;
+mod looking_back;
 mod presumed;
 pub mod report;
 pub mod why;

@@ -8,10 +8,10 @@
 // It starts a service of its own with a simulated week, and one client whose operations are held.
 import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { freePort, sleep } from "./service.mjs";
 
 const { KUZET, OUT, ROOT, CHROMIUM = "/usr/bin/chromium", ONLY = "" } = process.env;
 const OPERATIONS = 12000;
@@ -22,16 +22,7 @@ const rules = join(folder, "rules");
 const tokens = {};
 let [service, url] = [null, ""];
 
-const sleep = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 const iso = (ago) => new Date(Date.now() - ago * 1000).toISOString();
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => { server.listen(0, "127.0.0.1", done); });
-  const { port } = server.address();
-  await new Promise((done) => { server.close(done); });
-  return port;
-}
 
 function run(...options) {
   const done = spawnSync(KUZET, options, { encoding: "utf8" });

@@ -17,6 +17,7 @@ use super::judge::{Finding, Kind, finding, judge};
 use super::{DECISIONS, OPERATIONS, REJECTED, STATE, load};
 use crate::simulation::broker::Broker;
 use crate::simulation::turns::{Deed, Process, World};
+use crate::steps::COMMIT;
 
 const PARTITIONS: i32 = 3;
 const SESSION: Duration = Duration::from_secs(3);
@@ -24,26 +25,9 @@ const SESSION: Duration = Duration::from_secs(3);
 const TRANSACTIONS: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(25)];
 /// After faults are over everything is decided within so long.
 const CALM: Duration = Duration::from_secs(240);
-/// Steps of commits and restorations at which a process may be killed.
-const STEPS: [&str; 17] = [
-    "decided",
-    "begun",
-    "sent-decisions",
-    "sent-state",
-    "sent-offsets",
-    "drained",
-    "committed",
-    "owed",
-    "settled",
-    "shown",
-    "sent-marks",
-    "marked",
-    "session",
-    "restore-offsets",
-    "restore-stable",
-    "restore-states",
-    "restored",
-];
+/// Steps at which a process may be killed, beside those of a batch.
+const OTHERS: [&str; 7] =
+    ["sent-marks", "marked", "session", "restore-offsets", "restore-stable", "restore-states", "restored"];
 
 /// What a run is to show.
 #[derive(Debug, Clone, Default)]
@@ -265,7 +249,8 @@ impl Fleet<'_> {
                 self.count("kill at any turn");
             }
             (3..=6, Some(process)) => {
-                let step = STEPS[usize::try_from(self.world.below(STEPS.len() as u64)).expect("few steps")];
+                let steps = [&COMMIT[..], &OTHERS].concat();
+                let step = steps[usize::try_from(self.world.below(steps.len() as u64)).expect("few steps")];
                 let time = Duration::from_millis(self.world.below(9_000));
                 let (deed, what) = match self.world.below(3) {
                     0 => (Deed::Kill, "kill at a step"),

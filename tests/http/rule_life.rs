@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::*;
 
-const RULE: &str = "\
+pub(super) const RULE: &str = "\
+# Above the limit of the offer.
 rule: transfers
 clauses: [\"7.15\"]
 title: {kk: а, ru: б, en: Transfers}

@@ -5,21 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::rule_life::RULE;
 use super::*;
 
-const RULE: &str = "\
-# Above the limit of the offer.
-rule: transfers
-clauses: [\"7.15\"]
-title: {kk: а, ru: б, en: Transfers}
-owner: risk
-mode: enforce   # since May
-on: transfer
-when: |
-  amount > 100_000 KZT
-then:
-  - hold
-";
 const TESTS: &str = "\
 tests:
   - name: both sides

@@ -11,6 +11,7 @@ use super::stand::Stand;
 use crate::cluster::Cluster;
 use crate::fleet::Instance;
 use crate::random::Random;
+use crate::steps::COMMIT;
 use crate::wait;
 
 /// Every step from a new session to records that come.
@@ -25,19 +26,6 @@ pub(crate) const RECOVERY: [&str; 10] = [
     "sent-marks",
     "marked",
     "started",
-];
-/// Every step of a batch.
-pub(crate) const COMMIT: [&str; 10] = [
-    "decided",
-    "begun",
-    "sent-decisions",
-    "sent-state",
-    "sent-offsets",
-    "drained",
-    "committed",
-    "owed",
-    "settled",
-    "shown",
 ];
 
 /// So long whoever takes over is left to wait for a transaction that is still open.

@@ -3,23 +3,22 @@
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use kuzet::adapters::memory::MemoryStore;
 use kuzet::adapters::redis::gateway::{DirectoryUpdate, Restricted, Shown};
 use kuzet::adapters::redis::{Epoch, Rebuild, RedisSettings, RedisStore, WindowLimits};
 use kuzet::engine::plan::Plan;
-use kuzet::engine::restriction::{Restriction, RestrictionKind};
+use kuzet::engine::restriction::Restriction;
 use kuzet::engine::shared::{Party, SharedChange, SharedKey, SharedRequest, SharedView};
 use kuzet::engine::window::Entry;
 use kuzet::operation::Time;
 use kuzet::operation::time::MINUTE;
 use kuzet::pipeline::SharedStore;
-use kuzet::rules::program::{Block, Lifters};
+use kuzet::rules::program::Block;
 use uuid::Uuid;
 
 use super::changes::{self, Changes, START, blocks};
-use super::faults::in_time;
+use super::faults::{block, in_time};
 use super::{assert_same, fresh_by};
 use crate::random::Random;
 use crate::server::{Server, free_port};
@@ -89,19 +88,6 @@ impl Cluster {
             keys.into_iter().map(move |key| (place, key))
         };
         self.primaries().into_iter().flat_map(of_node).collect()
-    }
-}
-
-fn block(number: u128, kind: Block) -> Restriction {
-    Restriction {
-        id: Uuid::from_u128(number),
-        rule: format!("r-{number}").into(),
-        clauses: Arc::new(["7.18".into()]),
-        kind: RestrictionKind::Block(kind),
-        from: START,
-        until: Some(START.plus(120 * MINUTE)),
-        lifted_by: Lifters(1),
-        fired_last: START,
     }
 }
 

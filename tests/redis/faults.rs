@@ -32,7 +32,7 @@ pub(super) fn in_time<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> 
     panic!("{what} did not come true in 20 s");
 }
 
-fn block(number: u128, kind: Block) -> Restriction {
+pub(super) fn block(number: u128, kind: Block) -> Restriction {
     Restriction {
         id: Uuid::from_u128(number),
         rule: format!("r-{number}").into(),

@@ -2,11 +2,12 @@
 
 use std::io::Write;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::analysis::rule_diff::{self, SetDiff};
 use crate::cli::backtest::load;
 use crate::cli::exit;
+use crate::cli::format::Format;
 
 const AFTER_HELP: &str = "\
 Each set is a folder, or git:REVISION: the folder `rules` as it was in that revision; git:REVISION:PATH names another.
@@ -32,15 +33,6 @@ pub(super) struct DiffArguments {
     /// How the difference is written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-/// How the difference is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a terminal.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Compares the sets; returns the exit code.

@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::asking;
 use crate::cli::config::environment;
 use crate::cli::exit::{self, UsageError};
+use crate::cli::format::Format;
 use crate::cli::store::open;
 use crate::config;
 use crate::service::rule_log;
@@ -43,15 +44,6 @@ pub(super) struct HistoryArguments {
     /// How they are written
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-/// How the history is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For a terminal.
-    Text,
-    /// For programs, as `GET /v1/rules/history` answers.
-    Json,
 }
 
 /// Writes the history; returns the exit code.

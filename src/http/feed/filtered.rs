@@ -10,7 +10,7 @@ use axum::response::Response;
 use crate::service::search::{Filter, Order, Query};
 
 use super::super::{Shared, blocking};
-use super::places::Place;
+use super::places::{Kind, Place};
 use super::{KEEP_ALIVE, Outlet, PAGE, PAGE_BYTES, push_event};
 
 /// What is committed gathers for so long before it is looked through.
@@ -20,7 +20,7 @@ const GATHER: Duration = Duration::from_millis(50);
 /// over, the reader is told how far the stream has come by an event without data, from whose `id` it may go on.
 pub(in super::super) fn events(api: &Shared, filter: Filter, after: u64, is_gzip: bool) -> Response {
     let (outlet, response) = Outlet::open(is_gzip);
-    let place = api.feed.places.enter(after);
+    let place = api.feed.places.enter(Kind::Filtered, after);
     tokio::spawn(Reader { api: Arc::clone(api), filter, after, told: after, place, outlet }.run());
     response
 }
@@ -38,9 +38,7 @@ struct Reader {
 
 impl Reader {
     async fn run(mut self) {
-        self.api.metrics.sse_subscribers.inc();
         while self.go_on().await {}
-        self.api.metrics.sse_subscribers.dec();
         self.outlet.end();
     }
 

@@ -4,19 +4,16 @@ use crate::adapters::store::{Store, StoreError, Stream};
 use crate::operation::{OperationType, decode};
 use crate::rules::program::Rule;
 use crate::service::rule_log;
-use crate::service::search::{self, Filter, Order, Query};
+use crate::service::search::{Filter, Item};
 
 use super::again::{Kept, Log};
+use super::looking_back::newest_before;
 use super::presumed::Presumed;
 
-/// So many decisions are read at most to find those that a rule matched.
-const SCANNED_MAX: u64 = 300_000;
-/// So many of these are looked at at most,
+/// So many decisions that a rule matched are looked at at most,
 const MATCHED_MAX: usize = 1_000;
 /// and so many operations that arm a rule again.
 const REARMED_MAX: usize = 100;
-/// Bytes of one page of the index.
-const PAGE_BYTES: usize = 8 << 20;
 
 /// Finds out whether a rule that did not fire on an operation had exceeded its budget then: what the last decisions
 /// before it that the rule matched say, unless the rule was armed again since. `None` where that cannot be told.
@@ -25,7 +22,7 @@ const PAGE_BYTES: usize = 8 << 20;
 /// The store cannot be read.
 pub(super) fn had_exceeded(store: &Store, rule: &Rule, target: &Kept) -> Result<Option<bool>, StoreError> {
     let matched = Filter { rule: Some(rule.id.to_string()), ..Filter::default() };
-    let (matched, is_all) = newest_before(store, matched, target.seq, MATCHED_MAX)?;
+    let (matched, is_all) = newest_before(store, matched, (target.seq, MATCHED_MAX), numbered)?;
     let mut exceeded_at = None;
     for (at, (seq, decision)) in matched.iter().enumerate() {
         let told = Presumed::of(decision);
@@ -63,7 +60,7 @@ fn fired_in(decisions: &[(u64, Vec<u8>)], rule: &str) -> bool {
 /// Tells whether a rule was armed again between two numbers; `None` where that cannot be told.
 fn was_rearmed(store: &Store, rule: &Rule, (after, before): (u64, u64)) -> Result<Option<bool>, StoreError> {
     let filter = Filter { kind: Some(OperationType::RuleRearmed), ..Filter::default() };
-    let (found, is_all) = newest_before(store, filter, before, REARMED_MAX)?;
+    let (found, is_all) = newest_before(store, filter, (before, REARMED_MAX), numbered)?;
     let is_far_enough = is_all || found.last().is_some_and(|(seq, _)| *seq <= after);
     for (seq, _) in found.iter().filter(|(seq, _)| *seq > after) {
         let Some(kept) = Log::default().item(store, *seq)? else { return Ok(None) };
@@ -75,32 +72,6 @@ fn was_rearmed(store: &Store, rule: &Rule, (after, before): (u64, u64)) -> Resul
     Ok(is_far_enough.then_some(false))
 }
 
-/// A decision with its number.
-type Numbered = (u64, Vec<u8>);
-
-/// Lists the newest decisions before a number that a filter means, and tells whether all there are were looked for.
-fn newest_before(
-    store: &Store,
-    filter: Filter,
-    before: u64,
-    at_most: usize,
-) -> Result<(Vec<Numbered>, bool), StoreError> {
-    let (mut found, mut scanned) = (Vec::new(), 0);
-    let mut query = Query { filter, order: Order::Descending, position: before, limit: at_most, bytes_max: PAGE_BYTES };
-    loop {
-        let page = search::page(store, &query)?;
-        found.extend(page.items.into_iter().map(|item| (item.seq, item.decision)));
-        if found.len() >= at_most {
-            found.truncate(at_most);
-            return Ok((found, false));
-        }
-        if page.next == query.position {
-            return Ok((found, true));
-        }
-        scanned += page.scanned;
-        if scanned > SCANNED_MAX {
-            return Ok((found, false));
-        }
-        query.position = page.next;
-    }
+fn numbered(item: Item) -> (u64, Vec<u8>) {
+    (item.seq, item.decision)
 }

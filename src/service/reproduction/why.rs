@@ -16,10 +16,11 @@ use crate::engine::backfill::can_be_filled;
 use crate::engine::plan::aggregate::PlannedAggregate;
 use crate::operation::{Operation, OperationType, decode};
 use crate::rules::program::Field;
-use crate::service::search::{self, Filter, Order, Query};
+use crate::service::search::Filter;
 
 use super::again::{Again, Entered, Kept, Log};
 use super::budgets_then::had_exceeded;
+use super::looking_back::{PAGE, newest_before};
 use super::presumed::Presumed;
 use super::{Means, Missing, ReproductionError};
 
@@ -29,14 +30,8 @@ const PART_MAX: usize = 20_000;
 const WHOLE_MAX: u64 = 50_000;
 /// So many addresses, devices and recipients of the wallet's operations are looked for at most, the newest first.
 const KEYS_MAX: usize = 32;
-/// So many decisions are read at most to find those of one key.
-const SCANNED_MAX: u64 = 300_000;
 /// So many operations are read at most to find those that feed windows by other keys.
 const FEEDS_SCANNED_MAX: u64 = 200_000;
-/// Decisions of one page of the index.
-const PAGE: usize = 1_000;
-/// and their bytes.
-const PAGE_BYTES: usize = 8 << 20;
 
 /// How well the state before a decision is known.
 #[derive(Debug)]
@@ -180,32 +175,15 @@ fn keys_of(operation: &Operation<'_>) -> Vec<Filter> {
     [of_address, of_device, of_recipient].into_iter().flatten().collect()
 }
 
-/// Lists the newest decisions before a number that a filter means, and tells whether these are all.
+/// Lists the numbers of the newest decisions before one that a filter means, and tells whether these are all.
 fn numbers_before(
     store: &Store,
     filter: Filter,
     before: u64,
     at_most: usize,
 ) -> Result<(BTreeSet<u64>, bool), StoreError> {
-    let (mut found, mut scanned) = (BTreeSet::new(), 0);
-    let mut query = Query { filter, order: Order::Descending, position: before, limit: PAGE, bytes_max: PAGE_BYTES };
-    loop {
-        let page = search::page(store, &query)?;
-        for item in &page.items {
-            if found.len() >= at_most {
-                return Ok((found, false));
-            }
-            found.insert(item.seq);
-        }
-        if page.next == query.position {
-            return Ok((found, true));
-        }
-        scanned += page.scanned;
-        if scanned > SCANNED_MAX {
-            return Ok((found, false));
-        }
-        query.position = page.next;
-    }
+    let (found, is_all) = newest_before(store, filter, (before, at_most), |item| item.seq)?;
+    Ok((found.into_iter().collect(), is_all))
 }
 
 /// Decides a part of the log again, and the decision on top of it.
