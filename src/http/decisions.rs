@@ -82,12 +82,14 @@ async fn page(api: &Shared, mut query: Query, wait: Duration) -> Result<Page, Pr
     let mut scanned = 0;
     loop {
         let (service, asked) = (api.service.clone(), query.clone());
+        let newest = *api.service.last_seq().borrow();
         let mut page = blocking(move || service.search(&asked)).await??;
         scanned += page.scanned;
         page.scanned = scanned;
         query.position = page.next;
         let is_over = Instant::now() >= until || *api.stopping.borrow();
-        let has_more = page.next < *api.service.last_seq().borrow();
+        // More was there than one page looks through; what was decided meanwhile is looked at next.
+        let has_more = page.next < newest;
         if query.order == Order::Descending || !page.items.is_empty() || is_over || has_more {
             return Ok(page);
         }

@@ -152,6 +152,16 @@ fn a_long_poll_waits_for_what_is_meant() {
     assert_eq!((ids(&page), &page["next"]), (vec!["b2"], &7.into()));
     let empty = get(address, "/v1/decisions?wallet=w7&wait=50ms").json();
     assert_eq!((ids(&empty).len(), &empty["next"]), (0, &7.into()));
+    // What is decided while it looks is no reason to answer with nothing.
+    for round in 0..25 {
+        let path = format!("/v1/decisions?wallet=meant{round}&wait=30s&after=2");
+        let poll = thread::spawn(move || get(address, &path).json());
+        for other in 0..4 {
+            post(address, "/v1/operations", &transfer(&format!("o{round}-{other}"), "w8", "5.00"));
+        }
+        post(address, "/v1/operations", &transfer(&format!("m{round}"), &format!("meant{round}"), "5.00"));
+        assert_eq!(ids(&poll.join().expect("a page")), [format!("m{round}")]);
+    }
 }
 
 #[test]
