@@ -215,6 +215,8 @@ fn handler_of(handler: Handler) -> MethodRouter<Shared> {
         Handler::Backtest => post(backtests::post),
         Handler::BacktestReport => get(backtests::one),
         Handler::BacktestStop => post(backtests::stop),
+        Handler::Codes => get(drafts::codes),
+        Handler::Code => get(drafts::code),
         Handler::RuleDiff => post(authoring::diff),
         Handler::RuleLayout => post(authoring::fmt),
         Handler::RuleGraph => get(authoring::graph),

@@ -19,7 +19,7 @@ pub use figures::{Span, Tally};
 pub use history::{History, Records};
 pub use html::html;
 pub use judge::{Judge, Judged, Means};
-pub use labels::{Labels, LabelsError};
+pub use labels::{Label, Labels, LabelsError};
 pub use report::{Breach, Limits, Report};
 pub use run::Progress;
 pub use sweep::{Sweep, SweepError};

@@ -13,7 +13,7 @@ use super::exit::{self, UsageError};
 use super::store::open_unused;
 use crate::adapters::files::{self, RecordReader};
 use crate::adapters::{folders, git};
-use crate::analysis::backtest::{self, Backtest, Labels, Limits, Means, Named, Progress, Report, Span, Sweep};
+use crate::analysis::backtest::{self, Backtest, Labels, Limits, Means, Progress, Report, Span, Sweep};
 use crate::app;
 use crate::config;
 use crate::operation::Time;
@@ -126,9 +126,7 @@ pub fn run(arguments: &BacktestArguments, out: &mut dyn Write) -> anyhow::Result
     let usage = |error: &dyn std::fmt::Display| UsageError(error.to_string());
     let sweep = arguments.sweep.as_deref().map(Sweep::parse).transpose().map_err(|error| usage(&error))?;
     let swept = sweep.as_ref().map(|sweep| sweep.sets(&rules.sources, &rules.rules)).transpose();
-    let swept: Option<Vec<Named>> = swept
-        .map_err(|error| usage(&error))?
-        .map(|sets| sets.into_iter().map(|(value, rules)| (value, Arc::new(rules))).collect());
+    let swept = swept.map_err(|error| usage(&error))?;
     let backtest = Backtest {
         rules: (rules.name, rules.rules),
         against: against.map(|set| (set.name, set.rules)),

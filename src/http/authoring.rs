@@ -245,12 +245,7 @@ fn not_made(reason: &NotMade) -> Problem {
         NotMade::Taken(_) => (409, Some("id-taken")),
         NotMade::NoList { .. } => (409, Some("no-list")),
     };
-    let mut problem = Problem::new(status, shown_whole(&reason.to_string()));
+    let mut problem = Problem::new(status, drafts::shown_whole(&reason.to_string()));
     problem.code = code;
     problem
-}
-
-/// Of a text that a request brought, no more than a few lines are sent back.
-fn shown_whole(text: &str) -> String {
-    text.chars().take(500).collect()
 }

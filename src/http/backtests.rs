@@ -14,9 +14,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::adapters::store::Store;
-use crate::analysis::backtest::{Backtest, Limits, Means, Named, Progress, Report, Span};
+use crate::analysis::backtest::{
+    self, Backtest, Label, Labels, Limits, Means, Named, Progress, Report, Span, Sweep, SweepError,
+};
 use crate::operation::Time;
 use crate::operation::time::DAY;
+use crate::rules::SourceFile;
 use crate::service::history::StoreHistory;
 
 use super::drafts::{self, Changes};
@@ -32,6 +35,8 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(super) const WAIT_MAX: Duration = Duration::from_secs(60);
 /// The state of all rule sets of a backtest may take so much memory, by that of the rules in use.
 const STATE_BYTES_MAX: usize = 2 << 30;
+/// The most labels that a request brings.
+const LABELS_MAX: usize = 100_000;
 /// The most days back from the newest operation.
 const DAYS_MAX: u32 = 3_650;
 
@@ -46,8 +51,16 @@ struct Jobs {
     /// The number of the newest.
     last: u64,
     running: Option<Running>,
-    /// How those ended: numbers and answers, oldest first.
-    ended: VecDeque<(u64, Arc<Value>)>,
+    /// How those ended, oldest first.
+    ended: VecDeque<Ended>,
+}
+
+/// How one ended.
+#[derive(Debug)]
+struct Ended {
+    id: u64,
+    told: Arc<Value>,
+    report: Option<Arc<Report>>,
 }
 
 #[derive(Debug, Clone)]
@@ -77,10 +90,10 @@ impl Backtests {
         Ok(running)
     }
 
-    fn end(&self, id: u64, told: Value) {
+    fn end(&self, id: u64, told: Value, report: Option<Report>) {
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.running = None;
-        jobs.ended.push_back((id, Arc::new(told)));
+        jobs.ended.push_back(Ended { id, told: Arc::new(told), report: report.map(Arc::new) });
         while jobs.ended.len() > ENDED_MAX {
             jobs.ended.pop_front();
         }
@@ -92,8 +105,14 @@ impl Backtests {
         let running = jobs.running.as_ref().filter(|running| running.id == id);
         match running {
             Some(running) => Some(Arc::new(running.told())),
-            None => jobs.ended.iter().find(|(ended, _)| *ended == id).map(|(_, told)| Arc::clone(told)),
+            None => jobs.ended.iter().find(|ended| ended.id == id).map(|ended| Arc::clone(&ended.told)),
         }
+    }
+
+    /// Returns the report of one that is done.
+    fn report(&self, id: u64) -> Option<Arc<Report>> {
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        jobs.ended.iter().find(|ended| ended.id == id)?.report.clone()
     }
 
     /// Tells one to end; whether it is running.
@@ -118,6 +137,10 @@ struct Asked {
     to: Option<String>,
     #[serde(default)]
     days: Option<u32>,
+    #[serde(default)]
+    labels: Option<Vec<Label>>,
+    #[serde(default)]
+    sweep: Option<String>,
     #[serde(default)]
     limits: AskedLimits,
 }
@@ -155,18 +178,24 @@ pub(super) async fn post(
     let wait = parameters.get("wait").map(|wait| duration(wait, "wait")).transpose()?.unwrap_or(WAIT).min(WAIT_MAX);
     let store = api.store()?;
     let body = body::read(&api, request).await?;
-    let asked: Asked = drafts::object(&body.bytes)?;
+    let mut asked: Asked = drafts::object(&body.bytes)?;
     drop(body);
     let span = span(&asked, api.service.figures().newest)?;
     let limits = limits(&asked)?;
-    check_memory(&api, &asked)?;
+    let labels = labels(asked.labels.take())?;
+    let wanted = asked.sweep.as_deref().map(Sweep::parse).transpose().map_err(|error| no_sweep(&error))?;
+    check_memory(&api, &asked, wanted.as_ref())?;
     let of = Arc::clone(&api);
-    let (rules, against) = blocking(move || {
+    let (rules, against, sweep) = blocking(move || {
+        let sources = wanted.as_ref().map(|_| sources(&of, &asked.rules)).transpose()?;
         let against = asked.against.map(|against| named(&of, against)).transpose()?;
-        Ok::<_, Problem>((named(&of, asked.rules)?, against))
+        let rules = named(&of, asked.rules)?;
+        let swept = wanted.as_ref().zip(sources).map(|(sweep, sources)| sweep.sets(&sources, &rules.1)).transpose();
+        let swept = swept.map_err(|error| no_sweep(&error))?;
+        Ok::<_, Problem>((rules, against, wanted.map(|sweep| sweep.rule).zip(swept)))
     })
     .await??;
-    let backtest = Backtest { rules, against, labels: None, sweep: None, span, limits };
+    let backtest = Backtest { rules, against, labels, sweep, span, limits };
     let Some(means) = api.service.backtest_means() else {
         return Err(Problem::new(404, "this service keeps no operations and decisions"));
     };
@@ -183,8 +212,36 @@ pub(super) async fn post(
 }
 
 /// `GET /v1/backtests/{id}`
-pub(super) async fn one(State(api): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    answer(&api, number(&id, "id")?)
+pub(super) async fn one(
+    State(api): State<Shared>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    parameters.known(["format", "lang"])?;
+    let id = number(&id, "id")?;
+    let language = parameters.get("lang").unwrap_or("en");
+    if !["kk", "ru", "en"].contains(&language) {
+        return Err(refused(language, "lang", "kk, ru or en"));
+    }
+    let format = match parameters.get("format") {
+        None | Some("json") => return answer(&api, id),
+        Some(format @ ("text" | "html")) => format,
+        Some(other) => return Err(refused(other, "format", "json, text or html")),
+    };
+    let Some(report) = api.backtests.report(id) else {
+        // Why there is no report stands in the answer, if there is one.
+        answer(&api, id)?;
+        return Err(Problem::new(409, format!("the backtest {id} has no report, but one that is done has")));
+    };
+    if format == "text" {
+        let head = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")];
+        return Ok((head, backtest::text(&report)).into_response());
+    }
+    // The page brings its own style, which pages of the service may not: it is kept as a file.
+    let place = format!("attachment; filename=\"backtest-{id}.html\"");
+    let head =
+        [("content-type", "text/html; charset=utf-8"), ("cache-control", "no-store"), ("content-disposition", &*place)];
+    Ok((head, backtest::html(&report, language)).into_response())
 }
 
 /// `POST /v1/backtests/{id}/stop`
@@ -240,20 +297,40 @@ async fn run(api: Shared, running: Running, store: Arc<Store>, (backtest, means)
         }
     };
     let is_stopped = running.progress.stops.load(Ordering::Relaxed);
-    let told = match ended {
-        Ok(Ok(report)) => ended_with(running.id, &report, is_stopped),
-        Ok(Err(error)) => json!({"id": running.id, "state": "failed", "error": format!("{error:#}")}),
-        Err(_) => json!({"id": running.id, "state": "failed", "error": "a fault of kuzet itself"}),
+    let id = running.id;
+    let (told, report) = match ended {
+        // What was counted until then would be taken for the whole.
+        Ok(Ok(_)) if is_stopped => (json!({"id": id, "state": "stopped"}), None),
+        Ok(Ok(report)) => (json!({"id": id, "state": "done", "report": report}), Some(report)),
+        Ok(Err(error)) => (json!({"id": id, "state": "failed", "error": format!("{error:#}")}), None),
+        Err(_) => (json!({"id": id, "state": "failed", "error": "a fault of kuzet itself"}), None),
     };
-    api.backtests.end(running.id, told);
+    api.backtests.end(id, told, report);
 }
 
-fn ended_with(id: u64, report: &Report, is_stopped: bool) -> Value {
-    // What was counted until then would be taken for the whole.
-    if is_stopped {
-        return json!({"id": id, "state": "stopped"});
+fn labels(asked: Option<Vec<Label>>) -> Result<Option<Arc<Labels>>, Problem> {
+    match asked {
+        Some(labels) if labels.len() > LABELS_MAX => {
+            Err(Problem::new(400, format!("found {} labels, but at most {LABELS_MAX} are accepted", labels.len())))
+        }
+        asked => Ok(asked.map(|labels| Arc::new(labels.into_iter().collect()))),
     }
-    json!({"id": id, "state": "done", "report": report})
+}
+
+fn no_sweep(error: &SweepError) -> Problem {
+    Problem::new(400, drafts::shown_whole(&error.to_string()))
+}
+
+/// Returns the files of the rules whose number is moved.
+fn sources(api: &Shared, rules: &Rules) -> Result<Vec<SourceFile>, Problem> {
+    match rules {
+        Rules::Named(Word::Current) => drafts::files_with(api, &Changes::new()),
+        Rules::Named(Word::Previous) => Err(Problem::new(
+            400,
+            "found a sweep of the previous rules, but one of the current or of changed ones is accepted",
+        )),
+        Rules::Changed(changes) => drafts::files_with(api, &drafts::checked_paths(changes.clone())?),
+    }
 }
 
 /// Compiles what is asked for.
@@ -305,8 +382,8 @@ fn limits(asked: &Asked) -> Result<Limits, Problem> {
 }
 
 /// Refuses what would take much more memory than the service itself.
-fn check_memory(api: &Shared, asked: &Asked) -> Result<(), Problem> {
-    let sets = 1 + usize::from(asked.against.is_some());
+fn check_memory(api: &Shared, asked: &Asked, sweep: Option<&Sweep>) -> Result<(), Problem> {
+    let sets = 1 + usize::from(asked.against.is_some()) + sweep.map_or(0, Sweep::count);
     let bytes = api.service.figures().state_bytes.saturating_mul(sets);
     if bytes > STATE_BYTES_MAX {
         let (needed, most) = (bytes >> 20, STATE_BYTES_MAX >> 20);

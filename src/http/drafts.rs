@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::analysis::check::{self, Read};
 use crate::analysis::mutation::{self, Survivor};
 use crate::analysis::rule_tests::{self, Mismatch, Outcome};
+use crate::rules::diagnostic::Code;
 use crate::rules::program::RuleSet;
 use crate::rules::test_file::{TestCase, TestFile, rule_of_tests};
 use crate::rules::{self, Diagnostic, FileKind, Severity, SourceFile};
@@ -46,6 +47,23 @@ pub(super) type Changes = BTreeMap<String, Option<String>>;
 struct Draft {
     #[serde(default)]
     files: Changes,
+}
+
+/// `GET /v1/rules/codes`
+pub(super) async fn codes(parameters: Parameters) -> Result<Response, Problem> {
+    parameters.known([])?;
+    let told = |code: &Code| json!({"code": code.name(), "meaning": code.meaning()});
+    Ok(json_of(&json!({"codes": Code::ALL.iter().map(told).collect::<Vec<_>>()})))
+}
+
+/// `GET /v1/rules/codes/{code}`
+pub(super) async fn code(Path(name): Path<String>, parameters: Parameters) -> Result<Response, Problem> {
+    parameters.known([])?;
+    let Some(code) = Code::from_name(&name) else {
+        let meant = Code::nearest_to(&name).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        return Err(Problem::new(404, format!("no finding has the code \"{}\"{meant}", shown(&name))));
+    };
+    Ok(json_of(&json!({"code": code.name(), "meaning": code.meaning(), "text": code.explained()})))
 }
 
 /// `POST /v1/rules/check`
@@ -182,6 +200,11 @@ pub(super) fn files_with(api: &Shared, changes: &Changes) -> Result<Vec<SourceFi
 /// 422: they have errors.
 pub(super) fn rules_of(files: &[SourceFile]) -> Result<RuleSet, Problem> {
     rules::compile(files).map(|compiled| compiled.rule_set).map_err(|found| refused(&found, files))
+}
+
+/// Of a text that a request brought, no more than a few lines are sent back.
+pub(super) fn shown_whole(text: &str) -> String {
+    text.chars().take(500).collect()
 }
 
 /// Names what a file holds, so that two are the same where the names are.

@@ -26,6 +26,8 @@ pub enum Handler {
     Backtest,
     BacktestReport,
     BacktestStop,
+    Codes,
+    Code,
     RuleDiff,
     RuleLayout,
     RuleGraph,
@@ -251,8 +253,25 @@ pub static ENDPOINTS: &[Endpoint] = &[
             "Tells what rules would have done to the operations that are kept; one backtest runs at a time",
         )
     },
-    get("get_backtest", "/v1/backtests/{id}", Handler::BacktestReport, PEOPLE, "How a backtest is, or its report"),
+    Endpoint {
+        query: &[
+            (
+                "format",
+                "json, or the report of one that is done as text, or as html: one page with charts; json without it",
+            ),
+            ("lang", "the language of the page: kk, ru or en; en without it"),
+        ],
+        ..get("get_backtest", "/v1/backtests/{id}", Handler::BacktestReport, PEOPLE, "How a backtest is, or its report")
+    },
     post("stop_backtest", "/v1/backtests/{id}/stop", Handler::BacktestStop, &[Role::Analyst], "Ends a backtest early"),
+    get("get_rule_codes", "/v1/rules/codes", Handler::Codes, PEOPLE, "The codes of all findings in rules"),
+    get(
+        "get_rule_code",
+        "/v1/rules/codes/{code}",
+        Handler::Code,
+        PEOPLE,
+        "What a code of a finding means, with an example",
+    ),
     Endpoint {
         waits: true,
         ..post(

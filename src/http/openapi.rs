@@ -291,6 +291,8 @@ fn problems_of_rules(handler: Handler, problems: &mut Vec<(&'static str, &'stati
                 "`id-taken`: a rule or tests have the id; `no-list`: the template needs a list of wallets",
             ));
         }
+        Handler::Code => problems.push(("404", "No finding has this code")),
+        Handler::BacktestReport => problems.push(("409", "A text or page of a backtest that is not done")),
         Handler::Backtest => {
             problems.extend(OF_BODIES.iter().chain(IN_DRAFTS).copied());
             problems.push(("409", "`backtest-running`: another backtest is running"));
@@ -434,7 +436,9 @@ fn answer(handler: Handler) -> (&'static str, Value) {
         | Handler::Test
         | Handler::Backtest
         | Handler::BacktestReport
-        | Handler::BacktestStop => answer_of_rules(handler),
+        | Handler::BacktestStop
+        | Handler::Codes
+        | Handler::Code => answer_of_rules(handler),
         Handler::Session => ("The session", json_content(object(&["name", "roles", "version", "ruleset"]))),
         Handler::Metrics => ("The metrics", json!({"text/plain": {"schema": {"type": "string"}}})),
         Handler::Health => ("Alive", json_content(object(&["alive"]))),
@@ -464,6 +468,8 @@ fn answer_of_rules(handler: Handler) -> (&'static str, Value) {
         Handler::Backtest | Handler::BacktestReport | Handler::BacktestStop => {
             ("How it ended", object(&["id", "state"]))
         }
+        Handler::Codes => ("The codes", object(&["codes"])),
+        Handler::Code => ("The code", object(&["code", "meaning", "text"])),
         Handler::RuleDiff => {
             let fields = &["before", "after", "added", "removed", "changed", "lists", "mrp", "same", "text"];
             ("The difference", object(fields))

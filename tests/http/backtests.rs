@@ -70,6 +70,22 @@ fn the_service_the_command_on_its_store_and_the_command_on_the_file_count_the_sa
     let within = ask(json!({"rules": changed(), "against": "current", "from": span.0, "to": span.1}));
     let alone = ask(json!({"rules": "current", "limits": {"new_holds": 0}}));
     let days = ask(json!({"rules": "current", "days": 1}));
+    let sweep = "transfer-over-100k:40000..100000:30000";
+    let op_id = |record: &String| serde_json::from_str::<Value>(record).expect("a record")["op_id"].clone();
+    let labels: Vec<Value> =
+        records.iter().step_by(7).map(|record| json!({"op_id": op_id(record), "label": "fraud"})).collect();
+    let swept = ask(json!({"rules": changed(), "sweep": sweep, "labels": labels}));
+    assert_eq!(swept["sweep"]["points"].as_array().map(Vec::len), Some(3), "{swept}");
+    assert!(swept["total"]["alerts"]["labels"]["recall"].is_number(), "{swept}");
+    // The report as the command writes it, as text and as a page.
+    let last = |query: &str| get(address, &format!("/v1/backtests/5{query}"));
+    assert!(String::from_utf8(last("?format=text").body).expect("text").contains("transfer-over-100k at"));
+    let page = last("?format=html&lang=kk");
+    assert!(page.head.contains("content-disposition: attachment; filename=\"backtest-5.html\""), "{}", page.head);
+    assert!(String::from_utf8(page.body).expect("text").contains("<html lang=\"kk\""));
+    last("?format=pdf").problem(400);
+    last("?format=html&lang=de").problem(400);
+    get(address, "/v1/backtests/77?format=html").problem(404);
     assert_eq!(alone["breaches"][0]["limit"], "max-new-holds");
     assert_eq!((&compared["operations"], &compared["rejected"]), (&2_000.into(), &0.into()));
     let newly = &compared["total"]["newly"][1];
@@ -85,11 +101,15 @@ fn the_service_the_command_on_its_store_and_the_command_on_the_file_count_the_sa
     let text = changed()[OVER_100K].as_str().expect("a text").to_owned();
     std::fs::write(folder.join("changed").join(OVER_100K), text).expect("a rule");
     std::fs::write(folder.join("ops.jsonl"), records.join("\n")).expect("a file");
+    let lines: Vec<String> = labels.iter().map(Value::to_string).collect();
+    std::fs::write(folder.join("labels.jsonl"), lines.join("\n")).expect("a file");
     let sets = ["--rules", "changed", "--against", "rules"];
     for source in [&["--store", "store"][..], &["ops.jsonl"]] {
         assert_eq!(figures(&command(folder, &[source, &sets].concat())), figures(&compared), "{source:?}");
         let spanned = [source, &sets, &["--from", span.0, "--to", span.1]].concat();
         assert_eq!(figures(&command(folder, &spanned)), figures(&within), "{source:?}");
+        let with_sweep = [source, &["--rules", "changed", "--sweep", sweep, "--labels", "labels.jsonl"]].concat();
+        assert_eq!(figures(&command(folder, &with_sweep)), figures(&swept), "{source:?}");
     }
 }
 
@@ -137,6 +157,10 @@ fn what_is_no_backtest_is_a_problem() {
         r#"{"rules":"current","from":"yesterday"}"#,
         r#"{"rules":"current","from":"2026-03-05T00:00:00Z","to":"2026-03-04T00:00:00Z"}"#,
         r#"{"rules":"current","days":0}"#,
+        r#"{"rules":"current","sweep":"transfer-over-100k"}"#,
+        r#"{"rules":"current","sweep":"no-such-rule:1..2:1"}"#,
+        r#"{"rules":"previous","sweep":"transfer-over-100k:1..2:1"}"#,
+        r#"{"rules":"current","labels":[{"op_id":"a","label":"frod"}]}"#,
         r#"{"rules":"current","days":1,"from":"2026-03-05T00:00:00Z"}"#,
         r#"{"rules":"current","limits":{"new_wallets":1}}"#,
         r#"{"rules":"current","limits":{"new_holds":-1}}"#,

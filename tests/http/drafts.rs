@@ -118,3 +118,25 @@ fn what_is_no_draft_is_a_problem() {
     post(address, "/v1/rules/test?rule=x&mutate=perhaps", "").problem(400);
     post(address, "/v1/rules/test?rule=nobody", "").problem(404);
 }
+
+#[test]
+fn each_code_is_explained_as_by_the_command() {
+    let server = Server::start("");
+    let address = server.address;
+    let listed = get(address, "/v1/rules/codes").json();
+    let codes = listed["codes"].as_array().expect("a list");
+    let list = crate::command::kuzet().args(["check", "--explain"]).output().expect("it runs").stdout;
+    assert_eq!(codes.len(), std::str::from_utf8(&list).expect("text").lines().count());
+    for code in [&codes[0], &codes[codes.len() - 1]] {
+        let name = code["code"].as_str().expect("a code");
+        let told = get(address, &format!("/v1/rules/codes/{name}")).json();
+        let output = crate::command::kuzet().args(["check", "--explain", name]).output().expect("it runs");
+        assert_eq!(told["text"].as_str(), std::str::from_utf8(&output.stdout).ok());
+        assert_eq!(told["meaning"], code["meaning"]);
+    }
+    let unknown = get(address, "/v1/rules/codes/money-without-unti").problem(404);
+    assert!(
+        unknown["detail"].as_str().is_some_and(|text| text.ends_with("did you mean money-without-unit?")),
+        "{unknown}"
+    );
+}

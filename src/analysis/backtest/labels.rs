@@ -19,14 +19,16 @@ pub enum LabelsError {
     Line { line: u64, reason: String },
 }
 
-#[derive(Deserialize)]
-struct Line {
+/// What somebody says of one operation.
+#[derive(Debug, Deserialize)]
+pub struct Label {
     op_id: String,
     label: Kind,
+    /// The rule that has to match the operation, if not any.
     rule: Option<String>,
 }
 
-#[derive(Deserialize, PartialEq)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Fraud,
@@ -41,6 +43,14 @@ pub struct Labels {
     fraud: HashMap<String, Vec<Option<String>>>,
 }
 
+impl FromIterator<Label> for Labels {
+    fn from_iter<I: IntoIterator<Item = Label>>(labels: I) -> Self {
+        let mut all = Self::default();
+        labels.into_iter().for_each(|label| all.add(label));
+        all
+    }
+}
+
 impl Labels {
     /// Reads labels, one JSON object a line, as `kuzet simulate --labels` writes them.
     ///
@@ -53,13 +63,17 @@ impl Labels {
             if text.trim().is_empty() {
                 continue;
             }
-            let read: Line =
+            let read =
                 serde_json::from_str(&text).map_err(|error| LabelsError::Line { line, reason: error.to_string() })?;
-            if read.label == Kind::Fraud {
-                labels.fraud.entry(read.op_id).or_default().push(read.rule);
-            }
+            labels.add(read);
         }
         Ok(labels)
+    }
+
+    fn add(&mut self, Label { op_id, label, rule }: Label) {
+        if label == Kind::Fraud {
+            self.fraud.entry(op_id).or_default().push(rule);
+        }
     }
 
     /// Returns the rules that an operation is labelled for, if it was fraud.

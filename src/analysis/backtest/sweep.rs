@@ -1,6 +1,7 @@
 //! A rule with its threshold at each of a range of values.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -8,6 +9,8 @@ use crate::rules::conditions_of;
 use crate::rules::program::{RuleSet, Stream};
 use crate::rules::syntax::{Expression, ExpressionKind};
 use crate::rules::{self, SourceFile};
+
+use super::Named;
 
 /// Most values of one sweep.
 const VALUES_MAX: usize = 200;
@@ -68,11 +71,17 @@ impl Sweep {
         Ok(Self { rule: rule.to_owned(), number, values })
     }
 
+    /// Tells how many values there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.values.len()
+    }
+
     /// Makes the rule set of each value: the rule alone, or, where it reads the matches of others, all of them.
     ///
     /// # Errors
     /// There is no such rule or number, or the rule does not load with a value.
-    pub fn sets(&self, sources: &[SourceFile], known: &RuleSet) -> Result<Vec<(String, RuleSet)>, SweepError> {
+    pub fn sets(&self, sources: &[SourceFile], known: &RuleSet) -> Result<Vec<Named>, SweepError> {
         let rule = known.rules.iter().find(|rule| *rule.id == *self.rule);
         let rule = rule.ok_or_else(|| SweepError::UnknownRule(self.rule.clone()))?;
         let (span, unit) = self.place(&rule.source)?;
@@ -88,7 +97,7 @@ impl Sweep {
                 value: written.clone(),
                 text: rules::render_text(&found, &sources),
             })?;
-            Ok((written, alone(compiled.rule_set, &self.rule)))
+            Ok((written, Arc::new(alone(compiled.rule_set, &self.rule))))
         };
         self.values.iter().map(|value| set(*value)).collect()
     }

@@ -105,20 +105,37 @@ fn new_rule_body() -> Value {
 }
 
 fn backtest_body() -> Value {
-    let rules = |meaning: &str| json!({"description": meaning, "oneOf": [{"const": "current"}, changed_files()]});
+    let named = json!({"enum": ["current", "previous"]});
+    let rules = |meaning: &str| json!({"description": meaning, "oneOf": [named, changed_files()]});
     let count = |meaning: &str| json!({"description": meaning, "type": ["integer", "null"], "minimum": 0});
     let time = |meaning: &str| json!({"description": meaning, "type": ["string", "null"], "format": "date-time"});
     json!({
         "type": "object",
         "required": ["rules"],
         "properties": {
-            "rules": rules("The rules to try: those in use, or files laid over them"),
-            "against": {"description": "The rules to compare them with", "oneOf": [{"const": "current"}, changed_files(), {"type": "null"}]},
+            "rules": rules("The rules to try: those in use, those before them, or files laid over those in use"),
+            "against": {"description": "The rules to compare them with", "oneOf": [named, changed_files(), {"type": "null"}]},
             "from": time("Only operations that occurred then or later are counted; those before are decided too"),
             "to": time("Only operations that occurred before are counted"),
             "days": {
                 "description": "Instead of from: so many days before to, or before the newest operation",
                 "type": ["integer", "null"], "minimum": 1, "maximum": 3650,
+            },
+            "labels": {
+                "description": "Which operations were fraud, for precision and recall; what bears no label was none",
+                "type": ["array", "null"], "maxItems": 100_000, "items": {
+                    "type": "object", "required": ["op_id", "label"],
+                    "properties": {
+                        "op_id": {"type": "string"},
+                        "label": {"enum": ["fraud", "legitimate", "near_miss"]},
+                        "rule": {"description": "The rule that it is for, if not all", "type": ["string", "null"]},
+                    },
+                },
+            },
+            "sweep": {
+                "description": "One number of a rule at each value of a range, RULE:FROM..TO:STEP or \
+                    RULE@NUMBER:FROM..TO:STEP, such as transfer-over-100k:100000..300000:10000; not with `previous` as rules",
+                "type": ["string", "null"], "maxLength": 300,
             },
             "limits": {
                 "type": "object",
